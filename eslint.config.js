@@ -1,0 +1,34 @@
+import tseslint from 'typescript-eslint';
+
+export default tseslint.config(
+  { ignores: ['dist', 'coverage', 'spec/package/consumers'] },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      eqeqeq: 'error',
+      'no-console': 'error',
+    },
+  },
+  {
+    // The product runs in front of any Connect-style host, so it must not need one of them.
+    files: ['lib/**/*.ts'],
+    rules: {
+      'no-restricted-imports': ['error', { paths: ['express', 'connect', 'sharp'] }],
+    },
+  },
+  {
+    // The one room that knows the image library.
+    files: ['lib/inspect.ts'],
+    rules: { 'no-restricted-imports': ['error', { paths: ['express', 'connect'] }] },
+  },
+  {
+    files: ['demo/**/*.ts', 'spec/**/*.ts'],
+    rules: { 'no-console': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
+  },
+);

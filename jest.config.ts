@@ -1,0 +1,16 @@
+/** @jest-config-loader esbuild-register */
+import type { Config } from 'jest';
+
+const config: Config = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/spec'],
+  testMatch: ['**/*.spec.ts'],
+  transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022' } }] },
+  // The sources name their neighbours by what they will be called once built.
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  collectCoverageFrom: ['lib/**/*.ts'],
+  coverageProvider: 'v8',
+  coverageThreshold: { global: { branches: 95, functions: 95, lines: 95, statements: 95 } },
+};
+
+export default config;
