@@ -17,7 +17,11 @@ for (const [folder, type, options] of [
   const outDir = join(root, 'dist', folder);
   mkdirSync(outDir, { recursive: true });
   writeFileSync(join(outDir, 'package.json'), `${JSON.stringify({ type })}\n`);
-  execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', outDir, ...options], {
-    stdio: 'inherit',
-  });
+  execFileSync(
+    process.execPath,
+    [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', outDir, ...options],
+    {
+      stdio: 'inherit',
+    },
+  );
 }

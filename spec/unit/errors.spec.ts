@@ -1,0 +1,112 @@
+// What lib/errors.ts tells whom: the client what to do, the operator what went wrong.
+import { readFile } from 'node:fs/promises';
+import { ERROR_CODES, SaveError, fileSystemError, systemCode } from '../../lib/errors.js';
+
+/** An error as Node's file system makes it. */
+const systemError = (code: string): Error =>
+  Object.assign(new Error(`${code}: it went wrong, open '/srv/secret/shoe.png'`), {
+    code,
+    errno: -1,
+    syscall: 'open',
+    path: '/srv/secret/shoe.png',
+  });
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  ENOSPC: 'disk-full',
+  EDQUOT: 'disk-full',
+  EMFILE: 'too-many-open-files',
+  ENFILE: 'too-many-open-files',
+  EACCES: 'not-writable',
+  EPERM: 'not-writable',
+  EROFS: 'not-writable',
+  ENAMETOOLONG: 'name-invalid',
+  ENOENT: 'folder-missing',
+  ENOTDIR: 'folder-missing',
+  ELOOP: 'folder-missing',
+  EISDIR: 'not-a-file',
+  EIO: 'write-failed',
+  EFBIG: 'write-failed',
+  EBUSY: 'write-failed',
+  ESTALE: 'write-failed',
+  EXDEV: 'write-failed',
+  ENOTTHERE: 'write-failed',
+};
+
+describe('an error of the file system', () => {
+  test.each(Object.entries(EXPECTED))('%s is %s to a client', (system, code) => {
+    const cause = systemError(system);
+    const error = fileSystemError(cause);
+    expect(error).toBeInstanceOf(SaveError);
+    expect(error).toMatchObject({ code, cause });
+    expect(ERROR_CODES).toContain(error.code);
+  });
+
+  test.each(Object.keys(EXPECTED))('%s tells a client what to do, and nothing of the server', (system) => {
+    const { message } = fileSystemError(systemError(system));
+    expect(message).not.toMatch(/E[A-Z]{3,}|\/|\n|secret|errno|at .*:\d/);
+    expect(message).toMatch(/^[A-Z].*\.$/);
+    // It says to do something.
+    expect(message).toMatch(/\b(Try|Save|Shorten|Name|Choose)\b/);
+  });
+
+  it('is recognised as Node throws it', async () => {
+    const error: unknown = await readFile('/no/such/file').catch((thrown: unknown) => thrown);
+    expect(systemCode(error)).toBe('ENOENT');
+    expect(fileSystemError(error).code).toBe('folder-missing');
+  });
+
+  test.each([
+    ['an error without a code', new Error('EACCES')],
+    ['an error with a number', Object.assign(new Error(), { code: 13 })],
+    ['an error of something else', Object.assign(new Error(), { code: 'ERR_INVALID_ARG_TYPE' })],
+    ['an error with an odd code', Object.assign(new Error(), { code: 'constructor' })],
+    ['a text', 'EACCES'],
+    ['nothing', undefined],
+    ['null', null],
+    ['an object', {}],
+  ])('is told apart from %s', (_what, thrown) => {
+    expect(fileSystemError(thrown).code).toBe('write-failed');
+    expect(fileSystemError(thrown).message).not.toContain('EACCES');
+  });
+
+  it('that is a refusal already stays what it is', () => {
+    const refusal = new SaveError('file-exists', 'Choose another name.');
+    expect(fileSystemError(refusal)).toBe(refusal);
+  });
+});
+
+describe('the code of a system error', () => {
+  test.each([
+    [systemError('EIO'), 'EIO'],
+    [{ code: 'EIO' }, 'EIO'],
+    [new Error('EIO'), undefined],
+    [{ code: 5 }, undefined],
+    ['EIO', undefined],
+    [null, undefined],
+    [undefined, undefined],
+    [5, undefined],
+  ])('of %p is %p', (thrown, code) => {
+    expect(systemCode(thrown)).toBe(code);
+  });
+});
+
+describe('a SaveError', () => {
+  it('is an error with a code, a message for the client and a cause for the operator', () => {
+    const cause = new Error('underneath');
+    const error = new SaveError('disk-full', 'Try again.', cause);
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toMatchObject({ name: 'SaveError', code: 'disk-full', message: 'Try again.', cause });
+    expect(String(error)).toBe('SaveError: Try again.');
+  });
+
+  it('has no cause where there is none', () => {
+    expect('cause' in new SaveError('timeout', 'Too late.')).toBe(false);
+  });
+});
+
+describe('the list of codes', () => {
+  it('is closed, without repetitions, in words and hyphens', () => {
+    expect(new Set(ERROR_CODES).size).toBe(ERROR_CODES.length);
+    for (const code of ERROR_CODES) expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
+  });
+});
