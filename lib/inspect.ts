@@ -1,0 +1,210 @@
+// Is what a renderer sent a whole image, and which? The only file that knows the image library.
+import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+import { findEndMark, isTiledTiff, type ImageBytes } from './end-mark.js';
+import { SaveError } from './errors.js';
+import { formatOfBytes, MAGIC_LENGTH, mediaTypeOf, type ImageFormat } from './formats.js';
+
+export type { ImageBytes };
+
+/** What is known of an image once it has been inspected. */
+export interface ImageFacts {
+  readonly format: ImageFormat;
+  /** The media type, such as `image/jpeg`. */
+  readonly type: string;
+  /** Pixels across the first page (of an AVIF, the primary one), as stored: orientation tags are not applied. */
+  readonly width: number;
+  /** Pixels down the same page, as stored. */
+  readonly height: number;
+  /**
+   * Pages of a TIFF, frames of an animated GIF or WebP, images of an AVIF collection. An animated PNG and an AVIF
+   * sequence count by their still images, because these are all that the decoder knows.
+   */
+  readonly pages: number;
+  /** Pixels of all pages together: width × height × pages, unless the pages of a TIFF or an AVIF differ in size. */
+  readonly pixels: number;
+}
+
+/** How thoroughly to look. */
+export interface InspectOptions {
+  /** `'pixels'` decodes every pixel; `'header'` trusts whoever made the image and reads only its header. */
+  readonly verify: 'pixels' | 'header';
+  /** The most pixels that all pages together may have. */
+  readonly maxPixels: number;
+}
+
+/** What the library reads from: a path, or bytes in memory. */
+type Input = string | Buffer;
+
+/** The pages of an image, as its header announces them. */
+interface Header {
+  /** Of the first page, or the primary one. */
+  readonly first: Metadata;
+  readonly pages: number;
+  readonly pixels: number;
+  /** Whether the pages differ in size or depth, so that one pass cannot read them all. */
+  readonly mixed: boolean;
+}
+
+/**
+ * Says what an image is, once it is sure that it is one.
+ *
+ * @throws SaveError `not-an-image` (none of the raster formats that can be saved), `too-many-pixels`,
+ * `broken-image`, and, if `verify` is `'pixels'`, `incomplete-image`.
+ */
+export async function inspectImage(bytes: ImageBytes, options: InspectOptions): Promise<ImageFacts> {
+  const format = formatOfBytes(await firstBytesOf(bytes));
+  // The library must never get to try its loaders for SVG, PDF and the like.
+  if (format === undefined) throw notAnImage();
+  const whole = options.verify === 'pixels';
+  if (whole) await findEndMark(format, bytes);
+  const tiled = format === 'tiff' && (await isTiledTiff(bytes));
+  const input = await inputFor(bytes, tiled || format === 'gif' || format === 'webp');
+  const header = await headerOf(format, input, options.maxPixels);
+  if (whole) await decode(format, tiled, input, header);
+  const { first, pages, pixels } = header;
+  return {
+    format,
+    type: mediaTypeOf(format),
+    width: first.width,
+    height: first.height,
+    pages,
+    pixels,
+  };
+}
+
+async function firstBytesOf(bytes: ImageBytes): Promise<Buffer> {
+  if (Buffer.isBuffer(bytes)) return bytes.subarray(0, MAGIC_LENGTH);
+  const { buffer, bytesRead } = await bytes.handle.read(Buffer.alloc(MAGIC_LENGTH), 0, MAGIC_LENGTH, 0);
+  return buffer.subarray(0, bytesRead);
+}
+
+// libvips remembers what it opened with a loader that is not sequential: those of GIF, WebP and tiled TIFF. By
+// path, it would keep the file open and mistake the next file of that name for it. The cache is the host
+// application's, so these images are read into memory instead, where there is nothing to mistake.
+async function inputFor(bytes: ImageBytes, remembered: boolean): Promise<Input> {
+  if (Buffer.isBuffer(bytes)) return bytes;
+  if (!remembered) return bytes.path;
+  const all = Buffer.allocUnsafeSlow(bytes.length);
+  let got = 0;
+  while (got < all.length) {
+    const { bytesRead } = await bytes.handle.read(all, got, Math.min(all.length - got, 2 ** 30), got);
+    if (bytesRead === 0) break;
+    got += bytesRead;
+  }
+  return all.subarray(0, got);
+}
+
+async function headerOf(format: ImageFormat, input: Input, maxPixels: number): Promise<Header> {
+  const first = await metadataOf(input).catch(throwBroken);
+  if (formatIn(first) !== format) throw notAnImage();
+  const pages = first.pages ?? 1;
+  if (pages > 1 && (format === 'tiff' || format === 'avif')) {
+    return { first, pages, ...(await sizesOf(input, pages, maxPixels)) };
+  }
+  const pixels = first.width * first.height * pages;
+  if (pixels > maxPixels) throw tooManyPixels(maxPixels);
+  return { first, pages, pixels, mixed: false };
+}
+
+/** Counts pages that may differ in size: a small first one must not hide a large second one. */
+async function sizesOf(
+  input: Input,
+  pages: number,
+  maxPixels: number,
+): Promise<Pick<Header, 'pixels' | 'mixed'>> {
+  // Pages that differ cannot be opened as one image; pages that are alike need no second look.
+  const all = await metadataOf(input, { pages: -1 }).catch(() => undefined);
+  const mixed = all === undefined;
+  let pixels = mixed ? 0 : all.width * all.height;
+  for (let page = 0; mixed && page < pages && pixels <= maxPixels; page += 1) {
+    const { width, height } = await metadataOf(input, { page }).catch(throwBroken);
+    pixels += width * height;
+  }
+  if (pixels > maxPixels) throw tooManyPixels(maxPixels);
+  return { pixels, mixed };
+}
+
+async function metadataOf(input: Input, options: SharpOptions = {}): Promise<Metadata> {
+  // Pixels are counted here, over all pages, so the library's own limit must not decide.
+  return sharp(input, { ...options, limitInputPixels: false }).metadata();
+}
+
+function formatIn({ format, compression }: Metadata): string {
+  return format === 'heif' && compression === 'av1' ? 'avif' : format;
+}
+
+/**
+ * Decodes every pixel and keeps next to none. The frame is held by the decoders of progressive JPEG, interlaced PNG,
+ * GIF, lossless WebP and AVIF, which cannot do without; all others need a few rows of it.
+ */
+async function decode(format: ImageFormat, tiled: boolean, input: Input, header: Header): Promise<void> {
+  const { first, pages, pixels, mixed } = header;
+  const byRows = !mixed && decodesByRows(format, tiled, first);
+  const decodeAs = async (options: SharpOptions): Promise<void> => {
+    // No more pixels than the header announced, and none of them converted by a colour profile.
+    const image = sharp(input, { ...options, ignoreIcc: true, limitInputPixels: pixels });
+    await (byRows ? keepColumn(image, first.height) : shrink(image));
+  };
+  for (let page = 0; page < (mixed ? pages : 1); page += 1) {
+    const part = mixed ? { page } : { pages: pages > 1 ? -1 : 1 };
+    try {
+      // The only sign of damage in many a JPEG, or TIFF of tiles, is a warning.
+      await decodeAs({ ...part, failOn: 'warning' }).catch((cause: unknown) => {
+        if (!isAboutTags(cause)) throw cause;
+        return decodeAs({ ...part, failOn: 'error' });
+      });
+    } catch (cause) {
+      throwBroken(cause);
+    }
+  }
+}
+
+// Untidy tags are no damage. libtiff warns of them each time, though, so that its warnings say no more about the
+// pixels; its errors still do. The message has the warnings, one a line, between two lines of sharp's own.
+function isAboutTags(cause: unknown): boolean {
+  const warnings = (cause as Error).message.split('\n').slice(1, -1);
+  return (
+    warnings.length > 0 &&
+    warnings.every((line) => /tag ignored|TIFF directory|" field|^Unknown field/.test(line))
+  );
+}
+
+// A baseline JPEG could be shrunk while it is loaded, in half the time, but libjpeg's warnings (there is no other
+// sign of damage) are looked at once in eight rows of output and never after the last: of a scale of 1:8, that
+// leaves the last 64 rows unchecked. The warnings of a progressive one come before its first row.
+function decodesByRows(format: ImageFormat, tiled: boolean, { isProgressive }: Metadata): boolean {
+  return (
+    (format === 'jpeg' && !isProgressive) ||
+    format === 'png' ||
+    format === 'gif' ||
+    (format === 'tiff' && !tiled)
+  );
+}
+
+/** Keeps one pixel of each row, so that a decoder that goes by rows has to deliver them all. */
+async function keepColumn(image: Sharp, height: number): Promise<void> {
+  await image.extract({ left: 0, top: 0, width: 1, height }).raw().toBuffer();
+}
+
+/** Averages each page into one pixel, in the decoder itself where it can scale (JPEG, WebP). */
+async function shrink(image: Sharp): Promise<void> {
+  await image.resize(1, 1, { fit: 'fill' }).raw().toBuffer();
+}
+
+function notAnImage(): SaveError {
+  return new SaveError(
+    'not-an-image',
+    'The answer is not an image that can be saved. Ask for a JPEG, PNG, WebP, GIF, TIFF or AVIF image.',
+  );
+}
+
+function tooManyPixels(maxPixels: number): SaveError {
+  return new SaveError(
+    'too-many-pixels',
+    `The image has more than ${maxPixels} pixels, all pages together. Ask for a smaller one.`,
+  );
+}
+
+function throwBroken(cause: unknown): never {
+  throw new SaveError('broken-image', 'The image is damaged or cannot be decoded. Render it again.', cause);
+}
