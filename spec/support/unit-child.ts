@@ -1,0 +1,54 @@
+// For specs of what a whole process has: its user, its umask, its mounts. Runs some TypeScript in one of its own.
+import { execFile, spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+
+/** Nobody, on every Linux. */
+const NOBODY = 65534;
+
+/** Gives a command mounts that end with it and that no other process sees. */
+const WITH_OWN_MOUNTS = ['unshare', '--mount', ...(process.getuid?.() === 0 ? [] : ['--map-root-user'])];
+
+/** May this user mount something that only a child sees? In many containers nobody may. */
+export const canMount =
+  spawnSync(WITH_OWN_MOUNTS[0]!, [...WITH_OWN_MOUNTS.slice(1), 'mount', '-t', 'tmpfs', 'none', '/mnt'])
+    .status === 0;
+
+/** The address of a source file, to be imported by a child. */
+export function source(path: string): string {
+  return JSON.stringify(pathToFileURL(resolve(path)).href);
+}
+
+/** What is different about a child's process. */
+export interface ChildOptions {
+  /** It runs as a user whom permissions stop, even where the specs run as root. */
+  readonly unprivileged?: boolean;
+  /** It sees an empty file system in memory at this folder, mounted with these options. */
+  readonly mount?: { readonly at: string; readonly options: string };
+}
+
+/**
+ * Runs a module's source text in a process of its own.
+ *
+ * @returns What it prints, parsed as JSON.
+ */
+export async function runInChild(text: string, options: ChildOptions = {}): Promise<unknown> {
+  const demoted = options.unprivileged === true && process.getuid?.() === 0;
+  const node = [process.execPath, '--import', 'tsx', '--input-type=module', '--eval', text];
+  const mounting =
+    options.mount === undefined
+      ? []
+      : [
+          ...WITH_OWN_MOUNTS,
+          ...['sh', '-c', 'mount -t tmpfs -o "$1" none "$2" && shift 2 && exec "$@"', 'sh'],
+          ...[options.mount.options, options.mount.at],
+        ];
+  const [program = '', ...given] = [...mounting, ...node];
+  const { stdout } = await promisify(execFile)(program, given, {
+    ...(demoted ? { uid: NOBODY, gid: NOBODY } : {}),
+    // A cache that another user owns is in the way.
+    env: { ...process.env, TSX_DISABLE_CACHE: '1' },
+  });
+  return JSON.parse(stdout) as unknown;
+}
