@@ -1,0 +1,406 @@
+// The response, as long as the renderer has it: what is done to it reaches a reply image and not the client.
+import { EventEmitter } from 'node:events';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Writable } from 'node:stream';
+import { ReplyStream } from './reply-stream.js';
+
+/** What the renderer has said of its reply before the first byte of it. */
+export interface ReplyHead {
+  readonly status: number;
+  /** The value of `Content-Length`, or undefined where none was given. */
+  readonly contentLength: string | undefined;
+  /** The value of `Content-Encoding`, or an empty string. */
+  readonly contentEncoding: string;
+}
+
+// What the renderer sees of a response, by what answers for it. Everything that is not named here (Express's own
+// methods, `req`, `locals`, `app`) is left as it is and works by way of what is.
+
+/** Answered by a second response that has no connection: Node's own rules for headers, kept apart from ours. */
+const OF_THE_HEAD = [
+  ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers'],
+  ...['getHeader', 'getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'],
+  ...['statusCode', 'statusMessage', 'headersSent', '_header', 'sendDate', 'strictContentLength'],
+  ...['shouldKeepAlive', 'chunkedEncoding', 'useChunkedEncodingByDefault'],
+];
+
+/** Answered by the stream that takes the body. */
+const OF_THE_BODY = [
+  ...['write', 'end', 'destroy', 'cork', 'uncork', 'destroyed', 'closed', 'errored', 'writableEnded'],
+  ...['writableFinished', 'writableLength', 'writableHighWaterMark', 'writableNeedDrain', 'writableCorked'],
+];
+
+/** Swallowed, but for their callbacks: what is sent on the way to the reply is not the reply. */
+const INFORMATIONAL = ['writeContinue', 'writeProcessing', 'writeEarlyHints', 'writeInformation'];
+
+const EMITTER_METHODS = Object.getOwnPropertyNames(EventEmitter.prototype).filter(
+  (name) => name !== 'constructor' && typeof Reflect.get(EventEmitter.prototype, name) === 'function',
+);
+
+const SPECIAL = ['writeHead', 'writeHeader', 'flushHeaders', 'finished', '_closed', 'socket', 'connection'];
+
+const FACE = [...OF_THE_HEAD, ...OF_THE_BODY, ...INFORMATIONAL, ...EMITTER_METHODS, ...SPECIAL];
+
+/** What a renderer that is late could still do to a response that carries our answer. */
+const CHANGES = [
+  ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers', 'writeHead', 'writeHeader'],
+  ...['flushHeaders', 'write', 'end', 'destroy', 'cork', 'uncork', ...INFORMATIONAL],
+];
+
+/** What a connection does, in contrast to what it knows of itself and of its peer. */
+const OF_THE_LINE = new Set<PropertyKey>([
+  ...EMITTER_METHODS,
+  ...['write', 'end', 'destroy', 'destroySoon', 'resetAndDestroy'],
+  ...['destroyed', 'closed', 'errored', 'writable', 'writableEnded', 'writableFinished'],
+]);
+
+/** Spares Express the hash of a body whose ETag nobody gets: it makes one only where there is none. */
+const NO_ETAG = 'W/"0"';
+
+/**
+ * Holds a response between a renderer and its client.
+ *
+ * From the moment this is made, the response is the renderer's: what it sets, sends and listens to is kept apart,
+ * with a state, events and errors of its own. {@link restore} gives the response back as it was before, so that
+ * our answer goes through whatever was mounted before us and around whatever was mounted after us. {@link seal}
+ * then lets a renderer that is late do whatever it likes to no effect.
+ */
+export class Capture {
+  /** Settles when the renderer sends its headers; never fails. */
+  readonly head: Promise<ReplyHead>;
+  readonly body: ReplyStream;
+  readonly #res: ServerResponse;
+  readonly #before = new Map<string, PropertyDescriptor | undefined>();
+  /** What each property of the renderer's face does. */
+  readonly #face: PropertyDescriptorMap;
+  readonly #listenersBefore: Audience;
+  /** The renderer's own listeners, once the response is no longer the renderer's. */
+  #listenersOfRenderer: Audience | undefined;
+
+  /**
+   * @param onAbort Called when the renderer breaks its reply off, with its error if it has one.
+   */
+  constructor(req: IncomingMessage, res: ServerResponse, onAbort: (error: Error | null) => void) {
+    this.#res = res;
+    const head = headLike(req, res);
+    const body = new ReplyStream(() => {
+      // By the response, so that whoever has wrapped its writeHead since is asked too.
+      if (!head.headersSent) res.writeHead(res.statusCode);
+    }, onAbort);
+    body.emit = this.#emitToBoth(body);
+    const line = new Line((error) => {
+      body.destroy(error);
+    });
+    body.once('close', () => {
+      // Much of what reads files for a response listens to the connection for the client's leaving.
+      if (!body.writableFinished) line.destroy();
+    });
+    this.body = body;
+
+    let headSent: (head: ReplyHead) => void;
+    this.head = new Promise((resolve) => {
+      headSent = resolve;
+    });
+    const writeHead = (...given: Parameters<ServerResponse['writeHead']>): ServerResponse => {
+      head.writeHead(...given);
+      headSent(readHead(head));
+      return res;
+    };
+    const connection = standIn(req.socket, line);
+
+    this.#face = {
+      ...Object.fromEntries(
+        OF_THE_HEAD.filter((name) => name in head).map((name) => [name, facing(head, name, res)]),
+      ),
+      ...Object.fromEntries(OF_THE_BODY.map((name) => [name, facing(body, name, res)])),
+      ...Object.fromEntries(
+        INFORMATIONAL.filter((name) => name in res).map((name) => [name, method(callBack)]),
+      ),
+      writeHead: method(writeHead),
+      writeHeader: method(writeHead),
+      flushHeaders: method(() => {
+        if (!head.headersSent) res.writeHead(res.statusCode);
+      }),
+      finished: state(() => body.writableEnded),
+      _closed: state(() => body.closed),
+      connection: state(() => connection),
+      // Node itself gives a pipelined response its connection when its turn comes.
+      socket: {
+        ...state(() => connection),
+        set: (socket: unknown) => {
+          // Before Node 22 it is a property of the response, since then one of its prototype.
+          const before = this.#before.get('socket');
+          if (before === undefined) Reflect.set(Object.getPrototypeOf(res) as object, 'socket', socket, res);
+          else before.value = socket;
+        },
+      },
+    };
+
+    for (const name of FACE) this.#before.set(name, Object.getOwnPropertyDescriptor(res, name));
+    for (const name of EMITTER_METHODS) Reflect.deleteProperty(res, name);
+    // Those who listened before must not hear what the renderer makes the response say.
+    this.#listenersBefore = new Audience(res);
+    Object.defineProperties(res, this.#face);
+    showConnection(req, connection);
+  }
+
+  /** Gives the response back as it was before the renderer had it, with its state, its listeners and its connection. */
+  restore(): void {
+    if (this.#before.size === 0) return;
+    const res = this.#res;
+    // Whatever the renderer's stream still has to say reaches those who listened to it.
+    this.#listenersOfRenderer = new Audience(res);
+    this.#listenersBefore.comeBack();
+    for (const [name, descriptor] of this.#before) {
+      if (descriptor === undefined) Reflect.deleteProperty(res, name);
+      else Object.defineProperty(res, name, descriptor);
+    }
+    this.#before.clear();
+  }
+
+  /**
+   * To be called when our answer has been handed to the response: from here on, changes to it are taken by what
+   * the renderer had before, which has ended, and do nothing.
+   */
+  seal(): void {
+    const res = this.#res;
+    for (const name of CHANGES) {
+      const descriptor = this.#face[name];
+      if (descriptor !== undefined) Object.defineProperty(res, name, descriptor);
+    }
+    for (const name of ['statusCode', 'statusMessage'] as const) {
+      const value = res[name];
+      Object.defineProperty(
+        res,
+        name,
+        state(() => value),
+      );
+    }
+    closeForLatecomers(res);
+  }
+
+  #emitToBoth(body: ReplyStream): (event: string | symbol, ...given: unknown[]) => boolean {
+    return (event, ...given) => {
+      const heard = emit(body, event, given);
+      if (event === 'error') return heard;
+      const listeners = this.#listenersOfRenderer;
+      return (listeners?.hear(event, given) ?? emit(this.#res, event, given)) || heard;
+    };
+  }
+}
+
+/**
+ * Lets a pipeline that is only now begun end as one into a response whose client has left. Node's streams would see
+ * that the response has finished and wait for the source for ever, or, once it has closed, throw.
+ *
+ * So a listener for `close` that comes after our answer is told at once, of a response that did not finish. Those who
+ * listened before are called by the response's own events, and while these last everybody sees what is true.
+ */
+function closeForLatecomers(res: ServerResponse): void {
+  const prototype = Object.getPrototypeOf(res) as object;
+  const emitAsBefore = res.emit.bind(res) as (...given: unknown[]) => boolean;
+  const listenersBefore = new Audience(res);
+  let events = 0;
+  const whileAnEventLasts = (read: () => unknown): PropertyDescriptor => state(() => events > 0 && read());
+  for (const name of ['writableEnded', 'writableFinished', 'closed']) {
+    Object.defineProperty(
+      res,
+      name,
+      whileAnEventLasts(() => Reflect.get(prototype, name, res)),
+    );
+  }
+  for (const name of ['destroyed', '_closed']) {
+    let value: unknown = Reflect.get(res, name);
+    const set = (to: unknown): void => {
+      value = to;
+    };
+    Object.defineProperty(res, name, { ...whileAnEventLasts(() => value), set });
+  }
+  const emitTruly = (event: string | symbol, ...given: unknown[]): boolean => {
+    if (!EVENTS_OF_NODE.has(event)) return emitAsBefore(event, ...given);
+    events++;
+    try {
+      return listenersBefore.hear(event, given, emitAsBefore);
+    } finally {
+      events--;
+    }
+  };
+  Object.defineProperty(res, 'emit', method(emitTruly));
+  res.on('newListener', (event: string | symbol, listener: () => void) => {
+    if (event !== 'close') return;
+    process.nextTick(() => {
+      res.removeListener('close', listener);
+      listener.call(res);
+    });
+  });
+}
+
+/** What Node makes a response say; all else is said by those who use it, as `pipe` is. */
+const EVENTS_OF_NODE = new Set<string | symbol>([
+  'finish',
+  'close',
+  'prefinish',
+  'drain',
+  'error',
+  'timeout',
+  'socket',
+]);
+
+/** Some of the listeners of an emitter, which hear only what they are told. */
+class Audience {
+  readonly #emitter: object;
+  #listeners: object;
+
+  /** Takes all listeners off an emitter. */
+  constructor(emitter: object) {
+    this.#emitter = emitter;
+    this.#listeners = putListeners(emitter, undefined);
+  }
+
+  /** Tells them of an event. While it lasts, they are the emitter's listeners: they may add and remove some. */
+  hear(
+    event: string | symbol,
+    given: readonly unknown[],
+    say = (...all: [string | symbol, ...unknown[]]): boolean => emit(this.#emitter, all[0], all.slice(1)),
+  ): boolean {
+    const others = putListeners(this.#emitter, this.#listeners);
+    try {
+      return say(event, ...given);
+    } finally {
+      this.#listeners = putListeners(this.#emitter, others);
+    }
+  }
+
+  /** Makes them the emitter's listeners again, instead of those that it has now. */
+  comeBack(): void {
+    putListeners(this.#emitter, this.#listeners);
+  }
+}
+
+/** Where Node's emitters keep their listeners. (Its `EventEmitter` makes these where they are missing.) */
+const LISTENERS = ['_events', '_eventsCount', '_maxListeners'];
+
+/** Replaces the listeners of an emitter, by none unless some are given, and returns those that it had. */
+function putListeners(emitter: object, listeners: object | undefined): object {
+  const before = Object.fromEntries(LISTENERS.map((name) => [name, Reflect.get(emitter, name) as unknown]));
+  for (const name of LISTENERS) Reflect.deleteProperty(emitter, name);
+  if (listeners === undefined) Reflect.apply(EventEmitter, emitter, []);
+  else Object.assign(emitter, listeners);
+  return before;
+}
+
+function emit(emitter: object, event: string | symbol, given: readonly unknown[]): boolean {
+  return EventEmitter.prototype.emit.call(emitter as EventEmitter, event, ...given);
+}
+
+/** A response without a connection, with the headers that were set before us: Node's rules, nobody's listeners. */
+function headLike(req: IncomingMessage, res: ServerResponse): ServerResponse {
+  const head = new ServerResponse(req);
+  for (const [name, value] of Object.entries(res.getHeaders())) {
+    if (value !== undefined) head.setHeader(name, value);
+  }
+  // With one header set, Node keeps those given to writeHead where they can be read.
+  head.setHeader('ETag', NO_ETAG);
+  head.statusCode = res.statusCode;
+  head.statusMessage = res.statusMessage;
+  head.sendDate = res.sendDate;
+  return head;
+}
+
+function readHead(head: ServerResponse): ReplyHead {
+  const contentLength = head.getHeader('Content-Length');
+  const contentEncoding = head.getHeader('Content-Encoding');
+  return {
+    status: head.statusCode,
+    contentLength: contentLength === undefined ? undefined : String(contentLength),
+    contentEncoding: contentEncoding === undefined ? '' : String(contentEncoding),
+  };
+}
+
+/** A property that does to another object what is done to it, and answers as this one. */
+function facing(target: object, name: string, self: object): PropertyDescriptor {
+  const own: unknown = Reflect.get(target, name);
+  if (typeof own !== 'function') {
+    return {
+      configurable: true,
+      get: (): unknown => Reflect.get(target, name),
+      set: (value: unknown) => {
+        Reflect.set(target, name, value);
+      },
+    };
+  }
+  return method((...given: unknown[]) => {
+    const result: unknown = Reflect.apply(own, target, given);
+    return result === target ? self : result;
+  });
+}
+
+function method(value: (...given: never[]) => unknown): PropertyDescriptor {
+  return { configurable: true, writable: true, value };
+}
+
+/** A property that can be read; setting it does nothing. */
+function state(get: () => unknown): PropertyDescriptor {
+  return { configurable: true, get, set: () => undefined };
+}
+
+function callBack(...given: unknown[]): void {
+  const callback = given.at(-1);
+  if (typeof callback === 'function') process.nextTick(callback);
+}
+
+/**
+ * The renderer's end of a connection that leads nowhere. Hanging up breaks its reply off and leaves the client's
+ * connection alone: Express's final handler hangs up on an error in mid-reply, and our answer has yet to go out.
+ */
+class Line extends Writable {
+  readonly #onHangUp: (error: Error | null) => void;
+
+  constructor(onHangUp: (error: Error | null) => void) {
+    super({
+      write: (_chunk, _encoding, done) => {
+        done();
+      },
+    });
+    this.#onHangUp = onHangUp;
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#onHangUp(error);
+    done();
+  }
+
+  destroySoon(): void {
+    this.destroy();
+  }
+
+  resetAndDestroy(): this {
+    return this.destroy();
+  }
+}
+
+/** A connection that knows what the real one knows, and does what the line does. */
+function standIn(real: Socket, line: Line): Socket {
+  return new Proxy(real, {
+    get: (socket, name) => {
+      const owner = OF_THE_LINE.has(name) ? line : socket;
+      const value: unknown = Reflect.get(owner, name, owner);
+      return typeof value === 'function' ? (value.bind(owner) as unknown) : value;
+    },
+    set: (socket, name, value: unknown) => Reflect.set(socket, name, value, socket),
+  });
+}
+
+/**
+ * Shows the renderer the stand-in as the request's connection, and goes on doing so: a renderer that fails after
+ * our answer hangs up too, when the real connection is already serving the next request.
+ */
+function showConnection(req: IncomingMessage, connection: Socket): void {
+  Object.defineProperty(req, 'socket', {
+    configurable: true,
+    enumerable: true,
+    writable: true,
+    value: connection,
+  });
+}

@@ -1,0 +1,41 @@
+// The request as the renderer is to see it: the same, as a GET of the whole image, without the save command.
+import type { IncomingMessage } from 'node:http';
+import { parse } from 'node:querystring';
+
+/** What Express adds to a request, where it is the host. */
+interface MaybeExpressRequest extends IncomingMessage {
+  query?: unknown;
+  app?: { get?: (name: 'query parser fn') => ((query: string) => unknown) | undefined };
+}
+
+/** Would make a renderer send less than the whole image, or another form of its bytes. (RFC 9110, 12.5.3, 13 and 14.) */
+const PARTIAL = /^(?:if-.*|range|accept-encoding)$/;
+
+/**
+ * Rewrites a request for the renderer. `originalUrl` and `rawHeaders` stay as they were, and it is not undone
+ * after the save: a renderer that is late must not find a POST.
+ */
+export function rewriteForRenderer(req: IncomingMessage, rendererUrl: string): void {
+  req.method = 'GET';
+  req.url = rendererUrl;
+  for (const headers of [req.headers, req.headersDistinct]) {
+    for (const name of Object.keys(headers)) {
+      if (PARTIAL.test(name)) Reflect.deleteProperty(headers, name);
+    }
+  }
+  rewriteStoredQuery(req);
+}
+
+/** Express 5 computes `req.query` from the URL; Express 4 and others have stored it, and it must agree. */
+function rewriteStoredQuery(req: MaybeExpressRequest): void {
+  if (!Object.hasOwn(req, 'query') || typeof req.query !== 'object') return;
+  const query = /\?(.*)/s.exec(req.url ?? '')?.[1] ?? '';
+  const parser = req.app?.get?.('query parser fn');
+  // Some hosts have made it read-only.
+  Object.defineProperty(req, 'query', {
+    value: (parser ?? parse)(query),
+    configurable: true,
+    enumerable: true,
+    writable: true,
+  });
+}

@@ -1,0 +1,165 @@
+// What lib/deadline.ts says: when a save has lost its purpose, and why; once, and never after it was disarmed.
+import { once } from 'node:events';
+import { Socket } from 'node:net';
+import { Deadline } from '../../lib/deadline.js';
+import { SaveError } from '../../lib/errors.js';
+
+let socket: Socket;
+let deadline: Deadline;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  socket = new Socket();
+  deadline = new Deadline(socket);
+});
+afterEach(() => {
+  deadline.disarm();
+  socket.destroy();
+  jest.useRealTimers();
+});
+
+/** Why the save is over, or undefined as long as it is not. */
+const reason = (of = deadline): string | undefined =>
+  of.signal.aborted ? (of.signal.reason as SaveError).code : undefined;
+
+const error = (): SaveError => new SaveError('renderer-failed', 'It failed.');
+
+/** The client leaves. */
+async function leave(): Promise<void> {
+  const closed = once(socket, 'close');
+  socket.destroy();
+  await closed;
+}
+
+describe('the clock', () => {
+  it('runs out after the timeout, and not before', () => {
+    deadline.start(1000, performance.now());
+    jest.advanceTimersByTime(999);
+    expect(reason()).toBeUndefined();
+    jest.advanceTimersByTime(1);
+    expect(reason()).toBe('timeout');
+    expect((deadline.signal.reason as SaveError).message).toContain('1000 ms');
+  });
+
+  it('starts when the command arrives, not when it has been read', () => {
+    const arrival = performance.now();
+    jest.advanceTimersByTime(600);
+    deadline.start(1000, arrival);
+    jest.advanceTimersByTime(399);
+    expect(reason()).toBeUndefined();
+    jest.advanceTimersByTime(1);
+    expect(reason()).toBe('timeout');
+  });
+
+  it('runs out at once where the time is already over', () => {
+    const arrival = performance.now();
+    jest.advanceTimersByTime(5000);
+    deadline.start(1000, arrival);
+    jest.advanceTimersByTime(1);
+    expect(reason()).toBe('timeout');
+  });
+
+  it('takes the longest timeout that there is', () => {
+    deadline.start(2 ** 31 - 1, performance.now());
+    jest.advanceTimersByTime(2 ** 31 - 2);
+    expect(reason()).toBeUndefined();
+    jest.advanceTimersByTime(1);
+    expect(reason()).toBe('timeout');
+  });
+
+  it.each([
+    ['disarmed', 'disarm'],
+    ['failed', 'fail'],
+  ] as const)('stops when the save is %s, and leaves no timer', (_how, call) => {
+    deadline.start(1000, performance.now());
+    deadline[call](error());
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('does not start once the save is over', () => {
+    deadline.fail(error());
+    deadline.start(1000, performance.now());
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a client that leaves', () => {
+  it('ends the save', async () => {
+    await leave();
+    expect(reason()).toBe('client-gone');
+  });
+
+  it('has ended it already where it had left before', async () => {
+    await leave();
+    expect(reason(new Deadline(socket))).toBe('client-gone');
+  });
+
+  it('is told of before anybody else is', () => {
+    const order: string[] = [];
+    socket.prependListener('close', () => order.push('somebody else'));
+    const late = new Deadline(new Socket());
+    late.disarm();
+    const other = new Socket();
+    other.on('close', () => order.push('the server'));
+    const watching = new Deadline(other);
+    watching.signal.addEventListener('abort', () => order.push('the save'));
+    other.emit('close');
+    expect(order).toEqual(['the save', 'the server']);
+    other.destroy();
+  });
+
+  it('ends all the saves of its connection, and none of another', async () => {
+    const [same, other] = [new Deadline(socket), new Deadline(new Socket())];
+    await leave();
+    expect([reason(), reason(same), reason(other)]).toEqual(['client-gone', 'client-gone', undefined]);
+  });
+
+  it('ends only those saves that still run', async () => {
+    const [disarmed, failed] = [new Deadline(socket), new Deadline(socket)];
+    disarmed.disarm();
+    failed.fail(error());
+    await leave();
+    expect([reason(), reason(disarmed), reason(failed)]).toEqual([
+      'client-gone',
+      undefined,
+      'renderer-failed',
+    ]);
+  });
+
+  it('may be watched for by any number of saves, with one listener', () => {
+    const before = socket.listenerCount('close');
+    const many = Array.from({ length: 100 }, () => new Deadline(socket));
+    expect(socket.listenerCount('close')).toBe(before);
+    for (const one of many) one.disarm();
+  });
+});
+
+describe('the end of a save', () => {
+  it('has the reason that came first', () => {
+    const first = error();
+    deadline.start(1000, performance.now());
+    deadline.fail(first);
+    deadline.fail(new SaveError('internal-error', 'Another.'));
+    jest.advanceTimersByTime(2000);
+    expect(deadline.signal.reason).toBe(first);
+  });
+
+  it('is told once', async () => {
+    let told = 0;
+    deadline.signal.addEventListener('abort', () => told++);
+    deadline.fail(error());
+    deadline.fail(error());
+    await leave();
+    expect(told).toBe(1);
+  });
+
+  it('never comes once the save was disarmed', async () => {
+    deadline.start(1000, performance.now());
+    deadline.disarm();
+    deadline.disarm();
+    jest.advanceTimersByTime(2000);
+    deadline.fail(error());
+    await leave();
+    expect(deadline.signal.aborted).toBe(false);
+  });
+});
