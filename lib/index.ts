@@ -1,0 +1,15 @@
+// What the package offers, and nothing else.
+import { imageSave } from './image-save.js';
+
+export { imageSave };
+// Written out, so that the build for `require` has `exports.default`.
+export default imageSave;
+// For hosts that write the middleware's type down, and for those who observe saves.
+export type { ImageSaveMiddleware, Next } from './image-save.js';
+export type { ImageSaveOptions, SaveRecord } from './options.js';
+// For renderers.
+export { saveOf, type Save } from './save-of.js';
+// For whoever handles the reasons: `onSave`, the signal's reason.
+export { SaveError, type SaveErrorCode } from './errors.js';
+// For clients and their tests.
+export { parseReply, type SaveReply } from './reply.js';

@@ -1,0 +1,493 @@
+// From a client's command to its answer: what passes through, what is refused beforehand, what the renderer sees.
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import express from 'express';
+import express4 from 'express4';
+import request from 'supertest';
+import { imageSave, parseReply, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
+import { get } from '../support/client.js';
+import { list, makeFolder, removeFolders } from '../support/folder.js';
+import { hosts, start, stopAll, type Handler } from '../support/host.js';
+import { jpeg } from '../support/images.js';
+
+let image: Buffer;
+let folder: string;
+let asked: number;
+
+beforeAll(async () => {
+  image = await jpeg(40, 30);
+});
+beforeEach(() => {
+  folder = makeFolder();
+  asked = 0;
+});
+afterEach(stopAll);
+afterAll(removeFolders);
+
+const renderer: Handler = (_req, res) => {
+  asked++;
+  res.setHeader('Content-Type', 'image/jpeg');
+  res.end(image);
+};
+
+async function send(
+  path: string,
+  options: ImageSaveOptions = {},
+  more: Parameters<typeof get>[1] = {},
+): ReturnType<typeof get> {
+  const { url } = await start([imageSave({ savePath: folder, ...options }), renderer]);
+  return get(url + path, more);
+}
+
+describe('an ordinary request', () => {
+  /** Everything about a request and a response that a renderer could tell a difference by. */
+  function fingerprint(req: IncomingMessage, res: ServerResponse): unknown {
+    const { url, method, headers } = req;
+    const describeKeys = (object: object): unknown =>
+      Reflect.ownKeys(object).map((key) => {
+        const { value, ...rest } = Object.getOwnPropertyDescriptor(object, key) as { value?: unknown };
+        return [String(key), rest, typeof value, typeof value === 'function' ? value : null] as unknown;
+      });
+    return {
+      url,
+      method,
+      headers: { ...headers, host: '' },
+      query: (req as express.Request).query,
+      req: describeKeys(req),
+      res: describeKeys(res),
+      prototypes: [Object.getPrototypeOf(res), Object.getPrototypeOf(Object.getPrototypeOf(res))],
+      listeners: res.eventNames().map((name) => [name, res.listenerCount(name)]),
+    };
+  }
+
+  test.each([
+    '/',
+    '/is/image/shoe?wid=800&fmt=png',
+    '/x?req=img&name=x.jpg&timeout=5',
+    '/x?req=saveToFilex&name=x.jpg',
+    '/x?REQ=text,saveToFile',
+    '/x?$r=saveToFile&q=savetofile&xreq=saveToFile',
+    '/x?src=is(a?req=saveToFile&name=x.jpg)',
+    '/x?%zz=%&.req=saveToFile&r%zzeq=saveToFile',
+    '/saveToFile?a=1',
+    '/x?a&&b=+&c=%41',
+  ])('%s reaches the renderer untouched', async (path) => {
+    const prints: unknown[] = [];
+    const look: Handler = (req, res, next) => {
+      prints.push(fingerprint(req, res));
+      next();
+    };
+    const { url } = await start([look, imageSave({ savePath: folder }), look, renderer]);
+    const answer = await get(url + path, {
+      headers: { range: 'bytes=0-1', 'if-none-match': '"x"', 'accept-encoding': 'gzip' },
+    });
+    expect(answer.body.equals(image)).toBe(true);
+    expect(prints[1]).toEqual(prints[0]);
+    expect(list(folder)).toEqual([]);
+  });
+});
+
+describe('the command', () => {
+  test.each([
+    ['req=saveToFile&name=x.jpg', 'x.jpg'],
+    ['req=SAVETOFILE,TEXT&name=x.jpg', 'x.jpg'],
+    ['r%65q=save%54o%46ile&n%61me=%78.jpg', 'x.jpg'],
+    ['NAME=a+b%2Bc.jpg&REQ=savetofile', 'a b+c.jpg'],
+    ['$Id=42&name=shoe-$iD$.jpg&req=saveToFile', 'shoe-42.jpg'],
+    ['req=saveToFile&name=fu%C3%9F.jpg', 'fuß.jpg'],
+    ['src=is(a?req=img&name=y.jpg)&req=saveToFile&name=x.jpg', 'x.jpg'],
+    ['.note=req=img&req=saveToFile&name=x.jpg', 'x.jpg'],
+    ['req=saveToFile&name=x', 'x'],
+  ])('%s saves %s', async (query, name) => {
+    const answer = await send(`/i?${query}`);
+    expect(answer.reply).toMatchObject({ status: 'done', name });
+    expect(list(folder)).toEqual([name]);
+  });
+
+  test('leaves the renderer every other byte of the query, and a GET of the whole image', async () => {
+    const seen: unknown[] = [];
+    const look: Handler = (req, _res, next) => {
+      const { url, originalUrl, method, headers, rawHeaders, query } = req as express.Request;
+      seen.push({
+        url,
+        originalUrl,
+        method,
+        partial: [...Object.keys(headers), ...Object.keys(req.headersDistinct)].filter((name) =>
+          /^if-|range|encoding/.test(name),
+        ),
+        raw: rawHeaders.includes('Range'),
+        query,
+      });
+      next();
+    };
+    const headers = {
+      'If-None-Match': '*',
+      'if-modified-since': 'x',
+      Range: 'bytes=0-1',
+      'If-Range': 'x',
+      'Accept-Encoding': 'gzip',
+      Accept: '*/*',
+    };
+    for (const host of ['Express 5', 'Express 4']) {
+      const { url } = await start([imageSave({ savePath: folder }), look, renderer], host);
+      const path = '/i?wid=8%30&req=saveToFile&&x=%zz&name=x.jpg&timeout=5000&b=(c&name=d)';
+      const answer = await get(url + path, { method: 'POST', headers });
+      expect(answer.reply.status).toBe('done');
+      expect(seen.pop()).toMatchObject({
+        url: '/i?wid=8%30&&x=%zz&b=(c&name=d)',
+        originalUrl: path,
+        method: 'GET',
+        partial: [],
+        raw: true,
+        query: { wid: '80', name: 'd)' },
+      });
+    }
+  });
+
+  test.each(['Express 5', 'Express 4'])(
+    'in %s, leaves no question mark where nothing is left, below a mount point too',
+    async (host) => {
+      const seen: unknown[] = [];
+      const app = host === 'Express 5' ? express() : express4();
+      app.use('/is/image', imageSave({ savePath: folder }), (req, res) => {
+        seen.push(req.url, req.originalUrl, req.query);
+        res.end(image);
+      });
+      const running = await start([app], host);
+      await get(`${running.url}/is/image/shoe?req=saveToFile&name=x.jpg`);
+      expect(seen).toEqual(['/shoe', '/is/image/shoe?req=saveToFile&name=x.jpg', {}]);
+    },
+  );
+
+  test.each([
+    ['HEAD', 'method-not-allowed'],
+    ['PUT', 'method-not-allowed'],
+    ['DELETE', 'method-not-allowed'],
+    ['OPTIONS', 'method-not-allowed'],
+    ['PATCH', 'method-not-allowed'],
+  ])('by %s is refused', async (method, code) => {
+    const answer = await send('/x?req=saveToFile&name=x.jpg', {}, { method });
+    expect(answer.status).toBe(403);
+    if (method !== 'HEAD') expect(answer.reply.error?.code).toBe(code);
+    expect(asked).toBe(0);
+    expect(list(folder)).toEqual([]);
+  });
+
+  test('by POST with a body is obeyed, and the connection goes on', async () => {
+    const answer = await send(
+      '/x?req=saveToFile&name=x.jpg',
+      {},
+      { method: 'POST', body: 'req=img&name=y.jpg' },
+    );
+    expect(answer.reply).toMatchObject({ status: 'done', name: 'x.jpg' });
+  });
+
+  test.each([
+    ['req=saveToFile', 'name-missing'],
+    ['req=saveToFile&name=', 'name-missing'],
+    ['req=saveToFile,json&name=x.jpg', 'unknown-req-option'],
+    ['req=saveToFile&req=img&name=x.jpg', 'repeated-command'],
+    ['req=saveToFile&name=x.jpg&NAME=y.jpg', 'repeated-command'],
+    ['req=saveToFile&name=x.jpg&timeout=1&timeout=1', 'repeated-command'],
+    ['req=saveToFile&name=%zz.jpg', 'bad-escape'],
+    ['req=saveToFile&name=%ff.jpg', 'bad-escape'],
+    ['req=saveToFile&name=x.jpg&timeout=0', 'timeout-invalid'],
+    ['req=saveToFile&name=x.jpg&timeout=1.5', 'timeout-invalid'],
+    ['req=saveToFile&name=x.jpg&timeout=-1', 'timeout-invalid'],
+    ['req=saveToFile&name=x.jpg&timeout=', 'timeout-invalid'],
+    ['req=saveToFile&name=../x.jpg', 'name-invalid'],
+    ['req=saveToFile&name=/x.jpg', 'name-invalid'],
+    ['req=saveToFile&name=a//x.jpg', 'name-invalid'],
+    ['req=saveToFile&name=.x.jpg', 'name-invalid'],
+    ['req=saveToFile&name=c:x.jpg', 'name-invalid'],
+    ['req=saveToFile&name=a%5Cx.jpg', 'name-invalid'],
+    ['req=saveToFile&name=a%00.jpg', 'name-invalid'],
+    ['req=saveToFile&name=con.jpg', 'name-invalid'],
+    ['req=saveToFile&name=x.php', 'unknown-extension'],
+    ['req=saveToFile&name=x.svg', 'unknown-extension'],
+    ['req=saveToFile&name=missing/x.jpg', 'folder-missing'],
+    ['req=saveToFile&name=outside/x.jpg', 'outside-save-path'],
+    ['req=saveToFile&name=folder.jpg', 'not-a-file'],
+  ])('%s is refused with %s before the renderer is asked', async (query, code) => {
+    mkdirSync(join(folder, 'folder.jpg'));
+    symlinkSync(makeFolder(), join(folder, 'outside'));
+    const answer = await send(`/x?${query}`);
+    expect(answer.status).toBe(403);
+    expect(answer.reply).toMatchObject({ status: 'failed', error: { code } });
+    expect(answer.reply.error?.message).not.toContain(folder);
+    expect(asked).toBe(0);
+    expect(list(folder)).toEqual(['folder.jpg', 'outside']);
+  });
+
+  test('is refused where the extension is not true', async () => {
+    const answer = await send('/x?req=saveToFile&name=x.png');
+    expect(answer.reply.error?.code).toBe('wrong-extension');
+    expect(list(folder)).toEqual([]);
+  });
+});
+
+describe('options', () => {
+  const path = '/x?req=saveToFile&name=x.jpg';
+  const codeOf = async (
+    options: ImageSaveOptions,
+    more: Parameters<typeof get>[1] = {},
+  ): Promise<string | undefined> => (await send(path, options, more)).reply.error?.code;
+
+  test('savePath: none disables saving, a missing one refuses, a function chooses', async () => {
+    expect(await codeOf({ savePath: '' })).toBe('saving-disabled');
+    expect(await codeOf({ savePath: undefined })).toBe('saving-disabled');
+    expect(await codeOf({ savePath: join(folder, 'later') })).toBe('save-path-missing');
+    expect(await codeOf({ savePath: () => '' })).toBe('saving-disabled');
+    expect(await codeOf({ savePath: () => Promise.reject(new Error('no')) })).toBe('save-path-missing');
+    expect(asked).toBe(0);
+    mkdirSync(join(folder, 'tenant'));
+    expect(
+      await codeOf(
+        { savePath: (req) => Promise.resolve(join(folder, req.headers['x-tenant'] as string)) },
+        { headers: { 'x-tenant': 'tenant' } },
+      ),
+    ).toBeUndefined();
+    expect(list(join(folder, 'tenant'))).toEqual(['x.jpg']);
+  });
+
+  test('authorize: only true allows; it sees the request as it came and the name', async () => {
+    const seen: unknown[] = [];
+    expect(
+      await codeOf({
+        authorize: (req, save) => {
+          seen.push(req.url, save);
+          return true;
+        },
+      }),
+    ).toBeUndefined();
+    expect(seen).toEqual([path, { name: 'x.jpg' }]);
+    expect(await codeOf({ authorize: () => Promise.resolve(true) })).toBeUndefined();
+    asked = 0;
+    expect(await codeOf({ authorize: () => false })).toBe('not-authorized');
+    expect(await codeOf({ authorize: (() => 'yes') as never })).toBe('not-authorized');
+    expect(await codeOf({ authorize: () => Promise.reject(new Error('no')) })).toBe('not-authorized');
+    expect(
+      await codeOf({
+        authorize: () => {
+          throw new Error('no');
+        },
+      }),
+    ).toBe('not-authorized');
+    expect(asked).toBe(0);
+  });
+
+  test('allowCrossSite: a browser on another site is refused by default', async () => {
+    const headers = { 'sec-fetch-site': 'cross-site' };
+    expect(await codeOf({}, { headers })).toBe('cross-site');
+    expect(asked).toBe(0);
+    expect(await codeOf({ allowCrossSite: true }, { headers })).toBeUndefined();
+    expect(await codeOf({}, { headers: { 'sec-fetch-site': 'same-site' } })).toBeUndefined();
+  });
+
+  test('overwrite: false keeps a file, and does not ask the renderer', async () => {
+    writeFileSync(join(folder, 'x.jpg'), 'old');
+    expect(await codeOf({ overwrite: false })).toBe('file-exists');
+    expect(asked).toBe(0);
+    expect(readFileSync(join(folder, 'x.jpg'), 'utf8')).toBe('old');
+    expect(await codeOf({})).toBeUndefined();
+  });
+
+  test('maxPixels and maxBytes', async () => {
+    expect(await codeOf({ maxPixels: 1199 })).toBe('too-many-pixels');
+    expect(await codeOf({ maxBytes: image.length - 1 })).toBe('too-many-bytes');
+    expect(await codeOf({ maxPixels: 1200, maxBytes: image.length })).toBeUndefined();
+  });
+
+  test.each([true, false])('durable: %s, verify: either, saves', async (durable) => {
+    expect(await codeOf({ durable, verify: 'header' })).toBeUndefined();
+    expect(await codeOf({ durable, verify: 'pixels' })).toBeUndefined();
+  });
+
+  test("verify: 'header' trusts the renderer with the pixels", async () => {
+    const { url } = await start([
+      imageSave({ savePath: folder, verify: 'header' }),
+      (_req, res) => res.end(image.subarray(0, -20)),
+    ]);
+    expect((await get(url + path)).reply.status).toBe('done');
+  });
+
+  test('onSave is told once of each command, and what it throws harms nobody', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+    const records: SaveRecord[] = [];
+    const onSave = (record: SaveRecord): Promise<void> => {
+      records.push(record);
+      return Promise.reject(new Error('log is full'));
+    };
+    expect(await codeOf({ onSave })).toBeUndefined();
+    expect(await codeOf({ onSave, maxPixels: 1 })).toBe('too-many-pixels');
+    expect(records).toEqual([
+      {
+        outcome: 'done',
+        code: undefined,
+        name: 'x.jpg',
+        bytes: image.length,
+        pixels: 1200,
+        milliseconds: expect.any(Number) as number,
+        cause: undefined,
+      },
+      {
+        outcome: 'failed',
+        code: 'too-many-pixels',
+        name: 'x.jpg',
+        bytes: undefined,
+        pixels: undefined,
+        milliseconds: expect.any(Number) as number,
+        cause: undefined,
+      },
+    ]);
+    await new Promise(setImmediate);
+    expect(warn.mock.calls.flat().map(String).join()).toContain('log is full');
+    warn.mockRestore();
+  });
+});
+
+describe('the reply', () => {
+  test('tells of the file what is true of it', async () => {
+    const answer = await send('/x?req=saveToFile&name=x.jpg');
+    const stats = statSync(join(folder, 'x.jpg'));
+    writeFileSync(join(folder, 'plain'), '');
+    const plain = statSync(join(folder, 'plain'));
+    expect(answer.body.toString('latin1')).toMatch(
+      new RegExp(
+        '^#S7Z OK\\n#\\w{3} \\w{3} \\d\\d \\d\\d:\\d\\d:\\d\\d UTC \\d{4}\\nstatus=done\\n' +
+          `lastUpdated=${Math.floor(stats.mtimeMs)}\\npixelsTotal=1200\\nname=x.jpg\\nimage.width=40\\nimage.height=30\\n` +
+          `image.type=image/jpeg\\nimage.length=${stats.size}\\n$`,
+      ),
+    );
+    expect(stats.mode).toBe(plain.mode);
+  });
+
+  test.each(Object.keys(hosts))('in %s, has our headers and those of before us only', async (host) => {
+    const before: Handler = (_req, res, next) => {
+      res.setHeader('X-Before', ['a', 'b']);
+      res.setHeader('ETag', '"before"');
+      res.setHeader('Last-Modified', 'before');
+      res.setHeader('Content-Type', 'image/x');
+      next();
+    };
+    const late: Handler = (_req, res, next) => {
+      res.setHeader('X-After', 'c');
+      res.setHeader('Set-Cookie', 'd=e');
+      res.removeHeader('X-Before');
+      next();
+    };
+    const { url } = await start([before, imageSave({ savePath: folder }), late, renderer], host);
+    for (const name of ['x.jpg', 'x.png', 'x.php']) {
+      const { headers } = await get(`${url}/x?req=saveToFile&name=${name}`);
+      expect(headers).toMatchObject({
+        'x-before': 'a, b',
+        'content-type': 'text/plain',
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+      });
+      for (const none of ['etag', 'last-modified', 'x-after', 'set-cookie', 'transfer-encoding']) {
+        expect(headers[none]).toBeUndefined();
+      }
+    }
+  });
+
+  test('is read by supertest and parseReply', async () => {
+    const app = express().use(imageSave({ savePath: folder }), (_req, res) => void res.send(image));
+    const response = await request(app)
+      .get('/')
+      .query({ req: 'saveToFile', name: 'é.jpg' })
+      .expect(200)
+      .expect('Content-Type', 'text/plain');
+    expect(parseReply(response.text)).toMatchObject({
+      status: 'done',
+      name: 'é.jpg',
+      image: { width: 40, height: 30, type: 'image/jpeg' },
+    });
+    expect(response.text).toMatch(/^[\n\x20-\x7e]*$/);
+  });
+
+  test('is sent once for each of many commands that are pipelined on a connection', async () => {
+    let listeners = 0;
+    const countListeners: Handler = (req, _res, next) => {
+      const { socket } = req;
+      next();
+      listeners = Math.max(listeners, socket.listenerCount('close'));
+    };
+    const { port } = await start([countListeners, imageSave({ savePath: folder }), renderer]);
+    const socket = connectTcp(port, '127.0.0.1');
+    const count = 30;
+    for (let at = 0; at < count; at++) {
+      socket.write(
+        `GET /x?req=saveToFile&name=${at}.jpg HTTP/1.1\r\nHost: x\r\n${at === count - 1 ? 'Connection: close\r\n' : ''}\r\n`,
+      );
+    }
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    expect(text.match(/^name=\d+\.jpg$/gm)).toEqual(
+      Array.from({ length: count }, (_, at) => `name=${at}.jpg`),
+    );
+    expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(count);
+    // More than ten would make Node warn of a leak.
+    expect(listeners).toBeLessThan(10);
+  });
+});
+
+describe('two middlewares', () => {
+  test('one behind the other save once', async () => {
+    const { url } = await start([
+      imageSave({ savePath: folder }),
+      imageSave({ savePath: makeFolder() }),
+      renderer,
+    ]);
+    expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.status).toBe('done');
+    expect(list(folder)).toEqual(['x.jpg']);
+  });
+});
+
+test.each(['Express 5', 'Express 4'])('in %s, a POST reaches a route for GET', async (host) => {
+  const app = host === 'Express 5' ? express() : express4();
+  app.use(imageSave({ savePath: folder }));
+  app.get('/image', (_req, res) => void res.send(image));
+  const running = await start([app], host);
+  const answer = await get(`${running.url}/image?req=saveToFile&name=x.jpg`, { method: 'POST' });
+  expect(answer.reply.status).toBe('done');
+});
+
+describe('a middleware before us that throws at our answer', () => {
+  const wrap: Record<string, (res: ServerResponse) => void> = {
+    writeHead: (res) => {
+      res.writeHead = () => {
+        throw new Error('no head');
+      };
+    },
+    end: (res) => {
+      res.end = () => {
+        throw new Error('no end');
+      };
+    },
+    setHeader: (res) => {
+      res.setHeader = () => {
+        throw new Error('no header');
+      };
+    },
+  };
+
+  test.each(Object.keys(wrap))('in %s leaves the client with one answer all the same', async (name) => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+    const { url } = await start([
+      (_req, res, next) => {
+        wrap[name]!(res);
+        next();
+      },
+      imageSave({ savePath: folder }),
+      renderer,
+    ]);
+    const answer = await get(`${url}/x?req=saveToFile&name=x.jpg`);
+    expect(answer.reply.status).toBe('done');
+    expect(Number(answer.headers['content-length'])).toBe(answer.body.length);
+    expect(warn).toHaveBeenCalledTimes(1);
+    warn.mockRestore();
+  });
+});

@@ -1,0 +1,763 @@
+// Renderers that misbehave, are late, or look closely: what they see, and what the client gets all the same.
+import { createReadStream, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { Agent, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { Readable, finished, pipeline } from 'node:stream';
+import { pipeline as pipelineAsync } from 'node:stream/promises';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import compression from 'compression';
+import express from 'express';
+import { imageSave, saveOf, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
+import { get, type Answer } from '../support/client.js';
+import { list, makeFolder, removeFolders } from '../support/folder.js';
+import { hosts, start, stopAll, type Handler, type Running } from '../support/host.js';
+import { jpeg } from '../support/images.js';
+
+let image: Buffer;
+let folder: string;
+
+beforeAll(async () => {
+  image = await jpeg();
+});
+beforeEach(() => {
+  folder = makeFolder();
+});
+afterEach(stopAll);
+afterAll(removeFolders);
+
+/** A promise and what settles it. */
+function defer<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => (resolve = settle));
+  return { promise, resolve };
+}
+
+interface Circumstances {
+  host?: string;
+  options?: ImageSaveOptions;
+  before?: Handler[];
+  query?: string;
+  agent?: Agent;
+}
+
+async function save(renderer: Handler, circumstances: Circumstances = {}): Promise<Answer & Running> {
+  const { host = 'Express 5', options = {}, before = [], query = '', agent = new Agent() } = circumstances;
+  const running = await start([...before, imageSave({ savePath: folder, ...options }), renderer], host);
+  const answer = await get(`${running.url}/x?req=saveToFile&name=x.jpg${query}`, { agent });
+  return Object.assign(running, { ...answer, reply: answer.reply });
+}
+
+function expectDone(answer: Answer): void {
+  expect(answer.reply).toMatchObject({ status: 'done' });
+  expect(answer.status).toBe(200);
+  expect(readFileSync(join(folder, 'x.jpg')).equals(image)).toBe(true);
+}
+
+function expectRefused(answer: Answer, code: string, status = 'failed'): void {
+  expect(answer.reply).toMatchObject({ status, error: { code } });
+  expect(answer.status).toBe(403);
+  expect(list(folder)).toEqual([]);
+}
+
+describe('what a renderer sees', () => {
+  test('end returns the response, and so does writeHead', async () => {
+    const seen = defer<unknown[]>();
+    const answer = await save((_req, res) => {
+      seen.resolve(
+        [res.setHeader('a', 'b'), res.writeHead(200), res.end(image)].map((value) => value === res),
+      );
+    });
+    expect(await seen.promise).toEqual([true, true, true]);
+    expectDone(answer);
+  });
+
+  test('the callbacks of write and end are called, in order, and finish and close come', async () => {
+    const seen: string[] = [];
+    const closed = defer<undefined>();
+    const answer = await save((_req, res) => {
+      res.on('finish', () => seen.push('finish'));
+      res.on('close', () => {
+        seen.push('close');
+        closed.resolve(undefined);
+      });
+      res.write(image.subarray(0, 10), () => seen.push('write'));
+      res.end(image.subarray(10), () => seen.push('end'));
+    });
+    await closed.promise;
+    expect(seen.slice(0, 1)).toEqual(['write']);
+    expect([...seen].sort()).toEqual(['close', 'end', 'finish', 'write']);
+    expect(seen.at(-1)).toBe('close');
+    expectDone(answer);
+  });
+
+  test('listeners are called with the response as this', async () => {
+    const seen = defer<unknown>();
+    await save((_req, res) => {
+      res.once('finish', function (this: unknown) {
+        seen.resolve(this === res);
+      });
+      res.end(image);
+    });
+    expect(await seen.promise).toBe(true);
+  });
+
+  test('headersSent, writableEnded, finished, and the headers tell the truth of its own reply', async () => {
+    const seen = defer<unknown[]>();
+    const answer = await save(
+      (_req, res) => {
+        const before = [res.headersSent, res.writableEnded, res.getHeader('x-before')];
+        res.setHeader('X-Mine', 'a');
+        res.write(image.subarray(0, 10));
+        const between = [res.headersSent, res.writableEnded, res.hasHeader('x-mine'), res.statusCode];
+        res.end(image.subarray(10));
+        // eslint-disable-next-line @typescript-eslint/no-deprecated
+        seen.resolve([...before, ...between, res.writableEnded, res.finished]);
+      },
+      {
+        before: [
+          (_req, res, next) => {
+            res.setHeader('X-Before', 'b');
+            next();
+          },
+        ],
+      },
+    );
+    expect(await seen.promise).toEqual([false, false, 'b', true, false, true, 200, true, true]);
+    expectDone(answer);
+    expect(answer.headers['x-mine']).toBeUndefined();
+    expect(answer.headers['x-before']).toBe('b');
+  });
+
+  test('a header set after the head is refused as Node refuses it', async () => {
+    const seen = defer<unknown>();
+    await save((_req, res) => {
+      res.write(image.subarray(0, 10));
+      try {
+        res.setHeader('x', 'y');
+      } catch (error) {
+        seen.resolve((error as NodeJS.ErrnoException).code);
+      }
+      res.end(image.subarray(10));
+    });
+    expect(await seen.promise).toBe('ERR_HTTP_HEADERS_SENT');
+  });
+
+  test('the connection knows its peer, and its timeout can be set', async () => {
+    const seen = defer<unknown[]>();
+    const answer = await save((req, res) => {
+      req.setTimeout(60_000);
+      res.setTimeout(60_000);
+
+      seen.resolve([
+        req.socket.remoteAddress,
+        res.socket?.remoteAddress,
+        req.socket === res.socket,
+        // eslint-disable-next-line @typescript-eslint/no-deprecated
+        res.connection === req.connection,
+      ]);
+      res.end(image);
+    });
+    expect(await seen.promise).toEqual(['127.0.0.1', '127.0.0.1', true, true]);
+    expectDone(answer);
+  });
+
+  test('saveOf names the save, and there is none on an ordinary request', async () => {
+    const seen: unknown[] = [];
+    const { url } = await save((_req, res) => {
+      seen.push(saveOf(res)?.name, saveOf(res)?.signal.aborted);
+      res.end(image);
+    });
+    await get(`${url}/x`);
+    expect(seen).toEqual(['x.jpg', false, undefined, undefined]);
+  });
+
+  test('Express makes no ETag of a body that nobody gets', async () => {
+    let hashed = 0;
+    const app = express();
+    app.set('etag', () => {
+      hashed++;
+      return '"x"';
+    });
+    app.use((_req, res) => {
+      res.send(image);
+    });
+    const { url } = await start([imageSave({ savePath: folder }), app as Handler]);
+    expectDone(await get(`${url}/?req=saveToFile&name=x.jpg`));
+    expect(hashed).toBe(0);
+    expect((await get(`${url}/`)).headers.etag).toBe('"x"');
+    expect(hashed).toBe(1);
+  });
+});
+
+describe('a renderer that does things twice or too late', () => {
+  test('end twice saves once', async () => {
+    const records: SaveRecord[] = [];
+    const again = defer<unknown>();
+    const answer = await save(
+      (_req, res) => {
+        res.end(image);
+        res.end(Buffer.from('more'), () => {
+          again.resolve('called');
+        });
+      },
+      { options: { onSave: (record) => void records.push(record) } },
+    );
+    expectDone(answer);
+    expect(await again.promise).toBe('called');
+    expect(records).toHaveLength(1);
+  });
+
+  test('write after end is not part of the image, and its callback gets the error', async () => {
+    const error = defer<unknown>();
+    const answer = await save((_req, res) => {
+      res.end(image);
+      res.write('more', (fault) => {
+        error.resolve((fault as NodeJS.ErrnoException).code);
+      });
+    });
+    expectDone(answer);
+    expect(await error.promise).toBe('ERR_STREAM_WRITE_AFTER_END');
+  });
+
+  test.each(Object.keys(hosts))(
+    'in %s, what comes after the deadline does nothing, and harms nobody',
+    async (host) => {
+      const late = defer<unknown[]>();
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const answer = await save(
+        (req, res, next) => {
+          if (!saveOf(res)) {
+            res.end('next');
+            return;
+          }
+          res.once('close', () => {
+            setTimeout(() => {
+              try {
+                res.statusCode = 200;
+                res.setHeader('Content-Type', 'image/jpeg');
+                res.appendHeader('X-Late', 'a');
+                res.removeHeader('X-Late');
+                res.writeHead(200, { 'X-Late': 'b' });
+                res.flushHeaders();
+                const full = res.write(image);
+                res.end(image, () => {
+                  late.resolve([full, res.statusCode]);
+                  req.socket.destroy();
+                  res.destroy();
+                  next(new Error('much too late'));
+                });
+              } catch (error) {
+                late.resolve([error]);
+              }
+            }, 20);
+          });
+        },
+        { host, query: '&timeout=50', agent },
+      );
+      expectRefused(answer, 'timeout', 'timeout');
+      expect(await late.promise).toEqual([false, 403]);
+      const next = await get(`${answer.url}/next`, { agent });
+      expect(next.body.toString()).toBe('next');
+      agent.destroy();
+    },
+  );
+
+  test.each([
+    ['a stream', (): Readable => Readable.from(endless())],
+    ['a file', (): Readable => createReadStream('/dev/zero')],
+  ])('a pipeline of %s that begins after the answer settles', async (_name, source) => {
+    const settled = defer<unknown>();
+    const stream = source();
+    await save(
+      (_req, res) => {
+        saveOf(res)?.signal.addEventListener('abort', () => {
+          setTimeout(() => {
+            pipeline(stream, res, (error) => {
+              settled.resolve(error);
+            });
+          }, 30);
+        });
+      },
+      { query: '&timeout=20' },
+    );
+    expect(await settled.promise).toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+    expect(stream.destroyed).toBe(true);
+  });
+
+  test('a pipeline of a generator that begins after the answer settles', async () => {
+    const settled = defer<unknown>();
+    await save(
+      (_req, res) => {
+        saveOf(res)?.signal.addEventListener('abort', () => {
+          setTimeout(() => {
+            pipelineAsync(endless, res).catch((error: unknown) => {
+              settled.resolve(error);
+            });
+          }, 30);
+        });
+      },
+      { query: '&timeout=20' },
+    );
+    expect(await settled.promise).toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  });
+});
+
+describe('a pipeline that begins the moment the renderer hears of the end', () => {
+  const moments: Record<string, (res: ServerResponse, begin: () => void) => void> = {
+    'in the signal': (res, begin) => saveOf(res)?.signal.addEventListener('abort', begin),
+    'in close': (res, begin) => res.once('close', begin),
+    'a microtask after close': (res, begin) => res.once('close', () => void Promise.resolve().then(begin)),
+    'some microtasks after close': (res, begin) =>
+      res.once('close', () => {
+        let promise = Promise.resolve();
+        for (let turn = 0; turn < 10; turn++) promise = promise.then(() => undefined);
+        void promise.then(begin);
+      }),
+    'a tick after close': (res, begin) =>
+      res.once('close', () => {
+        process.nextTick(begin);
+      }),
+    'an immediate after close': (res, begin) => res.once('close', () => setImmediate(begin)),
+  };
+
+  test.each(Object.keys(moments))('%s, settles', async (moment) => {
+    const settled = defer<unknown[]>();
+    const answer = await save(
+      (_req, res) => {
+        moments[moment]!(res, () => {
+          void Promise.allSettled([
+            pipelineAsync(Readable.from(endless()), res),
+            pipelineAsync(endless, res),
+          ]).then(settled.resolve);
+        });
+      },
+      { query: '&timeout=20' },
+    );
+    expectRefused(answer, 'timeout', 'timeout');
+    expect(await settled.promise).toMatchObject([{ status: 'rejected' }, { status: 'rejected' }]);
+  });
+});
+
+async function* endless(): AsyncGenerator<Buffer> {
+  for (;;) {
+    yield Buffer.alloc(10_000);
+    await new Promise(setImmediate);
+  }
+}
+
+describe('a renderer that fails', () => {
+  const failures: [string, Handler, string][] = [
+    [
+      'throws',
+      () => {
+        throw new Error('no');
+      },
+      'renderer-status',
+    ],
+    [
+      'hands on an error',
+      (_req, _res, next) => {
+        next(new Error('no'));
+      },
+      'renderer-status',
+    ],
+    [
+      'answers nothing and hands on',
+      (_req, _res, next) => {
+        next();
+      },
+      'renderer-status',
+    ],
+    [
+      'hands on an error in mid-image',
+      (_req, res, next) => {
+        res.write(image.subarray(0, 100), () => {
+          next(new Error('mid'));
+        });
+      },
+      'renderer-aborted',
+    ],
+    [
+      'destroys the response',
+      (_req, res) => {
+        res.destroy();
+      },
+      'renderer-aborted',
+    ],
+    [
+      'destroys the response with an error in mid-image',
+      (_req, res) => {
+        res.write(image.subarray(0, 100), () => res.destroy(new Error('mid')));
+      },
+      'renderer-aborted',
+    ],
+    [
+      'destroys the connection',
+      (req) => {
+        req.socket.destroy();
+      },
+      'renderer-aborted',
+    ],
+    [
+      'ends the connection',
+      (req) => {
+        req.socket.end();
+      },
+      'renderer-aborted',
+    ],
+    [
+      'destroys the request',
+      (req) => {
+        req.destroy();
+      },
+      'renderer-aborted',
+    ],
+    [
+      'pipes from a stream that fails',
+      (_req, res) => {
+        pipeline(
+          Readable.from(
+            (async function* () {
+              yield image.subarray(0, 100);
+              await Promise.resolve();
+              throw new Error('lost');
+            })(),
+          ),
+          res,
+          () => undefined,
+        );
+      },
+      'renderer-aborted',
+    ],
+    [
+      'ends short of its Content-Length',
+      (_req, res) => {
+        res.setHeader('Content-Length', image.length + 1);
+        res.end(image);
+      },
+      'length-mismatch',
+    ],
+    [
+      'ends beyond its Content-Length',
+      (_req, res) => {
+        res.setHeader('Content-Length', image.length - 1);
+        res.end(image);
+      },
+      'length-mismatch',
+    ],
+    [
+      'answers 404',
+      (_req, res) => {
+        res.writeHead(404);
+        res.end(image);
+      },
+      'renderer-status',
+    ],
+    [
+      'answers 206',
+      (_req, res) => {
+        res.statusCode = 206;
+        res.end(image);
+      },
+      'renderer-status',
+    ],
+    [
+      'answers 304',
+      (_req, res) => {
+        res.writeHead(304).end();
+      },
+      'renderer-status',
+    ],
+    [
+      'answers 204',
+      (_req, res) => {
+        res.writeHead(204).end();
+      },
+      'renderer-status',
+    ],
+    [
+      'answers 201',
+      (_req, res) => {
+        res.writeHead(201).end(image);
+      },
+      'renderer-status',
+    ],
+    [
+      'redirects',
+      (_req, res) => {
+        res.writeHead(302, { location: '/y' }).end();
+      },
+      'renderer-status',
+    ],
+    [
+      'answers an unending 500',
+      (_req, res) => {
+        pipeline(Readable.from(endless()), res.writeHead(500), () => undefined);
+      },
+      'renderer-status',
+    ],
+    [
+      'sends nothing',
+      (_req, res) => {
+        res.end();
+      },
+      'not-an-image',
+    ],
+    [
+      'sends a page',
+      (_req, res) => {
+        res.setHeader('content-type', 'image/jpeg').end('<html>');
+      },
+      'not-an-image',
+    ],
+    [
+      'sends an SVG',
+      (_req, res) => {
+        res.end('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
+      },
+      'not-an-image',
+    ],
+    [
+      'sends half an image',
+      (_req, res) => {
+        res.end(image.subarray(0, image.length / 2));
+      },
+      'incomplete-image',
+    ],
+    [
+      'uses an unknown encoding',
+      (_req, res) => {
+        res.setHeader('content-encoding', 'zstd-ish').end(image);
+      },
+      'unknown-encoding',
+    ],
+    [
+      'sends a broken encoding',
+      (_req, res) => {
+        res.setHeader('content-encoding', 'gzip').end(gzipSync(image).subarray(0, 200));
+      },
+      'broken-encoding',
+    ],
+    [
+      'refuses',
+      (_req, res) => {
+        saveOf(res)?.refuse('a placeholder');
+        res.end(image);
+      },
+      'renderer-refused',
+    ],
+  ];
+  // Each host has an error handler of its own, so what it makes of an error may differ, but never the form.
+  const inHost: Record<string, Record<string, string>> = {
+    'http.createServer': {
+      throws: 'renderer-failed',
+      'hands on an error': 'timeout',
+      'answers nothing and hands on': 'timeout',
+      'hands on an error in mid-image': 'timeout',
+    },
+  };
+
+  describe.each(Object.keys(hosts))('in %s', (host) => {
+    test.each(failures)('and %s is answered with the reason', async (name, renderer, expected) => {
+      const errors = jest.spyOn(console, 'error').mockImplementation();
+      const code = inHost[host]?.[name] ?? expected;
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const answer = await save(
+        (req, res, next) => (saveOf(res) ? renderer(req, res, next) : res.end('next')),
+        {
+          host,
+          query: code === 'timeout' ? '&timeout=100' : '',
+          agent,
+        },
+      );
+      expectRefused(answer, code, code === 'timeout' ? 'timeout' : 'failed');
+      expect((await get(`${answer.url}/next`, { agent })).body.toString()).toBe('next');
+      agent.destroy();
+      errors.mockRestore();
+    });
+  });
+
+  test('and an old file of that name stays, byte for byte', async () => {
+    writeFileSync(join(folder, 'x.jpg'), 'old');
+    const answer = await save((_req, res) => res.end(image.subarray(0, 1000)));
+    expect(answer.reply.error?.code).toBe('incomplete-image');
+    expect(list(folder)).toEqual(['x.jpg']);
+    expect(readFileSync(join(folder, 'x.jpg'), 'utf8')).toBe('old');
+  });
+
+  test('in a promise, where the host leaves that to us', async () => {
+    const records: SaveRecord[] = [];
+    const failure = new Error('later');
+    const answer = await save(
+      async () => {
+        await new Promise(setImmediate);
+        throw failure;
+      },
+      { host: 'http.createServer', options: { onSave: (record) => void records.push(record) } },
+    );
+    expectRefused(answer, 'renderer-failed');
+    expect(records[0]?.cause).toBe(failure);
+  });
+
+  test('and the reason that it gives reaches the client', async () => {
+    const answer = await save((_req, res) => saveOf(res)?.refuse('there is no such shoe'));
+    expect(answer.reply.error?.message).toContain('there is no such shoe');
+  });
+});
+
+describe('encodings', () => {
+  test.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+    ['GZIP', gzipSync],
+    ['identity', (bytes: Buffer) => bytes],
+    ['gzip, br', (bytes: Buffer) => brotliCompressSync(gzipSync(bytes))],
+  ])('%s is undone', async (encoding, encode) => {
+    const encoded = encode(image);
+    expectDone(
+      await save((_req, res) => {
+        res.setHeader('Content-Encoding', encoding);
+        res.setHeader('Content-Length', encoded.length);
+        res.end(encoded);
+      }),
+    );
+  });
+});
+
+describe('a save that has failed', () => {
+  test('does not read on: back-pressure holds the renderer, its pipeline settles, its signal aborts', async () => {
+    let read = 0;
+    const settled = defer<unknown>();
+    let signal: AbortSignal | undefined;
+    const answer = await save(
+      (_req, res) => {
+        signal = saveOf(res)?.signal;
+        pipeline(
+          new Readable({
+            read() {
+              read += 65_536;
+              this.push(Buffer.alloc(65_536));
+            },
+          }),
+          res,
+          (error) => {
+            settled.resolve(error?.code);
+          },
+        );
+      },
+      { options: { maxBytes: 1_000_000 } },
+    );
+    expectRefused(answer, 'too-many-bytes');
+    expect(await settled.promise).toBe('ERR_STREAM_PREMATURE_CLOSE');
+    expect(read).toBeLessThan(4_000_000);
+    expect(signal?.aborted).toBe(true);
+  });
+
+  test('says no at once to a Content-Length that is too long', async () => {
+    const answer = await save(
+      (_req, res) => {
+        res.writeHead(200, { 'Content-Length': 1001 }).flushHeaders();
+      },
+      {
+        options: { maxBytes: 1000 },
+      },
+    );
+    expectRefused(answer, 'too-many-bytes');
+  });
+
+  test.each([
+    [
+      'pipeline with the signal',
+      (res: ServerResponse, signal: AbortSignal) => pipelineAsync(endless, res, { signal }),
+    ],
+    ['pipeline', (res: ServerResponse) => pipelineAsync(endless, res)],
+    ['finished', (res: ServerResponse) => new Promise((_, reject) => finished(res, reject))],
+  ])('at the deadline, a renderer that waits in %s goes on', async (_name, wait) => {
+    const settled = defer<unknown>();
+    const answer = await save(
+      (_req, res) => {
+        wait(res, saveOf(res)!.signal).catch((error: unknown) => {
+          settled.resolve(error);
+        });
+      },
+      { query: '&timeout=50', options: { maxBytes: 1e12 } },
+    );
+    expectRefused(answer, 'timeout', 'timeout');
+    expect(await settled.promise).toBeTruthy();
+  });
+
+  test('closes the file that express.static was reading', async () => {
+    const source = makeFolder();
+    writeFileSync(join(source, 'x.jpg'), Buffer.alloc(50_000_000));
+    const open = (): string[] =>
+      readdirSync('/proc/self/fd').flatMap((fd) => {
+        try {
+          return [readlinkSync(`/proc/self/fd/${fd}`)];
+        } catch {
+          return [];
+        }
+      });
+    const answer = await save(
+      (req, res, next) => {
+        req.url = '/x.jpg';
+        express.static(source)(req, res as express.Response, next);
+      },
+      { options: { maxBytes: 60_000_000, maxPixels: 1 } },
+    );
+    expectRefused(answer, 'not-an-image');
+    const slow = await save((_req, res) => {
+      (res as express.Response).sendFile(join(source, 'x.jpg'), { dotfiles: 'allow' });
+      saveOf(res)?.refuse();
+    });
+    expect(slow.status).toBe(403);
+    for (let turn = 0; open().includes(join(source, 'x.jpg')) && turn < 1000; turn++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(open()).not.toContain(join(source, 'x.jpg'));
+  });
+});
+
+describe('what stands before us', () => {
+  test('drain reaches the renderer when compression has wrapped the response first', async () => {
+    const answer = await save(
+      async (_req, res) => {
+        for (let at = 0; at < image.length; at += 1000) {
+          if (!res.write(Buffer.concat([image.subarray(at, at + 1000)]))) {
+            await new Promise((resolve) => res.once('drain', resolve));
+          }
+        }
+        res.end();
+      },
+      { before: [compression({ filter: () => true, threshold: 0 }) as Handler] },
+    );
+    expectDone(answer);
+  });
+
+  test('hears finish and close once, with our status', async () => {
+    const heard: unknown[] = [];
+    const closed = defer<undefined>();
+    const answer = await save((_req, res) => res.end('no image'), {
+      before: [
+        (_req, res, next) => {
+          finished(res, (error) => heard.push(['finished', error]));
+          res.on('finish', () =>
+            heard.push(['finish', res.statusCode, res.writableFinished, res.getHeader('content-type')]),
+          );
+          res.on('close', () => {
+            heard.push(['close', res.statusCode]);
+            closed.resolve(undefined);
+          });
+          next();
+        },
+      ],
+    });
+    expectRefused(answer, 'not-an-image');
+    await closed.promise;
+    expect(heard).toEqual([
+      ['finish', 403, true, 'text/plain'],
+      ['finished', undefined],
+      ['close', 403],
+    ]);
+  });
+});

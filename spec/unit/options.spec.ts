@@ -1,0 +1,260 @@
+// What lib/options.ts takes, what holds where nothing is given, and how it refuses the rest.
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { imageSave } from '../../lib/image-save.js';
+import { checkOptions, type ImageSaveOptions, type Settings } from '../../lib/options.js';
+
+const request = (): IncomingMessage => new IncomingMessage(new Socket());
+
+/** Options as a host without types gives them. */
+const check = (options: unknown): Settings => checkOptions(options as ImageSaveOptions);
+
+/** What is said of options that are refused. */
+function refusal(options: unknown): string {
+  try {
+    check(options);
+  } catch (error) {
+    if (error instanceof TypeError) return error.message;
+    throw error;
+  }
+  throw new Error('They were not refused');
+}
+
+const DEFAULTS = {
+  timeout: 60_000,
+  maxTimeout: 600_000,
+  maxPixels: 100_000_000,
+  maxBytes: 1024 ** 3,
+  verify: 'pixels',
+  overwrite: true,
+  durable: true,
+  authorize: undefined,
+  allowCrossSite: false,
+  onSave: undefined,
+};
+
+const NAMES = ['savePath', ...Object.keys(DEFAULTS)];
+
+describe('the defaults', () => {
+  it('are what is documented', async () => {
+    expect(check({})).toMatchObject(DEFAULTS);
+    expect(await check({}).savePath(request())).toBe('');
+    expect(Object.keys(check({})).sort()).toEqual([...NAMES].sort());
+  });
+
+  it('hold where undefined is given, too', async () => {
+    const given = check(Object.fromEntries(NAMES.map((name) => [name, undefined])));
+    expect(given).toMatchObject(DEFAULTS);
+    expect(await given.savePath(request())).toBe('');
+  });
+
+  it('are enough for a middleware, that saves nothing', () => {
+    expect(imageSave()).toHaveLength(3);
+    expect(imageSave({})).toHaveLength(3);
+  });
+});
+
+describe('what is given', () => {
+  it('holds', () => {
+    const given = {
+      timeout: 1,
+      maxTimeout: 2,
+      maxPixels: 3,
+      maxBytes: 4,
+      verify: 'header',
+      overwrite: false,
+      durable: false,
+      authorize: () => true,
+      allowCrossSite: true,
+      onSave: () => undefined,
+    };
+    expect(check(given)).toMatchObject(given);
+  });
+
+  test.each(['timeout', 'maxTimeout', 'maxPixels', 'maxBytes'])('may be 1 as %s, at the least', (name) => {
+    expect(check({ [name]: 1 })).toMatchObject({ [name]: 1 });
+  });
+
+  it('may be as much as can be counted', () => {
+    const most = {
+      maxTimeout: 2 ** 31 - 1,
+      timeout: 2 ** 31 - 1,
+      maxBytes: 2 ** 53 - 1,
+      maxPixels: 2 ** 53 - 1,
+    };
+    expect(check(most)).toMatchObject(most);
+  });
+
+  it('as timeout is no longer than maxTimeout', () => {
+    expect(check({ timeout: 5000, maxTimeout: 1000 }).timeout).toBe(1000);
+    expect(check({ maxTimeout: 1000 }).timeout).toBe(1000);
+    expect(check({ timeout: 700_000 }).timeout).toBe(600_000);
+    expect(check({ timeout: 500, maxTimeout: 1000 }).timeout).toBe(500);
+  });
+
+  it('may change afterwards without changing what holds', () => {
+    const options: ImageSaveOptions = { overwrite: false };
+    const settings = check(options);
+    options.overwrite = true;
+    expect(settings.overwrite).toBe(false);
+  });
+});
+
+describe('savePath', () => {
+  const before = process.cwd();
+  afterEach(() => {
+    process.chdir(before);
+  });
+
+  test.each([
+    ['', ''],
+    ['/srv/images', '/srv/images'],
+    ['/srv/images/', '/srv/images'],
+    ['saved', join(before, 'saved')],
+    ['./saved/../kept', join(before, 'kept')],
+    ['.', before],
+  ])('%j is %j', async (given, expected) => {
+    expect(await check({ savePath: given }).savePath(request())).toBe(expected);
+  });
+
+  it('is taken from the working directory of the moment when the middleware was made', async () => {
+    const fixed = check({ savePath: 'saved' });
+    const chosen = check({ savePath: () => 'saved' });
+    process.chdir(tmpdir());
+    expect(await fixed.savePath(request())).toBe(join(before, 'saved'));
+    expect(await chosen.savePath(request())).toBe(join(before, 'saved'));
+  });
+
+  it('may be chosen for each request, at once or later', async () => {
+    const req = request();
+    req.headers.host = 'shop';
+    const asked: IncomingMessage[] = [];
+    const settings = check({
+      savePath: (given: IncomingMessage) => {
+        asked.push(given);
+        return `/srv/${given.headers.host ?? ''}`;
+      },
+    });
+    expect(await settings.savePath(req)).toBe('/srv/shop');
+    expect(asked).toEqual([req]);
+    expect(asked[0]).toBe(req);
+    expect(await check({ savePath: () => Promise.resolve('/srv') }).savePath(req)).toBe('/srv');
+  });
+
+  it('may be chosen to be none', async () => {
+    expect(await check({ savePath: () => '' }).savePath(request())).toBe('');
+  });
+
+  test.each([[undefined], [null], [5], [{}]])(
+    'that is chosen to be %p fails for that request',
+    async (path) => {
+      const settings = check({ savePath: () => path });
+      await expect(settings.savePath(request())).rejects.toThrow();
+    },
+  );
+
+  it('fails for that request where choosing fails', async () => {
+    const fault = new Error('no such tenant');
+    const settings = check({
+      savePath: () => {
+        throw fault;
+      },
+    });
+    await expect(settings.savePath(request())).rejects.toBe(fault);
+  });
+});
+
+describe('a wrong option', () => {
+  const whole = [0, -1, 1.5, NaN, Infinity, '5000', 5000n, null, true, {}, [], () => 5];
+  const truth = [0, 1, 'true', 'false', '', null, {}, () => true];
+  const callable = [true, 'authorize', null, {}, 1];
+  const wrong: [string, unknown[], RegExp][] = [
+    ['savePath', [5, null, true, {}, ['a'], 'a\0b'], /path of a folder/],
+    ['timeout', [...whole, 2 ** 31], /whole milliseconds from 1 to 2147483647/],
+    ['maxTimeout', [...whole, 2 ** 31], /whole milliseconds from 1 to 2147483647/],
+    ['maxPixels', [...whole, 2 ** 53], /whole number of pixels/],
+    ['maxBytes', [...whole, 2 ** 53], /whole number of bytes/],
+    ['verify', ['none', 'PIXELS', '', true, false, null, 1], /'pixels' or 'header'/],
+    ['overwrite', truth, /true or false/],
+    ['durable', truth, /true or false/],
+    ['authorize', callable, /a function/],
+    ['allowCrossSite', truth, /true or false/],
+    ['onSave', callable, /a function/],
+  ];
+
+  it('is looked for in every option', () => {
+    expect(wrong.map(([name]) => name).sort()).toEqual([...NAMES].sort());
+  });
+
+  describe.each(wrong)('%s', (name, values, fix) => {
+    test.each(values.map((value) => [value]))(
+      'may not be %p, and the message says what it must be',
+      (value) => {
+        const message = refusal({ [name]: value });
+        expect(message).toContain(`"${name}"`);
+        expect(message).toMatch(fix);
+      },
+    );
+  });
+
+  test.each([
+    ['5000', '"5000"'],
+    [NaN, 'NaN'],
+    [null, 'null'],
+    [Symbol('x'), 'Symbol(x)'],
+    [{}, 'an object'],
+    [() => 1, 'a function'],
+    [5n, '5'],
+  ])('is shown in the message: %p', (value, shown) => {
+    expect(refusal({ timeout: value })).toContain(`it is ${shown}`);
+  });
+});
+
+describe('an unknown option', () => {
+  test.each([
+    ['savepath', 'savePath'],
+    ['SavePath', 'savePath'],
+    ['SAVEPATH', 'savePath'],
+    ['maxtimeout', 'maxTimeout'],
+    ['onsave', 'onSave'],
+  ])('%s may be meant to be %s', (name, meant) => {
+    const message = refusal({ [name]: 1 });
+    expect(message).toContain(`"${name}"`);
+    expect(message).toContain(`did you mean "${meant}"?`);
+  });
+
+  test.each(['path', 'quality', 'toString', 'constructor', '__proto', ''])(
+    '%j is refused with the list',
+    (name) => {
+      const message = refusal({ [name]: 1 });
+      expect(message).toContain(`"${name}"`);
+      for (const known of NAMES) expect(message).toContain(known);
+    },
+  );
+
+  it('is refused even where it has no value', () => {
+    expect(refusal({ path: undefined })).toContain('"path"');
+  });
+});
+
+describe('what is no set of options', () => {
+  test.each([['./saved'], [null], [5], [true], [['./saved']], [() => './saved']])(
+    'is refused: %p',
+    (options) => {
+      expect(refusal(options)).toContain("imageSave({ savePath: './saved' })");
+    },
+  );
+
+  it('is a request: app.use(imageSave) without the call', () => {
+    const message = refusal(request());
+    expect(message).toContain("app.use(imageSave({ savePath: './saved' }))");
+    expect(message).toContain('not app.use(imageSave)');
+  });
+});
+
+test('options are checked when the middleware is made', () => {
+  const options: unknown = { timeout: 'soon' };
+  expect(() => imageSave(options as ImageSaveOptions)).toThrow(TypeError);
+});
