@@ -1,0 +1,171 @@
+// An image renderer: answers GET /:picture with the picture as Image Serving's commands ask for it.
+// It knows nothing of saving. imageSave() is mounted in front of it, as it would be in front of any other.
+
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import express from 'express';
+import sharp from 'sharp';
+import { BadCommand, MAX_PIX, parseCommands, type Box, type Commands } from './commands.js';
+
+// Image Serving's `DefaultPix`: where neither wid, hei nor scl is given, the reply fits into this square.
+const DEFAULT_PIX = 400;
+
+interface Size {
+  width: number;
+  height: number;
+}
+
+interface Picture extends Size {
+  /** Red, green, blue and alpha of each pixel. */
+  rgba: Buffer;
+}
+
+/** The pictures of a folder: the id of each, which is its file name without the extension, and its file. */
+export function picturesIn(folder: string): Map<string, string> {
+  const names = readdirSync(folder).filter((name) => /\.(jpe?g|png)$/i.test(name));
+  return new Map(names.map((name) => [path.parse(name).name, path.join(folder, name)]));
+}
+
+export function createRenderer(picturesFolder: string): express.Router {
+  // An id is only ever looked up here, never made into a path, so no request leads out of the folder.
+  const pictures = picturesIn(picturesFolder);
+  const router = express.Router();
+
+  router.get('/:picture', async (req, res) => {
+    const file = pictures.get(req.params.picture);
+    if (file === undefined) {
+      res
+        .status(404)
+        .type('text')
+        .send(`No such picture. There are: ${[...pictures.keys()].join(', ')}\n`);
+      return;
+    }
+    try {
+      const [, query = ''] = /\?(.*)/s.exec(req.url) ?? [];
+      const commands = parseCommands(query);
+      const image = await render(file, commands);
+      res.type(`image/${commands.fmt.type}`).send(image);
+    } catch (error) {
+      if (!(error instanceof BadCommand)) throw error;
+      res.status(400).type('text').send(`${error.message}\n`);
+    }
+  });
+
+  return router;
+}
+
+async function render(file: string, commands: Commands): Promise<Buffer> {
+  const picture = await turnedPicture(file, commands);
+  const drawn = drawnSize(picture, commands);
+  const view = viewSize(drawn, commands);
+  for (const { width, height } of [drawn, view]) {
+    if (Math.max(width, height) > MAX_PIX) {
+      throw new BadCommand(
+        `wid, hei, scl: the picture would become ${width} x ${height}, at most ${MAX_PIX} x ${MAX_PIX} is allowed`,
+      );
+    }
+  }
+  return encode(picture, drawn, view, commands);
+}
+
+// Two passes, since sharp does not crop, rotate and resize in this order in one.
+async function turnedPicture(file: string, { crop, flip, rotate }: Commands): Promise<Picture> {
+  const image = sharp(file).ensureAlpha();
+  if (crop) image.extract(await checkedCrop(crop, file));
+  const { data, info } = await image
+    .flop(flip.startsWith('lr'))
+    .flip(flip.endsWith('ud'))
+    .rotate(rotate, { background: 'transparent' })
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { rgba: data, width: info.width, height: info.height };
+}
+
+// Image Serving would fill up what lies outside of the picture. Here it is more likely to be a mistake.
+async function checkedCrop(crop: Box, file: string): Promise<Box> {
+  const { width, height } = await sharp(file).metadata();
+  if (crop.left + crop.width > width || crop.top + crop.height > height) {
+    throw new BadCommand(`crop reaches out of the picture, which is ${width} x ${height}`);
+  }
+  return crop;
+}
+
+/** How large the whole picture is drawn. */
+function drawnSize(picture: Size, commands: Commands): Size {
+  const [x, y] = scales(picture, commands);
+  return {
+    width: Math.max(1, Math.round(picture.width * x)),
+    height: Math.max(1, Math.round(picture.height * y)),
+  };
+}
+
+function scales({ width, height }: Size, { scl, wid, hei, fit }: Commands): [x: number, y: number] {
+  if (scl !== undefined) return [1 / scl, 1 / scl];
+  if (wid === undefined && hei === undefined) {
+    const scale = Math.min(1, DEFAULT_PIX / Math.max(width, height));
+    return [scale, scale];
+  }
+  const x = wid === undefined ? hei! / height : wid / width;
+  const y = hei === undefined ? x : hei / height;
+  // Image Serving's default is fit=fit,0. One side alone is exact, though, as there is nothing to fit into.
+  const { mode, upscale } = fit ?? { mode: 'fit', upscale: wid === undefined || hei === undefined };
+  const limited = (scale: number) => (upscale ? scale : Math.min(scale, 1));
+  const uniform = {
+    fit: Math.min(x, y),
+    constrain: Math.min(x, y),
+    crop: Math.max(x, y),
+    wrap: Math.max(x, y),
+    hfit: x,
+    vfit: y,
+  };
+  if (mode === 'stretch') return [limited(x), limited(y)];
+  return [limited(uniform[mode]), limited(uniform[mode])];
+}
+
+/** How large the reply is, in the middle of which the picture is drawn. */
+function viewSize(drawn: Size, { scl, wid, hei, fit }: Commands): Size {
+  const asDrawn = scl === undefined && (fit?.mode === 'constrain' || fit?.mode === 'wrap');
+  return asDrawn ? drawn : { width: wid ?? drawn.width, height: hei ?? drawn.height };
+}
+
+function encode(picture: Picture, drawn: Size, view: Size, { bgc, fmt, qlt }: Commands): Promise<Buffer> {
+  const { rgba, width, height } = picture;
+  const image = sharp(rgba, { raw: { width, height, channels: 4 } });
+  if (!fmt.alpha) image.flatten({ background: bgc });
+
+  // What sticks out of the view is cut off and what is missing is filled up, evenly on both sides.
+  const shown = { width: Math.min(drawn.width, view.width), height: Math.min(drawn.height, view.height) };
+  const left = Math.floor((view.width - shown.width) / 2);
+  const top = Math.floor((view.height - shown.height) / 2);
+  return image
+    .resize(drawn.width, drawn.height, { fit: 'fill' })
+    .extract({
+      left: Math.floor((drawn.width - shown.width) / 2),
+      top: Math.floor((drawn.height - shown.height) / 2),
+      ...shown,
+    })
+    .extend({
+      left,
+      right: view.width - shown.width - left,
+      top,
+      bottom: view.height - shown.height - top,
+      background: fmt.alpha ? 'transparent' : bgc,
+    })
+    .toFormat(fmt.type, encoderOptions(fmt.type, qlt))
+    .toBuffer();
+}
+
+function encoderOptions(type: Commands['fmt']['type'], quality: number) {
+  switch (type) {
+    case 'jpeg':
+    case 'webp':
+      return { quality };
+    case 'avif':
+      // The least effort: someone is waiting for the image.
+      return { quality, effort: 0 };
+    case 'tiff':
+      return { compression: 'lzw' };
+    default:
+      return {};
+  }
+}

@@ -1,0 +1,154 @@
+// `npm run demo` as its user meets it: a real process, its output, its files, and how it ends.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import sharp from 'sharp';
+import { parseReply } from '../../lib/index.js';
+
+// Starting TypeScript takes its time on a busy machine.
+jest.setTimeout(60_000);
+
+let savePath: string;
+let child: ChildProcess | undefined;
+
+beforeEach(async () => {
+  savePath = await mkdtemp(path.join(tmpdir(), 'demo-'));
+});
+
+afterEach(async () => {
+  if (child?.exitCode === null && child.signalCode === null) {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+  await rm(savePath, { recursive: true });
+});
+
+interface Demo {
+  output: () => string;
+  exit: Promise<number | null>;
+  stop: (signal: NodeJS.Signals) => void;
+}
+
+function start(env: NodeJS.ProcessEnv): Demo {
+  let output = '';
+  const demo = spawn(process.execPath, ['--import', 'tsx', 'demo/main.ts'], {
+    env: { ...process.env, SAVE_PATH: savePath, ...env },
+  });
+  child = demo;
+  for (const stream of [demo.stdout, demo.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  }
+  return {
+    output: () => output,
+    exit: once(demo, 'close').then(([code]) => code as number | null),
+    stop: (signal) => demo.kill(signal),
+  };
+}
+
+/** Starts the demo on a free port and waits until it says that it serves. */
+async function startServing(): Promise<Demo & { origin: string }> {
+  const demo = start({ PORT: '0' });
+  const ended = demo.exit.then((code) => {
+    throw new Error(`The demo ended with ${code}:\n${demo.output()}`);
+  });
+  ended.catch(() => undefined);
+  while (!demo.output().includes('/saved/harbour.jpg')) {
+    await Promise.race([once(child!.stdout!, 'data'), ended]);
+  }
+  return { ...demo, origin: /http:\/\/127\.0\.0\.1:\d+/.exec(demo.output())![0] };
+}
+
+test('saves a first image, tells where it is, and keeps serving', async () => {
+  const demo = await startServing();
+  const output = demo.output();
+
+  expect(output).toContain(
+    `$ curl '${demo.origin}/is/image/harbour?wid=800&req=saveToFile&name=harbour.jpg'\n#S7Z OK\n`,
+  );
+  const [, file, bytes] = /^Saved (.+), (\d+) bytes\.$/m.exec(output)!;
+  expect(path.resolve(file!)).toBe(path.join(savePath, 'harbour.jpg'));
+  const [reply] = /^#S7Z OK$[^]*?(?=^Saved )/m.exec(output)!;
+  expect(parseReply(reply)).toMatchObject({
+    status: 'done',
+    name: 'harbour.jpg',
+    image: { width: 800, height: 534, type: 'image/jpeg', length: Number(bytes) },
+  });
+  expect((await stat(file!)).size).toBe(Number(bytes));
+  expect(await sharp(file).metadata()).toMatchObject({ format: 'jpeg', width: 800, height: 534 });
+
+  const served = await fetch(`${demo.origin}/saved/harbour.jpg`);
+  expect(Buffer.from(await served.arrayBuffer())).toEqual(await readFile(file!));
+});
+
+test('every URL that it prints does what it says', async () => {
+  const demo = await startServing();
+  const answers = new Map<string, string>();
+  for (const [, what, url] of demo.output().matchAll(/^ {2}(\S.*\S) {2,}(http\S+)$/gm)) {
+    const response = await fetch(url!);
+    const text = await response.text();
+    const reply = response.headers.get('content-type')?.startsWith('text/plain')
+      ? parseReply(text).status
+      : '';
+    answers.set(what!, `${response.status} ${response.headers.get('content-type')} ${reply}`.trim());
+  }
+  expect(Object.fromEntries(answers)).toEqual({
+    'Look around': '200 text/html; charset=utf-8',
+    Render: '200 image/jpeg',
+    'Save a PNG': '200 text/plain done',
+    'Save a WebP': '200 text/plain done',
+    'Be refused': '403 text/plain failed',
+    'See a file': '200 image/jpeg',
+  });
+});
+
+test('every link of its page works', async () => {
+  const { origin } = await startServing();
+  const page = await (await fetch(origin)).text();
+  const links = [...page.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, url]) => url!.replaceAll('&#38;', '&'));
+  expect(links).toHaveLength(5 * 9);
+  for (const link of links) {
+    const response = await fetch(origin + link);
+    expect({ link, status: response.status }).toEqual({ link, status: 200 });
+    if (link.includes('saveToFile')) expect(parseReply(await response.text()).status).toBe('done');
+    else expect(response.headers.get('content-type')).toMatch(/^image\//);
+  }
+});
+
+test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it cleanly', async (signal) => {
+  const demo = await startServing();
+  demo.stop(signal);
+  expect(await demo.exit).toBe(0);
+});
+
+test('a port that is taken gets a clear message', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  try {
+    const demo = start({ PORT: String(port) });
+    expect(await demo.exit).toBe(1);
+    expect(demo.output()).toBe(`Port ${port} is taken. Choose another one: PORT=3001 npm run demo\n`);
+  } finally {
+    other.close();
+  }
+});
+
+test.each(['http', '65536', '-1', ''])('PORT=%s gets a clear message', async (port) => {
+  const demo = start({ PORT: port });
+  expect(await demo.exit).toBe(1);
+  expect(demo.output()).toBe(
+    `PORT must be a number from 0 to 65535, not '${port}'. For example: PORT=3001 npm run demo\n`,
+  );
+});
+
+test('a first save that fails ends it with the reason', async () => {
+  // A folder stands where the file should go.
+  await mkdir(path.join(savePath, 'harbour.jpg'));
+  const demo = start({ PORT: '0' });
+  expect(await demo.exit).toBe(1);
+  expect(demo.output()).toMatch(/status=failed[^]*The first image was not saved: see the reply above\.\n$/);
+});
