@@ -1,0 +1,216 @@
+// The package as npm lays it out: what is in it, and whoever imports it, by whatever way.
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { makeFolder, removeFolders } from '../support/folder.js';
+
+const root = process.cwd();
+const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
+let packed: string;
+let files: string[];
+let unpacked: string;
+
+/** Runs a program and returns what it printed; where it fails, what it printed is the error. */
+function run(command: string, args: string[], cwd: string): string {
+  try {
+    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${command} ${args.join(' ')}\n${stdout}\n${stderr}`);
+  }
+}
+
+beforeAll(() => {
+  const folder = makeFolder();
+  run('npm', ['run', 'build', '--silent'], root);
+  const [pack] = JSON.parse(
+    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root),
+  ) as [{ filename: string; files: { path: string }[] }];
+  packed = join(folder, pack.filename);
+  files = pack.files.map((file) => file.path);
+  run('tar', ['-xzf', packed], folder);
+  unpacked = join(folder, 'package');
+}, 120_000);
+afterAll(removeFolders);
+
+/** A project that has the package and what it needs, and these files. */
+function consumer(sources: Record<string, string>): string {
+  const folder = makeFolder();
+  mkdirSync(join(folder, 'node_modules', '@types'), { recursive: true });
+  cpSync(unpacked, join(folder, 'node_modules', 'express-image-save'), { recursive: true });
+  for (const name of [
+    'sharp',
+    'properties-file',
+    'express',
+    'supertest',
+    '@types/node',
+    '@types/express',
+    'jest',
+    '@types/jest',
+  ]) {
+    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+  }
+  for (const [name, text] of Object.entries(sources)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  return folder;
+}
+
+const SAVE = `
+const express = require('express');
+const request = require('supertest');
+const sharp = require('sharp');
+const { mkdtempSync, readdirSync } = require('fs');
+const { imageSave, parseReply, saveOf } = require('express-image-save');
+async function save() {
+  const folder = mkdtempSync(require('path').join(require('os').tmpdir(), 'consumer-'));
+  const app = express();
+  app.use(imageSave({ savePath: folder }));
+  app.use(async (req, res) => {
+    const image = await sharp({ create: { width: 5, height: 4, channels: 3, background: 'red' } }).png().toBuffer();
+    res.type('png').send(image);
+  });
+  const response = await request(app).get('/x?req=saveToFile&name=x.png').expect(200);
+  return { reply: parseReply(response.text), files: readdirSync(folder) };
+}
+module.exports = { save };
+`;
+
+const EXPORTS = ['SaveError', 'default', 'imageSave', 'parseReply', 'saveOf'];
+
+test('holds the two builds, the documentation and nothing else', () => {
+  const unexpected = files.filter(
+    (file) => !/^(dist\/(esm|cjs)\/([a-z-]+\.(js|d\.ts)|package\.json)|docs\/[a-z-]+\.md)$/.test(file),
+  );
+  expect(unexpected.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+  expect(files).toEqual(
+    expect.arrayContaining(['dist/esm/index.js', 'dist/cjs/index.js', 'dist/cjs/index.d.ts']),
+  );
+});
+
+test('is found right by publint and attw', () => {
+  run(bin('publint'), ['--strict', packed], root);
+  run(bin('attw'), [packed], root);
+}, 60_000);
+
+test('import has all the exports', () => {
+  const folder = consumer({
+    'x.mjs': `
+      import * as all from 'express-image-save';
+      import imageSave from 'express-image-save';
+      if (imageSave !== all.imageSave) throw new Error('another default');
+      console.log(JSON.stringify(Object.keys(all).sort()));`,
+  });
+  expect(JSON.parse(run(process.execPath, ['x.mjs'], folder))).toEqual(EXPORTS);
+});
+
+test('require has all the exports', () => {
+  const folder = consumer({
+    'x.cjs': `console.log(JSON.stringify(Object.keys(require('express-image-save')).sort()))`,
+  });
+  expect(JSON.parse(run(process.execPath, ['x.cjs'], folder))).toEqual(EXPORTS);
+});
+
+test('a renderer that requires finds the save of a middleware that was imported, and the reverse', () => {
+  const folder = consumer({
+    'x.mjs': `
+      import { createRequire } from 'node:module';
+      import http from 'node:http';
+      import { mkdtempSync } from 'node:fs';
+      import { tmpdir } from 'node:os';
+      import * as esm from 'express-image-save';
+      const cjs = createRequire(import.meta.url)('express-image-save');
+      if (esm.saveOf === cjs.saveOf) throw new Error('one copy only');
+      const savePath = mkdtempSync(tmpdir() + '/copies-');
+      for (const [mounted, asked] of [[esm, cjs], [cjs, esm]]) {
+        const middleware = mounted.imageSave({ savePath });
+        const server = http.createServer((req, res) => middleware(req, res, () => asked.saveOf(res).refuse('seen')));
+        await new Promise((resolve) => server.listen(0, resolve));
+        const answer = await fetch('http://127.0.0.1:' + server.address().port + '/?req=saveToFile&name=x.png');
+        console.log(esm.parseReply(await answer.text()).error.message.includes('seen'));
+        server.close();
+        server.closeAllConnections();
+      }`,
+  });
+  expect(run(process.execPath, ['x.mjs'], folder)).toBe('true\ntrue\n');
+});
+
+test('a jest suite in CommonJS mode saves and reads the reply', () => {
+  const folder = consumer({
+    'package.json': '{}',
+    'save.js': SAVE,
+    'save.test.js': `
+      const { save } = require('./save');
+      test('saves', async () => {
+        const { reply, files } = await save();
+        expect(reply).toMatchObject({ status: 'done', pixelsTotal: 20 });
+        expect(files).toEqual(['x.png']);
+      });`,
+  });
+  run(bin('jest'), ['--rootDir', folder], folder);
+}, 60_000);
+
+const TYPED = `
+import express, { type Request } from 'express';
+import http from 'node:http';
+import imageSaveByDefault, { imageSave, saveOf, SaveError, parseReply, type ImageSaveOptions, type SaveRecord, type SaveReply } from 'express-image-save';
+const options: ImageSaveOptions = { savePath: 'x', timeout: undefined, onSave: (record: SaveRecord) => console.log(record.outcome, record.code) };
+const app = express();
+app.use(imageSave(options), imageSaveByDefault());
+app.use('/x', imageSave<Request>({ savePath: (req) => req.hostname, authorize: async (req, { name }) => req.path === name }));
+app.get('/', (_req, res) => { const signal: AbortSignal | undefined = saveOf(res)?.signal; saveOf(res)?.refuse('x'); res.json(signal?.aborted); });
+const middleware = imageSave();
+http.createServer((req, res) => middleware(req, res, () => res.end()));
+const reply: SaveReply = parseReply('status=done');
+const pixels: number | undefined = reply.pixelsTotal;
+if (options instanceof SaveError) console.log(options.code satisfies string, pixels);
+// @ts-expect-error there is no such option
+imageSave({ savepath: 'x' });
+`;
+
+test.each([
+  ['nodenext, ESM', 'module', { module: 'nodenext', moduleResolution: 'nodenext' }],
+  ['nodenext, CommonJS', 'commonjs', { module: 'nodenext', moduleResolution: 'nodenext' }],
+  ['node16, CommonJS', 'commonjs', { module: 'node16', moduleResolution: 'node16' }],
+  ['bundler, ESM', 'module', { module: 'esnext', moduleResolution: 'bundler' }],
+  ['bundler, CommonJS', 'commonjs', { module: 'commonjs', moduleResolution: 'bundler' }],
+])(
+  'TypeScript finds the types: %s',
+  (_name, type, options) => {
+    const folder = consumer({
+      'package.json': JSON.stringify({ type }),
+      'x.ts': TYPED,
+      'tsconfig.json': JSON.stringify({
+        compilerOptions: {
+          ...options,
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          skipLibCheck: false,
+          esModuleInterop: true,
+          target: 'es2022',
+          types: ['node'],
+          noEmit: true,
+        },
+        files: ['x.ts'],
+      }),
+    });
+    run(bin('tsc'), ['-p', folder], folder);
+  },
+  60_000,
+);
+
+test('names no dependency that it does not use, and uses none that it does not name', () => {
+  const { dependencies, peerDependencies } = JSON.parse(
+    readFileSync(join(unpacked, 'package.json'), 'utf8'),
+  ) as Record<string, Record<string, string>>;
+  const named = [...Object.keys(dependencies ?? {}), ...Object.keys(peerDependencies ?? {})].sort();
+  const used = new Set<string>();
+  for (const file of files.filter((name) => name.startsWith('dist/esm') && name.endsWith('.js'))) {
+    for (const [, from = ''] of readFileSync(join(unpacked, file), 'utf8').matchAll(/from '([^.'][^']*)'/g)) {
+      if (!from.startsWith('node:')) used.add(from.split('/')[0] ?? '');
+    }
+  }
+  expect([...used].sort()).toEqual(named);
+  expect(existsSync(join(unpacked, 'dist/cjs/package.json'))).toBe(true);
+});
