@@ -2,7 +2,7 @@
 import { imageSave } from './image-save.js';
 
 export { imageSave };
-// Written out, so that the build for `require` has `exports.default`.
+// Written out, so that `require` finds `exports.default`.
 export default imageSave;
 // For hosts that write the middleware's type down, and for those who observe saves.
 export type { ImageSaveMiddleware, Next } from './image-save.js';

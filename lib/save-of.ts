@@ -14,8 +14,8 @@ export interface Save {
   readonly refuse: (reason?: string) => void;
 }
 
-// Registered for the whole process, so that the copy of this package that a renderer imports (the one for
-// `import`, the one for `require`, a test runner's) finds what another copy has left.
+// Registered for the whole process, so that the copy of this package that a renderer loads (an installation of its
+// own, a test runner's) finds what another copy has left.
 const SAVE = Symbol.for('express-image-save.save');
 
 /**

@@ -1,27 +1,34 @@
-// Builds lib/ twice with the TypeScript compiler: dist/esm for `import`, dist/cjs for `require`.
-// The small package.json in each folder is what tells Node which of the two it is looking at.
+// Builds lib/ into dist/: once, as CommonJS, with a thin door for `import`. There is one copy of the code in a process
+// whichever way it is asked for, and the image library is loaded by `require`, which Node 20.9 can do and its
+// build for `import` cannot.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+const dist = join(root, 'dist');
 
-rmSync(join(root, 'dist'), { recursive: true, force: true });
-for (const [folder, type, options] of [
-  ['esm', 'module', []],
-  ['cjs', 'commonjs', ['--module', 'commonjs', '--moduleResolution', 'bundler']],
-]) {
-  const outDir = join(root, 'dist', folder);
-  mkdirSync(outDir, { recursive: true });
-  writeFileSync(join(outDir, 'package.json'), `${JSON.stringify({ type })}\n`);
-  execFileSync(
-    process.execPath,
-    [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', outDir, ...options],
-    {
-      stdio: 'inherit',
-    },
-  );
-}
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist);
+// The sources are modules; what is made of them is not.
+writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
+execFileSync(
+  process.execPath,
+  [require.resolve('typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')],
+  {
+    stdio: 'inherit',
+  },
+);
+
+const names = Object.keys(require(join(dist, 'index.js'))).filter((name) => name !== 'default');
+writeFileSync(
+  join(dist, 'index.mjs'),
+  `import all from './index.js';\nexport const { ${names.join(', ')} } = all;\nexport default imageSave;\n`,
+);
+writeFileSync(
+  join(dist, 'index.d.mts'),
+  `export * from './index.js';\nexport { imageSave as default } from './index.js';\n`,
+);

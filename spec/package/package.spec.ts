@@ -79,13 +79,14 @@ module.exports = { save };
 
 const EXPORTS = ['SaveError', 'default', 'imageSave', 'parseReply', 'saveOf'];
 
-test('holds the two builds, the documentation and nothing else', () => {
+test('holds the build, the documentation and nothing else', () => {
   const unexpected = files.filter(
-    (file) => !/^(dist\/(esm|cjs)\/([a-z-]+\.(js|d\.ts)|package\.json)|docs\/[a-z-]+\.md)$/.test(file),
+    (file) =>
+      !/^(dist\/([a-z-]+\.(js|d\.ts)|index\.mjs|index\.d\.mts|package\.json)|docs\/[a-z-]+\.md)$/.test(file),
   );
   expect(unexpected.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
   expect(files).toEqual(
-    expect.arrayContaining(['dist/esm/index.js', 'dist/cjs/index.js', 'dist/cjs/index.d.ts']),
+    expect.arrayContaining(['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts']),
   );
 });
 
@@ -112,28 +113,32 @@ test('require has all the exports', () => {
   expect(JSON.parse(run(process.execPath, ['x.cjs'], folder))).toEqual(EXPORTS);
 });
 
-test('a renderer that requires finds the save of a middleware that was imported, and the reverse', () => {
+test('import and require give the same code, and a copy that is installed apart finds the same saves', () => {
   const folder = consumer({
     'x.mjs': `
       import { createRequire } from 'node:module';
       import http from 'node:http';
       import { mkdtempSync } from 'node:fs';
       import { tmpdir } from 'node:os';
-      import * as esm from 'express-image-save';
-      const cjs = createRequire(import.meta.url)('express-image-save');
-      if (esm.saveOf === cjs.saveOf) throw new Error('one copy only');
+      import * as imported from 'express-image-save';
+      const require = createRequire(import.meta.url);
+      const required = require('express-image-save');
+      const apart = require('./apart/dist/index.js');
+      console.log(imported.saveOf === required.saveOf, imported.SaveError === required.SaveError);
+      console.log(imported.saveOf === apart.saveOf);
       const savePath = mkdtempSync(tmpdir() + '/copies-');
-      for (const [mounted, asked] of [[esm, cjs], [cjs, esm]]) {
+      for (const [mounted, asked] of [[imported, apart], [apart, required]]) {
         const middleware = mounted.imageSave({ savePath });
         const server = http.createServer((req, res) => middleware(req, res, () => asked.saveOf(res).refuse('seen')));
         await new Promise((resolve) => server.listen(0, resolve));
         const answer = await fetch('http://127.0.0.1:' + server.address().port + '/?req=saveToFile&name=x.png');
-        console.log(esm.parseReply(await answer.text()).error.message.includes('seen'));
+        console.log(imported.parseReply(await answer.text()).error.message.includes('seen'));
         server.close();
         server.closeAllConnections();
       }`,
   });
-  expect(run(process.execPath, ['x.mjs'], folder)).toBe('true\ntrue\n');
+  cpSync(unpacked, join(folder, 'apart'), { recursive: true });
+  expect(run(process.execPath, ['x.mjs'], folder)).toBe('true true\nfalse\ntrue\ntrue\n');
 });
 
 test('a jest suite in CommonJS mode saves and reads the reply', () => {
@@ -149,6 +154,24 @@ test('a jest suite in CommonJS mode saves and reads the reply', () => {
       });`,
   });
   run(bin('jest'), ['--rootDir', folder], folder);
+}, 60_000);
+
+test('a jest suite in module mode saves and reads the reply', () => {
+  const folder = consumer({
+    'package.json': '{ "type": "module" }',
+    'save.cjs': SAVE,
+    'save.test.js': `
+      import { imageSave, parseReply } from 'express-image-save';
+      import saves from './save.cjs';
+      test('saves', async () => {
+        expect(typeof imageSave({})).toBe('function');
+        expect(parseReply('status=done').status).toBe('done');
+        const { reply, files } = await saves.save();
+        expect(reply).toMatchObject({ status: 'done', pixelsTotal: 20 });
+        expect(files).toEqual(['x.png']);
+      });`,
+  });
+  run(process.execPath, ['--experimental-vm-modules', bin('jest'), '--rootDir', folder], folder);
 }, 60_000);
 
 const TYPED = `
@@ -206,11 +229,13 @@ test('names no dependency that it does not use, and uses none that it does not n
   ) as Record<string, Record<string, string>>;
   const named = [...Object.keys(dependencies ?? {}), ...Object.keys(peerDependencies ?? {})].sort();
   const used = new Set<string>();
-  for (const file of files.filter((name) => name.startsWith('dist/esm') && name.endsWith('.js'))) {
-    for (const [, from = ''] of readFileSync(join(unpacked, file), 'utf8').matchAll(/from '([^.'][^']*)'/g)) {
+  for (const file of files.filter((name) => name.startsWith('dist') && name.endsWith('.js'))) {
+    for (const [, from = ''] of readFileSync(join(unpacked, file), 'utf8').matchAll(
+      /require\("([^."][^"]*)"\)/g,
+    )) {
       if (!from.startsWith('node:')) used.add(from.split('/')[0] ?? '');
     }
   }
   expect([...used].sort()).toEqual(named);
-  expect(existsSync(join(unpacked, 'dist/cjs/package.json'))).toBe(true);
+  expect(existsSync(join(unpacked, 'dist/package.json'))).toBe(true);
 });
