@@ -50,7 +50,7 @@ export class Folder {
       const real = await realpath(path);
       return new Folder(real, real, handle);
     } catch (error) {
-      await handle.close();
+      await handle.close().catch(() => undefined);
       throw error;
     }
   }
@@ -81,8 +81,9 @@ export class Folder {
     }
   }
 
+  /** Never fails: a folder that was only read from has nothing to lose by it. */
   async close(): Promise<void> {
-    await this.#handle?.close();
+    await this.#handle?.close().catch(() => undefined);
   }
 }
 

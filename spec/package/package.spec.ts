@@ -84,7 +84,7 @@ test('holds the build, the documentation and nothing else', () => {
     (file) =>
       !/^(dist\/([a-z-]+\.(js|d\.ts)|index\.mjs|index\.d\.mts|package\.json)|docs\/[a-z-]+\.md)$/.test(file),
   );
-  expect(unexpected.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+  expect(unexpected.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']);
   expect(files).toEqual(
     expect.arrayContaining(['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts']),
   );

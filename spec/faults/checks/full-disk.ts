@@ -1,0 +1,100 @@
+// A file system with no room for the image, or for one more file: refused, nothing lost, and over once there is room.
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Check } from '../support/check.js';
+import { holdNoLeftovers, holdSeed, verdictOf } from '../support/files.js';
+import { hold } from '../support/hold.js';
+import { startMounted } from '../support/mount.js';
+import type { Server } from '../support/server.js';
+
+const MB = 1_000_000;
+
+/** Saves must be refused for want of room, with the old picture left as it was. */
+async function holdRefused(server: Server, folder: string, what: string): Promise<void> {
+  const verdict = verdictOf(await server.save(what, 'old.tif'));
+  hold(verdict === 'disk-full', `${what} on a full disk: ${verdict}`);
+  holdSeed(folder, 'old.tif', 1);
+  holdNoLeftovers(folder);
+}
+
+async function holdSaved(server: Server, folder: string, what: string, name: string): Promise<void> {
+  const verdict = verdictOf(await server.save(what, name));
+  hold(verdict === 'done', `${what} with room on the disk: ${verdict}`);
+  holdSeed(folder, name, Number(what.split('/')[1]));
+}
+
+/** Two megabytes in use of eight: what is larger than the rest is refused, whatever its way to the disk. */
+export const fullDisk: Check = async ({ app, folder: savePath, times }) => {
+  const { server, folder } = await startMounted(
+    { app, options: { savePath, verify: 'header' } },
+    'size=8m,mode=777',
+  );
+  await holdSaved(server, folder, `whole/1/${2 * MB}`, 'old.tif');
+  await holdRefused(server, folder, `stream/2/${12 * MB}`);
+  await holdRefused(server, folder, `whole/3/${12 * MB}`);
+  await holdSaved(server, folder, `stream/4/${5 * MB}`, 'next.tif');
+
+  // Half a megabyte is left: of an image this small every byte is in memory, and one write has room for some of it.
+  writeFileSync(join(folder, 'ballast'), Buffer.alloc(0.8 * MB));
+  await holdRefused(server, folder, `whole/5/${0.9 * MB}`);
+  await holdRefused(server, folder, `stream/6/${0.9 * MB}`);
+  rmSync(join(folder, 'next.tif'));
+
+  const [done, refused] = await crowd(server, folder, times(5));
+  rmSync(join(folder, 'ballast'));
+  await holdSaved(server, folder, `whole/7/${5 * MB}`, 'last.tif');
+  await server.stop();
+  return `4 refused for want of room, ${done} done and ${refused} refused in a crowd, old images whole, 0 leftovers`;
+};
+
+/** Sixteen at once where there is room for a few. */
+async function crowd(server: Server, folder: string, rounds: number): Promise<[number, number]> {
+  const seeds = Array.from({ length: 16 }, (_, index) => 100 + index);
+  let done = 0;
+  for (let round = 0; round < rounds; round += 1) {
+    await Promise.all(
+      seeds.map(async (seed) => {
+        const verdict = verdictOf(await server.save(`whole/${seed}/${0.9 * MB}`, `${seed}.tif`));
+        hold(verdict === 'done' || verdict === 'disk-full', `one of a crowd on a full disk: ${verdict}`);
+        if (verdict === 'done') holdSeed(folder, `${seed}.tif`, seed);
+        if (verdict === 'done') done += 1;
+      }),
+    );
+    holdNoLeftovers(folder);
+    holdSeed(folder, 'old.tif', 1);
+    for (const seed of seeds) rmSync(join(folder, `${seed}.tif`), { force: true });
+  }
+  return [done, rounds * seeds.length - done];
+}
+
+/** A file system that has room for bytes, but for no more files. */
+export const noInodes: Check = async ({ app, folder: savePath }) => {
+  const { server, folder } = await startMounted(
+    { app, options: { savePath } },
+    'size=64m,nr_inodes=20,mode=777',
+  );
+  await holdSaved(server, folder, 'whole/1/50000', 'old.tif');
+  const fillers = fill(folder);
+  await holdRefused(server, folder, 'whole/2/50000');
+  await holdRefused(server, folder, `stream/3/${4 * MB}`);
+  rmSync(join(folder, fillers[0]!));
+  await holdSaved(server, folder, `stream/4/${4 * MB}`, 'old.tif');
+  holdNoLeftovers(folder);
+  await server.stop();
+  return `2 refused with ${fillers.length} files in the way, old image whole, 0 leftovers, saved with one less`;
+};
+
+/** Makes files until no more can be made. */
+function fill(folder: string): string[] {
+  const names: string[] = [];
+  try {
+    for (;;) {
+      const name = `filler-${names.length}`;
+      writeFileSync(join(folder, name), '');
+      names.push(name);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
+  return names;
+}

@@ -1,0 +1,231 @@
+// Names and queries that nobody would write who meant well, through real requests.
+import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { get } from '../../support/client.js';
+import { number, type Check } from '../support/check.js';
+import { holdSeed, verdictOf } from '../support/files.js';
+import { hold } from '../support/hold.js';
+import { Server } from '../support/server.js';
+
+/** Pieces of which names are made that get somewhere, or should not. */
+const PIECES = [
+  ...'a b.tif shoe .tif .tiff .png .php . .. ... / // \\ : ~ in in/ out/ /etc/passwd ../outside/ ..\\ C:'.split(
+    ' ',
+  ),
+  ...'\\\\host\\ file:/// % %00 %2e%2e%2f CON nul com1 LPT9 com\u00b9 aux.tif e\u0301 \uff0e\uff0e\uff0f'.split(
+    ' ',
+  ),
+  ...'$a$ $ $$ + * ? " < > | \' ` ; & # = __proto__ constructor -rf'.split(' '),
+  ...[' ', '\0', '\n', '\r\n', '\x7f', '\u0085', '\u2028', '\u202e', '\ufeff', '\u{1f45f}', 'x'.repeat(250)],
+];
+
+/** Pieces of which queries are made that are almost commands. */
+const COMMANDS = [
+  ...'req=saveToFile REQ=savetofile r%65q=saveToFil%65 req=saveToFile,text req=saveToFile,xml req=img req='.split(
+    ' ',
+  ),
+  ...'req name=a.tif name=../a.tif NAME=in/b.tif n%61me=c.tif name= name name=% name=%ff.tif name=%00'.split(
+    ' ',
+  ),
+  ...'timeout=1 timeout=0 timeout=-1 timeout=1e9 timeout= timeout=99999999999999999999'.split(' '),
+  ...'$a=../ $b=x.tif name=$b$ name=$a$b$ $=x $a ( ) { } src=( .comment = & ? %'.split(' '),
+  ...'src=is(a?req=saveToFile&name=d.tif) src=is(a?b&req=saveToFile&name=nested.tif&c)'.split(' '),
+];
+
+const hostileName = fc.oneof(
+  fc.array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 6 }).map((pieces) => pieces.join('')),
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.string({ maxLength: 12 }).map((text) => `${text}.tif`),
+);
+
+/** A name as it stands in a query: every character escaped, or only those that must be. */
+const writtenName = fc
+  .tuple(hostileName, fc.boolean())
+  .map(([name, all]) => ({ name, written: all ? escapeAll(name) : encodeURIComponent(name) }));
+
+const hostileQuery = fc
+  .array(
+    fc.oneof(
+      { weight: 5, arbitrary: fc.constantFrom(...COMMANDS) },
+      {
+        weight: 1,
+        arbitrary: fc.string({
+          unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)),
+        }),
+      },
+    ),
+    { maxLength: 8 },
+  )
+  // Bytes above these are refused by Node itself, before anybody else sees them; so is a #.
+  .map((parts) => parts.join('&').replaceAll('#', ''));
+
+/** Of Node's own refusal nothing reaches the middleware. */
+const BY_NODE = 400;
+
+export const hostileNames: Check = async ({ app, folder, times }) => {
+  const place = new Place(folder);
+  const server = await start(app, place);
+  const tally: Record<string, number> = {};
+  let seed = 0;
+  const property = fc.asyncProperty(writtenName, async ({ name, written }) => {
+    seed += 1;
+    const path = `/whole/${seed}/2000?req=saveToFile&name=${written}&timeout=60000`;
+    const answer = await get(server.url, { path });
+    const verdict = verdictOf(answer);
+    tally[verdict] = (tally[verdict] ?? 0) + 1;
+    const made = place.clear(seed);
+    hold(verdict !== 'timeout', `${JSON.stringify(name)} takes longer than its deadline`);
+    hold(made.length === (verdict === 'done' ? 1 : 0), `${verdict}, but ${made.length} files were made`);
+    if (verdict !== 'done') return;
+    hold(made[0] === name, `${JSON.stringify(name)} was saved as ${JSON.stringify(made[0])}`);
+    hold(answer.reply.name === name, `the answer speaks of ${answer.reply.name ?? 'nothing'}`);
+  });
+  await assertProperty(property, times(1_500));
+  await server.stop();
+  return `${number(seed)} names, ${summaryOf(tally)}; nothing outside, no illegal name`;
+};
+
+export const hostileQueries: Check = async ({ app, folder, times }) => {
+  const place = new Place(folder);
+  const server = await start(app, place);
+  const tally: Record<string, number> = {};
+  let seed = 0;
+  const property = fc.asyncProperty(hostileQuery, async (query) => {
+    seed += 1;
+    const answer = await get(server.url, { path: `/whole/${seed}/2000?${query}` });
+    const image = answer.headers['content-type'] === 'image/tiff';
+    const verdict = answer.status === BY_NODE ? 'by Node' : image ? 'ordinary' : verdictOf(answer);
+    tally[verdict] = (tally[verdict] ?? 0) + 1;
+    const made = place.clear(seed);
+    hold(
+      made.length === (verdict === 'done' ? 1 : 0),
+      `${verdict}, but ${made.length} files were made: ${query}`,
+    );
+    hold(!made.includes('nested.tif'), `a nested request was obeyed: ${query}`);
+    if (image) hold(!/(^|&)req=saveToFile(&|$)/i.test(query) || /[({]/.test(query), `not obeyed: ${query}`);
+  });
+  await assertProperty(property, times(1_500));
+  await server.stop();
+  return `${number(seed)} queries, ${summaryOf(tally)}; nothing outside, no illegal name`;
+};
+
+/** A regular expression or a loop that takes the square of the length would need longer than this for a megabyte. */
+const DEADLINE = 5_000;
+
+/** What comes again and again in a query that is to keep a parser busy, and what comes before and after it. */
+const SLOW: readonly (readonly [before: string, again: string, after: string])[] = [
+  ...'= =s =saveToFil % %3 %25 + req= %73 =%73%61%76%65 &req=img &name=a &$a=b $ $a $a$ / . .. .+ %20 %2e'.split(
+    ' ',
+  ),
+  ...'( ) { } () ({ (} ){ ((} , %2c CON a.'.split(' '),
+].flatMap((again): (readonly [string, string, string])[] => [
+  ['', again, ''],
+  ['req=saveToFile&name=', again, '.tif'],
+  ['', again, '&req=saveToFile&name=a.tif'],
+  [`$v=${again.repeat(20).replace(/[&=]/g, '')}&req=saveToFile&name=`, '$v$', ''],
+  ['req=saveToFile,', again, '&name=a.tif'],
+]);
+
+/** A megabyte of each pattern that a parser could be slow at, by a host that lets in such long requests. */
+export const slowQueries: Check = async ({ app, folder, times }) => {
+  const place = new Place(folder);
+  const length = 1_000_000;
+  const server = await start(app, place, ['--max-http-header-size=2000000']);
+  const patterns = SLOW.slice(0, times(SLOW.length));
+  let slowest = 0;
+  for (const [before, again, after] of patterns) {
+    const query = before + again.repeat(length / again.length) + after;
+    const from = performance.now();
+    const answer = await get(server.url, {
+      path: `/plain/0/0?${query}`,
+      signal: AbortSignal.timeout(DEADLINE),
+    }).catch(() => undefined);
+    const took = performance.now() - from;
+    hold(took < DEADLINE, `a megabyte of ${before}${again}… takes ${Math.round(took)} ms`);
+    hold(answer !== undefined, `a megabyte of ${before}${again}… gets no answer`);
+    slowest = Math.max(slowest, took);
+    place.clear(0);
+  }
+  await server.stop();
+  return `${patterns.length} patterns of ${megabyte(length)}, the slowest took ${Math.round(slowest)} ms`;
+};
+
+const megabyte = (length: number): string => `${length / 1e6} MB`;
+
+async function start(app: string, place: Place, nodeOptions: readonly string[] = []): Promise<Server> {
+  const options = { savePath: place.saved, durable: false };
+  // Names that are not taken from the save path are taken from here, where they are seen.
+  return Server.start({ app, options, cwd: place.workingDirectory, nodeOptions });
+}
+
+async function assertProperty(property: fc.IAsyncProperty<[unknown]>, numRuns: number): Promise<void> {
+  const result = await fc.check(property as fc.IAsyncProperty<unknown>, { numRuns });
+  hold(!result.failed, `${String(result.errorInstance)}\n${fc.defaultReportMessage(result) ?? ''}`);
+}
+
+function summaryOf(tally: Readonly<Record<string, number>>): string {
+  const [done = 0, ordinary = 0] = [tally['done'], tally['ordinary']];
+  const all = Object.values(tally).reduce((sum, count) => sum + count, 0);
+  const refused = all - done - ordinary - (tally['by Node'] ?? 0);
+  const codes = Object.keys(tally).length;
+  return `${done} done, ${refused} refused${ordinary > 0 ? `, ${ordinary} ordinary` : ''} in ${codes} ways`;
+}
+
+/** A save path, with a neighbourhood in which everything that does not belong there is seen. */
+class Place {
+  readonly saved: string;
+  readonly workingDirectory: string;
+  readonly #folder: string;
+  readonly #expected = new Set(['saved', 'saved/in', 'saved/out', 'outside', 'work']);
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.saved = join(folder, 'saved');
+    this.workingDirectory = join(folder, 'work');
+    for (const path of this.#expected) mkdirSync(join(folder, path), { recursive: true });
+    rmSync(join(this.saved, 'out'), { recursive: true });
+  }
+
+  /** Holds that all there is has a legal name and is in the save path; removes it. Returns the names. */
+  clear(seed: number): string[] {
+    const all = readdirSync(this.#folder, { recursive: true, encoding: 'utf8' });
+    const made = all.filter((path) => !this.#expected.has(path));
+    const names = made.map((path) => {
+      hold(path.startsWith('saved/'), `${JSON.stringify(path)} is outside`);
+      const name = path.slice('saved/'.length);
+      holdLegal(name);
+      hold(lstatSync(join(this.saved, name)).isFile(), `${JSON.stringify(name)} is no file`);
+      holdSeed(this.saved, name, seed);
+      rmSync(join(this.saved, name));
+      return name;
+    });
+    return names;
+  }
+}
+
+/** The contract's rules for names once more, in other words than those that are checked. */
+function holdLegal(name: string): void {
+  const illegal = name
+    .split('/')
+    .some(
+      (part) =>
+        part === '' ||
+        part.startsWith('.') ||
+        part.endsWith('.') ||
+        part.endsWith(' ') ||
+        Array.from(part).some(
+          (character) => character < ' ' || (character >= '\x7f' && character <= '\x9f'),
+        ) ||
+        /[\\:]/.test(part) ||
+        /^(con|prn|aux|nul|(com|lpt)[\d\u00b9\u00b2\u00b3]) *(\.|$)/i.test(part) ||
+        Buffer.byteLength(part) > 255,
+    );
+  hold(!illegal, `${JSON.stringify(name)} is illegal`);
+  const base = name.slice(name.lastIndexOf('/') + 1);
+  hold(!base.includes('.') || /\.tiff?$/i.test(base), `${JSON.stringify(name)} has another extension`);
+}
+
+function escapeAll(text: string): string {
+  return [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+}

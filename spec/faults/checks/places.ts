@@ -1,0 +1,280 @@
+// Places that are not what they seem, and places that change while an image for them is being made.
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { number, type Check } from '../support/check.js';
+import { holdNoLeftovers, holdSeed, seedIn, verdictOf } from '../support/files.js';
+import { hold } from '../support/hold.js';
+import { Server } from '../support/server.js';
+
+/** Names that stand for something other than a file: refused before rendering, or replaced; never followed. */
+export const oddNames: Check = async ({ app, folder }) => {
+  const savePath = join(folder, 'saved');
+  const at = (name: string): string => join(savePath, name);
+  const secret = join(folder, 'secret.tif');
+  mkdirSync(savePath);
+  mkdirSync(at('folder.tif'));
+  mkdirSync(join(folder, 'outside'));
+  writeFileSync(secret, 'secret');
+  execFileSync('mkfifo', [at('fifo.tif')]);
+  symlinkSync(join(folder, 'nowhere.tif'), at('dangling.tif'));
+  symlinkSync(secret, at('escaping.tif'));
+  symlinkSync('folder.tif', at('to-folder.tif'));
+  symlinkSync('itself.tif', at('itself.tif'));
+  symlinkSync(join(folder, 'outside'), at('out'));
+  symlinkSync(join(folder, 'nowhere'), at('gone'));
+  linkSync(secret, at('hard.tif'));
+  const device = makeDevice(at('device.tif'));
+  const expected: Record<string, string> = {
+    'folder.tif': 'not-a-file',
+    'fifo.tif': 'not-a-file',
+    ...(device ? { 'device.tif': 'not-a-file' } : {}),
+    'out/image.tif': 'outside-save-path',
+    'gone/image.tif': 'folder-missing',
+    'fifo.tif/image.tif': 'folder-missing',
+    'dangling.tif': 'done',
+    'escaping.tif': 'done',
+    'to-folder.tif': 'done',
+    'itself.tif': 'done',
+    'hard.tif': 'done',
+  };
+  const server = await Server.start({ app, options: { savePath } });
+  for (const [index, [name, verdict]] of Object.entries(expected).entries()) {
+    const given = verdictOf(await server.save(`whole/${index}/50000`, name));
+    hold(given === verdict, `${name}: ${given}, not ${verdict}`);
+    if (given === 'done') holdSeed(savePath, name, index);
+    if (given === 'done') hold(lstatSync(at(name)).isFile(), `${name} is still a link`);
+  }
+  hold(readFileSync(secret, 'utf8') === 'secret', 'a file outside was written to');
+  hold(readdirSync(join(folder, 'outside')).length === 0, 'a file was made outside');
+  hold(!existsSync(join(folder, 'nowhere.tif')), 'a file was made outside, through a dangling link');
+  holdNoLeftovers(savePath);
+  await server.stop();
+  return `${Object.keys(expected).length} names${device ? '' : ' (no device: only root makes them)'}, nothing followed, nothing outside`;
+};
+
+function makeDevice(path: string): boolean {
+  try {
+    execFileSync('mknod', [path, 'c', '1', '3'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What happens to a place in mid-render, by how the renderer answers: all at the end, or half before. */
+interface Change {
+  readonly how: 'gate' | 'half';
+  readonly change: (folder: string) => void;
+  readonly verdicts: readonly string[];
+}
+
+/** The decoder goes by the name of the temporary file. Where that is gone, it is the first to see that something is wrong. */
+const UNREADABLE = ['folder-changed', 'broken-image'];
+
+const CHANGES: Readonly<Record<string, Change>> = {
+  'a folder removed': {
+    how: 'gate',
+    change: (folder) => {
+      rmSync(join(folder, 'saved/in'), { recursive: true });
+    },
+    verdicts: ['folder-changed'],
+  },
+  'a folder removed with the temporary file in it': {
+    how: 'half',
+    change: (folder) => {
+      rmSync(join(folder, 'saved/in'), { recursive: true });
+    },
+    verdicts: UNREADABLE,
+  },
+  'a folder removed and made again': {
+    how: 'half',
+    change: (folder) => {
+      rmSync(join(folder, 'saved/in'), { recursive: true });
+      mkdirSync(join(folder, 'saved/in'));
+    },
+    verdicts: UNREADABLE,
+  },
+  'a folder moved away': {
+    how: 'half',
+    change: (folder) => {
+      renameSync(join(folder, 'saved/in'), join(folder, 'saved/kept'));
+    },
+    verdicts: ['folder-changed'],
+  },
+  'a folder swapped for a link before the first byte': {
+    how: 'gate',
+    change: swap,
+    verdicts: ['folder-changed'],
+  },
+  'a folder swapped for a link in mid-image': { how: 'half', change: swap, verdicts: ['folder-changed'] },
+  'the save path swapped for a link': {
+    how: 'half',
+    change: (folder) => {
+      renameSync(join(folder, 'saved'), join(folder, 'kept'));
+      mkdirSync(join(folder, 'outside/in'));
+      symlinkSync(join(folder, 'outside'), join(folder, 'saved'));
+    },
+    verdicts: ['folder-changed'],
+  },
+  'a folder made read-only': {
+    how: 'gate',
+    change: (folder) => {
+      chmodSync(join(folder, 'saved/in'), 0o555);
+    },
+    verdicts: ['not-writable'],
+  },
+  'a folder put under the name': {
+    how: 'half',
+    change: (folder) => {
+      rmSync(join(folder, 'saved/in/image.tif'));
+      mkdirSync(join(folder, 'saved/in/image.tif'));
+    },
+    verdicts: ['not-a-file'],
+  },
+  'a link put under the name': {
+    how: 'half',
+    change: (folder) => {
+      rmSync(join(folder, 'saved/in/image.tif'));
+      symlinkSync(join(folder, 'outside/image.tif'), join(folder, 'saved/in/image.tif'));
+    },
+    verdicts: ['done'],
+  },
+};
+
+function swap(folder: string): void {
+  renameSync(join(folder, 'saved/in'), join(folder, 'saved/kept'));
+  symlinkSync(join(folder, 'outside'), join(folder, 'saved/in'));
+}
+
+/** Each change at a moment that is known: the renderer has been asked, and waits until the change is made. */
+export const changedPlaces: Check = async ({ app, folder }) => {
+  // The user that permissions stop must get here.
+  chmodSync(folder, 0o755);
+  for (const [index, [what, { how, change, verdicts }]] of Object.entries(CHANGES).entries()) {
+    const place = join(folder, String(index));
+    for (const path of ['', 'saved', 'saved/in', 'outside']) {
+      mkdirSync(join(place, path));
+      chmodSync(join(place, path), 0o777);
+    }
+    const server = await Server.start({
+      app,
+      options: { savePath: join(place, 'saved') },
+      unprivileged: true,
+    });
+    hold(verdictOf(await server.save('whole/1/50000', 'in/image.tif')) === 'done', `${what}: no first save`);
+    const answer = server.save(`${how}/2/4000000/key`, 'in/image.tif');
+    await server.asked('key');
+    change(place);
+    server.go('key');
+    const given = verdictOf(await answer);
+    hold(verdicts.includes(given), `${what}: ${given}, not ${verdicts.join(' or ')}`);
+    await server.letsGoOf(place);
+    holdOnlyImages(place, what);
+    await server.stop();
+  }
+  return `${Object.keys(CHANGES).length} changes in mid-render, each answered truly, nothing outside, 0 leftovers`;
+};
+
+/** Whatever is left anywhere is one of the pictures, whole, and nothing of it is outside. */
+function holdOnlyImages(place: string, what: string): void {
+  for (const path of readdirSync(place, { recursive: true, encoding: 'utf8' })) {
+    if (!lstatSync(join(place, path)).isFile()) continue;
+    hold(path.endsWith('/image.tif'), `${what}: ${path} is left`);
+    hold(!path.startsWith('outside'), `${what}: ${path} is outside`);
+    hold([1, 2].includes(seedIn(place, path) ?? 0), `${what}: ${path} is no picture of ours`);
+  }
+}
+
+/** Swaps a folder for a link and back, until its input ends; prints how often. */
+const SWAPPER = `
+  const { renameSync, symlinkSync, unlinkSync } = require('node:fs');
+  const [saved, outside] = process.argv.slice(1);
+  let swaps = 0;
+  let over = false;
+  process.stdin.on('end', () => { over = true; }).resume();
+  (function swap() {
+    if (over) { console.log(swaps); return; }
+    renameSync(saved + '/in', saved + '/kept');
+    symlinkSync(outside, saved + '/in');
+    unlinkSync(saved + '/in');
+    renameSync(saved + '/kept', saved + '/in');
+    swaps += 1;
+    setImmediate(swap);
+  })();
+`;
+
+/** The same as a race, at moments that nobody knows. */
+export const race: Check = async ({ app, folder, times }) => {
+  const [savePath, outside] = [join(folder, 'saved'), join(folder, 'outside')];
+  mkdirSync(join(savePath, 'in'), { recursive: true });
+  mkdirSync(outside);
+  const server = await Server.start({ app, options: { savePath, durable: false } });
+  let seenOutside = '';
+  // What is made outside and removed at once is noticed too.
+  const watcher = watch(outside, (event, name) => (seenOutside = `${event} ${name}`));
+  const swapper = spawn(process.execPath, ['-e', SWAPPER, savePath, outside], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const tally: Record<string, number> = {};
+  const done: string[] = [];
+  let swaps = 0;
+  try {
+    let seed = 0;
+    const most = times(600);
+    // Eight at once.
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        while (seed < most && seenOutside === '') {
+          seed += 1;
+          const name = `${seed}.tif`;
+          const how = seed % 2 === 0 ? 'whole' : 'stream';
+          const verdict = verdictOf(await server.save(`${how}/${seed}/1200000`, `in/${name}`));
+          tally[verdict] = (tally[verdict] ?? 0) + 1;
+          if (verdict === 'done') done.push(name);
+        }
+      }),
+    );
+  } finally {
+    watcher.close();
+    swaps = await end(swapper);
+  }
+  hold(seenOutside === '', `something was made outside: ${seenOutside}`);
+  hold(readdirSync(outside).length === 0, 'something is outside');
+  for (const name of done) holdSeed(join(savePath, 'in'), name, Number.parseInt(name, 10));
+  const found = readdirSync(join(savePath, 'in'));
+  await server.letsGoOf(savePath);
+  hold(found.length === done.length, `${found.length} files of ${done.length} that were done`);
+  const allowed = ['done', 'folder-changed', 'folder-missing', 'outside-save-path'];
+  hold(
+    Object.keys(tally).every((verdict) => allowed.includes(verdict)),
+    `verdicts: ${JSON.stringify(tally)}`,
+  );
+  await server.stop();
+  const verdicts = Object.entries(tally).map(([verdict, count]) => `${number(count)} ${verdict}`);
+  return `${number(swaps)} swaps, ${verdicts.join(', ')}; each done is there, nothing outside, 0 leftovers`;
+};
+
+/** Ends the swapping. Returns how often it was done. */
+async function end(swapper: ChildProcess): Promise<number> {
+  let said = '';
+  swapper.stdout?.on('data', (text: Buffer) => (said += text.toString()));
+  const closed = once(swapper, 'close');
+  swapper.stdin?.end();
+  await closed;
+  return Number(said);
+}

@@ -1,0 +1,6 @@
+// Issue 3, item 2: a full disk, in bytes and in files.
+import { fullDisk, noInodes } from './checks/full-disk.js';
+import { check, linux, mounting } from './support/check.js';
+
+check('full disk', fullDisk, linux, mounting);
+check('out of inodes', noInodes, linux, mounting);

@@ -1,0 +1,5 @@
+// Issue 3, item 6: load, and what is left after it.
+import { load } from './checks/load.js';
+import { check, linux } from './support/check.js';
+
+check('load', load, linux);

@@ -1,0 +1,7 @@
+// Issue 3, item 5: hostile names and queries.
+import { hostileNames, hostileQueries, slowQueries } from './checks/names.js';
+import { check, linux } from './support/check.js';
+
+check('hostile names', hostileNames, linux);
+check('hostile queries', hostileQueries, linux);
+check('slow queries', slowQueries, linux);

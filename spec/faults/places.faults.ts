@@ -1,0 +1,7 @@
+// Issue 3, item 4: places that are something else, and places that move.
+import { changedPlaces, oddNames, race } from './checks/places.js';
+import { check, demoting, linux } from './support/check.js';
+
+check('odd names', oddNames, linux);
+check('places that change', changedPlaces, linux, demoting);
+check('race for a folder', race, linux);

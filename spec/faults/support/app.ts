@@ -1,0 +1,108 @@
+// The server under test, a process of its own: a renderer of pictures that can be told apart, behind the middleware.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { imageSave, type ImageSaveOptions } from '../../../lib/index.js';
+import type { FromServer, ToServer } from './messages.js';
+import { bytesOf, picture, piecesOf } from './picture.js';
+
+/** The renderers that wait, by their key. */
+const waiting = new Map<string, () => void>();
+
+function tell(message: FromServer): void {
+  process.send?.(message);
+}
+
+function untilTold(key: string): Promise<void> {
+  const told = new Promise<void>((resolve) => waiting.set(key, resolve));
+  tell({ kind: 'asked', key });
+  return told;
+}
+
+// The path says what to answer: /how/seed/bytes, and a key for those that wait to be told.
+async function render(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const [how = '', seed, bytes, key = ''] = (req.url ?? '').slice(1).split(/[/?]/);
+  const image = picture(Number(seed), Number(bytes));
+  res.setHeader('Content-Type', 'image/tiff');
+  if (how === 'whole') {
+    res.end(bytesOf(image));
+  } else if (how === 'stream') {
+    await pipeline(Readable.from(piecesOf(image)), res);
+  } else if (how === 'gate') {
+    await untilTold(key);
+    res.end(bytesOf(image));
+  } else if (how === 'half') {
+    const all = bytesOf(image);
+    // The callback comes when the bytes are in the temporary file, and the next ones are wanted.
+    await new Promise((resolve) => res.write(all.subarray(0, all.length / 2), resolve));
+    await untilTold(key);
+    res.end(all.subarray(all.length / 2));
+  } else if (how === 'plain') {
+    res.setHeader('Content-Type', 'text/plain').end('ordinary');
+  }
+  // Whatever else is asked for is never answered.
+}
+
+const options = JSON.parse(process.env['IMAGE_SAVE_OPTIONS'] ?? '{}') as ImageSaveOptions;
+const save = imageSave({
+  ...options,
+  onSave: ({ outcome, code, name, milliseconds, cause }) => {
+    tell({
+      kind: 'saved',
+      outcome,
+      code,
+      name,
+      milliseconds,
+      cause: cause instanceof Error ? (cause.stack ?? '') : String(cause),
+    });
+  },
+});
+
+const server = createServer((req, res) => {
+  save(req, res, () => render(req, res).catch(() => undefined));
+});
+
+function state(): FromServer {
+  // Twice: what the first one's finalizers let go of is collected by the second.
+  globalThis.gc?.();
+  globalThis.gc?.();
+  const resources: Record<string, number> = {};
+  for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
+  const listeners = process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
+  return { kind: 'state', resources, listeners, memory: process.memoryUsage(), peak };
+}
+
+/** The most that the process's JavaScript has held since it was last asked, in bytes. */
+let peak = 0;
+if (process.env['WATCH_MEMORY'] !== undefined) {
+  setInterval(() => {
+    const { heapUsed, external } = process.memoryUsage();
+    peak = Math.max(peak, heapUsed + external);
+  }, 20);
+}
+
+process.on('message', (message: ToServer) => {
+  if (message.kind === 'go') {
+    waiting.get(message.key)?.();
+    waiting.delete(message.key);
+  } else {
+    tell(state());
+    peak = 0;
+  }
+});
+process.on('unhandledRejection', (error) => {
+  tell({ kind: 'fault', text: `unhandled rejection: ${String(error)}` });
+});
+process.on('uncaughtException', (error) => {
+  tell({ kind: 'fault', text: `uncaught exception: ${error.stack ?? String(error)}` });
+});
+process.on('warning', (warning) => {
+  tell({ kind: 'fault', text: `warning: ${String(warning)}` });
+});
+// Whoever started this process has gone: do not outlive it.
+process.on('disconnect', () => process.exit());
+
+server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
+  tell({ kind: 'listening', pid: process.pid, port: (server.address() as AddressInfo).port });
+});

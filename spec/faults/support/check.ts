@@ -1,0 +1,101 @@
+// One check of the suite: what it needs, how often it is repeated, and the line of figures that it prints.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { canMount } from '../../support/unit-child.js';
+import { build, removeBuilds } from './build.js';
+import { killServers } from './server.js';
+
+/** `FAULTS_ROUNDS=10 npm run test:faults` tries everything that is a matter of luck ten times as often. */
+const ROUNDS = Number(process.env['FAULTS_ROUNDS'] ?? 1);
+
+/** What a check is run with. */
+export interface Run {
+  /** The server's program, with or without a fault in it. */
+  readonly app: string;
+  /** A folder of its own, the path of which holds no links. */
+  readonly folder: string;
+  /** So many times, more for a soak, fewer where it only must be shown that the check can fail. */
+  readonly times: (usually: number) => number;
+}
+
+/** Tries to break a promise. Returns its figures, in words; throws a `Violation` where it succeeds. */
+export type Check = (run: Run) => Promise<string>;
+
+/** Says why something that a check needs is not to be had here, if it is not. */
+export type Need = () => string | undefined;
+
+const runs = (program: string, ...given: string[]): boolean => spawnSync(program, given).status === 0;
+
+export const linux: Need = () =>
+  process.platform === 'linux'
+    ? undefined
+    : 'descriptors and signals are looked at in /proc, which Linux has';
+
+export const mounting: Need = () =>
+  canMount ? undefined : 'no file system may be mounted here (unshare --mount is refused)';
+
+export const tracing: Need = () =>
+  runs('strace', '-f', '-e', 'trace=close', 'true') ? undefined : 'strace is missing, or may not trace here';
+
+export const compiling: Need = () =>
+  runs('cc', '--version') ? undefined : 'there is no C compiler (cc) for the library that makes calls fail';
+
+/** Root reads and writes everything, so permissions are looked at as another user, who must see the sources. */
+export const demoting: Need = () =>
+  process.getuid?.() !== 0 ||
+  spawnSync(process.execPath, ['-e', 'require("sharp")'], { uid: 65534, gid: 65534 }).status === 0
+    ? undefined
+    : 'the suite runs as root, in a folder that no other user may read';
+
+export const roomFor =
+  (bytes: number): Need =>
+  () => {
+    const { bavail, bsize } = statfsSync(tmpdir());
+    return bavail * bsize > bytes ? undefined : `the temporary folder has no room for ${bytes} bytes`;
+  };
+
+/** Declares a check, to be run against lib/ as it is. */
+export function check(name: string, run: Check, ...needs: Need[]): void {
+  const reason = whyNot(needs);
+  if (reason !== undefined) {
+    print(`${name}: skipped: ${reason}`);
+    test.skip(name, () => undefined);
+    return;
+  }
+  test(name, async () => {
+    const figures = await withFolder((folder) =>
+      run({ app: build(), folder, times: (usually) => Math.ceil(usually * ROUNDS) }),
+    );
+    print(`${name}: ${figures}`);
+  });
+}
+
+/** The first of the needs that is not met, in words. */
+export function whyNot(needs: readonly Need[]): string | undefined {
+  return needs.map((need) => need()).find((reason) => reason !== undefined);
+}
+
+/** Runs something in a folder of its own and clears away what it leaves: servers, builds, files. */
+export async function withFolder<Result>(run: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'image-save-faults-')));
+  try {
+    return await run(folder);
+  } finally {
+    await killServers();
+    removeBuilds();
+    // What was made read-only cannot be emptied, other than by root.
+    spawnSync('chmod', ['-R', 'u+rwX', folder]);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** One line, without the place in the source that `console.log` would add under the test runner. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export const number = (value: number): string => value.toLocaleString('en');
+
+export const megabytes = (bytes: number): string => `${number(Math.round(bytes / 1e6))} MB`;

@@ -1,0 +1,6 @@
+// Issue 3, item 8: one name, many writers.
+import { oneName, oneWinner } from './checks/writers.js';
+import { check, linux } from './support/check.js';
+
+check('one name, many writers', oneName, linux);
+check('one winner', oneWinner, linux);
