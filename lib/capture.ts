@@ -1,8 +1,7 @@
 // The response, as long as the renderer has it: what is done to it reaches a reply image and not the client.
-import { EventEmitter } from 'node:events';
 import { type IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import { Writable } from 'node:stream';
+import { Line, showConnection, standIn } from './connection.js';
+import { Audience, EMITTER_METHODS, emit } from './listeners.js';
 import { ReplyStream } from './reply-stream.js';
 
 /** What the renderer has said of its reply before the first byte of it. */
@@ -34,10 +33,6 @@ const OF_THE_BODY = [
 /** Swallowed, but for their callbacks: what is sent on the way to the reply is not the reply. */
 const INFORMATIONAL = ['writeContinue', 'writeProcessing', 'writeEarlyHints', 'writeInformation'];
 
-const EMITTER_METHODS = Object.getOwnPropertyNames(EventEmitter.prototype).filter(
-  (name) => name !== 'constructor' && typeof Reflect.get(EventEmitter.prototype, name) === 'function',
-);
-
 const SPECIAL = ['writeHead', 'writeHeader', 'flushHeaders', 'finished', '_closed', 'socket', 'connection'];
 
 const FACE = [...OF_THE_HEAD, ...OF_THE_BODY, ...INFORMATIONAL, ...EMITTER_METHODS, ...SPECIAL];
@@ -47,13 +42,6 @@ const CHANGES = [
   ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers', 'writeHead', 'writeHeader'],
   ...['flushHeaders', 'write', 'end', 'destroy', 'cork', 'uncork', ...INFORMATIONAL],
 ];
-
-/** What a connection does, in contrast to what it knows of itself and of its peer. */
-const OF_THE_LINE = new Set<PropertyKey>([
-  ...EMITTER_METHODS,
-  ...['write', 'end', 'destroy', 'destroySoon', 'resetAndDestroy'],
-  ...['destroyed', 'closed', 'errored', 'writable', 'writableEnded', 'writableFinished'],
-]);
 
 /** Spares Express the hash of a body whose ETag nobody gets: it makes one only where there is none. */
 const NO_ETAG = 'W/"0"';
@@ -247,53 +235,6 @@ const EVENTS_OF_NODE = new Set<string | symbol>([
   'socket',
 ]);
 
-/** Some of the listeners of an emitter, which hear only what they are told. */
-class Audience {
-  readonly #emitter: object;
-  #listeners: object;
-
-  /** Takes all listeners off an emitter. */
-  constructor(emitter: object) {
-    this.#emitter = emitter;
-    this.#listeners = putListeners(emitter, undefined);
-  }
-
-  /** Tells them of an event. While it lasts, they are the emitter's listeners: they may add and remove some. */
-  hear(
-    event: string | symbol,
-    given: readonly unknown[],
-    say = (...all: [string | symbol, ...unknown[]]): boolean => emit(this.#emitter, all[0], all.slice(1)),
-  ): boolean {
-    const others = putListeners(this.#emitter, this.#listeners);
-    try {
-      return say(event, ...given);
-    } finally {
-      this.#listeners = putListeners(this.#emitter, others);
-    }
-  }
-
-  /** Makes them the emitter's listeners again, instead of those that it has now. */
-  comeBack(): void {
-    putListeners(this.#emitter, this.#listeners);
-  }
-}
-
-/** Where Node's emitters keep their listeners. (Its `EventEmitter` makes these where they are missing.) */
-const LISTENERS = ['_events', '_eventsCount', '_maxListeners'];
-
-/** Replaces the listeners of an emitter, by none unless some are given, and returns those that it had. */
-function putListeners(emitter: object, listeners: object | undefined): object {
-  const before = Object.fromEntries(LISTENERS.map((name) => [name, Reflect.get(emitter, name) as unknown]));
-  for (const name of LISTENERS) Reflect.deleteProperty(emitter, name);
-  if (listeners === undefined) Reflect.apply(EventEmitter, emitter, []);
-  else Object.assign(emitter, listeners);
-  return before;
-}
-
-function emit(emitter: object, event: string | symbol, given: readonly unknown[]): boolean {
-  return EventEmitter.prototype.emit.call(emitter as EventEmitter, event, ...given);
-}
-
 /** A response without a connection, with the headers that were set before us: Node's rules, nobody's listeners. */
 function headLike(req: IncomingMessage, res: ServerResponse): ServerResponse {
   const head = new ServerResponse(req);
@@ -348,59 +289,4 @@ function state(get: () => unknown): PropertyDescriptor {
 function callBack(...given: unknown[]): void {
   const callback = given.at(-1);
   if (typeof callback === 'function') process.nextTick(callback);
-}
-
-/**
- * The renderer's end of a connection that leads nowhere. Hanging up breaks its reply off and leaves the client's
- * connection alone: Express's final handler hangs up on an error in mid-reply, and our answer has yet to go out.
- */
-class Line extends Writable {
-  readonly #onHangUp: (error: Error | null) => void;
-
-  constructor(onHangUp: (error: Error | null) => void) {
-    super({
-      write: (_chunk, _encoding, done) => {
-        done();
-      },
-    });
-    this.#onHangUp = onHangUp;
-  }
-
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#onHangUp(error);
-    done();
-  }
-
-  destroySoon(): void {
-    this.destroy();
-  }
-
-  resetAndDestroy(): this {
-    return this.destroy();
-  }
-}
-
-/** A connection that knows what the real one knows, and does what the line does. */
-function standIn(real: Socket, line: Line): Socket {
-  return new Proxy(real, {
-    get: (socket, name) => {
-      const owner = OF_THE_LINE.has(name) ? line : socket;
-      const value: unknown = Reflect.get(owner, name, owner);
-      return typeof value === 'function' ? (value.bind(owner) as unknown) : value;
-    },
-    set: (socket, name, value: unknown) => Reflect.set(socket, name, value, socket),
-  });
-}
-
-/**
- * Shows the renderer the stand-in as the request's connection, and goes on doing so: a renderer that fails after
- * our answer hangs up too, when the real connection is already serving the next request.
- */
-function showConnection(req: IncomingMessage, connection: Socket): void {
-  Object.defineProperty(req, 'socket', {
-    configurable: true,
-    enumerable: true,
-    writable: true,
-    value: connection,
-  });
 }

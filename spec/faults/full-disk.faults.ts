@@ -1,4 +1,4 @@
-// Issue 3, item 2: a full disk, in bytes and in files.
+// A full disk, in bytes and in files.
 import { fullDisk, noInodes } from './checks/full-disk.js';
 import { check, linux, mounting } from './support/check.js';
 

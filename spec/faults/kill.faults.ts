@@ -1,4 +1,4 @@
-// Issue 3, item 1: a crash at any moment tears nothing, loses nothing, and leaves nothing for long.
+// A crash at any moment tears nothing, loses nothing, and leaves nothing for long.
 import { kill, sweep } from './checks/kill.js';
 import { check, linux } from './support/check.js';
 

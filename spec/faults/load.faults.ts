@@ -1,4 +1,4 @@
-// Issue 3, item 6: load, and what is left after it.
+// Load, and what is left after it.
 import { load } from './checks/load.js';
 import { check, linux } from './support/check.js';
 

@@ -1,4 +1,4 @@
-// Issue 3, item 7: memory does not grow with the image.
+// Memory does not grow with the image.
 import { memory } from './checks/memory.js';
 import { check, linux, roomFor } from './support/check.js';
 

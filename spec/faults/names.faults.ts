@@ -1,4 +1,4 @@
-// Issue 3, item 5: hostile names and queries.
+// Hostile names and queries.
 import { hostileNames, hostileQueries, slowQueries } from './checks/names.js';
 import { check, linux } from './support/check.js';
 

@@ -1,4 +1,4 @@
-// Issue 3, item 4: places that are something else, and places that move.
+// Places that are something else, and places that move.
 import { changedPlaces, oddNames, race } from './checks/places.js';
 import { check, demoting, linux } from './support/check.js';
 

@@ -1,4 +1,4 @@
-// Issue 3, item 9: what is acknowledged survives a power cut.
+// What is acknowledged survives a power cut.
 import { power } from './checks/power.js';
 import { check, linux, tracing } from './support/check.js';
 

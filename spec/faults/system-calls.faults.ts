@@ -1,4 +1,4 @@
-// Issue 3, item 3: system calls that fail.
+// System calls that fail.
 import { descriptors, systemCalls } from './checks/system-calls.js';
 import { check, compiling, linux } from './support/check.js';
 

@@ -1,4 +1,4 @@
-// Issue 3, item 8: one name, many writers.
+// One name, many writers.
 import { oneName, oneWinner } from './checks/writers.js';
 import { check, linux } from './support/check.js';
 

@@ -1,0 +1,55 @@
+// The listeners of an emitter, taken off it and put back: one response, heard by two parties that must not hear each other.
+import { EventEmitter } from 'node:events';
+
+/** Everything by which listeners are added, removed and told. */
+export const EMITTER_METHODS = Object.getOwnPropertyNames(EventEmitter.prototype).filter(
+  (name) => name !== 'constructor' && typeof Reflect.get(EventEmitter.prototype, name) === 'function',
+);
+
+/** Tells the listeners that an emitter has now. */
+export function emit(emitter: object, event: string | symbol, given: readonly unknown[]): boolean {
+  return EventEmitter.prototype.emit.call(emitter as EventEmitter, event, ...given);
+}
+
+/** Some of the listeners of an emitter, which hear only what they are told. */
+export class Audience {
+  readonly #emitter: object;
+  #listeners: object;
+
+  /** Takes all listeners off an emitter. */
+  constructor(emitter: object) {
+    this.#emitter = emitter;
+    this.#listeners = putListeners(emitter, undefined);
+  }
+
+  /** Tells them of an event. While it lasts, they are the emitter's listeners: they may add and remove some. */
+  hear(
+    event: string | symbol,
+    given: readonly unknown[],
+    say = (...all: [string | symbol, ...unknown[]]): boolean => emit(this.#emitter, all[0], all.slice(1)),
+  ): boolean {
+    const others = putListeners(this.#emitter, this.#listeners);
+    try {
+      return say(event, ...given);
+    } finally {
+      this.#listeners = putListeners(this.#emitter, others);
+    }
+  }
+
+  /** Makes them the emitter's listeners again, instead of those that it has now. */
+  comeBack(): void {
+    putListeners(this.#emitter, this.#listeners);
+  }
+}
+
+/** Where Node's emitters keep their listeners. (Its `EventEmitter` makes these where they are missing.) */
+const LISTENERS = ['_events', '_eventsCount', '_maxListeners'];
+
+/** Replaces the listeners of an emitter, by none unless some are given, and returns those that it had. */
+function putListeners(emitter: object, listeners: object | undefined): object {
+  const before = Object.fromEntries(LISTENERS.map((name) => [name, Reflect.get(emitter, name) as unknown]));
+  for (const name of LISTENERS) Reflect.deleteProperty(emitter, name);
+  if (listeners === undefined) Reflect.apply(EventEmitter, emitter, []);
+  else Object.assign(emitter, listeners);
+  return before;
+}

@@ -1,0 +1,79 @@
+// A connection that knows its client and leads nowhere.
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { Line, showConnection, standIn } from '../../lib/connection.js';
+
+let server: Server;
+let real: Socket;
+let client: Socket;
+let hangUps: (Error | null)[];
+let line: Line;
+let connection: Socket;
+
+beforeEach(async () => {
+  server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  [real] = (await once(server, 'connection')) as [Socket];
+  hangUps = [];
+  line = new Line((error) => hangUps.push(error));
+  connection = standIn(real, line);
+});
+afterEach(() => {
+  client.destroy();
+  real.destroy();
+  server.close();
+});
+
+test('knows what the real one knows', () => {
+  expect(connection.remoteAddress).toBe('127.0.0.1');
+  expect(connection.remotePort).toBe(client.localPort);
+  expect(connection.address()).toEqual(real.address());
+  expect(Object.getPrototypeOf(connection)).toBe(Object.getPrototypeOf(real));
+});
+
+test('passes on what is set', () => {
+  Object.assign(connection, { tag: 'x' });
+  expect(Reflect.get(real, 'tag')).toBe('x');
+  connection.setTimeout(12_345);
+  expect(real.timeout).toBe(12_345);
+});
+
+test.each<[string, (socket: Socket) => unknown]>([
+  ['destroy', (socket) => socket.destroy()],
+  [
+    'destroySoon',
+    (socket) => {
+      socket.destroySoon();
+    },
+  ],
+  ['resetAndDestroy', (socket) => socket.resetAndDestroy()],
+  ['end', (socket) => socket.end()],
+])('%s hangs up once, is heard as close, and leaves the real one alone', async (_name, hangUp) => {
+  const closed = once(connection, 'close');
+  hangUp(connection);
+  hangUp(connection);
+  await closed;
+  expect(hangUps).toEqual([null]);
+  expect([connection.destroyed, real.destroyed]).toEqual([true, false]);
+});
+
+test('hangs up with the error that it was given, and does not throw it at anybody', async () => {
+  const error = new Error('mid');
+  const closed = once(connection, 'close');
+  connection.destroy(error);
+  await closed;
+  expect(hangUps).toEqual([error]);
+});
+
+test('what is written to it goes nowhere', async () => {
+  await new Promise((resolve) => connection.write('HTTP/1.1 200 OK\r\n\r\n', resolve));
+  expect(real.bytesWritten).toBe(0);
+});
+
+test('is shown to the renderer as the connection of the request', () => {
+  const req = { socket: real } as unknown as IncomingMessage;
+  showConnection(req, connection);
+  expect(req.socket).toBe(connection);
+});
