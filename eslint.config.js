@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'coverage', 'spec/package/consumers'] },
+  { ignores: ['dist', 'coverage'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
@@ -26,6 +26,16 @@ export default tseslint.config(
     // The one room that knows the image library.
     files: ['lib/inspect.ts'],
     rules: { 'no-restricted-imports': ['error', { paths: ['express', 'connect'] }] },
+  },
+  {
+    files: ['demo/page/**/*.js'],
+    rules: {
+      eqeqeq: 'error',
+      'no-console': 'error',
+      'no-unused-vars': 'error',
+      'no-var': 'error',
+      'prefer-const': 'error',
+    },
   },
   {
     files: ['demo/**/*.ts', 'spec/**/*.ts'],

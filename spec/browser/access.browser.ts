@@ -1,0 +1,166 @@
+// The page for everybody: by keyboard alone, on a phone, in the dark, and without what axe finds.
+
+import { readdir } from 'node:fs/promises';
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { startChromium } from './chromium.js';
+import { hasText, openStudio, rendered, saved, type Studio } from './studio.js';
+
+let browser: Browser;
+let studio: Studio | undefined;
+
+beforeAll(async () => {
+  browser = await startChromium();
+});
+afterAll(() => browser.close());
+afterEach(async () => {
+  await studio?.close();
+  studio = undefined;
+});
+
+const SCREENS: Record<string, BrowserContextOptions> = {
+  light: { colorScheme: 'light' },
+  dark: { colorScheme: 'dark' },
+  'a phone, light': { colorScheme: 'light', viewport: { width: 390, height: 844 }, hasTouch: true },
+  'a phone, dark': { colorScheme: 'dark', viewport: { width: 390, height: 844 }, hasTouch: true },
+  'a narrow phone': { viewport: { width: 320, height: 568 }, hasTouch: true },
+};
+
+async function open(screen: string): Promise<Page> {
+  studio = await openStudio(browser, { reducedMotion: 'reduce', ...SCREENS[screen] });
+  return studio.page;
+}
+
+/** Everything that the page can show at once, with something wrong at every place. */
+async function bringIntoErrors(page: Page): Promise<void> {
+  await page.locator('#name').fill('a-rather-long-name-without-any-blank-in-it-'.repeat(4) + '.jpg');
+  await saved(page, () => page.locator('#save-button').click());
+  await page.locator('#gallery li').waitFor();
+  await page.locator('#hei').fill('300');
+  await page.locator('#crop').selectOption('own');
+  await page.getByRole('group', { name: 'Crop' }).getByRole('spinbutton', { name: 'Width' }).fill('9999');
+  await rendered(page);
+  await page.locator('#set-name').fill('../x');
+  await page.locator('#set-button').click();
+  await page.locator('#set-error:not(:empty)').waitFor();
+  await page.locator('#name').fill('../x.jpg');
+  await saved(page, () => page.locator('#save-button').click());
+  await page.locator('#name-error:not(:empty)').waitFor();
+}
+
+async function violations(page: Page): Promise<string[]> {
+  const results = await new AxeBuilder({ page }).analyze();
+  expect(results.passes.map(({ id }) => id)).toContain('color-contrast');
+  return results.violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id} ${target.join(' ')}: ${failureSummary}`),
+  );
+}
+
+describe.each(Object.keys(SCREENS))('on a screen that is %s', (screen) => {
+  test('axe finds nothing, and nothing needs sideways scrolling', async () => {
+    const page = await open(screen);
+    expect(await violations(page)).toEqual([]);
+    await bringIntoErrors(page);
+    expect(await violations(page)).toEqual([]);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+  });
+
+  test('Tab reaches every control in turn, visibly, and leads out again', async () => {
+    const page = await open(screen);
+    await bringIntoErrors(page);
+    // Tab goes on from there.
+    await page.locator('h1').evaluate((title) => {
+      title.tabIndex = -1;
+      title.focus();
+    });
+    const stops = await walk(page, 'Tab');
+    expect(stops).toHaveLength(await page.evaluate(countStops));
+    // On the way up, what stays at the top of a phone's screen must not cover them.
+    expect((await walk(page, 'Shift+Tab')).reverse()).toEqual(stops);
+  });
+});
+
+/** Presses a key until it leads out of the page, and expects to see where it is at each step. */
+async function walk(page: Page, key: string): Promise<string[]> {
+  const stops: string[] = [];
+  for (;;) {
+    await page.keyboard.press(key);
+    const stop = await page.evaluate(describeFocus);
+    if (stop === undefined || stops.includes(stop.id)) return stops;
+    expect(stop).toEqual({ id: stop.id, outlined: true, inSight: true });
+    stops.push(stop.id);
+  }
+}
+
+/** What has the focus, and whether a person can see that it has. */
+function describeFocus() {
+  const element = document.activeElement;
+  if (element === null || element === document.body) return undefined;
+  const all = [...document.querySelectorAll('*')];
+  const marked = element.matches('[type=radio]') ? element.nextElementSibling! : element;
+  const { outlineStyle, outlineWidth } = getComputedStyle(marked);
+  // A link that is broken into lines has a box for each.
+  const box = element.getClientRects()[0]!;
+  const label = element.closest('label');
+  const top = document.elementFromPoint(box.x + box.width / 2, box.y + Math.min(box.height, 40) / 2);
+  return {
+    id: `${element.tagName}#${element.id}@${all.indexOf(element)}`,
+    outlined: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2,
+    inSight: top !== null && (element.contains(top) || label?.contains(top) === true),
+  };
+}
+
+function countStops() {
+  return [...document.querySelectorAll('a, button, input, select, pre[tabindex]')].filter(
+    (control) =>
+      control.getClientRects().length > 0 &&
+      !control.matches(':disabled') &&
+      // A group of radio buttons is one stop.
+      !control.matches('[type=radio]:not(:checked)'),
+  ).length;
+}
+
+test('the dark page is dark, the light one light', async () => {
+  const brightness = (page: Page) =>
+    page.evaluate(() => {
+      const channels = /(\d+), (\d+), (\d+)/.exec(getComputedStyle(document.body).backgroundColor) ?? [];
+      return Math.max(...channels.slice(1).map(Number));
+    });
+  expect(await brightness(await open('dark'))).toBeLessThan(40);
+  await studio?.close();
+  expect(await brightness(await open('light'))).toBeGreaterThan(220);
+});
+
+test('by keyboard alone: choose, change, save, copy, run a set', async () => {
+  const page = await open('light');
+  await tabTo(page, page.getByRole('radio', { name: 'aurora' }));
+  await page.keyboard.press('ArrowRight');
+  expect(await page.getByRole('radio', { name: 'dahlia' }).isChecked()).toBe(true);
+  await tabTo(page, page.locator('#wid'));
+  await page.keyboard.type('250');
+  await tabTo(page, page.locator('#fmt'));
+  await page.keyboard.press('w');
+  await tabTo(page, page.locator('#rotate-range'));
+  await page.keyboard.press('ArrowRight');
+  await rendered(page);
+  await tabTo(page, page.locator('#name'));
+  await page.keyboard.press('Enter');
+  await hasText(page, '#save-status', 'Saved dahlia-250.webp');
+  expect(await page.locator('#curl').textContent()).toContain('/dahlia?rotate=1&wid=250&fmt=webp');
+  await tabTo(page, page.getByRole('button', { name: 'Copy' }));
+  await page.keyboard.press('Space');
+  await hasText(page, '#copy-status', 'Copied');
+  await tabTo(page, page.locator('#set-button'));
+  await page.keyboard.press('Enter');
+  await hasText(page, '#set-status', 'All 6 saved.');
+  expect(await readdir(studio!.savePath)).toHaveLength(7);
+});
+
+async function tabTo(page: Page, control: Locator): Promise<void> {
+  for (let presses = 0; presses < 60; presses++) {
+    if (await control.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab does not lead to ${String(control)}`);
+}

@@ -1,0 +1,103 @@
+// Saving a whole set: its progress, its end, how it is stopped and how it is refused.
+
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Browser } from 'playwright-core';
+import sharp from 'sharp';
+import { startChromium } from './chromium.js';
+import { hasText, hold, openStudio, rendered, type Studio } from './studio.js';
+
+let browser: Browser;
+let studio: Studio;
+
+beforeAll(async () => {
+  browser = await startChromium();
+});
+afterAll(() => browser.close());
+beforeEach(async () => {
+  studio = await openStudio(browser);
+});
+afterEach(async () => {
+  const { faults } = studio;
+  await studio.close();
+  expect(faults).toEqual([]);
+});
+
+const start = () => studio.page.getByRole('button', { name: /^Save \d+ images?$/ });
+const stop = () => studio.page.getByRole('button', { name: 'Stop' });
+const bar = () => studio.page.getByRole('progressbar', { name: 'Save a whole set' });
+
+test('every width in every format is saved, and counted', async () => {
+  const { page, savePath } = studio;
+  await page.getByRole('radio', { name: 'dahlia' }).check();
+  await page.getByLabel('Part of the picture').selectOption('Wide, 16 : 9');
+  await page.getByLabel('960').uncheck();
+  await page.getByRole('group', { name: 'Formats' }).getByLabel('PNG').check();
+  expect(await start().textContent()).toBe('Save 6 images');
+  const { arrived, release } = await hold(page, /name=dahlia-640\.jpg/);
+  await start().click();
+  await arrived;
+  expect(await page.locator('#set-status').textContent()).toBe('3 of 6 saved…');
+  expect(await bar().evaluate((element) => (element as HTMLProgressElement).position)).toBe(0.5);
+  release();
+  await hasText(page, '#set-status', 'All 6 saved.');
+  expect(await bar().isVisible()).toBe(false);
+
+  const names = ['dahlia-320', 'dahlia-640'].flatMap((name) =>
+    ['jpg', 'png', 'webp'].map((ext) => `${name}.${ext}`),
+  );
+  expect((await readdir(savePath)).sort()).toEqual(names);
+  for (const name of names) {
+    const width = name.includes('320') ? 320 : 640;
+    expect(await sharp(path.join(savePath, name)).metadata()).toMatchObject({
+      width,
+      height: width * (9 / 16),
+    });
+  }
+  await hasText(page, '#gallery-count', '6');
+  expect((await page.locator('#gallery a').allTextContents()).sort()).toEqual(names);
+  await rendered(page);
+});
+
+test('stopped half-way, it finishes the image that it is at, and no more', async () => {
+  const { page, savePath } = studio;
+  const { arrived, release } = await hold(page, /name=aurora-640\.jpg/);
+  await start().click();
+  await arrived;
+  await stop().click();
+  await hasText(page, '#set-status', 'Stopping after the image that is being saved');
+  release();
+  await hasText(page, '#set-status', 'Stopped: 3 of 6 saved.');
+  expect((await readdir(savePath)).sort()).toEqual(['aurora-320.jpg', 'aurora-320.webp', 'aurora-640.jpg']);
+  await hasText(page, '#gallery-count', '3');
+  expect(await start().isVisible()).toBe(true);
+  expect(await start().evaluate((button) => button === document.activeElement)).toBe(true);
+});
+
+test('a refusal ends it and is told where the mistake is', async () => {
+  const { page, savePath } = studio;
+  await page.getByLabel('Names start with').fill('missing/aurora');
+  await start().click();
+  await hasText(
+    page,
+    '#set-error',
+    'missing/aurora-320.jpg: Name a folder that exists: saving creates none.',
+  );
+  expect(await page.getByLabel('Names start with').getAttribute('aria-invalid')).toBe('true');
+  expect(await page.locator('#set-status').textContent()).toBe('Refused: 0 of 6 saved.');
+
+  await page.getByLabel('Names start with').fill('aurora');
+  await page.locator('#rotate').fill('999');
+  await rendered(page);
+  await start().click();
+  await hasText(page, '#render-error', /^aurora-320\.jpg: Check what was asked for/);
+  expect(await page.locator('#set-error').textContent()).toBe('');
+  expect(await readdir(savePath)).toEqual([]);
+});
+
+test('a set of nothing says what to choose', async () => {
+  const { page } = studio;
+  for (const width of ['320', '640', '960']) await page.getByLabel(width, { exact: true }).uncheck();
+  await start().click();
+  await hasText(page, '#set-error', 'Choose at least one width and one format.');
+});

@@ -1,0 +1,135 @@
+// The demo in a browser: its server on a free port, a folder of its own, and what the tests do on the page.
+
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import sharp from 'sharp';
+import { createApp } from '../../demo/app.js';
+
+export interface Studio {
+  readonly origin: string;
+  readonly savePath: string;
+  readonly page: Page;
+  /** Errors of the page's script and breaches of its policy, which nobody should meet. */
+  readonly faults: string[];
+  readonly close: () => Promise<void>;
+}
+
+export async function openStudio(browser: Browser, options: BrowserContextOptions = {}): Promise<Studio> {
+  const savePath = await mkdtemp(path.join(tmpdir(), 'studio-'));
+  const server = createServer(createApp(savePath)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 860 },
+    locale: 'en-GB',
+    permissions: ['clipboard-read', 'clipboard-write'],
+    ...options,
+  });
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(String(error)));
+  page.on('console', (message) => {
+    if (/content security policy/i.test(message.text())) faults.push(message.text());
+  });
+  await page.goto(origin);
+  await rendered(page);
+  return {
+    origin,
+    savePath,
+    page,
+    faults,
+    close: async () => {
+      await context.close();
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+      await rm(savePath, { recursive: true });
+    },
+  };
+}
+
+/** Waits until what is shown is what was chosen, or why it cannot be. */
+export async function rendered(page: Page): Promise<void> {
+  await page.locator('#preview[aria-busy="false"]').waitFor();
+}
+
+/** Waits until the server's answer to a save is on the page. */
+export async function saved(page: Page, act: () => Promise<void>): Promise<void> {
+  const answer = page.waitForResponse((response) => response.url().includes('req=saveToFile'));
+  await act();
+  await answer;
+  await page.locator('#save-button[aria-disabled="false"]').waitFor();
+}
+
+/** Waits until an element has a text. */
+export async function hasText(page: Page, selector: string, text: string | RegExp): Promise<void> {
+  await page.locator(selector).filter({ hasText: text }).waitFor();
+}
+
+export interface Pixels {
+  width: number;
+  height: number;
+  /** Red, green, blue and alpha, x and y being shares of the width and the height. */
+  at: (x: number, y: number) => number[];
+}
+
+/** The pixels of the rendering as the browser shows it. */
+export async function shownPixels(page: Page): Promise<Pixels> {
+  const url = await page.locator('#rendering').evaluate((image) => {
+    if (!(image instanceof HTMLImageElement)) throw new TypeError('This is no image');
+    const canvas = document.createElement('canvas');
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    const context = canvas.getContext('2d');
+    if (context === null) throw new TypeError('This browser cannot draw');
+    context.drawImage(image, 0, 0);
+    return canvas.toDataURL('image/png');
+  });
+  return filePixels(Buffer.from(url.slice(url.indexOf(',') + 1), 'base64'));
+}
+
+/** The pixels of an image file. */
+export async function filePixels(file: string | Buffer): Promise<Pixels> {
+  const { data, info } = await sharp(file).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  const at = (x: number, y: number): number[] => {
+    const start = (Math.floor(y * height) * width + Math.floor(x * width)) * 4;
+    return Array.from({ length: 4 }, (_, channel) => data[start + channel]!);
+  };
+  return { width, height, at };
+}
+
+/** How far apart two images are: the mean difference of all channels over a grid of points. */
+export function distance(one: Pixels, other: Pixels): number {
+  const shares = Array.from({ length: 9 }, (_, i) => (i + 1) / 10);
+  const differences = shares.flatMap((x) =>
+    shares.flatMap((y) => one.at(x, y).map((value, channel) => Math.abs(value - other.at(x, y)[channel]!))),
+  );
+  return differences.reduce((sum, difference) => sum + difference) / differences.length;
+}
+
+export const PICTURES = fileURLToPath(new URL('../../demo/pictures/', import.meta.url));
+
+/** Holds back the requests that match, and hands the first of them over as it arrives. */
+export async function hold(
+  page: Page,
+  matches: RegExp,
+): Promise<{ arrived: Promise<string>; release: () => void }> {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  let arrive: (url: string) => void = () => undefined;
+  const arrived = new Promise<string>((resolve) => (arrive = resolve));
+  await page.route(matches, async (route) => {
+    arrive(route.request().url());
+    await released;
+    // The page may have called it off by now.
+    await route.continue().catch(() => undefined);
+  });
+  return { arrived, release };
+}
