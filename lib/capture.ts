@@ -19,7 +19,7 @@ export interface ReplyHead {
 /** Answered by a second response that has no connection: Node's own rules for headers, kept apart from ours. */
 const OF_THE_HEAD = [
   ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers'],
-  ...['getHeader', 'getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'],
+  ...['getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'],
   ...['statusCode', 'statusMessage', 'headersSent', '_header', 'sendDate', 'strictContentLength'],
   ...['shouldKeepAlive', 'chunkedEncoding', 'useChunkedEncodingByDefault'],
 ];
@@ -33,7 +33,16 @@ const OF_THE_BODY = [
 /** Swallowed, but for their callbacks: what is sent on the way to the reply is not the reply. */
 const INFORMATIONAL = ['writeContinue', 'writeProcessing', 'writeEarlyHints', 'writeInformation'];
 
-const SPECIAL = ['writeHead', 'writeHeader', 'flushHeaders', 'finished', '_closed', 'socket', 'connection'];
+const SPECIAL = [
+  'getHeader',
+  'writeHead',
+  'writeHeader',
+  'flushHeaders',
+  'finished',
+  '_closed',
+  'socket',
+  'connection',
+];
 
 const FACE = [...OF_THE_HEAD, ...OF_THE_BODY, ...INFORMATIONAL, ...EMITTER_METHODS, ...SPECIAL];
 
@@ -43,7 +52,12 @@ const CHANGES = [
   ...['flushHeaders', 'write', 'end', 'destroy', 'cork', 'uncork', ...INFORMATIONAL],
 ];
 
-/** Spares Express the hash of a body whose ETag nobody gets: it makes one only where there is none. */
+/** What our answer goes through. */
+const OF_THE_ANSWER = new Set([
+  ...['removeHeader', 'setHeader', 'writeHead', 'end', 'headersSent', 'statusCode', 'statusMessage'],
+]);
+
+/** Spares Express the hash of a body whose ETag nobody gets: it makes one only where it is told of none. */
 const NO_ETAG = 'W/"0"';
 
 /**
@@ -105,6 +119,10 @@ export class Capture {
       ...Object.fromEntries(
         INFORMATIONAL.filter((name) => name in res).map((name) => [name, method(callBack)]),
       ),
+      // Told only to who asks for it by name, and not in the lists: a cache must not keep it.
+      getHeader: method(
+        (name: string) => head.getHeader(name) ?? (/^etag$/i.test(name) ? NO_ETAG : undefined),
+      ),
       writeHead: method(writeHead),
       writeHeader: method(writeHead),
       flushHeaders: method(() => {
@@ -112,6 +130,11 @@ export class Capture {
       }),
       finished: state(() => body.writableEnded),
       _closed: state(() => body.closed),
+      emit: method((event: string | symbol, ...given: unknown[]): boolean => {
+        const heard = emit(res, event, given);
+        // Node says this of the connection, and hangs up where nobody hears it.
+        return event === 'timeout' ? this.#listenersBefore.hear(event, given) || heard : heard;
+      }),
       connection: state(() => connection),
       // Node itself gives a pipelined response its connection when its turn comes.
       socket: {
@@ -125,7 +148,14 @@ export class Capture {
       },
     };
 
-    for (const name of FACE) this.#before.set(name, Object.getOwnPropertyDescriptor(res, name));
+    for (const name of FACE) {
+      const descriptor = Object.getOwnPropertyDescriptor(res, name);
+      // Looked at before anything is changed: the answer needs the response as it was.
+      if (name in this.#face && descriptor?.configurable === false) {
+        throw new Error(`A middleware before imageSave has made "${name}" of the response unchangeable`);
+      }
+      this.#before.set(name, descriptor);
+    }
     for (const name of EMITTER_METHODS) Reflect.deleteProperty(res, name);
     // Those who listened before must not hear what the renderer makes the response say.
     this.#listenersBefore = new Audience(res);
@@ -133,18 +163,31 @@ export class Capture {
     showConnection(req, connection);
   }
 
-  /** Gives the response back as it was before the renderer had it, with its state, its listeners and its connection. */
+  /**
+   * Gives the response back as it was before the renderer had it, with its state, its listeners and its connection.
+   *
+   * @throws Error Somebody after us has fixed a property that the answer needs.
+   */
   restore(): void {
     if (this.#before.size === 0) return;
     const res = this.#res;
     // Whatever the renderer's stream still has to say reaches those who listened to it.
     this.#listenersOfRenderer = new Audience(res);
     this.#listenersBefore.comeBack();
+    const kept: string[] = [];
     for (const [name, descriptor] of this.#before) {
-      if (descriptor === undefined) Reflect.deleteProperty(res, name);
-      else Object.defineProperty(res, name, descriptor);
+      const given =
+        descriptor === undefined
+          ? Reflect.deleteProperty(res, name)
+          : Reflect.defineProperty(res, name, descriptor);
+      if (!given && OF_THE_ANSWER.has(name)) kept.push(name);
     }
     this.#before.clear();
+    if (kept.length > 0) {
+      throw new Error(
+        `A middleware after imageSave has made "${kept.join('", "')}" of the response unchangeable`,
+      );
+    }
   }
 
   /**
@@ -155,11 +198,11 @@ export class Capture {
     const res = this.#res;
     for (const name of CHANGES) {
       const descriptor = this.#face[name];
-      if (descriptor !== undefined) Object.defineProperty(res, name, descriptor);
+      if (descriptor !== undefined) Reflect.defineProperty(res, name, descriptor);
     }
     for (const name of ['statusCode', 'statusMessage'] as const) {
       const value = res[name];
-      Object.defineProperty(
+      Reflect.defineProperty(
         res,
         name,
         state(() => value),
@@ -192,7 +235,7 @@ function closeForLatecomers(res: ServerResponse): void {
   let events = 0;
   const whileAnEventLasts = (read: () => unknown): PropertyDescriptor => state(() => events > 0 && read());
   for (const name of ['writableEnded', 'writableFinished', 'closed']) {
-    Object.defineProperty(
+    Reflect.defineProperty(
       res,
       name,
       whileAnEventLasts(() => Reflect.get(prototype, name, res)),
@@ -203,7 +246,7 @@ function closeForLatecomers(res: ServerResponse): void {
     const set = (to: unknown): void => {
       value = to;
     };
-    Object.defineProperty(res, name, { ...whileAnEventLasts(() => value), set });
+    Reflect.defineProperty(res, name, { ...whileAnEventLasts(() => value), set });
   }
   const emitTruly = (event: string | symbol, ...given: unknown[]): boolean => {
     if (!EVENTS_OF_NODE.has(event)) return emitAsBefore(event, ...given);
@@ -214,10 +257,11 @@ function closeForLatecomers(res: ServerResponse): void {
       events--;
     }
   };
-  Object.defineProperty(res, 'emit', method(emitTruly));
+  Reflect.defineProperty(res, 'emit', method(emitTruly));
   res.on('newListener', (event: string | symbol, listener: () => void) => {
     if (event !== 'close') return;
     process.nextTick(() => {
+      if (!res.listeners('close').includes(listener)) return;
       res.removeListener('close', listener);
       listener.call(res);
     });
@@ -238,11 +282,12 @@ const EVENTS_OF_NODE = new Set<string | symbol>([
 /** A response without a connection, with the headers that were set before us: Node's rules, nobody's listeners. */
 function headLike(req: IncomingMessage, res: ServerResponse): ServerResponse {
   const head = new ServerResponse(req);
+  // Once a header has been set, Node keeps those given to writeHead where they can be read.
+  head.setHeader('ETag', NO_ETAG);
+  head.removeHeader('ETag');
   for (const [name, value] of Object.entries(res.getHeaders())) {
     if (value !== undefined) head.setHeader(name, value);
   }
-  // With one header set, Node keeps those given to writeHead where they can be read.
-  head.setHeader('ETag', NO_ETAG);
   head.statusCode = res.statusCode;
   head.statusMessage = res.statusMessage;
   head.sendDate = res.sendDate;

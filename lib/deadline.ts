@@ -11,9 +11,11 @@ export class Deadline {
   readonly #socket: Socket;
   #timer: NodeJS.Timeout | undefined;
   #armed = true;
+  readonly #tellGone: () => void;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, onGone: () => void) {
     this.#socket = socket;
+    this.#tellGone = onGone;
     watch(socket, this.#onGone);
     if (socket.destroyed) this.#onGone();
   }
@@ -35,7 +37,7 @@ export class Deadline {
           ),
         );
       },
-      timeout - (performance.now() - since),
+      Math.max(1, timeout - (performance.now() - since)),
     );
   }
 
@@ -50,10 +52,16 @@ export class Deadline {
   disarm(): void {
     this.#armed = false;
     clearTimeout(this.#timer);
+  }
+
+  /** To be called when the client's leaving concerns nobody here any more. */
+  stop(): void {
+    this.disarm();
     unwatch(this.#socket, this.#onGone);
   }
 
   readonly #onGone = (): void => {
+    this.#tellGone();
     this.fail(new SaveError('client-gone', 'The client left before the image was published.'));
   };
 }

@@ -1,6 +1,8 @@
 // The middleware, and the path of one save through it, from the command to the answer.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { Capture, type ReplyHead } from './capture.js';
 import { collect, decodersFor, tooManyBytes } from './collect.js';
 import { mayHoldCommand, parseCommand, type SaveCommand } from './command.js';
@@ -85,6 +87,8 @@ interface Assignment {
 class Job {
   readonly #assignment: Assignment;
   readonly #deadline: Deadline;
+  /** The client's own connection, also while the renderer sees another. */
+  readonly #socket: Socket;
   /** Rejects when the save has lost its purpose. */
   readonly #aborted: Promise<never>;
   #capture: Capture | undefined;
@@ -96,14 +100,21 @@ class Job {
 
   constructor(assignment: Assignment) {
     this.#assignment = assignment;
-    const deadline = (this.#deadline = new Deadline(assignment.req.socket));
+    this.#socket = assignment.req.socket;
+    const deadline = (this.#deadline = new Deadline(this.#socket, () => {
+      // Node is about to tell the response's own listeners that the client has gone.
+      try {
+        this.#capture?.restore();
+      } catch {
+        // What the answer needs could not be given back, and there is nobody left to answer.
+      }
+    }));
     this.#aborted = new Promise((_, reject) => {
-      deadline.signal.addEventListener('abort', () => {
-        const reason = deadline.signal.reason as SaveError;
-        // Node is about to tell the response's own listeners that the client has gone.
-        if (reason.code === 'client-gone') this.#capture?.restore();
-        reject(reason);
-      });
+      const tell = (): void => {
+        reject(deadline.signal.reason as SaveError);
+      };
+      if (deadline.signal.aborted) tell();
+      else deadline.signal.addEventListener('abort', tell);
     });
     this.#aborted.catch(() => undefined);
   }
@@ -114,8 +125,15 @@ class Job {
     const outcome = await Promise.race([work, this.#aborted]).catch((error: unknown) =>
       this.#fail(toSaveError(error)),
     );
-    await Promise.all([this.#capture?.body.release(), settledWithin(TIDYING, this.#tidyUp())]);
-    this.#answer(outcome);
+    // A renderer whose listener throws never hears the rest: the client's answer does not wait for that.
+    await settledWithin(TIDYING, Promise.all([this.#capture?.body.release(), this.#tidyUp()]));
+    try {
+      this.#answer(outcome);
+    } catch (fault) {
+      // Somebody has made the response unusable: a connection that closes says more than one that hangs.
+      process.emitWarning(`imageSave could not answer: ${inspect(fault)}`);
+      this.#socket.destroy();
+    }
     await Promise.all([this.#report(outcome), work.catch(() => undefined).then(() => this.#closeFolder())]);
   }
 
@@ -162,6 +180,7 @@ class Job {
 
   #askRenderer(command: SaveCommand): Capture {
     const { req, res, next } = this.#assignment;
+    if (res.headersSent) throw new Error('The command was answered by a middleware before imageSave');
     rewriteForRenderer(req, command.rendererUrl);
     const capture = (this.#capture = new Capture(req, res, (cause) => {
       this.#deadline.fail(
@@ -215,6 +234,7 @@ class Job {
 
   #answer(outcome: Outcome): void {
     const { res } = this.#assignment;
+    this.#deadline.stop();
     this.#capture?.restore();
     // The response is as it would be without us when a client has left; so is what the renderer still does to it.
     if (outcome.status === 'failed' && outcome.error.code === 'client-gone') return;
@@ -240,7 +260,7 @@ class Job {
         req,
       );
     } catch (fault) {
-      process.emitWarning(`onSave of imageSave failed: ${String(fault)}`);
+      process.emitWarning(`onSave of imageSave failed: ${inspect(fault)}`);
     }
   }
 

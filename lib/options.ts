@@ -105,7 +105,7 @@ export function checkOptions<Request extends IncomingMessage>(options: ImageSave
   checkShape(options);
   for (const [name, value] of Object.entries(options)) checkOption(name, value);
   // From here on a request is whatever the host hands over: the host's own type of it is its own affair.
-  const given = options as ImageSaveOptions;
+  const given = { ...options } as ImageSaveOptions;
   const maxTimeout = given.maxTimeout ?? 600_000;
   return {
     savePath: pathChooser(given.savePath ?? ''),

@@ -200,7 +200,7 @@ export class Sweeper {
           await this.#removeIfOld(folder.at(name), now).catch(() => undefined);
       }
     } catch {
-      // A folder that cannot be listed is not swept; the next one who can list it will do it.
+      // A folder that cannot be listed now is looked at again when it is due.
     }
   }
 

@@ -28,14 +28,12 @@ export function rewriteForRenderer(req: IncomingMessage, rendererUrl: string): v
 
 /** Express 5 computes `req.query` from the URL; Express 4 and others have stored it, and it must agree. */
 function rewriteStoredQuery(req: MaybeExpressRequest): void {
-  if (!Object.hasOwn(req, 'query') || typeof req.query !== 'object') return;
+  const own = Object.getOwnPropertyDescriptor(req, 'query');
+  if (own === undefined || typeof req.query !== 'object') return;
   const query = /\?(.*)/s.exec(req.url ?? '')?.[1] ?? '';
   const parser = req.app?.get?.('query parser fn');
-  // Some hosts have made it read-only.
-  Object.defineProperty(req, 'query', {
-    value: (parser ?? parse)(query),
-    configurable: true,
-    enumerable: true,
-    writable: true,
-  });
+  const value = (parser ?? parse)(query);
+  // Some hosts have made it read-only; some, in Express 5, writable but not configurable.
+  const rest = own.configurable === true ? { configurable: true, enumerable: true, writable: true } : {};
+  Object.defineProperty(req, 'query', { value, ...rest });
 }

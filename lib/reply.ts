@@ -1,6 +1,7 @@
 // The outcome of a save ↔ the properties text that tells the client of it. The only writer of our answer.
 import type { ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
+import { inspect } from 'node:util';
 import { getProperties } from 'properties-file';
 import { escapeKey, escapeValue } from 'properties-file/escape';
 import type { SaveError, SaveErrorCode } from './errors.js';
@@ -67,10 +68,12 @@ const OF_ANOTHER_BODY = [
 export function sendReply(res: ServerResponse, outcome: Outcome): void {
   const status = outcome.status === 'done' ? 200 : 403;
   const text = formatReply(outcome, new Date());
+  // Somebody before us has answered, and nothing may come after an answer.
+  if (res.headersSent) return;
   try {
     send(res, status, text);
   } catch (fault) {
-    process.emitWarning(`A middleware before imageSave failed at its answer: ${String(fault)}`);
+    process.emitWarning(`A middleware before imageSave failed at its answer: ${inspect(fault)}`);
     for (const name of ['removeHeader', 'setHeader', 'writeHead', 'write', 'end'])
       Reflect.deleteProperty(res, name);
     send(res, status, text);
@@ -150,20 +153,19 @@ export function parseReply(text: string): SaveReply {
         'Did the request hold req=saveToFile, and did it reach a server that saves?',
     );
   }
-  const [lastUpdated, pixelsTotal, name, code] = ['lastUpdated', 'pixelsTotal', 'name', 'error.code'].map(
-    get,
-  );
-  const [width, height, type, length] = ['width', 'height', 'type', 'length'].map((key) =>
-    get(`image.${key}`),
-  );
+  // An empty one is no zero.
+  const number = (key: string): number => (get(key) === '' ? NaN : Number(get(key)));
+  const [lastUpdated, pixelsTotal] = [number('lastUpdated'), number('pixelsTotal')];
+  const [name, type, code] = [get('name'), get('image.type'), get('error.code')];
+  const [width, height, length] = [number('image.width'), number('image.height'), number('image.length')];
   return {
     status,
-    ...(lastUpdated === undefined ? {} : { lastUpdated: Number(lastUpdated) }),
-    ...(pixelsTotal === undefined ? {} : { pixelsTotal: Number(pixelsTotal) }),
+    ...(Number.isNaN(lastUpdated) ? {} : { lastUpdated }),
+    ...(Number.isNaN(pixelsTotal) ? {} : { pixelsTotal }),
     ...(name === undefined ? {} : { name }),
-    ...(type === undefined
+    ...(type === undefined || Number.isNaN(width * height * length)
       ? {}
-      : { image: { width: Number(width), height: Number(height), type, length: Number(length) } }),
+      : { image: { width, height, type, length } }),
     ...(code === undefined ? {} : { error: { code, message: get('error.message') ?? '' } }),
     properties,
   };

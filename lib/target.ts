@@ -9,7 +9,6 @@ import { formatOfName } from './formats.js';
 const LONGEST_PART = 255;
 
 /** C0, DEL and C1. */
-
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** What Windows takes for a device, with or without an extension. (Microsoft, "Naming Files, Paths, and Namespaces".) */

@@ -10,7 +10,7 @@ let deadline: Deadline;
 beforeEach(() => {
   jest.useFakeTimers();
   socket = new Socket();
-  deadline = new Deadline(socket);
+  deadline = new Deadline(socket, () => undefined);
 });
 afterEach(() => {
   deadline.disarm();
@@ -91,17 +91,17 @@ describe('a client that leaves', () => {
 
   it('has ended it already where it had left before', async () => {
     await leave();
-    expect(reason(new Deadline(socket))).toBe('client-gone');
+    expect(reason(new Deadline(socket, () => undefined))).toBe('client-gone');
   });
 
   it('is told of before anybody else is', () => {
     const order: string[] = [];
     socket.prependListener('close', () => order.push('somebody else'));
-    const late = new Deadline(new Socket());
+    const late = new Deadline(new Socket(), () => undefined);
     late.disarm();
     const other = new Socket();
     other.on('close', () => order.push('the server'));
-    const watching = new Deadline(other);
+    const watching = new Deadline(other, () => undefined);
     watching.signal.addEventListener('abort', () => order.push('the save'));
     other.emit('close');
     expect(order).toEqual(['the save', 'the server']);
@@ -109,13 +109,16 @@ describe('a client that leaves', () => {
   });
 
   it('ends all the saves of its connection, and none of another', async () => {
-    const [same, other] = [new Deadline(socket), new Deadline(new Socket())];
+    const [same, other] = [
+      new Deadline(socket, () => undefined),
+      new Deadline(new Socket(), () => undefined),
+    ];
     await leave();
     expect([reason(), reason(same), reason(other)]).toEqual(['client-gone', 'client-gone', undefined]);
   });
 
   it('ends only those saves that still run', async () => {
-    const [disarmed, failed] = [new Deadline(socket), new Deadline(socket)];
+    const [disarmed, failed] = [new Deadline(socket, () => undefined), new Deadline(socket, () => undefined)];
     disarmed.disarm();
     failed.fail(error());
     await leave();
@@ -128,7 +131,7 @@ describe('a client that leaves', () => {
 
   it('may be watched for by any number of saves, with one listener', () => {
     const before = socket.listenerCount('close');
-    const many = Array.from({ length: 100 }, () => new Deadline(socket));
+    const many = Array.from({ length: 100 }, () => new Deadline(socket, () => undefined));
     expect(socket.listenerCount('close')).toBe(before);
     for (const one of many) one.disarm();
   });
