@@ -82,7 +82,9 @@ const EXPORTS = ['SaveError', 'default', 'imageSave', 'parseReply', 'saveOf'];
 test('holds the build, the documentation and nothing else', () => {
   const unexpected = files.filter(
     (file) =>
-      !/^(dist\/([a-z-]+\.(js|d\.ts)|index\.mjs|index\.d\.mts|package\.json)|docs\/[a-z-]+\.md)$/.test(file),
+      !/^(dist\/([a-z-]+\.(js|d\.ts)|index\.mjs|index\.d\.mts|package\.json)|docs\/([a-z-]+\.md|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
+        file,
+      ),
   );
   expect(unexpected.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']);
   expect(files).toEqual(

@@ -1,0 +1,118 @@
+// What the documents say of the project's files, scripts and packages is so.
+import { existsSync, readdirSync } from 'node:fs';
+import { basename } from 'node:path';
+import { ERROR_CODES } from '../../lib/errors.js';
+import { blocks, codeSpans, markdownFiles, prose, read, tableRows } from './markdown.js';
+
+const manifest = JSON.parse(read('package.json')) as {
+  scripts: Record<string, string>;
+  dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+};
+const pages = markdownFiles().map((file) => ({ file, text: read(file) }));
+const contributing = read('CONTRIBUTING.md');
+const architecture = read('docs/architecture.md');
+
+test('every npm script that a document names is there', () => {
+  const builtIn = ['ci', 'install', 'pack'];
+  for (const { file, text } of pages) {
+    const named = [...text.matchAll(/\bnpm (?:run )?([a-z:]+)/g)].map(([, script = '']) => script);
+    const missing = named.filter((script) => !builtIn.includes(script) && !(script in manifest.scripts));
+    expect([file, missing]).toEqual([file, []]);
+  }
+});
+
+test('CONTRIBUTING.md names every npm script', () => {
+  const unnamed = Object.keys(manifest.scripts).filter(
+    (script) => !codeSpans(contributing).some((span) => span.split(' ').includes(script)),
+  );
+  // `npm ci` runs it.
+  expect(unnamed.filter((script) => script !== 'prepare' && script !== 'build')).toEqual([]);
+});
+
+test('every file and folder that a document names is there', () => {
+  const known = /^(\.ci|docs|lib|scripts|spec|demo)\/[\w./-]*$|^[\w-]+\.(config\.ts|md)$/;
+  for (const { file, text } of pages) {
+    const named = codeSpans(text)
+      .flatMap((span) => span.split(' '))
+      .filter((word) => known.test(word));
+    const places = named.filter((path) => ![path, `docs/${path}`].some((place) => existsSync(place)));
+    expect([file, places]).toEqual([file, []]);
+  }
+});
+
+test('CONTRIBUTING.md says what is in every folder of spec/', () => {
+  const folders = readdirSync('spec', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const unnamed = folders.map(({ name }) => `spec/${name}/`).filter((name) => !contributing.includes(name));
+  expect(unnamed).toEqual([]);
+});
+
+test('docs/architecture.md gives a reason for every package that users get, and for no other', () => {
+  const rows = tableRows(/## Dependencies\n([^]*)/.exec(architecture)?.[1] ?? '').slice(1);
+  const kinds = Object.fromEntries(rows.map(([name = '', kind]) => [name.replaceAll('`', ''), kind]));
+  expect(kinds).toEqual({
+    ...Object.fromEntries(Object.keys(manifest.peerDependencies).map((name) => [name, 'peer'])),
+    ...Object.fromEntries(Object.keys(manifest.dependencies).map((name) => [name, 'own'])),
+  });
+});
+
+/** The modules of lib/ that one of them imports, types aside. */
+function importsOf(file: string): string[] {
+  const text = read(`lib/${file}`);
+  return [...text.matchAll(/^(?:import|export) (?!type)[^;]*? from '\.\/([a-z-]+)\.js';/gm)].map(
+    ([, name = '']) => `${name}.ts`,
+  );
+}
+
+/** The tree of docs/architecture.md as pairs of a file and the one that it hangs from. */
+function tree(): [string, string][] {
+  const lines = blocks(architecture)[0]?.text.split('\n') ?? [];
+  const above: { column: number; file: string }[] = [{ column: 0, file: 'image-save.ts' }];
+  return lines.slice(lines.findIndex((line) => line.includes('image-save.ts:')) + 1).flatMap((line) => {
+    const match = /^(.*?[├└]─ )([a-z-]+\.ts)\b/.exec(line);
+    if (match === null) return [];
+    const [, branch = '', file = ''] = match;
+    while (above.at(-1)!.column >= branch.length) above.pop();
+    const parent = above.at(-1)!.file;
+    above.push({ column: branch.length, file });
+    return [[parent, file] as [string, string]];
+  });
+}
+
+test('each file in the tree of docs/architecture.md is imported by the one that it hangs from', () => {
+  const pairs = tree();
+  expect(pairs.length).toBeGreaterThan(5);
+  expect(pairs.filter(([parent, file]) => !importsOf(parent).includes(file))).toEqual([]);
+});
+
+test('image-save.ts is the only file that knows the order: none but index.ts imports it', () => {
+  const importers = readdirSync('lib').filter((file) => importsOf(file).includes('image-save.ts'));
+  expect(importers).toEqual(['index.ts']);
+});
+
+test('every error code is used by the code, and every code that a document names exists', () => {
+  const sources = readdirSync('lib').map((file) => read(`lib/${file}`));
+  const used = (code: string): boolean => sources.join('').split(`'${code}'`).length > 2;
+  expect(ERROR_CODES.filter((code) => !used(code))).toEqual([]);
+  for (const { file, text } of pages) {
+    const named = [...prose(text).matchAll(/\b403 `([^`]+)`/g)].map(([, code = '']) => code);
+    expect([file, named.filter((code) => !(ERROR_CODES as readonly string[]).includes(code))]).toEqual([
+      file,
+      [],
+    ]);
+  }
+});
+
+test('docs/errors.md has the codes under the headings of lib/errors.ts', () => {
+  const list = /ERROR_CODES = \[\n([^]*?)\]/.exec(read('lib/errors.ts'))?.[1] ?? '';
+  const groups = list.split(/^ *\/\/ /m).map((group) => group.split('\n')[0] ?? '');
+  const headings = [...read('docs/errors.md').matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+  // The last two share a heading.
+  expect(headings).toEqual([...groups.slice(1, -2), 'Time and the rest']);
+});
+
+test('every page begins with its title', () => {
+  for (const { file, text } of pages)
+    expect([basename(file), /^# \S/.test(text)]).toEqual([basename(file), true]);
+});

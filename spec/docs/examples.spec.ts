@@ -1,0 +1,201 @@
+// The examples of the documents, done: programs run, commands are sent, and what they answer is what is shown.
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { get } from '../support/client.js';
+import { list, makeFolder, removeFolders } from '../support/folder.js';
+import { blocks, markdownFiles, prose, read, tableRows, type Block } from './markdown.js';
+import { makeProject, runProgram, startProgram, stopPrograms, type Program } from './project.js';
+
+// The package is built first, and each program loads an image library.
+jest.setTimeout(60_000);
+
+let project: string;
+/** The working directory of a program, with a save folder. */
+let cwd: string;
+
+beforeAll(() => {
+  project = makeProject([]);
+});
+beforeEach(() => {
+  cwd = makeFolder();
+  mkdirSync(join(cwd, 'saved/products'), { recursive: true });
+});
+afterEach(stopPrograms);
+afterAll(removeFolders);
+
+const isProgram = ({ language }: Block): boolean =>
+  ['js', 'ts', 'mjs', 'javascript', 'typescript'].includes(language);
+
+/** Every program of the documents: what runs it, or why it cannot run. */
+const RUN_BY: Record<string, string> = {
+  'README.md, program 1': 'the tests of Mount it',
+  'README.md, program 2': 'the tests of saveOf',
+  'README.md, program 3': 'the tests of parseReply',
+  'docs/recipes.md': 'spec/recipes/recipes.spec.ts, which runs the files that are shown',
+};
+
+test('every program of the documents is run', () => {
+  const named = markdownFiles().flatMap((file) =>
+    blocks(read(file))
+      .filter(isProgram)
+      .map((_block, index) => (file in RUN_BY ? file : `${file}, program ${index + 1}`)),
+  );
+  expect([...new Set(named)].sort()).toEqual(Object.keys(RUN_BY).sort());
+});
+
+/** Writes a program of the README into the project, between what it leaves open. */
+function programOf(index: number, before = '', after = ''): string {
+  const text = blocks(read('README.md')).filter(isProgram)[index]?.text ?? '';
+  const file = join(project, `program-${index}.mjs`);
+  writeFileSync(file, `${before}\n${text}\n${after}\n`);
+  return file;
+}
+
+const mountIt = async (): Promise<Program> => startProgram(programOf(0), { cwd });
+
+/** What differs from one save to the next. */
+const masked = (text: string): string =>
+  text
+    .trim()
+    .replace(/^#[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d UTC \d{4}$/m, '#(time)')
+    .replace(/^lastUpdated=\d{13}$/m, 'lastUpdated=(time)');
+/** The encoder's result may differ by a little from one processor to another. */
+const withoutLength = (text: string): string => text.replace(/^image\.length=\d+$/m, 'image.length=(bytes)');
+const lengthIn = (text: string): number => Number(/^image\.length=(\d+)$/m.exec(text)?.[1]);
+
+function expectSameReply(actual: string, shown: string): void {
+  expect(withoutLength(masked(actual))).toBe(withoutLength(masked(shown)));
+  expect(masked(shown)).toContain('#(time)');
+}
+
+describe('Mount it', () => {
+  const consoles = markdownFiles().flatMap((file) =>
+    blocks(read(file))
+      .filter(({ language }) => language === 'console')
+      .map(({ text }) => [file, text] as const),
+  );
+
+  test.each(consoles)('the console example of %s answers what it shows', async (_file, text) => {
+    const [, port, path = '', shown = ''] =
+      /^\$ curl 'http:\/\/localhost:(\d+)(\S+)'\n([^]*)$/.exec(text) ?? [];
+    expect(port).toBe('3000');
+    const program = await mountIt();
+    const body = (await get(`${program.url}${path}`)).body.toString();
+    expectSameReply(body, shown);
+    const name = /^name=(.*)$/m.exec(shown)?.[1] ?? '';
+    expect(statSync(join(cwd, 'saved', name)).size).toBe(lengthIn(body));
+    expect(Math.abs(lengthIn(shown) / lengthIn(body) - 1)).toBeLessThan(0.2);
+  });
+
+  test('what the README says at its start is so', async () => {
+    const lines = (blocks(read('README.md'))[0]?.text ?? '').trim().split('\n');
+    expect(lines).toHaveLength(2);
+    const program = await mountIt();
+    const [save = '', plain = ''] = lines.map((line) =>
+      /^GET (\S+) +→/.exec(line)?.[1]?.replace('.jpg', '.png'),
+    );
+    expect((await get(`${program.url}${save}`)).reply.status).toBe('done');
+    expect((await get(`${program.url}${plain}`)).headers['content-type']).toBe('image/png');
+    expect(list(join(cwd, 'saved'))).toEqual(['products', 'shoe.png']);
+  });
+});
+
+describe('saveOf', () => {
+  const before = `
+    import express from 'express';
+    import sharp from 'sharp';
+    import { imageSave } from 'express-image-save';
+    const app = express();
+    app.use('/is/image', imageSave({ savePath: './saved' }));
+    async function render(req, { signal }) {
+      const { picture } = req.params;
+      if (picture === 'slow') {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        console.log('stopped:', signal.reason.code);
+      }
+      const create = { width: 4, height: 5, channels: 3, background: 'red' };
+      return { isPlaceholder: picture === 'none', bytes: await sharp({ create }).png().toBuffer() };
+    }`;
+
+  test('saves, refuses and stops', async () => {
+    const program = await startProgram(programOf(1, before, 'app.listen(3000);'), { cwd });
+    const save = async (picture: string, more = ''): Promise<string> => {
+      const { reply } = await get(`${program.url}/is/image/${picture}?req=saveToFile&name=x.png${more}`);
+      return `${reply.status} ${reply.error?.message ?? ''}`;
+    };
+    expect(await save('shoe')).toBe('done ');
+    expect(await save('none')).toMatch(/^failed .*there is no such picture/);
+    expect(await save('slow', '&timeout=50')).toMatch(/^timeout /);
+    await program.printed(/stopped: timeout/);
+    expect((await get(`${program.url}/is/image/none`)).headers['content-type']).toBe('image/png');
+  });
+});
+
+describe('parseReply', () => {
+  test('prints what was saved, or why nothing was', async () => {
+    const program = await mountIt();
+    const file = programOf(2, 'const url = process.env.URL;');
+    const print = async (query: string): Promise<string> =>
+      runProgram(file, { cwd, env: { URL: `${program.url}/is/image/shoe?wid=20&req=saveToFile&${query}` } });
+    expect(await print('name=x.png')).toBe('400 image/png\n');
+    expect(await print('name=no/x.png')).toMatch(/^folder-missing Name a folder/);
+  });
+});
+
+describe('docs/protocol.md', () => {
+  const page = read('docs/protocol.md');
+  const command = /^GET (\S+)$/m.exec(page)?.[1] ?? '';
+  const shown = blocks(page).map(({ text }) => text);
+  const keys = (text: string): string[] => [...text.matchAll(/^([\w.]+)=/gm)].map(([, key = '']) => key);
+  const rows = tableRows(/## The reply\n([^]*?)\n## /.exec(page)?.[1] ?? '').slice(1);
+
+  /** The properties that the table has, as far as this fits their second cell. */
+  const inTable = (kind: RegExp): string[] =>
+    rows
+      .filter(([names = '', cell = '']) => kind.test(`${names} ${cell}`))
+      .flatMap(([names = '']) => [...names.matchAll(/`([\w.]+)`/g)].map(([, name = '']) => name));
+
+  test('the command gives the replies that are shown', async () => {
+    const program = await mountIt();
+    const done = await get(`${program.url}${command}`);
+    expectSameReply(done.body.toString(), shown.find((text) => text.startsWith('#S7Z OK')) ?? '');
+    const failed = await get(`${program.url}${command.replace('=products/', '=produce/')}`);
+    expectSameReply(failed.body.toString(), shown.find((text) => text.startsWith('#S7Z ERROR')) ?? '');
+  });
+
+  test('the table has the properties of each kind of reply, and no others', async () => {
+    const program = await mountIt();
+    const [done, failed, timeout] = await Promise.all(
+      ['name=x.png', 'name=no/x.png', 'name=x.png&timeout=1&wid=6000'].map(async (query) =>
+        get(`${program.url}/is/image/shoe?req=saveToFile&${query}`),
+      ),
+    );
+    expect([done, failed, timeout].map((answer) => answer?.reply.status)).toEqual([
+      'done',
+      'failed',
+      'timeout',
+    ]);
+    expect(keys(done!.body.toString())).toEqual(inTable(/^(?!.*`error\.)/));
+    for (const answer of [failed, timeout]) {
+      expect(keys(answer!.body.toString())).toEqual(inTable(/`status`|`error\./));
+    }
+    const statuses = /`status` .*?\| +\| (.*?);/.exec(page)?.[1] ?? '';
+    expect([...statuses.matchAll(/`(\w+)`/g)].map(([, status]) => status)).toEqual([
+      'done',
+      'failed',
+      'timeout',
+    ]);
+  });
+
+  test('every command of its table is obeyed', async () => {
+    const commands = tableRows(prose(page))
+      .map(([cell = '']) => cell)
+      .filter((cell) => /^`[^`]*=[^`]*`$/.test(cell));
+    expect(commands).toEqual(['`req=saveToFile`', '`name=`', '`timeout=`', '`$var=value`']);
+    const program = await mountIt();
+    const { reply } = await get(
+      `${program.url}/is/image/shoe?wid=4&$var=value&timeout=60000&name=$var$.png&req=saveToFile`,
+    );
+    expect([reply.status, reply.name]).toEqual(['done', 'value.png']);
+  });
+});

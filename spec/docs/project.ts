@@ -1,0 +1,103 @@
+// A user's project: the package as it is built, what it needs beside it, and programs that run in it.
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { makeFolder } from '../support/folder.js';
+
+const root = process.cwd();
+const freePort = join(root, 'spec/docs/on-a-free-port.mjs');
+
+/** Makes a project that has these packages, and `express-image-save` built from the sources as they are now. */
+export function makeProject(packages: string[]): string {
+  const project = makeFolder();
+  const modules = join(project, 'node_modules');
+  for (const name of ['typescript', '@types/node', 'properties-file', 'sharp', 'express', ...packages]) {
+    mkdirSync(join(modules, name, '..'), { recursive: true });
+    symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  }
+  // Built here and not in the checkout, where other suites build at the same time.
+  const build = join(project, 'build');
+  for (const part of ['lib', 'scripts', 'package.json', 'tsconfig.json', 'tsconfig.build.json']) {
+    cpSync(join(root, part), join(build, part), { recursive: true });
+  }
+  execFileSync(process.execPath, ['scripts/build.mjs'], { cwd: build, stdio: 'pipe' });
+  for (const part of ['dist', 'package.json']) {
+    cpSync(join(build, part), join(modules, 'express-image-save', part), { recursive: true });
+  }
+  return project;
+}
+
+export interface Program {
+  /** Where it serves, without a slash at the end. */
+  readonly url: string;
+  readonly port: number;
+  /** What it has printed so far, on either stream. */
+  readonly output: () => string;
+  /** Resolves as soon as it has printed what fits this. */
+  readonly printed: (pattern: RegExp) => Promise<void>;
+}
+
+export interface Surroundings {
+  readonly cwd: string;
+  readonly env?: Record<string, string>;
+  /** Modules to load first. */
+  readonly preload?: string[];
+}
+
+const children: ChildProcess[] = [];
+
+function launch(file: string, { cwd, env = {}, preload = [] }: Surroundings): ChildProcess {
+  const imports = [freePort, ...preload].map((path) => `--import=${pathToFileURL(path).href}`);
+  const child = fork(file, {
+    cwd,
+    env: { ...process.env, NODE_OPTIONS: '', ...env },
+    execArgv: imports,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  children.push(child);
+  return child;
+}
+
+/** Collects what a program prints. */
+function listenTo(child: ChildProcess): () => string {
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
+  }
+  return () => output;
+}
+
+/** Starts a program that serves on port 3000, on a free port instead; {@link stopPrograms} stops it. */
+export async function startProgram(file: string, surroundings: Surroundings): Promise<Program> {
+  const child = launch(file, surroundings);
+  const output = listenTo(child);
+  const ended = once(child, 'close').then(([code]) => {
+    throw new Error(`${file} ended with ${String(code)}:\n${output()}`);
+  });
+  ended.catch(() => undefined);
+  const [{ port }] = (await Promise.race([once(child, 'message'), ended])) as [{ port: number }];
+  const printed = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(output())) {
+      await Promise.race([once(child.stdout!, 'data'), once(child.stderr!, 'data'), ended]);
+    }
+  };
+  return { url: `http://127.0.0.1:${port}`, port, output, printed };
+}
+
+/** Runs a program to its end and returns what it printed. */
+export async function runProgram(file: string, surroundings: Surroundings): Promise<string> {
+  const child = launch(file, surroundings);
+  const output = listenTo(child);
+  await once(child, 'close');
+  return output();
+}
+
+export async function stopPrograms(): Promise<void> {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+}

@@ -1,0 +1,112 @@
+// docs/recipes/nginx.conf, with nginx itself in front of an app; skipped where nginx is not installed.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { get, type Answer } from '../support/client.js';
+import { list, makeFolder, removeFolders } from '../support/folder.js';
+import { jpeg, png } from '../support/images.js';
+import { makeProject, startProgram, stopPrograms, type Program } from '../docs/project.js';
+
+jest.setTimeout(60_000);
+
+const nginx = ['nginx', '/usr/sbin/nginx'].find((path) => spawnSync(path, ['-v']).status === 0);
+const describeIf = nginx === undefined ? describe.skip : describe;
+
+let folder: string;
+let program: Program;
+let server: ChildProcess | undefined;
+
+/** The recipe in the smallest file that nginx starts with: on a socket of its own, before this app. */
+function configuration(): string {
+  const recipe = readFileSync('docs/recipes/nginx.conf', 'utf8')
+    .replace('listen 80;', `listen unix:${join(folder, 'nginx.sock')};`)
+    .replace('127.0.0.1:3000', `127.0.0.1:${program.port}`)
+    .replace('/srv/saved/', `${join(folder, 'saved')}/`);
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (kind) => `${kind}_temp_path ${join(folder, kind)};`,
+  );
+  return `
+    daemon off; master_process off; pid ${join(folder, 'nginx.pid')}; error_log stderr;
+    events {}
+    http { access_log off; ${temporary.join(' ')}
+      ${recipe}
+    }`;
+}
+
+/** Starts nginx and waits for its socket, or for its end. */
+async function startNginx(): Promise<void> {
+  const file = join(folder, 'nginx.conf');
+  writeFileSync(file, configuration());
+  const watcher = watch(folder);
+  const child = (server = spawn(nginx!, ['-p', folder, '-c', file, '-e', 'stderr'], { stdio: 'pipe' }));
+  let output = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const ended = once(child, 'close').then(() => {
+    throw new Error(`nginx ended:\n${output}`);
+  });
+  ended.catch(() => undefined);
+  // The last thing that it makes before it serves.
+  while (!existsSync(join(folder, 'nginx.pid'))) await Promise.race([once(watcher, 'change'), ended]);
+  watcher.close();
+}
+
+async function ask(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+  return get('http://localhost', { socketPath: join(folder, 'nginx.sock'), path, headers });
+}
+
+if (nginx === undefined) {
+  test.skip('skipped: nginx is not installed (Debian: apt-get install nginx-light)', () => undefined);
+}
+
+describeIf('behind nginx', () => {
+  beforeAll(async () => {
+    folder = makeFolder();
+    for (const name of ['saved', 'app']) mkdirSync(join(folder, name));
+    const project = makeProject([]);
+    cpSync('docs/recipes', project, { recursive: true });
+    program = await startProgram(join(project, 'serve.mjs'), { cwd: folder });
+    await startNginx();
+  });
+  afterAll(async () => {
+    if (server?.exitCode === null && server.kill('SIGKILL')) await once(server, 'exit');
+    await stopPrograms();
+    removeFolders();
+  });
+
+  test('a save goes through, and its image is served without the app', async () => {
+    const { status, headers, reply } = await ask('/is/image/shoe?wid=30&req=saveToFile&name=a%20b%2Bc.png');
+    expect(status).toBe(200);
+    expect(headers['cache-control']).toBe('no-store');
+    expect(reply).toMatchObject({ status: 'done', name: 'a b+c.png', pixelsTotal: 900 });
+    const saved = await ask('/saved/a%20b+c.png');
+    expect([saved.status, saved.body.length]).toEqual([200, reply.image?.length]);
+    expect(saved.headers).toMatchObject({
+      'content-type': 'image/png',
+      'cache-control': 'no-cache',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'; sandbox",
+    });
+  });
+
+  test('a refusal keeps its status and its text', async () => {
+    const { status, reply } = await ask('/is/image/shoe?req=saveToFile&name=no/shoe.png');
+    expect([status, reply.error?.code]).toEqual([403, 'folder-missing']);
+  });
+
+  test('an encoded way out of the folder arrives as it was sent, and is refused', async () => {
+    const { reply } = await ask('/is/image/shoe?req=saveToFile&name=..%2Fshoe.png');
+    expect(reply.error?.code).toBe('name-invalid');
+    expect(list(folder)).not.toContain('shoe.png');
+  });
+
+  test('temporary files and lists are not served, and unknown types are downloads', async () => {
+    writeFileSync(join(folder, 'saved', '.image-save-0.tmp'), await png(2, 2));
+    writeFileSync(join(folder, 'saved', 'plain'), await jpeg(2, 2));
+    writeFileSync(join(folder, 'saved', 'a.jfif'), await jpeg(2, 2));
+    expect((await ask('/saved/.image-save-0.tmp')).status).toBe(404);
+    expect((await ask('/saved/')).status).toBe(403);
+    expect((await ask('/saved/plain')).headers['content-type']).toBe('application/octet-stream');
+    expect((await ask('/saved/a.jfif')).headers['content-type']).toBe('image/jpeg');
+  });
+});

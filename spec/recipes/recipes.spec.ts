@@ -1,0 +1,295 @@
+// The recipes as an operator runs them: each a program of its own, in a project that has the package.
+import { createHmac } from 'node:crypto';
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { get, type Answer } from '../support/client.js';
+import { list, makeFolder, removeFolders } from '../support/folder.js';
+import { jpeg, png } from '../support/images.js';
+import {
+  makeProject,
+  runProgram,
+  startProgram,
+  stopPrograms,
+  type Program,
+  type Surroundings,
+} from '../docs/project.js';
+
+// The package is built first, and each recipe loads what it needs.
+jest.setTimeout(60_000);
+
+const SAVE = '/is/image/shoe?wid=20&req=saveToFile&name=';
+const started = new Set<string>();
+let project: string;
+
+beforeAll(() => {
+  project = makeProject(['express-session', 'pino', 'prom-client', '@opentelemetry']);
+  cpSync('docs/recipes', project, { recursive: true });
+  cpSync('spec/recipes/tracing.mjs', join(project, 'tracing.mjs'));
+});
+afterEach(stopPrograms);
+afterAll(removeFolders);
+
+/** A working directory with a save folder of its own. */
+function surroundings(env: Record<string, string> = {}, preload: string[] = []): Surroundings {
+  const cwd = makeFolder();
+  mkdirSync(join(cwd, 'saved'));
+  return { cwd, env, preload };
+}
+
+async function recipe(name: string, around = surroundings()): Promise<Program> {
+  started.add(name);
+  return startProgram(join(project, name), around);
+}
+
+type Line = Record<string, unknown>;
+
+/** The first of a program's JSON lines that holds this, once it is there to its end. */
+async function line(program: Program, text: string): Promise<Line> {
+  await program.printed(new RegExp(`${text}.*\\n`));
+  const found = program
+    .output()
+    .split('\n')
+    .find((each) => each.includes(text));
+  return JSON.parse(found ?? '') as Line;
+}
+
+function sent(answer: Answer): string {
+  return `${answer.status} ${answer.reply.status} ${answer.reply.error?.code ?? ''}`.trim();
+}
+
+describe('logs.mjs', () => {
+  test('logs a save as one line, and a refusal with its cause', async () => {
+    const program = await recipe('logs.mjs');
+    expect(sent(await get(`${program.url}${SAVE}shoe.png&signature=secret`))).toBe('200 done');
+    expect(await line(program, 'shoe.png')).toMatchObject({
+      level: 30,
+      msg: 'image save',
+      outcome: 'done',
+      path: '/is/image/shoe',
+      pixels: 400,
+    });
+    expect(sent(await get(`${program.url}${SAVE}no/shoe.png`))).toBe('403 failed folder-missing');
+    expect(await line(program, 'no/shoe.png')).toMatchObject({
+      level: 40,
+      code: 'folder-missing',
+      err: { type: 'Error', code: 'ENOENT' },
+    });
+    expect(program.output()).not.toContain('secret');
+    expect(program.output().trim().split('\n')).toHaveLength(2);
+  });
+});
+
+describe('metrics.mjs', () => {
+  test('counts saves by outcome and code, their time and their bytes', async () => {
+    const program = await recipe('metrics.mjs');
+    const done = await get(`${program.url}${SAVE}shoe.png`);
+    await get(`${program.url}${SAVE}no/shoe.png`);
+    const { headers, body } = await get(`${program.url}/metrics`);
+    expect(headers['content-type']).toMatch(/^text\/plain; version=/);
+    expect(body.toString().split('\n')).toEqual(
+      expect.arrayContaining([
+        'image_saves_total{outcome="done",code="none"} 1',
+        'image_saves_total{outcome="failed",code="folder-missing"} 1',
+        'image_save_duration_seconds_count{outcome="done"} 1',
+        `image_saved_bytes_total ${done.reply.image?.length ?? 0}`,
+      ]),
+    );
+    expect(body.toString()).not.toContain('shoe');
+  });
+});
+
+describe('trace.mjs', () => {
+  test('makes a span below that of the request', async () => {
+    const program = await recipe('trace.mjs', surroundings({}, [join(project, 'tracing.mjs')]));
+    await get(`${program.url}${SAVE}shoe.png`);
+    const save = await line(program, '"name":"image save"');
+    const request = await line(program, '"name":"request"');
+    expect(save).toMatchObject({
+      parent: request['id'],
+      attributes: { 'image_save.outcome': 'done', 'image_save.name': 'shoe.png', 'image_save.pixels': 400 },
+      status: { code: 0 },
+      events: [],
+    });
+    expect(save['attributes']).not.toHaveProperty(['image_save.code']);
+    expect(save['seconds']).toBeGreaterThan(0);
+  });
+
+  test('marks a save that failed, with its cause', async () => {
+    const program = await recipe('trace.mjs', surroundings({}, [join(project, 'tracing.mjs')]));
+    await get(`${program.url}${SAVE}no/shoe.png`);
+    expect(await line(program, '"name":"image save"')).toMatchObject({
+      status: { code: 2, message: 'folder-missing' },
+      events: ['exception'],
+    });
+  });
+
+  test('runs without an SDK', async () => {
+    const program = await recipe('trace.mjs');
+    expect(sent(await get(`${program.url}${SAVE}shoe.png`))).toBe('200 done');
+  });
+});
+
+describe('signed-link.mjs', () => {
+  const LINK_SECRET = 'for this test';
+  const sign = (name: string, expires: number | string, secret = LINK_SECRET): string =>
+    createHmac('sha256', secret).update(`${expires}\n${name}`).digest('hex');
+  const later = Math.floor(Date.now() / 1000) + 3600;
+
+  test('saves by the link that it prints', async () => {
+    const around = surroundings({ LINK_SECRET });
+    const program = await recipe('signed-link.mjs', around);
+    await program.printed(/\n/);
+    const link = program.output().trim().replace('http://localhost:3000', program.url);
+    expect(sent(await get(link))).toBe('200 done');
+    expect(list(join(around.cwd, 'saved'))).toEqual(['shoe.png']);
+  });
+
+  const wrongLinks: [string, string][] = [
+    ['', 'is not signed'],
+    [`&expires=${later}&signature=${sign('hat.png', later)}`, 'not that of this name'],
+    [`&expires=${later + 1}&signature=${sign('shoe.png', later)}`, 'not that of this name'],
+    [`&expires=${later}&signature=${sign('shoe.png', later, 'another secret')}`, 'not that of this name'],
+    [`&expires=${later}&signature=00`, 'not that of this name'],
+    ['&expires=1&signature=0&signature=0', 'is not signed'],
+    [`&expires=1&signature=${sign('shoe.png', 1)}`, 'has expired'],
+    [`&expires=x&signature=${sign('shoe.png', 'x')}`, 'has expired'],
+  ];
+
+  test('refuses links that are wrong or old, and tells the operator why', async () => {
+    const around = surroundings({ LINK_SECRET });
+    const program = await recipe('signed-link.mjs', around);
+    for (const [index, [query, why]] of wrongLinks.entries()) {
+      const answer = await get(`${program.url}${SAVE}shoe.png${query}`);
+      expect([query, sent(answer)]).toEqual([query, '403 failed not-authorized']);
+      expect(answer.body.toString()).not.toContain(why);
+      await program.printed(
+        new RegExp(`(not-authorized shoe.png [^]*){${index}}not-authorized shoe.png.*${why}`),
+      );
+    }
+    expect(list(join(around.cwd, 'saved'))).toEqual([]);
+  });
+
+  test('does not start without a secret', async () => {
+    const output = await runProgram(join(project, 'signed-link.mjs'), surroundings({ LINK_SECRET: '' }));
+    expect(output).toContain('Set LINK_SECRET');
+  });
+});
+
+describe('session.mjs', () => {
+  const env = { SESSION_SECRET: 'for this test', EDITOR_PASSWORD: 'open sesame' };
+
+  async function login(program: Program, password: string): Promise<Answer> {
+    return get(`${program.url}/login`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ password }),
+    });
+  }
+
+  test('saves for whoever has logged in and sends the token', async () => {
+    const program = await recipe('session.mjs', surroundings(env));
+    const { headers, body } = await login(program, env.EDITOR_PASSWORD);
+    const cookie = headers['set-cookie']?.[0] ?? '';
+    expect(cookie).toMatch(/HttpOnly; SameSite=Strict/);
+    const { token } = JSON.parse(body.toString()) as { token: string };
+    const save = async (sentHeaders: Record<string, string>): Promise<string> =>
+      sent(await get(`${program.url}${SAVE}shoe.png`, { headers: sentHeaders }));
+    expect(await save({ Cookie: cookie, 'X-Save-Token': token })).toBe('200 done');
+    expect(await save({ Cookie: cookie })).toBe('403 failed not-authorized');
+    expect(await save({ Cookie: cookie, 'X-Save-Token': 'undefined' })).toBe('403 failed not-authorized');
+    expect(await save({ 'X-Save-Token': token })).toBe('403 failed not-authorized');
+    expect(await save({})).toBe('403 failed not-authorized');
+  });
+
+  test('logs nobody in by a wrong password', async () => {
+    const program = await recipe('session.mjs', surroundings(env));
+    const { status, headers } = await login(program, 'open barley');
+    expect(status).toBe(401);
+    expect(headers['set-cookie']).toBeUndefined();
+  });
+});
+
+describe('serve.mjs', () => {
+  test('serves what was saved, to be asked for anew each time', async () => {
+    const program = await recipe('serve.mjs');
+    await get(`${program.url}${SAVE}shoe.png`);
+    const { status, headers, body } = await get(`${program.url}/saved/shoe.png`);
+    expect(status).toBe(200);
+    expect(body.subarray(1, 4).toString()).toBe('PNG');
+    expect(headers).toMatchObject({
+      'content-type': 'image/png',
+      'cache-control': 'public, max-age=0',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'; sandbox",
+    });
+    const again = await get(`${program.url}/saved/shoe.png`, { headers: { 'If-None-Match': headers.etag } });
+    expect(again.status).toBe(304);
+  });
+
+  test('serves each format as its own type', async () => {
+    const around = surroundings();
+    const types = contentTypes();
+    for (const [name] of types) writeFileSync(join(around.cwd, 'saved', name), await jpeg(2, 2));
+    const program = await recipe('serve.mjs', around);
+    for (const [name, type] of types) {
+      expect([name, (await get(`${program.url}/saved/${name}`)).headers['content-type']]).toEqual([
+        name,
+        type,
+      ]);
+    }
+  });
+
+  test('serves no temporary file, no list, and nothing outside', async () => {
+    const around = surroundings();
+    writeFileSync(join(around.cwd, 'saved', '.image-save-0.tmp'), await png(2, 2));
+    writeFileSync(join(around.cwd, 'secret.png'), await png(2, 2));
+    const program = await recipe('serve.mjs', around);
+    for (const path of ['.image-save-0.tmp', '', '..%2fsecret.png', '%2e%2e/secret.png']) {
+      const { status } = await get(`${program.url}/saved/${path}`);
+      expect([path, status]).toEqual([path, 404]);
+    }
+  });
+});
+
+/** Every extension that can be saved to, with the type that it is to be served as. */
+function contentTypes(): [string, string][] {
+  return [
+    ...['a.jpg', 'a.jpeg', 'a.jpe', 'a.jfif', 'a.JFIF'].map((name): [string, string] => [name, 'image/jpeg']),
+    ['a.png', 'image/png'],
+    ['a.webp', 'image/webp'],
+    ['a.gif', 'image/gif'],
+    ['a.tif', 'image/tiff'],
+    ['a.tiff', 'image/tiff'],
+    ['a.avif', 'image/avif'],
+    ['a', 'application/octet-stream'],
+  ];
+}
+
+describe('tenants.mjs', () => {
+  test('saves to the folder of whose key it is, and for nobody else', async () => {
+    const around = surroundings({ KEY_ACME: 'one', KEY_GLOBEX: 'two' });
+    const saved = join(around.cwd, 'saved');
+    for (const tenant of ['acme', 'globex']) mkdirSync(join(saved, tenant));
+    const program = await recipe('tenants.mjs', around);
+    const save = async (name: string, key?: string): Promise<string> => {
+      const headers = key === undefined ? {} : { Authorization: `Bearer ${key}` };
+      return sent(await get(`${program.url}${SAVE}${name}`, { headers }));
+    };
+    expect(await save('shoe.png', 'one')).toBe('200 done');
+    expect(await save('hat.png', 'two')).toBe('200 done');
+    expect(await save('x.png')).toBe('403 failed not-authorized');
+    expect(await save('x.png', 'three')).toBe('403 failed not-authorized');
+    expect(await save('x.png', '../acme')).toBe('403 failed not-authorized');
+    expect(await save('../globex/x.png', 'one')).toBe('403 failed name-invalid');
+    expect([list(join(saved, 'acme')), list(join(saved, 'globex')), list(saved)]).toEqual([
+      ['shoe.png'],
+      ['hat.png'],
+      ['acme', 'globex'],
+    ]);
+  });
+});
+
+test('every recipe has been run', () => {
+  const programs = readdirSync('docs/recipes').filter((file) => file.endsWith('.mjs'));
+  expect([...started, 'renderer.mjs'].sort()).toEqual(programs.sort());
+});

@@ -1,0 +1,230 @@
+// In front of the renderers that people mount, as they come from npm, with the usual middleware around.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import express from 'express';
+import { rateLimit } from 'express-rate-limit';
+import { createProxyMiddleware, responseInterceptor } from 'http-proxy-middleware';
+import morgan from 'morgan';
+import { pinoHttp } from 'pino-http';
+import sharp from 'sharp';
+import sirv from 'sirv';
+import { imageSave } from '../../lib/index.js';
+import { get, type Answer } from '../support/client.js';
+import { list, makeFolder, removeFolders } from '../support/folder.js';
+import { start, stopAll, type Handler } from '../support/host.js';
+import { PICTURE, expectRefused, expectSaved, makePictures } from './pictures.js';
+import { places, surroundings, type Place } from './surroundings.js';
+
+// Loading all of these takes a while.
+jest.setTimeout(60_000);
+
+let pictures: string;
+let picture: Buffer;
+let upstream: Server;
+let target: string;
+let savePath: string;
+
+beforeAll(async () => {
+  ({ folder: pictures, picture } = await makePictures());
+  upstream = createServer((req, res) => {
+    UPSTREAM[req.url ?? '']?.(req, res, () => undefined);
+  });
+  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
+  target = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+});
+beforeEach(() => {
+  savePath = makeFolder();
+});
+afterEach(stopAll);
+afterAll(async () => {
+  upstream.closeAllConnections();
+  await new Promise((resolve) => upstream.close(resolve));
+  removeFolders();
+});
+
+/** The server behind the proxies, by path; each picture is as good as the first, but for what the path says. */
+const UPSTREAM: Record<string, Handler> = {
+  [`/${PICTURE}`]: (_req, res) => {
+    res.setHeader('Content-Type', 'image/jpeg').end(picture);
+  },
+  '/cut.jpg': (_req, res) => {
+    res.writeHead(200, { 'Content-Type': 'image/jpeg', 'Content-Length': picture.length });
+    res.write(picture.subarray(0, picture.length / 2), () => res.destroy());
+  },
+  '/cut-in-chunks.jpg': (_req, res) => {
+    res.writeHead(200, { 'Content-Type': 'image/jpeg' });
+    res.write(picture.subarray(0, picture.length / 2), () => res.destroy());
+  },
+  '/missing.jpg': (_req, res) => {
+    // A picture that says that there is none.
+    res.writeHead(404, { 'Content-Type': 'image/jpeg' }).end(picture);
+  },
+  '/gone.jpg': (req) => {
+    req.socket.destroy();
+  },
+};
+
+/** What answers with an image, and the path of one. */
+type Renderer = readonly [path: string, make: () => Handler];
+
+interface Proxy {
+  readonly make: () => Handler;
+  /** What the client reads of an image that the other server does not send to its end. */
+  readonly cut: { readonly status: string; readonly code: string };
+}
+
+const intercept = responseInterceptor((body) => Promise.resolve(body));
+
+const proxies: Record<string, Proxy> = {
+  'http-proxy-middleware': {
+    make: () => createProxyMiddleware({ target }),
+    // It never tells anybody, whether an image is saved or only sent: what waits for it has to lose patience.
+    cut: { status: 'timeout', code: 'timeout' },
+  },
+  'http-proxy-middleware that passes on the end of the other server': {
+    make: () =>
+      createProxyMiddleware({
+        target,
+        on: {
+          proxyRes: (proxyRes, _req, res) => {
+            proxyRes.once('error', () => res.destroy());
+          },
+        },
+      }),
+    cut: { status: 'failed', code: 'renderer-aborted' },
+  },
+  'http-proxy-middleware with responseInterceptor': {
+    make: () =>
+      createProxyMiddleware({
+        target,
+        selfHandleResponse: true,
+        on: {
+          proxyRes: (...given) => {
+            void intercept(...given);
+          },
+        },
+      }),
+    // It sends what went wrong, as text with status 200.
+    cut: { status: 'failed', code: 'not-an-image' },
+  },
+};
+
+const renderers: Record<string, Renderer> = {
+  'express.static': [`/${PICTURE}`, () => express.static(pictures) as Handler],
+  sirv: [`/${PICTURE}`, () => sirv(pictures)],
+  'sirv in development': [`/${PICTURE}`, () => sirv(pictures, { dev: true })],
+  'sharp, piped': [
+    '/any?wid=120',
+    () => async (_req, res) => {
+      res.setHeader('Content-Type', 'image/jpeg');
+      await pipeline(sharp(join(pictures, PICTURE)).resize(120).jpeg(), res);
+    },
+  ],
+  ...Object.fromEntries(
+    Object.entries(proxies).map(([name, { make }]): [string, Renderer] => [name, [`/${PICTURE}`, make]]),
+  ),
+};
+
+/** Starts a chain without us and one with us, and compares them. */
+async function compare([path, make]: Renderer, place: (typeof places)[Place]): Promise<Answer> {
+  const [one, other] = [place(), place()];
+  const bare = await start([...one.before, ...one.behind, make()]);
+  const saving = await start([...other.before, imageSave({ savePath }), ...other.behind, make()]);
+  return expectSaved(bare.url + path, saving.url + path, savePath);
+}
+
+describe.each(Object.keys(renderers))('%s', (name) => {
+  test('alone', async () => {
+    await compare(renderers[name]!, places.alone);
+  });
+
+  test('behind all of the usual middleware', async () => {
+    const { headers } = await compare(renderers[name]!, places['behind all of the usual middleware']);
+    expect(Object.keys(headers)).toEqual(
+      expect.arrayContaining(['content-security-policy', 'ratelimit-limit', 'set-cookie']),
+    );
+  });
+
+  test('with all of the usual middleware between', async () => {
+    const { headers } = await compare(renderers[name]!, places['with all of the usual middleware between']);
+    const theirs = ['content-security-policy', 'ratelimit-limit', 'set-cookie'];
+    expect(Object.keys(headers).filter((header) => theirs.includes(header))).toEqual([]);
+  });
+});
+
+describe.each(Object.keys(surroundings))('with %s', (name) => {
+  const make = (): Handler[] => [surroundings[name]!()];
+
+  test.each(['express.static', 'sharp, piped'])('before us and %s', async (renderer) => {
+    await compare(renderers[renderer]!, () => ({ before: make(), behind: [] }));
+  });
+
+  test.each(['express.static', 'sharp, piped'])('between us and %s', async (renderer) => {
+    await compare(renderers[renderer]!, () => ({ before: [], behind: make() }));
+  });
+});
+
+describe.each(Object.keys(proxies))('%s, where the other server', (name) => {
+  const { make, cut } = proxies[name]!;
+  const refused = { status: 'failed', code: 'renderer-status' };
+
+  test.each([
+    ['dies in mid-image', '/cut.jpg', cut],
+    ['dies in mid-image of unknown length', '/cut-in-chunks.jpg', cut],
+    ['has no such picture', '/missing.jpg', refused],
+    ['dies before it answers', '/gone.jpg', refused],
+  ])('%s', async (_what, path, { status, code }) => {
+    // Long enough for all that answer, however slow the machine; the one that does not has to wait.
+    const timeout = code === 'timeout' ? 1000 : 30_000;
+    const { url } = await start([imageSave({ savePath, timeout }), make()]);
+    await expectRefused(url + path, `${url}/${PICTURE}`, savePath, code, status);
+  });
+});
+
+describe('express-rate-limit, once the limit is reached,', () => {
+  const limiter = (): Handler => rateLimit({ limit: 1 }) as unknown as Handler;
+  const SAVE = `/${PICTURE}?req=saveToFile&name=saved.jpg`;
+
+  test('answers for itself where it stands before us', async () => {
+    const { url } = await start([limiter(), imageSave({ savePath }), express.static(pictures) as Handler]);
+    await get(`${url}/${PICTURE}`);
+    expect((await get(url + SAVE)).status).toBe(429);
+    expect(list(savePath)).toEqual([]);
+  });
+
+  test('is a renderer that refuses where it stands behind us', async () => {
+    const { url } = await start([imageSave({ savePath }), limiter(), express.static(pictures) as Handler]);
+    await get(`${url}/${PICTURE}`);
+    const { status, reply } = await get(url + SAVE);
+    expect([status, reply.error?.code]).toEqual([403, 'renderer-status']);
+    expect(list(savePath)).toEqual([]);
+  });
+});
+
+test('pino-http and morgan log the answer to a save that passes them, once', async () => {
+  const lines: string[] = [];
+  let seen = (): void => undefined;
+  const both = new Promise<void>((resolve) => (seen = resolve));
+  const log = new Writable({
+    decodeStrings: false,
+    write: (line: string, _encoding, done) => {
+      if (lines.push(line.trim()) === 2) seen();
+      done();
+    },
+  });
+  const { url } = await start([
+    pinoHttp(log),
+    morgan(':status :url', { stream: log }),
+    imageSave({ savePath }),
+    express.static(pictures) as Handler,
+  ]);
+  await get(`${url}/${PICTURE}?req=saveToFile&name=saved.jpg`);
+  await both;
+  expect(lines.sort()).toEqual([
+    `200 /${PICTURE}?req=saveToFile&name=saved.jpg`,
+    expect.stringContaining('"statusCode":200'),
+  ]);
+});
