@@ -33,19 +33,6 @@ const OF_THE_BODY = [
 /** Swallowed, but for their callbacks: what is sent on the way to the reply is not the reply. */
 const INFORMATIONAL = ['writeContinue', 'writeProcessing', 'writeEarlyHints', 'writeInformation'];
 
-const SPECIAL = [
-  'getHeader',
-  'writeHead',
-  'writeHeader',
-  'flushHeaders',
-  'finished',
-  '_closed',
-  'socket',
-  'connection',
-];
-
-const FACE = [...OF_THE_HEAD, ...OF_THE_BODY, ...INFORMATIONAL, ...EMITTER_METHODS, ...SPECIAL];
-
 /** What a renderer that is late could still do to a response that carries our answer. */
 const CHANGES = [
   ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers', 'writeHead', 'writeHeader'],
@@ -86,10 +73,11 @@ export class Capture {
   constructor(req: IncomingMessage, res: ServerResponse, onAbort: (error: Error | null) => void) {
     this.#res = res;
     const head = headLike(req, res);
-    const body = new ReplyStream(() => {
+    const settleHead = (): void => {
       // By the response, so that whoever has wrapped its writeHead since is asked too.
       if (!head.headersSent) res.writeHead(res.statusCode);
-    }, onAbort);
+    };
+    const body = new ReplyStream(settleHead, onAbort);
     body.emit = this.#emitToBoth(body);
     const line = new Line((error) => {
       body.destroy(error);
@@ -125,9 +113,7 @@ export class Capture {
       ),
       writeHead: method(writeHead),
       writeHeader: method(writeHead),
-      flushHeaders: method(() => {
-        if (!head.headersSent) res.writeHead(res.statusCode);
-      }),
+      flushHeaders: method(settleHead),
       finished: state(() => body.writableEnded),
       _closed: state(() => body.closed),
       emit: method((event: string | symbol, ...given: unknown[]): boolean => {
@@ -148,7 +134,7 @@ export class Capture {
       },
     };
 
-    for (const name of FACE) {
+    for (const name of new Set([...Object.keys(this.#face), ...EMITTER_METHODS])) {
       const descriptor = Object.getOwnPropertyDescriptor(res, name);
       // Looked at before anything is changed: the answer needs the response as it was.
       if (name in this.#face && descriptor?.configurable === false) {
