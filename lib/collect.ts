@@ -4,9 +4,9 @@ import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { ReplyHead } from './capture.js';
 import { SaveError } from './errors.js';
-import type { ImageBytes } from './inspect.js';
-import type { TemporaryFile } from './publish.js';
+import type { ImageBytes } from './image.js';
 import type { Batch } from './reply-stream.js';
+import type { Spool } from './store.js';
 
 /** What is no more than this, in bytes, is not written before it has been inspected. */
 const MOST_IN_MEMORY = 1024 * 1024;
@@ -47,22 +47,22 @@ export function decodersFor(contentEncoding: string): (() => Transform)[] {
  * A chunk may be changed by the renderer once the next batch is asked for, so what stays in memory is copied,
  * unless it is the only one: `res.end(image)` costs no copy.
  *
- * @param file Where bytes go that are too many for memory. After a failure it may hold some.
+ * @param spool Where bytes go that are too many for memory. After a failure it may hold some.
  * @throws SaveError The body is longer than `maxBytes`, not as long as announced, or its encoding is broken.
  */
 export async function collect(
   body: AsyncIterable<Batch>,
   head: ReplyHead,
-  file: TemporaryFile,
+  spool: Spool,
   maxBytes: number,
 ): Promise<ImageBytes> {
   const decoders = decodersFor(head.contentEncoding).map((make) => make());
   const received = measured(body, head, maxBytes);
   const lastDecoder = decoders.at(-1);
-  if (lastDecoder === undefined) return keep(received, file, maxBytes);
+  if (lastDecoder === undefined) return keep(received, spool, maxBytes);
   try {
     const [bytes] = await Promise.all([
-      keep(batches(lastDecoder), file, maxBytes),
+      keep(batches(lastDecoder), spool, maxBytes),
       pipeline([Readable.from(copies(received)), ...decoders]),
     ]);
     return bytes;
@@ -94,11 +94,7 @@ function checkLength(length: number, announced: number | undefined): void {
   throw new SaveError('length-mismatch', 'The image arrived shorter or longer than announced. Try again.');
 }
 
-async function keep(
-  received: AsyncIterable<Batch>,
-  file: TemporaryFile,
-  maxBytes: number,
-): Promise<ImageBytes> {
+async function keep(received: AsyncIterable<Batch>, spool: Spool, maxBytes: number): Promise<ImageBytes> {
   let kept: Buffer[] = [];
   let length = 0;
   for await (const { chunks, last } of received) {
@@ -109,11 +105,11 @@ async function keep(
     if (length <= MOST_IN_MEMORY) {
       kept.push(...chunks.map((chunk) => Buffer.from(chunk)));
     } else {
-      await file.write([...kept, ...chunks]);
+      await spool.write([...kept, ...chunks]);
       kept = [];
     }
   }
-  return length <= MOST_IN_MEMORY ? Buffer.concat(kept) : { ...(await file.open()), length };
+  return length <= MOST_IN_MEMORY ? Buffer.concat(kept) : spool;
 }
 
 /** The refusal of an image that is too long, found by its announcement or by counting. */

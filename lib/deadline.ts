@@ -48,6 +48,12 @@ export class Deadline {
     this.#controller.abort(error);
   }
 
+  /** Throws where the save has lost its purpose; else nothing ends it any more. */
+  lastLook(): void {
+    this.signal.throwIfAborted();
+    this.disarm();
+  }
+
   /** From here on nothing ends the save any more: it has ended, or only its rename is left. */
   disarm(): void {
     this.#armed = false;

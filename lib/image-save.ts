@@ -1,21 +1,23 @@
 // The middleware, and the path of one save through it, from the command to the answer.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { Capture, type ReplyHead } from './capture.js';
 import { collect, decodersFor, tooManyBytes } from './collect.js';
 import { mayHoldCommand, parseCommand, type SaveCommand } from './command.js';
 import { Deadline } from './deadline.js';
 import { SaveError } from './errors.js';
+import { folderStore } from './folder-store.js';
 import { formatOfName, type ImageFormat } from './formats.js';
 import { inspectImage } from './inspect.js';
 import { checkOptions, type ImageSaveOptions, type Settings } from './options.js';
-import { Sweeper, TemporaryFile } from './publish.js';
 import { rewriteForRenderer } from './renderer-request.js';
 import { sendReply, type Done, type NotDone, type Outcome } from './reply.js';
 import { showSave } from './save-of.js';
-import { checkName, openTarget, type Folder, type Target } from './target.js';
+import { privateSpool } from './spool.js';
+import type { ImageStore, Place, Spool } from './store.js';
+import { Sweeper } from './sweeper.js';
+import { checkName } from './target.js';
 
 /** Hands a request on: to the renderer, or with an error to whoever handles errors. */
 export type Next = (error?: unknown) => unknown;
@@ -42,8 +44,9 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
   options: ImageSaveOptions<Request> = {},
 ): ImageSaveMiddleware<Request> {
   const settings = checkOptions(options);
-  // What is older than this belongs to no save that still runs.
+  // A temporary file that is older belongs to no save that still runs.
   const sweeper = new Sweeper(2 * settings.maxTimeout);
+  const store = settings.store ?? folderStore(settings.savePath, sweeper);
 
   return function imageSaveMiddleware(req, res, next) {
     const url = req.url ?? '';
@@ -58,7 +61,7 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
     } else if (req.httpVersionMajor >= 2) {
       next(new TypeError('express-image-save works on HTTP/1 requests; serve HTTP/2 by a proxy in front'));
     } else {
-      void new Job({ settings, sweeper, req, res, next, arrival, command }).run();
+      void new Job({ settings, store, sweeper, req, res, next, arrival, command }).run();
     }
   };
 }
@@ -73,6 +76,7 @@ function readCommand(url: string): SaveCommand | SaveError | undefined {
 
 interface Assignment {
   readonly settings: Settings;
+  readonly store: ImageStore;
   readonly sweeper: Sweeper;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
@@ -92,11 +96,10 @@ class Job {
   /** Rejects when the save has lost its purpose. */
   readonly #aborted: Promise<never>;
   #capture: Capture | undefined;
-  #file: TemporaryFile | undefined;
-  #folder: Folder | undefined;
-  #swept: Promise<void> | undefined;
-  /** Why the folder was not flushed although the image is in place. */
-  #flushFault: unknown;
+  #place: Place | undefined;
+  #spool: Spool | undefined;
+  /** What went wrong after the image was in place. */
+  #fault: unknown;
 
   constructor(assignment: Assignment) {
     this.#assignment = assignment;
@@ -125,8 +128,18 @@ class Job {
     const outcome = await Promise.race([work, this.#aborted]).catch((error: unknown) =>
       this.#fail(toSaveError(error)),
     );
+    // No step of the save may be running any more when the place is closed.
+    const closed = work
+      .catch(() => undefined)
+      .then(() => this.#place?.close?.())
+      .catch((fault: unknown) => {
+        process.emitWarning(`The store of imageSave failed to close a place: ${inspect(fault)}`);
+      });
     // A renderer whose listener throws never hears the rest: the client's answer does not wait for that.
-    await settledWithin(TIDYING, Promise.all([this.#capture?.body.release(), this.#tidyUp()]));
+    await settledWithin(
+      TIDYING,
+      Promise.all([this.#capture?.body.release(), this.#spool?.discard(), closed]),
+    );
     try {
       this.#answer(outcome);
     } catch (fault) {
@@ -134,48 +147,40 @@ class Job {
       process.emitWarning(`imageSave could not answer: ${inspect(fault)}`);
       this.#socket.destroy();
     }
-    await Promise.all([this.#report(outcome), work.catch(() => undefined).then(() => this.#closeFolder())]);
+    await this.#report(outcome);
   }
 
   /** The whole of it, in order. */
   async #save(): Promise<Done> {
-    const { settings, arrival, command } = this.#assignment;
+    const { settings, sweeper, arrival, command } = this.#assignment;
     if (command instanceof SaveError) throw command;
     this.#deadline.start(Math.min(command.timeout ?? settings.timeout, settings.maxTimeout), arrival);
-    const target = await this.#findTarget(command);
+    const place = (this.#place = await this.#findPlace(command));
+    this.#deadline.signal.throwIfAborted();
     const capture = this.#askRenderer(command);
     const head = await Promise.race([capture.head, this.#aborted]);
     checkHead(head, settings);
-    const file = (this.#file = new TemporaryFile(target.folder));
-    const bytes = await collect(capture.body, head, file, settings.maxBytes);
+    const spool = (this.#spool = place.spool ?? privateSpool(sweeper));
+    const bytes = await collect(capture.body, head, spool, settings.maxBytes);
     const facts = await inspectImage(bytes, settings);
     checkExtension(command.name, facts.format);
-    if (Buffer.isBuffer(bytes)) await file.write([bytes]);
-    const { lastUpdated, flushFault } = await file.publishAs(target, {
-      ...settings,
-      lastLook: () => {
-        this.#deadline.signal.throwIfAborted();
-        this.#deadline.disarm();
-      },
+    const { lastUpdated, fault } = await place.publish({ ...facts, bytes }, () => {
+      this.#deadline.lastLook();
     });
-    this.#flushFault = flushFault;
-    return { status: 'done', name: command.name, facts, length: file.length, lastUpdated };
+    this.#fault = fault;
+    return { status: 'done', name: command.name, facts, length: bytes.length, lastUpdated };
   }
 
   /** Everything that can be refused before the renderer is asked to work. */
-  async #findTarget(command: SaveCommand): Promise<Target> {
-    const { settings, sweeper, req } = this.#assignment;
+  async #findPlace(command: SaveCommand): Promise<Place> {
+    const { settings, store, req } = this.#assignment;
     checkMethod(req);
     checkSite(req, settings);
-    const parts = checkName(command.name);
+    checkName(command.name);
     await checkAuthorized(req, command.name, settings);
-    const savePath = await chooseSavePath(req, settings);
-    this.#deadline.signal.throwIfAborted();
-    const target = await openTarget(savePath, parts, settings);
-    this.#folder = target.folder;
-    this.#deadline.signal.throwIfAborted();
-    this.#swept = sweeper.sweep(target.folder);
-    return target;
+    const { signal } = this.#deadline;
+    signal.throwIfAborted();
+    return store.findPlace(command.name, { ...settings, req, signal });
   }
 
   #askRenderer(command: SaveCommand): Capture {
@@ -227,11 +232,6 @@ class Job {
     return { status: error.code === 'timeout' ? 'timeout' : 'failed', error };
   }
 
-  /** Leaves nothing of ours behind. */
-  async #tidyUp(): Promise<void> {
-    await Promise.all([this.#file?.discard(), this.#swept]);
-  }
-
   #answer(outcome: Outcome): void {
     const { res } = this.#assignment;
     this.#deadline.stop();
@@ -255,19 +255,13 @@ class Job {
           bytes: done?.length,
           pixels: done?.facts.pixels,
           milliseconds: performance.now() - arrival,
-          cause: error?.cause ?? this.#flushFault,
+          cause: error?.cause ?? this.#fault,
         },
         req,
       );
     } catch (fault) {
       process.emitWarning(`onSave of imageSave failed: ${inspect(fault)}`);
     }
-  }
-
-  /** Not before the last step that goes by the folder's descriptor: its number could belong to another folder by then. */
-  async #closeFolder(): Promise<void> {
-    await this.#tidyUp();
-    await this.#folder?.close();
   }
 }
 
@@ -277,12 +271,12 @@ function toSaveError(error: unknown): SaveError {
 }
 
 async function settledWithin(milliseconds: number, promise: Promise<unknown>): Promise<void> {
-  const timer = new AbortController();
-  await Promise.race([
-    promise,
-    sleep(milliseconds, undefined, { signal: timer.signal }).catch(() => undefined),
-  ]);
-  timer.abort();
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([promise, patience]);
+  clearTimeout(timer);
 }
 
 function checkMethod(req: IncomingMessage): void {
@@ -308,16 +302,6 @@ async function checkAuthorized(req: IncomingMessage, name: string, settings: Set
     throw new SaveError('not-authorized', refusal, error);
   }
   throw new SaveError('not-authorized', refusal);
-}
-
-async function chooseSavePath(req: IncomingMessage, settings: Settings): Promise<string> {
-  try {
-    const savePath = await settings.savePath(req);
-    if (savePath !== '') return savePath;
-  } catch (error) {
-    throw new SaveError('save-path-missing', 'No save folder was found for this request.', error);
-  }
-  throw new SaveError('saving-disabled', 'This server saves no images. Its operator can set a save folder.');
 }
 
 /** What can be refused before a byte of the image has come. */

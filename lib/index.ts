@@ -13,3 +13,6 @@ export { saveOf, type Save } from './save-of.js';
 export { SaveError, type SaveErrorCode } from './errors.js';
 // For clients and their tests.
 export { parseReply, type SaveReply } from './reply.js';
+// For those who write a store.
+export type { ImageStore, Place, PlaceWish, Published, Spool, WholeImage } from './store.js';
+export type { ImageBytes, ImageFacts, SpooledBytes } from './image.js';

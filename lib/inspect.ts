@@ -1,28 +1,10 @@
 // Is what a renderer sent a whole image, and which? The only file that knows the image library.
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
-import { findEndMark, isTiledTiff, type ImageBytes } from './end-mark.js';
+import { findEndMark, isTiledTiff } from './end-mark.js';
 import { SaveError } from './errors.js';
 import { formatOfBytes, MAGIC_LENGTH, mediaTypeOf, type ImageFormat } from './formats.js';
-
-export type { ImageBytes };
-
-/** What is known of an image once it has been inspected. */
-export interface ImageFacts {
-  readonly format: ImageFormat;
-  /** The media type, such as `image/jpeg`. */
-  readonly type: string;
-  /** Pixels across the first page (of an AVIF, the primary one), as stored: orientation tags are not applied. */
-  readonly width: number;
-  /** Pixels down the same page, as stored. */
-  readonly height: number;
-  /**
-   * Pages of a TIFF, frames of an animated GIF or WebP, images of an AVIF collection. An animated PNG and an AVIF
-   * sequence count by their still images, because these are all that the decoder knows.
-   */
-  readonly pages: number;
-  /** Pixels of all pages together: width × height × pages, unless the pages of a TIFF or an AVIF differ in size. */
-  readonly pixels: number;
-}
+import { readPlainHeader, type PlainHeader } from './header.js';
+import type { ImageBytes, ImageFacts } from './image.js';
 
 /** How thoroughly to look. */
 export interface InspectOptions {
@@ -37,8 +19,11 @@ type Input = string | Buffer;
 
 /** The pages of an image, as its header announces them. */
 interface Header {
-  /** Of the first page, or the primary one. */
-  readonly first: Metadata;
+  /** Pixels across and down the first page, or the primary one. */
+  readonly width: number;
+  readonly height: number;
+  /** Whether it comes in several passes: progressive or interlaced. */
+  readonly inPasses: boolean;
   readonly pages: number;
   readonly pixels: number;
   /** Whether the pages differ in size or depth, so that one pass cannot read them all. */
@@ -59,23 +44,18 @@ export async function inspectImage(bytes: ImageBytes, options: InspectOptions): 
   if (whole) await findEndMark(format, bytes);
   const tiled = format === 'tiff' && (await isTiledTiff(bytes));
   const input = await inputFor(bytes, tiled || format === 'gif' || format === 'webp');
-  const header = await headerOf(format, input, options.maxPixels);
+  const plain = await readPlainHeader(format, bytes);
+  const header = plain === undefined ? await readHeader(format, input, options.maxPixels) : onePage(plain);
+  if (header.pixels > options.maxPixels) throw tooManyPixels(options.maxPixels);
   if (whole) await decode(format, tiled, input, header);
-  const { first, pages, pixels } = header;
-  return {
-    format,
-    type: mediaTypeOf(format),
-    width: first.width,
-    height: first.height,
-    pages,
-    pixels,
-  };
+  const { width, height, pages, pixels } = header;
+  return { format, type: mediaTypeOf(format), width, height, pages, pixels };
 }
 
 async function firstBytesOf(bytes: ImageBytes): Promise<Buffer> {
   if (Buffer.isBuffer(bytes)) return bytes.subarray(0, MAGIC_LENGTH);
-  const { buffer, bytesRead } = await bytes.handle.read(Buffer.alloc(MAGIC_LENGTH), 0, MAGIC_LENGTH, 0);
-  return buffer.subarray(0, bytesRead);
+  const first = Buffer.alloc(MAGIC_LENGTH);
+  return first.subarray(0, await bytes.read(first, 0));
 }
 
 // libvips remembers what it opened with a loader that is not sequential: those of GIF, WebP and tiled TIFF. By
@@ -87,23 +67,26 @@ async function inputFor(bytes: ImageBytes, remembered: boolean): Promise<Input> 
   const all = Buffer.allocUnsafeSlow(bytes.length);
   let got = 0;
   while (got < all.length) {
-    const { bytesRead } = await bytes.handle.read(all, got, Math.min(all.length - got, 2 ** 30), got);
+    const bytesRead = await bytes.read(all.subarray(got, got + 2 ** 30), got);
     if (bytesRead === 0) break;
     got += bytesRead;
   }
   return all.subarray(0, got);
 }
 
-async function headerOf(format: ImageFormat, input: Input, maxPixels: number): Promise<Header> {
+function onePage(plain: PlainHeader): Header {
+  return { ...plain, pages: 1, pixels: plain.width * plain.height, mixed: false };
+}
+
+async function readHeader(format: ImageFormat, input: Input, maxPixels: number): Promise<Header> {
   const first = await metadataOf(input).catch(throwBroken);
   if (formatIn(first) !== format) throw notAnImage();
-  const pages = first.pages ?? 1;
-  if (pages > 1 && (format === 'tiff' || format === 'avif')) {
-    return { first, pages, ...(await sizesOf(input, pages, maxPixels)) };
-  }
-  const pixels = first.width * first.height * pages;
-  if (pixels > maxPixels) throw tooManyPixels(maxPixels);
-  return { first, pages, pixels, mixed: false };
+  const { width, height, pages = 1, isProgressive } = first;
+  const { pixels, mixed } =
+    pages > 1 && (format === 'tiff' || format === 'avif')
+      ? await sizesOf(input, pages, maxPixels)
+      : { pixels: width * height * pages, mixed: false };
+  return { width, height, inPasses: isProgressive, pages, pixels, mixed };
 }
 
 /** Counts pages that may differ in size: a small first one must not hide a large second one. */
@@ -120,7 +103,6 @@ async function sizesOf(
     const { width, height } = await metadataOf(input, { page }).catch(throwBroken);
     pixels += width * height;
   }
-  if (pixels > maxPixels) throw tooManyPixels(maxPixels);
   return { pixels, mixed };
 }
 
@@ -138,12 +120,12 @@ function formatIn({ format, compression }: Metadata): string {
  * GIF, lossless WebP and AVIF, which cannot do without; all others need a few rows of it.
  */
 async function decode(format: ImageFormat, tiled: boolean, input: Input, header: Header): Promise<void> {
-  const { first, pages, pixels, mixed } = header;
-  const byRows = !mixed && decodesByRows(format, tiled, first);
+  const { height, pages, pixels, mixed } = header;
+  const byRows = !mixed && decodesByRows(format, tiled, header);
   const decodeAs = async (options: SharpOptions): Promise<void> => {
     // No more pixels than the header announced, and none of them converted by a colour profile.
     const image = sharp(input, { ...options, ignoreIcc: true, limitInputPixels: pixels });
-    await (byRows ? keepColumn(image, first.height) : shrink(image));
+    await (byRows ? keepColumn(image, height) : shrink(image));
   };
   for (let page = 0; page < (mixed ? pages : 1); page += 1) {
     const part = mixed ? { page } : { pages: pages > 1 ? -1 : 1 };
@@ -172,12 +154,9 @@ function isAboutTags(cause: unknown): boolean {
 // A baseline JPEG could be shrunk while it is loaded, in half the time, but libjpeg's warnings (there is no other
 // sign of damage) are looked at once in eight rows of output and never after the last: of a scale of 1:8, that
 // leaves the last 64 rows unchecked. The warnings of a progressive one come before its first row.
-function decodesByRows(format: ImageFormat, tiled: boolean, { isProgressive }: Metadata): boolean {
+function decodesByRows(format: ImageFormat, tiled: boolean, { inPasses }: Header): boolean {
   return (
-    (format === 'jpeg' && !isProgressive) ||
-    format === 'png' ||
-    format === 'gif' ||
-    (format === 'tiff' && !tiled)
+    (format === 'jpeg' && !inPasses) || format === 'png' || format === 'gif' || (format === 'tiff' && !tiled)
   );
 }
 

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { resolve } from 'node:path';
 import type { SaveErrorCode } from './errors.js';
+import type { ImageStore } from './store.js';
 
 /** How one save command ended: what {@link ImageSaveOptions.onSave} is told. */
 export interface SaveRecord {
@@ -17,8 +18,8 @@ export interface SaveRecord {
   /** From the command's arrival to its answer. */
   readonly milliseconds: number;
   /**
-   * What went wrong underneath: a system error, an error of the renderer or of the decoder. It can hold paths of
-   * the server. When done, why the folder could not be flushed, if it could not.
+   * What went wrong underneath: a system error, an error of the renderer, of the decoder or of the store. It can
+   * hold paths of the server. When done, what failed after the image was in place: the flush of its folder.
    */
   readonly cause: unknown;
 }
@@ -30,6 +31,8 @@ export interface ImageSaveOptions<Request extends IncomingMessage = IncomingMess
    * the middleware is made. A function chooses one for each request. `''` disables saving. Default `''`.
    */
   savePath?: string | ((req: Request) => string | Promise<string>) | undefined;
+  /** Keeps the images elsewhere than in a folder: an object store, or one of your own. Instead of `savePath`. */
+  store?: ImageStore | undefined;
   /** How long a save may take that sets no `timeout=` itself, in milliseconds. Default 60,000. */
   timeout?: number | undefined;
   /** The longest that any save may take, in milliseconds; what asks for more gets this. Default 600,000. */
@@ -58,6 +61,7 @@ export interface ImageSaveOptions<Request extends IncomingMessage = IncomingMess
 /** The options as the rest of the code sees them: complete and checked. */
 export interface Settings {
   readonly savePath: (req: IncomingMessage) => string | Promise<string>;
+  readonly store: ImageStore | undefined;
   readonly timeout: number;
   readonly maxTimeout: number;
   readonly maxPixels: number;
@@ -84,6 +88,10 @@ const RULES: {
     'the path of a folder, or a function that returns one',
     (value) => typeof value === 'function' || (typeof value === 'string' && !value.includes('\0')),
   ],
+  store: [
+    "a store, as s3Store of 'express-image-save/s3' makes one",
+    (value) => typeof (value as Partial<ImageStore> | null)?.findPlace === 'function',
+  ],
   timeout: [`whole milliseconds from 1 to ${LONGEST_TIMER}`, (value) => isWhole(value, LONGEST_TIMER)],
   maxTimeout: [`whole milliseconds from 1 to ${LONGEST_TIMER}`, (value) => isWhole(value, LONGEST_TIMER)],
   maxPixels: ['a whole number of pixels, 1 or more', (value) => isWhole(value, Number.MAX_SAFE_INTEGER)],
@@ -106,9 +114,13 @@ export function checkOptions<Request extends IncomingMessage>(options: ImageSave
   for (const [name, value] of Object.entries(options)) checkOption(name, value);
   // From here on a request is whatever the host hands over: the host's own type of it is its own affair.
   const given = { ...options } as ImageSaveOptions;
+  if (given.savePath !== undefined && given.store !== undefined) {
+    throw new TypeError('imageSave saves to one place: give it "savePath" or "store", not both');
+  }
   const maxTimeout = given.maxTimeout ?? 600_000;
   return {
     savePath: pathChooser(given.savePath ?? ''),
+    store: given.store,
     timeout: Math.min(given.timeout ?? 60_000, maxTimeout),
     maxTimeout,
     maxPixels: given.maxPixels ?? 100_000_000,

@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import { getProperties } from 'properties-file';
 import { escapeKey, escapeValue } from 'properties-file/escape';
 import type { SaveError, SaveErrorCode } from './errors.js';
-import type { ImageFacts } from './inspect.js';
+import type { ImageFacts } from './image.js';
 
 /** An image that has been published. */
 export interface Done {

@@ -1,7 +1,7 @@
 // A name and the save path → a checked place on disk, before anything is rendered.
 import { constants, type Stats } from 'node:fs';
-import { access, lstat, open, readlink, realpath, type FileHandle } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import { disk } from './disk.js';
 import { SaveError, fileSystemError, systemCode } from './errors.js';
 import { formatOfName } from './formats.js';
 
@@ -18,13 +18,13 @@ const DEVICE_NAME = /^(?:con|prn|aux|nul|(?:com|lpt)[0-9⁰¹²³⁴-⁹])$/i;
 export class Folder {
   /** Where the folder was when it was checked, every link followed. */
   readonly path: string;
-  readonly #handle: FileHandle | undefined;
+  readonly #descriptor: number | undefined;
   readonly #base: string;
 
-  private constructor(path: string, base: string, handle: FileHandle | undefined) {
+  private constructor(path: string, base: string, descriptor: number | undefined) {
     this.path = path;
     this.#base = base;
-    this.#handle = handle;
+    this.#descriptor = descriptor;
   }
 
   /**
@@ -39,17 +39,17 @@ export class Folder {
   static async open(path: string): Promise<Folder> {
     if (process.platform === 'win32') {
       // Windows opens no folders.
-      return new Folder(await realpath(path), path, undefined);
+      return new Folder(await disk.realpath(path), path, undefined);
     }
-    const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    const descriptor = await disk.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      const base = `/proc/self/fd/${handle.fd}`;
-      const pathOfDescriptor = await readlink(base).catch(() => undefined);
-      if (pathOfDescriptor !== undefined) return new Folder(pathOfDescriptor, base, handle);
-      const real = await realpath(path);
-      return new Folder(real, real, handle);
+      const base = `/proc/self/fd/${descriptor}`;
+      const pathOfDescriptor = await disk.readlink(base).catch(() => undefined);
+      if (pathOfDescriptor !== undefined) return new Folder(pathOfDescriptor, base, descriptor);
+      const real = await disk.realpath(path);
+      return new Folder(real, real, descriptor);
     } catch (error) {
-      await handle.close().catch(() => undefined);
+      await disk.close(descriptor).catch(() => undefined);
       throw error;
     }
   }
@@ -62,14 +62,17 @@ export class Folder {
   /** Is the folder still where it was when it was checked? No, where it was moved, removed or replaced by a link. */
   async isStillThere(): Promise<boolean> {
     const byDescriptor = this.#base !== this.path;
-    const now = await (byDescriptor ? readlink(this.#base) : realpath(this.path)).catch(() => undefined);
+    const now = await (byDescriptor ? disk.readlink(this.#base) : disk.realpath(this.path)).catch(
+      () => undefined,
+    );
     return now === this.path;
   }
 
   /** Flushes the folder's entries to the disk, where the system can do that to a folder. */
   async flush(): Promise<void> {
+    if (this.#descriptor === undefined) return;
     try {
-      await this.#handle?.sync();
+      await disk.fsync(this.#descriptor);
     } catch (error) {
       // A file system that cannot flush folders has nothing left to promise.
       if (
@@ -80,9 +83,9 @@ export class Folder {
     }
   }
 
-  /** Never fails: a folder that was only read from has nothing to lose by it. */
+  /** To be called once. Never fails: a folder that was only read from has nothing to lose by it. */
   async close(): Promise<void> {
-    await this.#handle?.close().catch(() => undefined);
+    if (this.#descriptor !== undefined) await disk.close(this.#descriptor).catch(() => undefined);
   }
 }
 
@@ -146,19 +149,26 @@ export async function openTarget(
   options: { readonly overwrite: boolean },
 ): Promise<Target> {
   // The dot at its end finds a file that stands where the folder should.
-  const root = await realpath(savePath + sep + '.').catch((error: unknown) => {
-    throw savePathError(error);
-  });
-  const folder = await Folder.open(join(root, ...parts.slice(0, -1))).catch((error: unknown) => {
-    throw parts.length === 1 ? savePathError(error) : fileSystemError(error);
-  });
+  const itself = savePath + sep + '.';
+  const root = parts.length === 1 ? undefined : await disk.realpath(itself).catch(throwSavePathError);
+  const folder =
+    root === undefined
+      ? await Folder.open(itself).catch(throwSavePathError)
+      : await Folder.open(join(root, ...parts.slice(0, -1))).catch((error: unknown) => {
+          throw fileSystemError(error);
+        });
   try {
-    if (!isInside(folder.path, root)) {
+    if (root !== undefined && !isInside(folder.path, root)) {
       throw new SaveError('outside-save-path', 'Name a folder that is really inside the save folder.');
     }
     const entry = parts.at(-1) ?? '';
-    await access(folder.at('.'), constants.W_OK | constants.X_OK);
-    checkTaken(await lstat(folder.at(entry)).catch(ignoreMissing), options.overwrite);
+    const [writable, taken] = await Promise.allSettled([
+      disk.access(folder.at('.'), constants.W_OK | constants.X_OK),
+      disk.lstat(folder.at(entry)).catch(ignoreMissing),
+    ]);
+    if (writable.status === 'rejected') throw writable.reason;
+    if (taken.status === 'rejected') throw taken.reason;
+    checkTaken(taken.value, options.overwrite);
     return { folder, entry };
   } catch (error) {
     await folder.close();
@@ -166,14 +176,13 @@ export async function openTarget(
   }
 }
 
-function savePathError(error: unknown): SaveError {
-  return ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')
-    ? new SaveError(
-        'save-path-missing',
-        'The save folder is not there. Tell the operator of this server.',
-        error,
-      )
-    : fileSystemError(error);
+function throwSavePathError(error: unknown): never {
+  if (!['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) throw fileSystemError(error);
+  throw new SaveError(
+    'save-path-missing',
+    'The save folder is not there. Tell the operator of this server.',
+    error,
+  );
 }
 
 function isInside(path: string, root: string): boolean {

@@ -1,8 +1,8 @@
 // What stands before us, and what a renderer does, that only a few do.
 import { Agent } from 'node:http';
-import fsPromises from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { disk } from '../../lib/disk.js';
 import { imageSave, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
 import { list, makeFolder, removeFolders } from '../support/folder.js';
@@ -90,7 +90,7 @@ test('a timeout of the socket is heard by who has set it before us', async () =>
 });
 
 test('a client that leaves during the rename is noticed by those before us', async () => {
-  const rename = fsPromises.rename;
+  const { rename } = disk;
   const events: string[] = [];
   const records: SaveRecord[] = [];
   const running = await start([
@@ -104,12 +104,13 @@ test('a client that leaves during the rename is noticed by those before us', asy
   const client = connect(running.port, '127.0.0.1', () =>
     client.write(`GET ${QUERY} HTTP/1.1\r\nHost: a\r\n\r\n`),
   );
-  const spy = jest.spyOn(fsPromises, 'rename').mockImplementation(async (...given) => {
+  const spy = jest.spyOn(disk, 'rename').mockImplementation(async (...given) => {
     client.destroy();
     await sleep(100);
     return rename(...given);
   });
   while (records.length === 0) await sleep(10);
+  expect(spy).toHaveBeenCalledTimes(1);
   spy.mockRestore();
   expect(records[0]?.outcome).toBe('done');
   expect(events).toEqual(['close']);

@@ -4,10 +4,10 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { brotliCompressSync, deflateRawSync, constants, createGzip, deflateSync, gzipSync } from 'node:zlib';
 import type { ReplyHead } from '../../lib/capture.js';
 import { collect, decodersFor, tooManyBytes } from '../../lib/collect.js';
-import type { ImageBytes } from '../../lib/inspect.js';
-import { TemporaryFile } from '../../lib/publish.js';
+import type { ImageBytes } from '../../lib/image.js';
 import { ReplyStream } from '../../lib/reply-stream.js';
-import { Folder } from '../../lib/target.js';
+import { SpoolFile } from '../../lib/spool.js';
+import { temporaryName } from '../../lib/sweeper.js';
 import { useFolder } from '../support/unit-folders.js';
 import { codeOf } from '../support/unit-thrown.js';
 
@@ -15,14 +15,12 @@ const inFolder = useFolder();
 const MEGABYTE = 1024 * 1024;
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
-let folder: Folder;
-let file: TemporaryFile;
+let file: SpoolFile;
 let body: ReplyStream;
 
 beforeEach(async () => {
   await mkdir(inFolder('saved'));
-  folder = await Folder.open(inFolder('saved'));
-  file = new TemporaryFile(folder);
+  file = newFile();
   body = new ReplyStream(
     () => undefined,
     () => undefined,
@@ -31,8 +29,9 @@ beforeEach(async () => {
 afterEach(async () => {
   await body.release();
   await file.discard();
-  await folder.close();
 });
+
+const newFile = (): SpoolFile => new SpoolFile(inFolder('saved', temporaryName()), 0o666);
 
 const head = (announced: Partial<ReplyHead> = {}): ReplyHead => ({
   status: 200,
@@ -326,7 +325,7 @@ describe('Content-Encoding', () => {
         () => undefined,
         () => undefined,
       );
-      const own = new TemporaryFile(folder);
+      const own = newFile();
       stream.write(encode(original).subarray(0, 10));
       stream.end(encode(original).subarray(10));
       const bytes = await collect(stream, head({ contentEncoding }), own, NO_LIMIT);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { Deadline } from '../../lib/deadline.js';
 import { SaveError } from '../../lib/errors.js';
+import { codeOf } from '../support/unit-thrown.js';
 
 let socket: Socket;
 let deadline: Deadline;
@@ -134,6 +135,50 @@ describe('a client that leaves', () => {
     const many = Array.from({ length: 100 }, () => new Deadline(socket, () => undefined));
     expect(socket.listenerCount('close')).toBe(before);
     for (const one of many) one.disarm();
+  });
+});
+
+describe('the last look', () => {
+  it('passes while nothing has ended the save, and then nothing ends it any more', async () => {
+    deadline.start(1000, performance.now());
+    deadline.lastLook();
+    expect(jest.getTimerCount()).toBe(0);
+    deadline.fail(error());
+    await leave();
+    expect(deadline.signal.aborted).toBe(false);
+  });
+
+  it('passes again once it has passed', () => {
+    deadline.lastLook();
+    deadline.fail(error());
+    deadline.lastLook();
+    expect(deadline.signal.aborted).toBe(false);
+  });
+
+  it('throws what has ended the save, as often as it is taken', () => {
+    const first = error();
+    deadline.fail(first);
+    expect(() => {
+      deadline.lastLook();
+    }).toThrow(first);
+    expect(() => {
+      deadline.lastLook();
+    }).toThrow(first);
+  });
+
+  it('throws where the time is up, or the client has gone', async () => {
+    const late = new Deadline(new Socket(), () => undefined);
+    late.start(1000, performance.now());
+    jest.advanceTimersByTime(1000);
+    await leave();
+    const codes = await Promise.all(
+      [late, deadline].map((one) =>
+        codeOf(() => {
+          one.lastLook();
+        }),
+      ),
+    );
+    expect(codes).toEqual(['timeout', 'client-gone']);
   });
 });
 

@@ -6,6 +6,7 @@ import sharp, { type Sharp } from 'sharp';
 import { findEndMark, isTiledTiff } from '../../lib/end-mark.js';
 import { SaveError } from '../../lib/errors.js';
 import type { ImageFormat } from '../../lib/formats.js';
+import { spooled } from '../support/spooled.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -44,7 +45,7 @@ const verdictOnFile = async (format: ImageFormat, bytes: Buffer): Promise<string
   await writeFile(path, bytes);
   const handle = await open(path);
   try {
-    await findEndMark(format, { path, handle, length: bytes.length });
+    await findEndMark(format, spooled(path, handle, bytes.length));
     return 'whole';
   } catch (error) {
     return error instanceof SaveError ? error.code : String(error);

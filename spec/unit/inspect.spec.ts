@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { SaveError } from '../../lib/errors.js';
-import { inspectImage, type ImageFacts, type InspectOptions } from '../../lib/inspect.js';
+import type { ImageFacts } from '../../lib/image.js';
+import { inspectImage, type InspectOptions } from '../../lib/inspect.js';
+import { spooled } from '../support/spooled.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -85,7 +87,7 @@ const onFile = async (
   await writeFile(path, bytes);
   const handle = await open(path);
   try {
-    return await inspectImage({ path, handle, length: bytes.length }, options);
+    return await inspectImage(spooled(path, handle, bytes.length), options);
   } finally {
     await handle.close();
   }

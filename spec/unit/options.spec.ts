@@ -23,6 +23,7 @@ function refusal(options: unknown): string {
 }
 
 const DEFAULTS = {
+  store: undefined,
   timeout: 60_000,
   maxTimeout: 600_000,
   maxPixels: 100_000_000,
@@ -59,6 +60,7 @@ describe('the defaults', () => {
 describe('what is given', () => {
   it('holds', () => {
     const given = {
+      store: { findPlace: () => Promise.reject(new Error('never asked')) },
       timeout: 1,
       maxTimeout: 2,
       maxPixels: 3,
@@ -166,12 +168,31 @@ describe('savePath', () => {
   });
 });
 
+describe('store', () => {
+  const store = { findPlace: () => Promise.reject(new Error('never asked')) };
+
+  it('is the very one that was given, whatever class it is of', () => {
+    class Shelf {
+      findPlace = store.findPlace;
+    }
+    const shelf = new Shelf();
+    expect(check({ store: shelf }).store).toBe(shelf);
+    expect(check({ store, savePath: undefined }).store).toBe(store);
+  });
+
+  it.each(['./saved', '', () => './saved'])('may not stand beside the savePath %p', (savePath) => {
+    const message = refusal({ savePath, store });
+    expect(message).toContain('"savePath" or "store", not both');
+  });
+});
+
 describe('a wrong option', () => {
   const whole = [0, -1, 1.5, NaN, Infinity, '5000', 5000n, null, true, {}, [], () => 5];
   const truth = [0, 1, 'true', 'false', '', null, {}, () => true];
   const callable = [true, 'authorize', null, {}, 1];
   const wrong: [string, unknown[], RegExp][] = [
     ['savePath', [5, null, true, {}, ['a'], 'a\0b'], /path of a folder/],
+    ['store', [null, true, 5, 'saved', {}, [], () => ({}), { findPlace: true }], /a store, as s3Store/],
     ['timeout', [...whole, 2 ** 31], /whole milliseconds from 1 to 2147483647/],
     ['maxTimeout', [...whole, 2 ** 31], /whole milliseconds from 1 to 2147483647/],
     ['maxPixels', [...whole, 2 ** 53], /whole number of pixels/],

@@ -24,30 +24,30 @@ export interface Variant {
   readonly share?: number;
 }
 
-const RENAME = 'await rename(path, target.folder.at(target.entry));\n      this.#renamed = true;';
+const RENAME = 'await disk.rename(this.spool.path, folder.at(entry));\n      this.spool.keep();';
 const IS_STILL_THERE = 'return now === this.path;';
 
 const straightToTheName: Edit = {
-  file: 'publish.ts',
+  file: 'folder-store.ts',
   pieces: [
     [
       RENAME,
       `const fs = await import('node:fs/promises');
-      await fs.writeFile(target.folder.at(target.entry), await fs.readFile(path));`,
+      await fs.writeFile(folder.at(entry), await fs.readFile(this.spool.path));`,
     ],
   ],
 };
 const leavesItsFile: Edit = {
-  file: 'publish.ts',
-  pieces: [['if (!this.#renamed) await unlink(this.#folder.at(this.#entry)).catch(() => undefined);', '']],
+  file: 'spool.ts',
+  pieces: [['if (!this.#kept) await disk.unlink(this.path).catch(() => undefined);', '']],
 };
 const ignoresShortWrites: Edit = {
-  file: 'publish.ts',
+  file: 'spool.ts',
   pieces: [['rest = withoutFirst(bytesWritten, rest);', 'rest = withoutFirst(Infinity, rest);']],
 };
 const ignoresFlushErrors: Edit = {
-  file: 'publish.ts',
-  pieces: [['await handle.sync();', 'await handle.sync().catch(() => undefined);']],
+  file: 'spool.ts',
+  pieces: [['await disk.fsync(descriptor);', 'await disk.fsync(descriptor).catch(() => undefined);']],
 };
 const goesByPath: Edit = {
   file: 'target.ts',
@@ -70,12 +70,9 @@ export const variants: readonly Variant[] = [
     fault: 'acknowledges before it publishes',
     run: kill,
     edit: {
-      file: 'publish.ts',
+      file: 'folder-store.ts',
       pieces: [
-        [
-          RENAME,
-          'setTimeout(() => rename(path, target.folder.at(target.entry)), 50);\nthis.#renamed = true;',
-        ],
+        [RENAME, 'setTimeout(() => disk.rename(this.spool.path, folder.at(entry)), 50);\nthis.spool.keep();'],
       ],
     },
     says: /was acknowledged/,
@@ -84,14 +81,14 @@ export const variants: readonly Variant[] = [
     check: 'sweep',
     fault: 'sweeps nothing',
     run: sweep,
-    edit: { file: 'publish.ts', pieces: [['if (OUR_TEMPORARY_FILE.test(name))', 'if (name === "")']] },
+    edit: { file: 'sweeper.ts', pieces: [['if (OUR_TEMPORARY_FILE.test(name))', 'if (name === "")']] },
     says: /are not swept/,
   },
   {
     check: 'sweep',
     fault: 'sweeps whatever it finds',
     run: sweep,
-    edit: { file: 'publish.ts', pieces: [['now - stats.mtimeMs > this.#maxAge', 'now > 0']] },
+    edit: { file: 'sweeper.ts', pieces: [['now - stats.mtimeMs > this.#maxAge', 'now > 0']] },
     says: /young leftovers of|files were swept/,
   },
   {
@@ -146,12 +143,7 @@ export const variants: readonly Variant[] = [
     check: 'failing system calls',
     fault: 'leaves the folder open',
     run: systemCalls,
-    edit: {
-      file: 'image-save.ts',
-      pieces: [
-        ['await this.#folder?.close();', 'Object.assign(globalThis, { [Math.random()]: this.#folder });'],
-      ],
-    },
+    edit: { file: 'folder-store.ts', pieces: [['await this.#target.folder.close();', '']] },
     says: /descriptors are left open/,
     needs: [compiling],
   },
@@ -183,7 +175,7 @@ export const variants: readonly Variant[] = [
     run: race,
     edit: {
       file: 'target.ts',
-      pieces: [['const base = `/proc/self/fd/${handle.fd}`;', 'const base = "/none";']],
+      pieces: [['const base = `/proc/self/fd/${descriptor}`;', 'const base = "/none";']],
     },
     says: /outside/,
   },
@@ -245,10 +237,7 @@ export const variants: readonly Variant[] = [
     edit: {
       file: 'image-save.ts',
       pieces: [
-        [
-          'const parts = checkName(command.name);',
-          'const parts = checkName(command.name); kept.push(Buffer.alloc(100_000), this);',
-        ],
+        ['checkName(command.name);', 'checkName(command.name); kept.push(Buffer.alloc(100_000), this);'],
         ['interface Assignment {', 'const kept: unknown[] = [];\n\ninterface Assignment {'],
       ],
     },
@@ -277,14 +266,17 @@ export const variants: readonly Variant[] = [
     check: 'one winner',
     fault: 'replaces what it was to keep',
     run: oneWinner,
-    edit: { file: 'publish.ts', pieces: [['await link(from, to);', 'await rename(from, to);']] },
+    edit: {
+      file: 'folder-store.ts',
+      pieces: [['await disk.link(from, to);', 'await disk.rename(from, to);']],
+    },
     says: /writers won/,
   },
   {
     check: 'power loss',
     fault: 'does not flush the file',
     run: power,
-    edit: { file: 'publish.ts', pieces: [['if (options.durable) await handle.sync();', '']] },
+    edit: { file: 'spool.ts', pieces: [['if (flush) await disk.fsync(descriptor);', '']] },
     says: /0 calls for the fsync of the file/,
     needs: [tracing],
   },
@@ -292,7 +284,7 @@ export const variants: readonly Variant[] = [
     check: 'power loss',
     fault: 'does not flush the folder',
     run: power,
-    edit: { file: 'target.ts', pieces: [['await this.#handle?.sync();', '']] },
+    edit: { file: 'target.ts', pieces: [['await disk.fsync(this.#descriptor);', '']] },
     says: /0 calls for the fsync of the folder/,
     needs: [tracing],
   },
@@ -301,10 +293,10 @@ export const variants: readonly Variant[] = [
     fault: 'flushes the folder too early',
     run: power,
     edit: {
-      file: 'publish.ts',
+      file: 'folder-store.ts',
       pieces: [
-        ['await target.folder.flush().catch(', 'await Promise.resolve().catch('],
-        ['options.lastLook();', 'options.lastLook();\n    await target.folder.flush();'],
+        ['await folder.flush().catch(', 'await Promise.resolve().catch('],
+        ['lastLook();', 'lastLook();\n    await folder.flush();'],
       ],
     },
     says: /the rename has not returned when the fsync of the folder begins/,
