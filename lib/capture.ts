@@ -1,6 +1,8 @@
 // The response, as long as the renderer has it: what is done to it reaches a reply image and not the client.
 import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Line, showConnection, standIn } from './connection.js';
+import { closeForLatecomers } from './latecomers.js';
 import { Audience, EMITTER_METHODS, emit } from './listeners.js';
 import { ReplyStream } from './reply-stream.js';
 
@@ -13,25 +15,91 @@ export interface ReplyHead {
   readonly contentEncoding: string;
 }
 
-// What the renderer sees of a response, by what answers for it. Everything that is not named here (Express's own
-// methods, `req`, `locals`, `app`) is left as it is and works by way of what is.
+/** What stands behind a response while the renderer has it. */
+interface Stage {
+  readonly res: ServerResponse;
+  /** A second response that has no connection: Node's own rules for headers, kept apart from ours. */
+  readonly head: ServerResponse;
+  readonly body: ReplyStream;
+  readonly connection: Socket;
+  readonly sendHead: (...given: Parameters<ServerResponse['writeHead']>) => void;
+  readonly settleHead: () => void;
+  readonly listenersBefore: Audience;
+  /** What the response was itself, by property; of a property that is not here, it had none of its own. */
+  readonly before: ReadonlyMap<string, PropertyDescriptor>;
+}
 
-/** Answered by a second response that has no connection: Node's own rules for headers, kept apart from ours. */
-const OF_THE_HEAD = [
-  ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers'],
-  ...['getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'],
-  ...['statusCode', 'statusMessage', 'headersSent', '_header', 'sendDate', 'strictContentLength'],
-  ...['shouldKeepAlive', 'chunkedEncoding', 'useChunkedEncodingByDefault'],
-];
+const STAGE = Symbol('what stands behind a held response');
 
-/** Answered by the stream that takes the body. */
-const OF_THE_BODY = [
-  ...['write', 'end', 'destroy', 'cork', 'uncork', 'destroyed', 'closed', 'errored', 'writableEnded'],
-  ...['writableFinished', 'writableLength', 'writableHighWaterMark', 'writableNeedDrain', 'writableCorked'],
-];
+interface HeldResponse extends ServerResponse {
+  [STAGE]: Stage;
+}
 
 /** Swallowed, but for their callbacks: what is sent on the way to the reply is not the reply. */
 const INFORMATIONAL = ['writeContinue', 'writeProcessing', 'writeEarlyHints', 'writeInformation'];
+
+/** Spares Express the hash of a body whose ETag nobody gets: it makes one only where it is told of none. */
+const NO_ETAG = 'W/"0"';
+
+const sendHead = method(function (this: HeldResponse, ...given: Parameters<ServerResponse['writeHead']>) {
+  this[STAGE].sendHead(...given);
+  return this[STAGE].res;
+});
+
+/**
+ * What the renderer sees of a response, by what answers for it. Everything that is not named here (Express's own
+ * methods, `req`, `locals`, `app`) is left as it is and works by way of what is.
+ *
+ * All of it is made once, and finds what is behind the one response by that: a face of its own for each response
+ * would cost more than all else that a save does in this process.
+ */
+const FACE: Readonly<Record<string, PropertyDescriptor>> = {
+  ...methodsOf('head', [
+    ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers'],
+    ...['getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'],
+  ]),
+  ...statesOf('head', [
+    ...['statusCode', 'statusMessage', 'headersSent', '_header', 'sendDate', 'strictContentLength'],
+    ...['shouldKeepAlive', 'chunkedEncoding', 'useChunkedEncodingByDefault'],
+  ]),
+  ...methodsOf('body', ['write', 'end', 'destroy', 'cork', 'uncork']),
+  ...statesOf('body', [
+    ...['destroyed', 'closed', 'errored', 'writableEnded', 'writableFinished', 'writableLength'],
+    ...['writableHighWaterMark', 'writableNeedDrain', 'writableCorked'],
+  ]),
+  ...Object.fromEntries(
+    INFORMATIONAL.filter((name) => name in ServerResponse.prototype).map((name) => [name, method(callBack)]),
+  ),
+  // Told only to who asks for it by name, and not in the lists: a cache must not keep it.
+  getHeader: method(function (this: HeldResponse, name: string) {
+    return this[STAGE].head.getHeader(name) ?? (/^etag$/i.test(name) ? NO_ETAG : undefined);
+  }),
+  writeHead: sendHead,
+  writeHeader: sendHead,
+  flushHeaders: method(function (this: HeldResponse) {
+    this[STAGE].settleHead();
+  }),
+  finished: state((res) => res[STAGE].body.writableEnded),
+  _closed: state((res) => res[STAGE].body.closed),
+  emit: method(function (this: HeldResponse, event: string | symbol, ...given: unknown[]) {
+    const { res, listenersBefore } = this[STAGE];
+    const heard = emit(res, event, given);
+    // Node says this of the connection, and hangs up where nobody hears it.
+    return event === 'timeout' ? listenersBefore.hear(event, given) || heard : heard;
+  }),
+  connection: state((res) => res[STAGE].connection),
+  // Node itself gives a pipelined response its connection when its turn comes.
+  socket: {
+    ...state((res) => res[STAGE].connection),
+    set(this: HeldResponse, socket: unknown) {
+      const { res, before } = this[STAGE];
+      const own = before.get('socket');
+      // Before Node 22 it is a property of the response, since then one of its prototype.
+      if (own === undefined) Reflect.set(Object.getPrototypeOf(res) as object, 'socket', socket, res);
+      else own.value = socket;
+    },
+  },
+};
 
 /** What a renderer that is late could still do to a response that carries our answer. */
 const CHANGES = [
@@ -43,9 +111,6 @@ const CHANGES = [
 const OF_THE_ANSWER = new Set([
   ...['removeHeader', 'setHeader', 'writeHead', 'end', 'headersSent', 'statusCode', 'statusMessage'],
 ]);
-
-/** Spares Express the hash of a body whose ETag nobody gets: it makes one only where it is told of none. */
-const NO_ETAG = 'W/"0"';
 
 /**
  * Holds a response between a renderer and its client.
@@ -60,9 +125,7 @@ export class Capture {
   readonly head: Promise<ReplyHead>;
   readonly body: ReplyStream;
   readonly #res: ServerResponse;
-  readonly #before = new Map<string, PropertyDescriptor | undefined>();
-  /** What each property of the renderer's face does. */
-  readonly #face: PropertyDescriptorMap;
+  readonly #before: Map<string, PropertyDescriptor>;
   readonly #listenersBefore: Audience;
   /** The renderer's own listeners, once the response is no longer the renderer's. */
   #listenersOfRenderer: Audience | undefined;
@@ -77,7 +140,7 @@ export class Capture {
       // By the response, so that whoever has wrapped its writeHead since is asked too.
       if (!head.headersSent) res.writeHead(res.statusCode);
     };
-    const body = new ReplyStream(settleHead, onAbort);
+    const body = (this.body = new ReplyStream(settleHead, onAbort));
     body.emit = this.#emitToBoth(body);
     const line = new Line((error) => {
       body.destroy(error);
@@ -86,66 +149,26 @@ export class Capture {
       // Much of what reads files for a response listens to the connection for the client's leaving.
       if (!body.writableFinished) line.destroy();
     });
-    this.body = body;
+    const connection = standIn(req.socket, line);
 
     let headSent: (head: ReplyHead) => void;
     this.head = new Promise((resolve) => {
       headSent = resolve;
     });
-    const writeHead = (...given: Parameters<ServerResponse['writeHead']>): ServerResponse => {
+    const sendHead = (...given: Parameters<ServerResponse['writeHead']>): void => {
       head.writeHead(...given);
       headSent(readHead(head));
-      return res;
-    };
-    const connection = standIn(req.socket, line);
-
-    this.#face = {
-      ...Object.fromEntries(
-        OF_THE_HEAD.filter((name) => name in head).map((name) => [name, facing(head, name, res)]),
-      ),
-      ...Object.fromEntries(OF_THE_BODY.map((name) => [name, facing(body, name, res)])),
-      ...Object.fromEntries(
-        INFORMATIONAL.filter((name) => name in res).map((name) => [name, method(callBack)]),
-      ),
-      // Told only to who asks for it by name, and not in the lists: a cache must not keep it.
-      getHeader: method(
-        (name: string) => head.getHeader(name) ?? (/^etag$/i.test(name) ? NO_ETAG : undefined),
-      ),
-      writeHead: method(writeHead),
-      writeHeader: method(writeHead),
-      flushHeaders: method(settleHead),
-      finished: state(() => body.writableEnded),
-      _closed: state(() => body.closed),
-      emit: method((event: string | symbol, ...given: unknown[]): boolean => {
-        const heard = emit(res, event, given);
-        // Node says this of the connection, and hangs up where nobody hears it.
-        return event === 'timeout' ? this.#listenersBefore.hear(event, given) || heard : heard;
-      }),
-      connection: state(() => connection),
-      // Node itself gives a pipelined response its connection when its turn comes.
-      socket: {
-        ...state(() => connection),
-        set: (socket: unknown) => {
-          // Before Node 22 it is a property of the response, since then one of its prototype.
-          const before = this.#before.get('socket');
-          if (before === undefined) Reflect.set(Object.getPrototypeOf(res) as object, 'socket', socket, res);
-          else before.value = socket;
-        },
-      },
     };
 
-    for (const name of new Set([...Object.keys(this.#face), ...EMITTER_METHODS])) {
-      const descriptor = Object.getOwnPropertyDescriptor(res, name);
-      // Looked at before anything is changed: the answer needs the response as it was.
-      if (name in this.#face && descriptor?.configurable === false) {
-        throw new Error(`A middleware before imageSave has made "${name}" of the response unchangeable`);
-      }
-      this.#before.set(name, descriptor);
-    }
+    // Looked at before anything is changed: the answer needs the response as it was.
+    this.#before = ownOf(res);
     for (const name of EMITTER_METHODS) Reflect.deleteProperty(res, name);
     // Those who listened before must not hear what the renderer makes the response say.
     this.#listenersBefore = new Audience(res);
-    Object.defineProperties(res, this.#face);
+    const [before, listenersBefore] = [this.#before, this.#listenersBefore];
+    const value: Stage = { res, head, body, connection, sendHead, settleHead, listenersBefore, before };
+    Object.defineProperty(res, STAGE, { value, configurable: true });
+    Object.defineProperties(res, FACE);
     showConnection(req, connection);
   }
 
@@ -155,20 +178,18 @@ export class Capture {
    * @throws Error Somebody after us has fixed a property that the answer needs.
    */
   restore(): void {
-    if (this.#before.size === 0) return;
+    if (this.#listenersOfRenderer !== undefined) return;
     const res = this.#res;
     // Whatever the renderer's stream still has to say reaches those who listened to it.
     this.#listenersOfRenderer = new Audience(res);
     this.#listenersBefore.comeBack();
     const kept: string[] = [];
-    for (const [name, descriptor] of this.#before) {
+    for (const name of CHANGED) {
+      const own = this.#before.get(name);
       const given =
-        descriptor === undefined
-          ? Reflect.deleteProperty(res, name)
-          : Reflect.defineProperty(res, name, descriptor);
+        own === undefined ? Reflect.deleteProperty(res, name) : Reflect.defineProperty(res, name, own);
       if (!given && OF_THE_ANSWER.has(name)) kept.push(name);
     }
-    this.#before.clear();
     if (kept.length > 0) {
       throw new Error(
         `A middleware after imageSave has made "${kept.join('", "')}" of the response unchangeable`,
@@ -183,16 +204,8 @@ export class Capture {
   seal(): void {
     const res = this.#res;
     for (const name of CHANGES) {
-      const descriptor = this.#face[name];
+      const descriptor = FACE[name];
       if (descriptor !== undefined) Reflect.defineProperty(res, name, descriptor);
-    }
-    for (const name of ['statusCode', 'statusMessage'] as const) {
-      const value = res[name];
-      Reflect.defineProperty(
-        res,
-        name,
-        state(() => value),
-      );
     }
     closeForLatecomers(res);
   }
@@ -207,63 +220,23 @@ export class Capture {
   }
 }
 
-/**
- * Lets a pipeline that is only now begun end as one into a response whose client has left. Node's streams would see
- * that the response has finished and wait for the source for ever, or, once it has closed, throw.
- *
- * So a listener for `close` that comes after our answer is told at once, of a response that did not finish. Those who
- * listened before are called by the response's own events, and while these last everybody sees what is true.
- */
-function closeForLatecomers(res: ServerResponse): void {
-  const prototype = Object.getPrototypeOf(res) as object;
-  const emitAsBefore = res.emit.bind(res) as (...given: unknown[]) => boolean;
-  const listenersBefore = new Audience(res);
-  let events = 0;
-  const whileAnEventLasts = (read: () => unknown): PropertyDescriptor => state(() => events > 0 && read());
-  for (const name of ['writableEnded', 'writableFinished', 'closed']) {
-    Reflect.defineProperty(
-      res,
-      name,
-      whileAnEventLasts(() => Reflect.get(prototype, name, res)),
-    );
-  }
-  for (const name of ['destroyed', '_closed']) {
-    let value: unknown = Reflect.get(res, name);
-    const set = (to: unknown): void => {
-      value = to;
-    };
-    Reflect.defineProperty(res, name, { ...whileAnEventLasts(() => value), set });
-  }
-  const emitTruly = (event: string | symbol, ...given: unknown[]): boolean => {
-    if (!EVENTS_OF_NODE.has(event)) return emitAsBefore(event, ...given);
-    events++;
-    try {
-      return listenersBefore.hear(event, given, emitAsBefore);
-    } finally {
-      events--;
-    }
-  };
-  Reflect.defineProperty(res, 'emit', method(emitTruly));
-  res.on('newListener', (event: string | symbol, listener: () => void) => {
-    if (event !== 'close') return;
-    process.nextTick(() => {
-      if (!res.listeners('close').includes(listener)) return;
-      res.removeListener('close', listener);
-      listener.call(res);
-    });
-  });
-}
+/** Every property of a response that is changed while it is held. */
+const CHANGED = new Set([...Object.keys(FACE), ...EMITTER_METHODS]);
 
-/** What Node makes a response say; all else is said by those who use it, as `pipe` is. */
-const EVENTS_OF_NODE = new Set<string | symbol>([
-  'finish',
-  'close',
-  'prefinish',
-  'drain',
-  'error',
-  'timeout',
-  'socket',
-]);
+/** What a response has of its own of what is going to be changed. */
+function ownOf(res: ServerResponse): Map<string, PropertyDescriptor> {
+  const own = new Map<string, PropertyDescriptor>();
+  for (const name of Object.getOwnPropertyNames(res)) {
+    if (!CHANGED.has(name)) continue;
+    const descriptor = Object.getOwnPropertyDescriptor(res, name);
+    if (descriptor === undefined) continue;
+    if (name in FACE && descriptor.configurable === false) {
+      throw new Error(`A middleware before imageSave has made "${name}" of the response unchangeable`);
+    }
+    own.set(name, descriptor);
+  }
+  return own;
+}
 
 /** A response without a connection, with the headers that were set before us: Node's rules, nobody's listeners. */
 function headLike(req: IncomingMessage, res: ServerResponse): ServerResponse {
@@ -290,31 +263,53 @@ function readHead(head: ServerResponse): ReplyHead {
   };
 }
 
-/** A property that does to another object what is done to it, and answers as this one. */
-function facing(target: object, name: string, self: object): PropertyDescriptor {
-  const own: unknown = Reflect.get(target, name);
-  if (typeof own !== 'function') {
-    return {
-      configurable: true,
-      get: (): unknown => Reflect.get(target, name),
-      set: (value: unknown) => {
-        Reflect.set(target, name, value);
-      },
-    };
-  }
-  return method((...given: unknown[]) => {
-    const result: unknown = Reflect.apply(own, target, given);
-    return result === target ? self : result;
-  });
+/** Properties that do to the head or the body what is done to the response, and answer as the response. */
+function methodsOf(part: 'head' | 'body', names: readonly string[]): Record<string, PropertyDescriptor> {
+  const ofThisNode = names.filter((name) => part === 'body' || name in ServerResponse.prototype);
+  return Object.fromEntries(
+    ofThisNode.map((name) => [
+      name,
+      method(function (this: HeldResponse, ...given: unknown[]) {
+        const { res, [part]: target } = this[STAGE];
+        const own = Reflect.get(target, name) as (...given: unknown[]) => unknown;
+        const result = Reflect.apply(own, target, given);
+        return result === target ? res : result;
+      }),
+    ]),
+  );
 }
 
-function method(value: (...given: never[]) => unknown): PropertyDescriptor {
+/** Properties that are those of the head or the body. */
+function statesOf(part: 'head' | 'body', names: readonly string[]): Record<string, PropertyDescriptor> {
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      {
+        configurable: true,
+        get(this: HeldResponse): unknown {
+          return Reflect.get(this[STAGE][part], name);
+        },
+        set(this: HeldResponse, value: unknown) {
+          Reflect.set(this[STAGE][part], name, value);
+        },
+      },
+    ]),
+  );
+}
+
+function method(value: (this: HeldResponse, ...given: never[]) => unknown): PropertyDescriptor {
   return { configurable: true, writable: true, value };
 }
 
 /** A property that can be read; setting it does nothing. */
-function state(get: () => unknown): PropertyDescriptor {
-  return { configurable: true, get, set: () => undefined };
+function state(get: (res: HeldResponse) => unknown): PropertyDescriptor {
+  return {
+    configurable: true,
+    get(this: HeldResponse): unknown {
+      return get(this);
+    },
+    set: () => undefined,
+  };
 }
 
 function callBack(...given: unknown[]): void {

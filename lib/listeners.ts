@@ -13,13 +13,13 @@ export function emit(emitter: object, event: string | symbol, given: readonly un
 
 /** Some of the listeners of an emitter, which hear only what they are told. */
 export class Audience {
-  readonly #emitter: object;
-  #listeners: object;
+  readonly #emitter: Listeners;
+  #listeners: Listeners;
 
   /** Takes all listeners off an emitter. */
   constructor(emitter: object) {
-    this.#emitter = emitter;
-    this.#listeners = putListeners(emitter, undefined);
+    this.#emitter = emitter as Listeners;
+    this.#listeners = putListeners(this.#emitter, undefined);
   }
 
   /** Tells them of an event. While it lasts, they are the emitter's listeners: they may add and remove some. */
@@ -42,14 +42,23 @@ export class Audience {
   }
 }
 
-/** Where Node's emitters keep their listeners. (Its `EventEmitter` makes these where they are missing.) */
-const LISTENERS = ['_events', '_eventsCount', '_maxListeners'];
+/** Where Node's emitters keep their listeners. */
+interface Listeners {
+  _events: unknown;
+  _eventsCount: unknown;
+  _maxListeners: unknown;
+}
 
 /** Replaces the listeners of an emitter, by none unless some are given, and returns those that it had. */
-function putListeners(emitter: object, listeners: object | undefined): object {
-  const before = Object.fromEntries(LISTENERS.map((name) => [name, Reflect.get(emitter, name) as unknown]));
-  for (const name of LISTENERS) Reflect.deleteProperty(emitter, name);
-  if (listeners === undefined) Reflect.apply(EventEmitter, emitter, []);
-  else Object.assign(emitter, listeners);
-  return before;
+function putListeners(emitter: Listeners, listeners: Listeners | undefined): Listeners {
+  const { _events, _eventsCount, _maxListeners } = emitter;
+  if (listeners === undefined) {
+    emitter._events = undefined;
+    emitter._maxListeners = undefined;
+    // Makes new ones where there are none.
+    Reflect.apply(EventEmitter, emitter, []);
+  } else {
+    Object.assign(emitter, listeners);
+  }
+  return { _events, _eventsCount, _maxListeners };
 }

@@ -121,7 +121,7 @@ export class ReplyStream extends Writable implements AsyncIterable<Batch> {
 
   override _destroy(error: Error | null, done: Callback): void {
     if (!this.writableFinished && !this.#released) this.#onAbort(error);
-    this.#finishBatch(error ?? prematureClose());
+    if (this.#batchDone !== undefined) this.#finishBatch(error ?? prematureClose());
     this.#wakeReader?.();
     // The error is for the reader. Node's response does not emit it either: nobody need listen for it.
     done();

@@ -11,8 +11,10 @@ let answer: Promise<string>;
 let aborts: (Error | null)[];
 
 /** What a response is, in all that can be told of it from outside. */
+// What a renderer that is late still needs of us is kept under a symbol, where nobody else looks.
 const snapshot = (): unknown =>
   Reflect.ownKeys(res)
+    .filter((key) => String(key) !== 'Symbol(what stands behind a held response)')
     .map((key) => [String(key), Object.getOwnPropertyDescriptor(res, key)] as const)
     .filter(([, descriptor]) => descriptor?.value !== undefined)
     .sort(([a], [b]) => a.localeCompare(b));
