@@ -3,11 +3,17 @@
 import { once } from 'node:events';
 import { mkdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseReply } from '../lib/index.js';
-import { createApp } from './app.js';
+import type * as ImageSave from '../lib/index.js';
+import type * as App from './app.js';
+
+// By `require`, because the image library's own build for `import` does not load in Node 20.9.
+const require = createRequire(import.meta.url);
+const { parseReply } = require('../lib/index.ts') as typeof ImageSave;
+const { createApp } = require('./app.ts') as typeof App;
 
 const savePath = path.resolve(process.env['SAVE_PATH'] ?? fileURLToPath(new URL('saved', import.meta.url)));
 await mkdir(savePath, { recursive: true });

@@ -20,19 +20,6 @@ const split = given.includes('--') ? given.indexOf('--') : given.length;
 const versions = split === 0 ? VERSIONS : given.slice(0, split);
 const forJest = given.slice(split + 1);
 
-/**
- * The specs that a Node version cannot run, for a reason that is not in lib/.
- *
- * Before 20.10, spec/demo/demo.spec.ts: the demo is a module that imports sharp, whose build for `import` is written in
- * a syntax that Node reads since 20.10. Before 20.17, spec/package: it packs with npm, and npm 11 asks for that Node.
- */
-function left(version) {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major > 20) return [];
-  const paths = [...(minor < 10 ? ['spec/demo/demo.spec.ts'] : []), ...(minor < 17 ? ['spec/package/'] : [])];
-  return paths.map((path) => `--testPathIgnorePatterns=${path.replaceAll('/', '[/\\\\]')}`);
-}
-
 /** Runs npm, which is a script on Windows. */
 function npm(args, cwd) {
   const { status, stdout, stderr, error } = spawnSync('npm', args, {
@@ -89,7 +76,7 @@ function test(version) {
   try {
     const { status, stderr } = spawnSync(
       binary,
-      [jest, ...forJest, `--outputFile=${file}`, '--json', '--silent', ...left(version)],
+      [jest, ...forJest, `--outputFile=${file}`, '--json', '--silent'],
       {
         cwd: root,
         encoding: 'utf8',

@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { get } from '../support/client.js';
 import { list, makeFolder, removeFolders } from '../support/folder.js';
 import { blocks, markdownFiles, prose, read, tableRows, type Block } from './markdown.js';
-import { makeProject, runProgram, startProgram, stopPrograms, type Program } from './project.js';
+import {
+  describePrograms,
+  makeProject,
+  runProgram,
+  startProgram,
+  stopPrograms,
+  type Program,
+} from './project.js';
 
 // The package is built first, and each program loads an image library.
 jest.setTimeout(60_000);
@@ -68,7 +75,7 @@ function expectSameReply(actual: string, shown: string): void {
   expect(masked(shown)).toContain('#(time)');
 }
 
-describe('Mount it', () => {
+describePrograms('Mount it', () => {
   const consoles = markdownFiles().flatMap((file) =>
     blocks(read(file))
       .filter(({ language }) => language === 'console')
@@ -100,7 +107,7 @@ describe('Mount it', () => {
   });
 });
 
-describe('saveOf', () => {
+describePrograms('saveOf', () => {
   const before = `
     import express from 'express';
     import sharp from 'sharp';
@@ -131,7 +138,7 @@ describe('saveOf', () => {
   });
 });
 
-describe('parseReply', () => {
+describePrograms('parseReply', () => {
   test('prints what was saved, or why nothing was', async () => {
     const program = await mountIt();
     const file = programOf(2, 'const url = process.env.URL;');
@@ -142,7 +149,7 @@ describe('parseReply', () => {
   });
 });
 
-describe('docs/protocol.md', () => {
+describePrograms('docs/protocol.md', () => {
   const page = read('docs/protocol.md');
   const command = /^GET (\S+)$/m.exec(page)?.[1] ?? '';
   const shown = blocks(page).map(({ text }) => text);

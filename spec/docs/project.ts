@@ -1,10 +1,10 @@
 // A user's project: the package as it is built, what it needs beside it, and programs that run in it.
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { makeFolder } from '../support/folder.js';
+import { linkFolder, makeFolder } from '../support/folder.js';
 
 const root = process.cwd();
 const freePort = join(root, 'spec/docs/on-a-free-port.mjs');
@@ -15,7 +15,7 @@ export function makeProject(packages: string[]): string {
   const modules = join(project, 'node_modules');
   for (const name of ['typescript', '@types/node', 'properties-file', 'sharp', 'express', ...packages]) {
     mkdirSync(join(modules, name, '..'), { recursive: true });
-    symlinkSync(join(root, 'node_modules', name), join(modules, name));
+    linkFolder(join(root, 'node_modules', name), join(modules, name));
   }
   // Built here and not in the checkout, where other suites build at the same time.
   const build = join(project, 'build');
@@ -28,6 +28,12 @@ export function makeProject(packages: string[]): string {
   }
   return project;
 }
+
+/**
+ * For suites of programs that import the image library, as those of the documents do: sharp's own build for `import` is
+ * in a syntax that Node reads since 20.10, so that on 20.9 they are skipped.
+ */
+export const describePrograms = process.version.startsWith('v20.9.') ? describe.skip : describe;
 
 export interface Program {
   /** Where it serves, without a slash at the end. */

@@ -1,4 +1,5 @@
-// docs/recipes/nginx.conf, with nginx itself in front of an app; skipped where nginx is not installed.
+// docs/recipes/nginx.conf, with nginx itself in front of an app; skipped where nginx is not installed, or has no
+// sockets with a path, as on Windows.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
@@ -6,12 +7,13 @@ import { join } from 'node:path';
 import { get, type Answer } from '../support/client.js';
 import { list, makeFolder, removeFolders } from '../support/folder.js';
 import { jpeg, png } from '../support/images.js';
-import { makeProject, startProgram, stopPrograms, type Program } from '../docs/project.js';
+import { describePrograms, makeProject, startProgram, stopPrograms, type Program } from '../docs/project.js';
 
 jest.setTimeout(60_000);
 
-const nginx = ['nginx', '/usr/sbin/nginx'].find((path) => spawnSync(path, ['-v']).status === 0);
-const describeIf = nginx === undefined ? describe.skip : describe;
+const places = process.platform === 'win32' ? [] : ['nginx', '/usr/sbin/nginx'];
+const nginx = places.find((path) => spawnSync(path, ['-v']).status === 0);
+const describeIf = nginx === undefined ? describe.skip : describePrograms;
 
 let folder: string;
 let program: Program;

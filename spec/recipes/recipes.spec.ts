@@ -6,6 +6,7 @@ import { get, type Answer } from '../support/client.js';
 import { list, makeFolder, removeFolders } from '../support/folder.js';
 import { jpeg, png } from '../support/images.js';
 import {
+  describePrograms,
   makeProject,
   runProgram,
   startProgram,
@@ -57,7 +58,7 @@ function sent(answer: Answer): string {
   return `${answer.status} ${answer.reply.status} ${answer.reply.error?.code ?? ''}`.trim();
 }
 
-describe('logs.mjs', () => {
+describePrograms('logs.mjs', () => {
   test('logs a save as one line, and a refusal with its cause', async () => {
     const program = await recipe('logs.mjs');
     expect(sent(await get(`${program.url}${SAVE}shoe.png&signature=secret`))).toBe('200 done');
@@ -79,7 +80,7 @@ describe('logs.mjs', () => {
   });
 });
 
-describe('metrics.mjs', () => {
+describePrograms('metrics.mjs', () => {
   test('counts saves by outcome and code, their time and their bytes', async () => {
     const program = await recipe('metrics.mjs');
     const done = await get(`${program.url}${SAVE}shoe.png`);
@@ -98,7 +99,7 @@ describe('metrics.mjs', () => {
   });
 });
 
-describe('trace.mjs', () => {
+describePrograms('trace.mjs', () => {
   test('makes a span below that of the request', async () => {
     const program = await recipe('trace.mjs', surroundings({}, [join(project, 'tracing.mjs')]));
     await get(`${program.url}${SAVE}shoe.png`);
@@ -129,7 +130,7 @@ describe('trace.mjs', () => {
   });
 });
 
-describe('signed-link.mjs', () => {
+describePrograms('signed-link.mjs', () => {
   const LINK_SECRET = 'for this test';
   const sign = (name: string, expires: number | string, secret = LINK_SECRET): string =>
     createHmac('sha256', secret).update(`${expires}\n${name}`).digest('hex');
@@ -175,7 +176,7 @@ describe('signed-link.mjs', () => {
   });
 });
 
-describe('session.mjs', () => {
+describePrograms('session.mjs', () => {
   const env = { SESSION_SECRET: 'for this test', EDITOR_PASSWORD: 'open sesame' };
 
   async function login(program: Program, password: string): Promise<Answer> {
@@ -209,7 +210,7 @@ describe('session.mjs', () => {
   });
 });
 
-describe('serve.mjs', () => {
+describePrograms('serve.mjs', () => {
   test('serves what was saved, to be asked for anew each time', async () => {
     const program = await recipe('serve.mjs');
     await get(`${program.url}${SAVE}shoe.png`);
@@ -265,7 +266,7 @@ function contentTypes(): [string, string][] {
   ];
 }
 
-describe('tenants.mjs', () => {
+describePrograms('tenants.mjs', () => {
   test('saves to the folder of whose key it is, and for nobody else', async () => {
     const around = surroundings({ KEY_ACME: 'one', KEY_GLOBEX: 'two' });
     const saved = join(around.cwd, 'saved');
@@ -289,7 +290,9 @@ describe('tenants.mjs', () => {
   });
 });
 
-test('every recipe has been run', () => {
-  const programs = readdirSync('docs/recipes').filter((file) => file.endsWith('.mjs'));
-  expect([...started, 'renderer.mjs'].sort()).toEqual(programs.sort());
+describePrograms('the recipes', () => {
+  test('have all been run', () => {
+    const programs = readdirSync('docs/recipes').filter((file) => file.endsWith('.mjs'));
+    expect([...started, 'renderer.mjs'].sort()).toEqual(programs.sort());
+  });
 });
