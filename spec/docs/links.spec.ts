@@ -1,6 +1,6 @@
 // Every relative link in the Markdown files leads to a file that is there, and to a heading that it has.
 import { existsSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { dirname, join, normalize } from 'node:path/posix';
 import { anchors, links, markdownFiles, read } from './markdown.js';
 
 const files = markdownFiles();

@@ -1,6 +1,7 @@
 // The project's Markdown files, and what is in them: code blocks, links, headings, tables.
 import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+// With slashes on every system, as in the documents.
+import { join } from 'node:path/posix';
 
 /** Every Markdown file of the project, by its path from the root. */
 export function markdownFiles(folder = '.'): string[] {

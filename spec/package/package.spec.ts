@@ -1,34 +1,48 @@
 // The package as npm lays it out: what is in it, and whoever imports it, by whatever way.
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, type ExecFileSyncOptions } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { makeFolder, removeFolders } from '../support/folder.js';
+import { linkFolder, makeFolder, removeFolders } from '../support/folder.js';
 
 const root = process.cwd();
-const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
+// By their scripts: the commands that npm makes of them are not the same on every system.
+const PUBLINT = join(root, 'node_modules/publint/src/cli.js');
+const ATTW = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js');
+const JEST = join(root, 'node_modules/jest/bin/jest.js');
+const TSC = join(root, 'node_modules/typescript/bin/tsc');
 let packed: string;
 let files: string[];
 let unpacked: string;
 
 /** Runs a program and returns what it printed; where it fails, what it printed is the error. */
-function run(command: string, args: string[], cwd: string): string {
+function run(command: string, args: string[], options: ExecFileSyncOptions): string {
   try {
-    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: 'pipe' });
+    return execFileSync(command, args, { ...options, encoding: 'utf8', stdio: 'pipe' });
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
     throw new Error(`${command} ${args.join(' ')}\n${stdout}\n${stderr}`);
   }
 }
 
+/** Runs a script in a folder, on the Node that runs this. */
+function runNode(cwd: string, ...args: string[]): string {
+  return run(process.execPath, args, { cwd });
+}
+
 beforeAll(() => {
   const folder = makeFolder();
-  run('npm', ['run', 'build', '--silent'], root);
-  const [pack] = JSON.parse(
-    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root),
-  ) as [{ filename: string; files: { path: string }[] }];
+  runNode(root, 'scripts/build.mjs');
+  const packing = run('npm', ['pack', '--json', '--ignore-scripts'], {
+    cwd: root,
+    // On Windows npm is a script, which only a shell runs; what a shell would have to quote goes by the environment.
+    shell: process.platform === 'win32',
+    env: { ...process.env, npm_config_pack_destination: folder },
+  });
+  const [pack] = JSON.parse(packing) as [{ filename: string; files: { path: string }[] }];
   packed = join(folder, pack.filename);
   files = pack.files.map((file) => file.path);
-  run('tar', ['-xzf', packed], folder);
+  // By a name without a drive, which some would take for the name of a host.
+  run('tar', ['-xzf', pack.filename], { cwd: folder });
   unpacked = join(folder, 'package');
 }, 120_000);
 afterAll(removeFolders);
@@ -48,7 +62,7 @@ function consumer(sources: Record<string, string>): string {
     'jest',
     '@types/jest',
   ]) {
-    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+    linkFolder(join(root, 'node_modules', name), join(folder, 'node_modules', name));
   }
   for (const [name, text] of Object.entries(sources)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -93,8 +107,8 @@ test('holds the build, the documentation and nothing else', () => {
 });
 
 test('is found right by publint and attw', () => {
-  run(bin('publint'), ['--strict', packed], root);
-  run(bin('attw'), [packed], root);
+  runNode(root, PUBLINT, '--strict', packed);
+  runNode(root, ATTW, packed);
 }, 60_000);
 
 test('import has all the exports', () => {
@@ -105,14 +119,14 @@ test('import has all the exports', () => {
       if (imageSave !== all.imageSave) throw new Error('another default');
       console.log(JSON.stringify(Object.keys(all).sort()));`,
   });
-  expect(JSON.parse(run(process.execPath, ['x.mjs'], folder))).toEqual(EXPORTS);
+  expect(JSON.parse(runNode(folder, 'x.mjs'))).toEqual(EXPORTS);
 });
 
 test('require has all the exports', () => {
   const folder = consumer({
     'x.cjs': `console.log(JSON.stringify(Object.keys(require('express-image-save')).sort()))`,
   });
-  expect(JSON.parse(run(process.execPath, ['x.cjs'], folder))).toEqual(EXPORTS);
+  expect(JSON.parse(runNode(folder, 'x.cjs'))).toEqual(EXPORTS);
 });
 
 test('import and require give the same code, and a copy that is installed apart finds the same saves', () => {
@@ -140,7 +154,7 @@ test('import and require give the same code, and a copy that is installed apart 
       }`,
   });
   cpSync(unpacked, join(folder, 'apart'), { recursive: true });
-  expect(run(process.execPath, ['x.mjs'], folder)).toBe('true true\nfalse\ntrue\ntrue\n');
+  expect(runNode(folder, 'x.mjs')).toBe('true true\nfalse\ntrue\ntrue\n');
 });
 
 test('a jest suite in CommonJS mode saves and reads the reply', () => {
@@ -155,7 +169,7 @@ test('a jest suite in CommonJS mode saves and reads the reply', () => {
         expect(files).toEqual(['x.png']);
       });`,
   });
-  run(bin('jest'), ['--rootDir', folder], folder);
+  runNode(folder, JEST, '--rootDir', folder);
 }, 60_000);
 
 test('a jest suite in module mode saves and reads the reply', () => {
@@ -173,7 +187,7 @@ test('a jest suite in module mode saves and reads the reply', () => {
         expect(files).toEqual(['x.png']);
       });`,
   });
-  run(process.execPath, ['--experimental-vm-modules', bin('jest'), '--rootDir', folder], folder);
+  runNode(folder, '--experimental-vm-modules', JEST, '--rootDir', folder);
 }, 60_000);
 
 const TYPED = `
@@ -220,7 +234,7 @@ test.each([
         files: ['x.ts'],
       }),
     });
-    run(bin('tsc'), ['-p', folder], folder);
+    runNode(folder, TSC, '-p', folder);
   },
   60_000,
 );
@@ -235,7 +249,7 @@ test('names no dependency that it does not use, and uses none that it does not n
     for (const [, from = ''] of readFileSync(join(unpacked, file), 'utf8').matchAll(
       /require\("([^."][^"]*)"\)/g,
     )) {
-      if (!from.startsWith('node:')) used.add(from.split('/')[0] ?? '');
+      if (!from.startsWith('node:')) used.add(/^(?:@[^/]+\/)?[^/]+/.exec(from)?.[0] ?? '');
     }
   }
   expect([...used].sort()).toEqual(named);

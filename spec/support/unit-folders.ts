@@ -24,3 +24,6 @@ export async function descriptorsBelow(folder: string): Promise<string[]> {
 
 /** Some rules can only be seen where files have descriptors that can be looked at and permissions that count. */
 export const onLinux = process.platform === 'linux' ? describe : describe.skip;
+
+/** The same for a single test. */
+export const testOnLinux = process.platform === 'linux' ? test : test.skip;

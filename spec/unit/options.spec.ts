@@ -2,7 +2,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { imageSave } from '../../lib/image-save.js';
 import { checkOptions, type ImageSaveOptions, type Settings } from '../../lib/options.js';
 
@@ -112,8 +112,8 @@ describe('savePath', () => {
 
   test.each([
     ['', ''],
-    ['/srv/images', '/srv/images'],
-    ['/srv/images/', '/srv/images'],
+    ['/srv/images', resolve('/srv/images')],
+    ['/srv/images/', resolve('/srv/images')],
     ['saved', join(before, 'saved')],
     ['./saved/../kept', join(before, 'kept')],
     ['.', before],
@@ -139,10 +139,10 @@ describe('savePath', () => {
         return `/srv/${given.headers.host ?? ''}`;
       },
     });
-    expect(await settings.savePath(req)).toBe('/srv/shop');
+    expect(await settings.savePath(req)).toBe(resolve('/srv/shop'));
     expect(asked).toEqual([req]);
     expect(asked[0]).toBe(req);
-    expect(await check({ savePath: () => Promise.resolve('/srv') }).savePath(req)).toBe('/srv');
+    expect(await check({ savePath: () => Promise.resolve('/srv') }).savePath(req)).toBe(resolve('/srv'));
   });
 
   it('may be chosen to be none', async () => {
