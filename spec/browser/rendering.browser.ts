@@ -1,36 +1,10 @@
 // Choosing a picture and how it is rendered: the page shows what the server makes of it, and what it refuses.
 
 import path from 'node:path';
-import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
-import { startChromium } from './chromium.js';
-import {
-  PICTURES,
-  distance,
-  filePixels,
-  hasText,
-  hold,
-  openStudio,
-  rendered,
-  shownPixels,
-  type Studio,
-} from './studio.js';
+import { PICTURES, distance, filePixels, hasText, hold, rendered, shownPixels, useStudio } from './studio.js';
 
-let browser: Browser;
-let studio: Studio;
-
-beforeAll(async () => {
-  browser = await startChromium();
-});
-afterAll(() => browser.close());
-beforeEach(async () => {
-  studio = await openStudio(browser);
-});
-afterEach(async () => {
-  const { faults } = studio;
-  await studio.close();
-  expect(faults).toEqual([]);
-});
+const studio = useStudio();
 
 /** How far two decoders and two resizers may differ, on the average. */
 const ALIKE = 4;
@@ -38,12 +12,12 @@ const ALIKE = 4;
 const dunes = path.join(PICTURES, 'dunes.jpg');
 
 async function number(group: string, name: string, value: string): Promise<void> {
-  const { page } = studio;
+  const { page } = studio();
   await page.getByRole('group', { name: group }).getByRole('spinbutton', { name }).fill(value);
 }
 
 test('each control changes the pixels that are shown', async () => {
-  const { page } = studio;
+  const { page } = studio();
   await page.getByRole('radio', { name: 'dunes' }).check();
   await number('Size', 'Width', '300');
   await page.getByLabel('File type').selectOption('png');
@@ -73,7 +47,7 @@ test('each control changes the pixels that are shown', async () => {
 });
 
 test('the background fills what rotation opens, and may be transparent', async () => {
-  const { page } = studio;
+  const { page } = studio();
   await page.getByRole('radio', { name: 'dunes' }).check();
   await page.getByLabel('File type').selectOption('png');
   await number('Rotation', 'Degrees', '45');
@@ -93,7 +67,7 @@ test.each([
   ['GIF', 'image/gif'],
   ['TIFF', 'image/tiff'],
 ])('%s is shown, with its true figures', async (format, type) => {
-  const { page, origin } = studio;
+  const { page, origin } = studio();
   await page.getByLabel('File type').selectOption(format);
   await rendered(page);
   expect(await shownPixels(page)).toMatchObject({ width: 800, height: 1200 });
@@ -105,7 +79,7 @@ test.each([
 });
 
 test('a lower quality makes a smaller image; a format without any takes none', async () => {
-  const { page } = studio;
+  const { page } = studio();
   const kilobytes = async () => Number(/([\d.]+) kB/.exec((await page.locator('#facts').textContent())!)![1]);
   const before = await kilobytes();
   await page.getByRole('slider', { name: 'Quality' }).fill('20');
@@ -117,7 +91,7 @@ test('a lower quality makes a smaller image; a format without any takes none', a
 });
 
 test('the page says that it waits, and keeps the last picture meanwhile', async () => {
-  const { page } = studio;
+  const { page } = studio();
   const { arrived, release } = await hold(page, /wid=333/);
   await number('Size', 'Width', '333');
   await arrived;
@@ -129,7 +103,7 @@ test('the page says that it waits, and keeps the last picture meanwhile', async 
 });
 
 test('an answer that is out of date never replaces a newer one', async () => {
-  const { page } = studio;
+  const { page } = studio();
   const { arrived, release } = await hold(page, /wid=500/);
   await number('Size', 'Width', '500');
   await arrived;
@@ -143,7 +117,7 @@ test('an answer that is out of date never replaces a newer one', async () => {
 });
 
 test('many changes in a row are one request', async () => {
-  const { page } = studio;
+  const { page } = studio();
   const asked: string[] = [];
   page.on('request', (request) => asked.push(new URL(request.url()).search));
   await page.locator('#wid').evaluate((field) => {
@@ -173,7 +147,7 @@ test.each([
     'rotate=999 is wrong: rotate takes degrees clockwise from -360 to 360',
   ],
 ])('what is wrong with %s is said there, until it is right', async (group, name, value, place, message) => {
-  const { page } = studio;
+  const { page } = studio();
   const field = page.getByRole('group', { name: group }).getByRole('spinbutton', { name });
   const right = await field.inputValue();
   await field.fill(value);
@@ -192,7 +166,7 @@ test.each([
 });
 
 test('a crop that reaches out of the picture is refused at the crop', async () => {
-  const { page } = studio;
+  const { page } = studio();
   await page.getByLabel('Part of the picture').selectOption('own');
   await number('Crop', 'Width', '5000');
   await rendered(page);
@@ -203,7 +177,7 @@ test('a crop that reaches out of the picture is refused at the crop', async () =
 });
 
 test('a server that is gone is said to be', async () => {
-  const { page } = studio;
+  const { page } = studio();
   await page.route('**/is/image/**', (route) => route.abort());
   await number('Size', 'Width', '200');
   await rendered(page);

@@ -2,33 +2,17 @@
 
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
-import { startChromium } from './chromium.js';
-import { hasText, hold, openStudio, rendered, type Studio } from './studio.js';
+import { hasText, hold, rendered, useStudio } from './studio.js';
 
-let browser: Browser;
-let studio: Studio;
+const studio = useStudio();
 
-beforeAll(async () => {
-  browser = await startChromium();
-});
-afterAll(() => browser.close());
-beforeEach(async () => {
-  studio = await openStudio(browser);
-});
-afterEach(async () => {
-  const { faults } = studio;
-  await studio.close();
-  expect(faults).toEqual([]);
-});
-
-const start = () => studio.page.getByRole('button', { name: /^Save \d+ images?$/ });
-const stop = () => studio.page.getByRole('button', { name: 'Stop' });
-const bar = () => studio.page.getByRole('progressbar', { name: 'Save a whole set' });
+const start = () => studio().page.getByRole('button', { name: /^Save \d+ images?$/ });
+const stop = () => studio().page.getByRole('button', { name: 'Stop' });
+const bar = () => studio().page.getByRole('progressbar', { name: 'Save a whole set' });
 
 test('every width in every format is saved, and counted', async () => {
-  const { page, savePath } = studio;
+  const { page, savePath } = studio();
   await page.getByRole('radio', { name: 'dahlia' }).check();
   await page.getByLabel('Part of the picture').selectOption('Wide, 16 : 9');
   await page.getByLabel('960').uncheck();
@@ -60,7 +44,7 @@ test('every width in every format is saved, and counted', async () => {
 });
 
 test('stopped half-way, it finishes the image that it is at, and no more', async () => {
-  const { page, savePath } = studio;
+  const { page, savePath } = studio();
   const { arrived, release } = await hold(page, /name=aurora-640\.jpg/);
   await start().click();
   await arrived;
@@ -75,7 +59,7 @@ test('stopped half-way, it finishes the image that it is at, and no more', async
 });
 
 test('a refusal ends it and is told where the mistake is', async () => {
-  const { page, savePath } = studio;
+  const { page, savePath } = studio();
   await page.getByLabel('Names start with').fill('missing/aurora');
   await start().click();
   await hasText(
@@ -96,7 +80,7 @@ test('a refusal ends it and is told where the mistake is', async () => {
 });
 
 test('a set of nothing says what to choose', async () => {
-  const { page } = studio;
+  const { page } = studio();
   for (const width of ['320', '640', '960']) await page.getByLabel(width, { exact: true }).uncheck();
   await start().click();
   await hasText(page, '#set-error', 'Choose at least one width and one format.');

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { createApp } from '../../demo/app.js';
+import { startChromium } from './chromium.js';
 
 export interface Studio {
   readonly origin: string;
@@ -52,6 +53,27 @@ export async function openStudio(browser: Browser, options: BrowserContextOption
       await rm(savePath, { recursive: true });
     },
   };
+}
+
+/**
+ * Opens a studio for each test of a file, in one browser, and expects that nobody met a fault in it. Call it at the top
+ * of a file.
+ */
+export function useStudio(): () => Studio {
+  let browser: Browser;
+  let studio: Studio;
+  beforeAll(async () => {
+    browser = await startChromium();
+  });
+  afterAll(() => browser.close());
+  beforeEach(async () => {
+    studio = await openStudio(browser);
+  });
+  afterEach(async () => {
+    await studio.close();
+    expect(studio.faults).toEqual([]);
+  });
+  return () => studio;
 }
 
 /** Waits until what is shown is what was chosen, or why it cannot be. */

@@ -1,5 +1,5 @@
 // From a client's command to its answer: what passes through, what is refused beforehand, what the renderer sees.
-import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
@@ -8,28 +8,22 @@ import express4 from 'express4';
 import request from 'supertest';
 import { imageSave, parseReply, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { list, makeFolder, removeFolders } from '../support/folder.js';
-import { hosts, start, stopAll, type Handler } from '../support/host.js';
+import { linkFolder, list, makeFolder } from '../support/folder.js';
+import { hosts, start, type Handler } from '../support/host.js';
 import { jpeg } from '../support/images.js';
+import { useSaving } from '../support/saving.js';
 
-let image: Buffer;
-let folder: string;
+const { image, folder } = useSaving(() => jpeg(40, 30));
 let asked: number;
 
-beforeAll(async () => {
-  image = await jpeg(40, 30);
-});
 beforeEach(() => {
-  folder = makeFolder();
   asked = 0;
 });
-afterEach(stopAll);
-afterAll(removeFolders);
 
 const renderer: Handler = (_req, res) => {
   asked++;
   res.setHeader('Content-Type', 'image/jpeg');
-  res.end(image);
+  res.end(image());
 };
 
 async function send(
@@ -37,7 +31,7 @@ async function send(
   options: ImageSaveOptions = {},
   more: Parameters<typeof get>[1] = {},
 ): ReturnType<typeof get> {
-  const { url } = await start([imageSave({ savePath: folder, ...options }), renderer]);
+  const { url } = await start([imageSave({ savePath: folder(), ...options }), renderer]);
   return get(url + path, more);
 }
 
@@ -79,13 +73,13 @@ describe('an ordinary request', () => {
       prints.push(fingerprint(req, res));
       next();
     };
-    const { url } = await start([look, imageSave({ savePath: folder }), look, renderer]);
+    const { url } = await start([look, imageSave({ savePath: folder() }), look, renderer]);
     const answer = await get(url + path, {
       headers: { range: 'bytes=0-1', 'if-none-match': '"x"', 'accept-encoding': 'gzip' },
     });
-    expect(answer.body.equals(image)).toBe(true);
+    expect(answer.body.equals(image())).toBe(true);
     expect(prints[1]).toEqual(prints[0]);
-    expect(list(folder)).toEqual([]);
+    expect(list(folder())).toEqual([]);
   });
 });
 
@@ -103,7 +97,7 @@ describe('the command', () => {
   ])('%s saves %s', async (query, name) => {
     const answer = await send(`/i?${query}`);
     expect(answer.reply).toMatchObject({ status: 'done', name });
-    expect(list(folder)).toEqual([name]);
+    expect(list(folder())).toEqual([name]);
   });
 
   test('leaves the renderer every other byte of the query, and a GET of the whole image', async () => {
@@ -131,7 +125,7 @@ describe('the command', () => {
       Accept: '*/*',
     };
     for (const host of ['Express 5', 'Express 4']) {
-      const { url } = await start([imageSave({ savePath: folder }), look, renderer], host);
+      const { url } = await start([imageSave({ savePath: folder() }), look, renderer], host);
       const path = '/i?wid=8%30&req=saveToFile&&x=%zz&name=x.jpg&timeout=5000&b=(c&name=d)';
       const answer = await get(url + path, { method: 'POST', headers });
       expect(answer.reply.status).toBe('done');
@@ -151,9 +145,9 @@ describe('the command', () => {
     async (host) => {
       const seen: unknown[] = [];
       const app = host === 'Express 5' ? express() : express4();
-      app.use('/is/image', imageSave({ savePath: folder }), (req, res) => {
+      app.use('/is/image', imageSave({ savePath: folder() }), (req, res) => {
         seen.push(req.url, req.originalUrl, req.query);
-        res.end(image);
+        res.end(image());
       });
       const running = await start([app], host);
       await get(`${running.url}/is/image/shoe?req=saveToFile&name=x.jpg`);
@@ -172,7 +166,7 @@ describe('the command', () => {
     expect(answer.status).toBe(403);
     if (method !== 'HEAD') expect(answer.reply.error?.code).toBe(code);
     expect(asked).toBe(0);
-    expect(list(folder)).toEqual([]);
+    expect(list(folder())).toEqual([]);
   });
 
   test('by POST with a body is obeyed, and the connection goes on', async () => {
@@ -211,20 +205,20 @@ describe('the command', () => {
     ['req=saveToFile&name=outside/x.jpg', 'outside-save-path'],
     ['req=saveToFile&name=folder.jpg', 'not-a-file'],
   ])('%s is refused with %s before the renderer is asked', async (query, code) => {
-    mkdirSync(join(folder, 'folder.jpg'));
-    symlinkSync(makeFolder(), join(folder, 'outside'));
+    mkdirSync(join(folder(), 'folder.jpg'));
+    linkFolder(makeFolder(), join(folder(), 'outside'));
     const answer = await send(`/x?${query}`);
     expect(answer.status).toBe(403);
     expect(answer.reply).toMatchObject({ status: 'failed', error: { code } });
-    expect(answer.reply.error?.message).not.toContain(folder);
+    expect(answer.reply.error?.message).not.toContain(folder());
     expect(asked).toBe(0);
-    expect(list(folder)).toEqual(['folder.jpg', 'outside']);
+    expect(list(folder())).toEqual(['folder.jpg', 'outside']);
   });
 
   test('is refused where the extension is not true', async () => {
     const answer = await send('/x?req=saveToFile&name=x.png');
     expect(answer.reply.error?.code).toBe('wrong-extension');
-    expect(list(folder)).toEqual([]);
+    expect(list(folder())).toEqual([]);
   });
 });
 
@@ -238,18 +232,18 @@ describe('options', () => {
   test('savePath: none disables saving, a missing one refuses, a function chooses', async () => {
     expect(await codeOf({ savePath: '' })).toBe('saving-disabled');
     expect(await codeOf({ savePath: undefined })).toBe('saving-disabled');
-    expect(await codeOf({ savePath: join(folder, 'later') })).toBe('save-path-missing');
+    expect(await codeOf({ savePath: join(folder(), 'later') })).toBe('save-path-missing');
     expect(await codeOf({ savePath: () => '' })).toBe('saving-disabled');
     expect(await codeOf({ savePath: () => Promise.reject(new Error('no')) })).toBe('save-path-missing');
     expect(asked).toBe(0);
-    mkdirSync(join(folder, 'tenant'));
+    mkdirSync(join(folder(), 'tenant'));
     expect(
       await codeOf(
-        { savePath: (req) => Promise.resolve(join(folder, req.headers['x-tenant'] as string)) },
+        { savePath: (req) => Promise.resolve(join(folder(), req.headers['x-tenant'] as string)) },
         { headers: { 'x-tenant': 'tenant' } },
       ),
     ).toBeUndefined();
-    expect(list(join(folder, 'tenant'))).toEqual(['x.jpg']);
+    expect(list(join(folder(), 'tenant'))).toEqual(['x.jpg']);
   });
 
   test('authorize: only true allows; it sees the request as it came and the name', async () => {
@@ -287,17 +281,17 @@ describe('options', () => {
   });
 
   test('overwrite: false keeps a file, and does not ask the renderer', async () => {
-    writeFileSync(join(folder, 'x.jpg'), 'old');
+    writeFileSync(join(folder(), 'x.jpg'), 'old');
     expect(await codeOf({ overwrite: false })).toBe('file-exists');
     expect(asked).toBe(0);
-    expect(readFileSync(join(folder, 'x.jpg'), 'utf8')).toBe('old');
+    expect(readFileSync(join(folder(), 'x.jpg'), 'utf8')).toBe('old');
     expect(await codeOf({})).toBeUndefined();
   });
 
   test('maxPixels and maxBytes', async () => {
     expect(await codeOf({ maxPixels: 1199 })).toBe('too-many-pixels');
-    expect(await codeOf({ maxBytes: image.length - 1 })).toBe('too-many-bytes');
-    expect(await codeOf({ maxPixels: 1200, maxBytes: image.length })).toBeUndefined();
+    expect(await codeOf({ maxBytes: image().length - 1 })).toBe('too-many-bytes');
+    expect(await codeOf({ maxPixels: 1200, maxBytes: image().length })).toBeUndefined();
   });
 
   test.each([true, false])('durable: %s, verify: either, saves', async (durable) => {
@@ -307,8 +301,8 @@ describe('options', () => {
 
   test("verify: 'header' trusts the renderer with the pixels", async () => {
     const { url } = await start([
-      imageSave({ savePath: folder, verify: 'header' }),
-      (_req, res) => res.end(image.subarray(0, -20)),
+      imageSave({ savePath: folder(), verify: 'header' }),
+      (_req, res) => res.end(image().subarray(0, -20)),
     ]);
     expect((await get(url + path)).reply.status).toBe('done');
   });
@@ -327,7 +321,7 @@ describe('options', () => {
         outcome: 'done',
         code: undefined,
         name: 'x.jpg',
-        bytes: image.length,
+        bytes: image().length,
         pixels: 1200,
         milliseconds: expect.any(Number) as number,
         cause: undefined,
@@ -351,9 +345,9 @@ describe('options', () => {
 describe('the reply', () => {
   test('tells of the file what is true of it', async () => {
     const answer = await send('/x?req=saveToFile&name=x.jpg');
-    const stats = statSync(join(folder, 'x.jpg'));
-    writeFileSync(join(folder, 'plain'), '');
-    const plain = statSync(join(folder, 'plain'));
+    const stats = statSync(join(folder(), 'x.jpg'));
+    writeFileSync(join(folder(), 'plain'), '');
+    const plain = statSync(join(folder(), 'plain'));
     expect(answer.body.toString('latin1')).toMatch(
       new RegExp(
         '^#S7Z OK\\n#\\w{3} \\w{3} \\d\\d \\d\\d:\\d\\d:\\d\\d UTC \\d{4}\\nstatus=done\\n' +
@@ -378,7 +372,7 @@ describe('the reply', () => {
       res.removeHeader('X-Before');
       next();
     };
-    const { url } = await start([before, imageSave({ savePath: folder }), late, renderer], host);
+    const { url } = await start([before, imageSave({ savePath: folder() }), late, renderer], host);
     for (const name of ['x.jpg', 'x.png', 'x.php']) {
       const { headers } = await get(`${url}/x?req=saveToFile&name=${name}`);
       expect(headers).toMatchObject({
@@ -394,7 +388,7 @@ describe('the reply', () => {
   });
 
   test('is read by supertest and parseReply', async () => {
-    const app = express().use(imageSave({ savePath: folder }), (_req, res) => void res.send(image));
+    const app = express().use(imageSave({ savePath: folder() }), (_req, res) => void res.send(image()));
     const response = await request(app)
       .get('/')
       .query({ req: 'saveToFile', name: 'é.jpg' })
@@ -415,7 +409,7 @@ describe('the reply', () => {
       next();
       listeners = Math.max(listeners, socket.listenerCount('close'));
     };
-    const { port } = await start([countListeners, imageSave({ savePath: folder }), renderer]);
+    const { port } = await start([countListeners, imageSave({ savePath: folder() }), renderer]);
     const socket = connectTcp(port, '127.0.0.1');
     const count = 30;
     for (let at = 0; at < count; at++) {
@@ -437,19 +431,19 @@ describe('the reply', () => {
 describe('two middlewares', () => {
   test('one behind the other save once', async () => {
     const { url } = await start([
-      imageSave({ savePath: folder }),
+      imageSave({ savePath: folder() }),
       imageSave({ savePath: makeFolder() }),
       renderer,
     ]);
     expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.status).toBe('done');
-    expect(list(folder)).toEqual(['x.jpg']);
+    expect(list(folder())).toEqual(['x.jpg']);
   });
 });
 
 test.each(['Express 5', 'Express 4'])('in %s, a POST reaches a route for GET', async (host) => {
   const app = host === 'Express 5' ? express() : express4();
-  app.use(imageSave({ savePath: folder }));
-  app.get('/image', (_req, res) => void res.send(image));
+  app.use(imageSave({ savePath: folder() }));
+  app.get('/image', (_req, res) => void res.send(image()));
   const running = await start([app], host);
   const answer = await get(`${running.url}/image?req=saveToFile&name=x.jpg`, { method: 'POST' });
   expect(answer.reply.status).toBe('done');
@@ -481,7 +475,7 @@ describe('a middleware before us that throws at our answer', () => {
         wrap[name]!(res);
         next();
       },
-      imageSave({ savePath: folder }),
+      imageSave({ savePath: folder() }),
       renderer,
     ]);
     const answer = await get(`${url}/x?req=saveToFile&name=x.jpg`);

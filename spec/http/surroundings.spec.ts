@@ -5,23 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { disk } from '../../lib/disk.js';
 import { imageSave, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { list, makeFolder, removeFolders } from '../support/folder.js';
-import { hosts, start, stopAll, type Handler } from '../support/host.js';
-import { jpeg } from '../support/images.js';
+import { list } from '../support/folder.js';
+import { hosts, start, type Handler } from '../support/host.js';
+import { useSaving } from '../support/saving.js';
 
-let image: Buffer;
-let folder: string;
-beforeAll(async () => {
-  image = await jpeg();
-});
-beforeEach(() => {
-  folder = makeFolder();
-});
-afterEach(stopAll);
-afterAll(removeFolders);
+const { image, folder } = useSaving();
 
 const QUERY = '/x?req=saveToFile&name=x.jpg';
-const renderer: Handler = (_req, res) => res.end(image);
+const renderer: Handler = (_req, res) => res.end(image());
 
 test.each(Object.keys(hosts))(
   'in %s, a stored req.query that cannot be configured is rewritten',
@@ -39,10 +30,10 @@ test.each(Object.keys(hosts))(
           });
           next();
         },
-        imageSave({ savePath: folder }),
+        imageSave({ savePath: folder() }),
         (req, res) => {
           seen = (req as { query?: unknown }).query;
-          res.end(image);
+          res.end(image());
         },
       ],
       host,
@@ -62,7 +53,7 @@ test.each(['end', 'write', 'writeHead', 'setHeader'] as const)(
         Object.defineProperty(res, name, { value: (...given: unknown[]) => before.apply(res, given) });
         next();
       },
-      imageSave({ savePath: folder }),
+      imageSave({ savePath: folder() }),
       renderer,
     ]);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -82,8 +73,8 @@ test('a timeout of the socket is heard by who has set it before us', async () =>
       res.setTimeout(50, () => heard++);
       next();
     },
-    imageSave({ savePath: folder }),
-    (_req, res) => setTimeout(() => res.end(image), 300),
+    imageSave({ savePath: folder() }),
+    (_req, res) => setTimeout(() => res.end(image()), 300),
   ]);
   expect((await get(running.url + QUERY)).reply.status).toBe('done');
   expect(heard).toBeGreaterThan(0);
@@ -98,7 +89,7 @@ test('a client that leaves during the rename is noticed by those before us', asy
       res.on('close', () => events.push('close'));
       next();
     },
-    imageSave({ savePath: folder, onSave: (record) => void records.push(record) }),
+    imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
     renderer,
   ]);
   const client = connect(running.port, '127.0.0.1', () =>
@@ -123,7 +114,7 @@ test('a command that was answered before us saves nothing, and harms nobody', as
       res.end(Buffer.alloc(2e7));
       next();
     },
-    imageSave({ savePath: folder, onSave: (record) => void records.push(record) }),
+    imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
     renderer,
   ]);
   const client = connect(running.port, '127.0.0.1', () =>
@@ -133,7 +124,7 @@ test('a command that was answered before us saves nothing, and harms nobody', as
   while (records.length === 0) await sleep(10);
   await sleep(50);
   client.destroy();
-  expect(list(folder)).toEqual([]);
+  expect(list(folder())).toEqual([]);
 });
 
 test('a listener that is taken off at once is not called', async () => {
@@ -153,7 +144,7 @@ test('a listener that is taken off at once is not called', async () => {
         );
         next();
       },
-      imageSave({ savePath: folder }),
+      imageSave({ savePath: folder() }),
       renderer,
     ]).then((running) => get(running.url + QUERY));
   });
@@ -169,7 +160,7 @@ test('a client that left before us ends an authorize that never settles', async 
       setTimeout(next, 20);
     },
     imageSave({
-      savePath: folder,
+      savePath: folder(),
       timeout: 100,
       authorize: () => new Promise(() => undefined),
       onSave: (record) => void records.push(record),
@@ -189,7 +180,7 @@ test('the ETag that spares Express a hash is in no list that a cache could keep'
   let seen: unknown[] = [];
   const running = await start(
     [
-      imageSave({ savePath: folder }),
+      imageSave({ savePath: folder() }),
       (_req, res) => {
         seen = [res.getHeaders(), res.getHeaderNames(), res.hasHeader('ETag'), typeof res.getHeader('ETag')];
         res.writeHead(200, { 'X-Own': 'x' });
@@ -209,7 +200,7 @@ test.each(['end', 'writeHead'])(
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
     const records: SaveRecord[] = [];
     const running = await start([
-      imageSave({ savePath: folder, onSave: (record) => void records.push(record) }),
+      imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
       (_req, res, next) => {
         const before = Reflect.get(res, name) as (...given: unknown[]) => unknown;
         Object.defineProperty(res, name, {

@@ -5,23 +5,16 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { imageSave, SaveError, saveOf, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { list, makeFolder, removeFolders } from '../support/folder.js';
-import { hosts, start, stopAll, type Handler } from '../support/host.js';
-import { jpeg } from '../support/images.js';
+import { list } from '../support/folder.js';
+import { hosts, start, type Handler } from '../support/host.js';
+import { useSaving } from '../support/saving.js';
 
-let image: Buffer;
-let folder: string;
+const { image, folder } = useSaving();
 let records: SaveRecord[];
 
-beforeAll(async () => {
-  image = await jpeg();
-});
 beforeEach(() => {
-  folder = makeFolder();
   records = [];
 });
-afterEach(stopAll);
-afterAll(removeFolders);
 
 const never: Handler = () => undefined;
 
@@ -31,7 +24,7 @@ async function run(
   host = 'Express 5',
 ): ReturnType<typeof start> {
   return start(
-    [imageSave({ savePath: folder, onSave: (record) => void records.push(record), ...options }), renderer],
+    [imageSave({ savePath: folder(), onSave: (record) => void records.push(record), ...options }), renderer],
     host,
   );
 }
@@ -42,13 +35,13 @@ async function until(condition: () => boolean): Promise<void> {
 
 describe('the deadline', () => {
   test.each(Object.keys(hosts))('in %s, a renderer that never answers', async (host) => {
-    writeFileSync(join(folder, 'x.jpg'), 'old');
+    writeFileSync(join(folder(), 'x.jpg'), 'old');
     const { url } = await run(never, {}, host);
     const answer = await get(`${url}/x?req=saveToFile&name=x.jpg&timeout=30`);
     expect(answer.status).toBe(403);
     expect(answer.reply).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
-    expect(readFileSync(join(folder, 'x.jpg'), 'utf8')).toBe('old');
-    expect(list(folder)).toEqual(['x.jpg']);
+    expect(readFileSync(join(folder(), 'x.jpg'), 'utf8')).toBe('old');
+    expect(list(folder())).toEqual(['x.jpg']);
     await until(() => records.length > 0);
     expect(records).toMatchObject([{ outcome: 'timeout', code: 'timeout', name: 'x.jpg' }]);
   });
@@ -79,7 +72,7 @@ describe('the deadline', () => {
     });
     const answer = await get(`${url}/x?req=saveToFile&name=x.jpg&timeout=100`);
     expect(answer.reply.status).toBe('timeout');
-    expect(list(folder)).toEqual([]);
+    expect(list(folder())).toEqual([]);
     expect(signal?.reason).toBeInstanceOf(SaveError);
     expect((signal?.reason as SaveError).code).toBe('timeout');
   });
@@ -94,7 +87,7 @@ describe('a client that leaves', () => {
 
   describe.each(Object.keys(hosts))('in %s', (host) => {
     test.each(Object.keys(leave))('by %s aborts the save, and the old file stays', async (how) => {
-      writeFileSync(join(folder, 'x.jpg'), 'old');
+      writeFileSync(join(folder(), 'x.jpg'), 'old');
       const heard: string[] = [];
       let signal: AbortSignal | undefined;
       const { port } = await start(
@@ -103,19 +96,19 @@ describe('a client that leaves', () => {
             res.on('close', () => heard.push(`before: close, finished ${res.writableFinished}`));
             next();
           },
-          imageSave({ savePath: folder, onSave: (record) => void records.push(record) }),
+          imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
           (_req, res) => {
             signal = saveOf(res)?.signal;
             res.on('close', () => heard.push('renderer: close'));
             res.on('finish', () => heard.push('renderer: finish'));
-            res.write(image.subarray(0, 100), () => {
+            res.write(image().subarray(0, 100), () => {
               leave[how]!(socket);
             });
             signal?.addEventListener('abort', () => {
               // What it still does is harmless.
               setImmediate(() => {
                 res.statusCode = 500;
-                res.end(image);
+                res.end(image());
               });
             });
           },
@@ -129,8 +122,8 @@ describe('a client that leaves', () => {
       expect(signal?.aborted).toBe(true);
       expect(records).toMatchObject([{ outcome: 'failed', code: 'client-gone', name: 'x.jpg' }]);
       expect([...heard].sort()).toEqual(['before: close, finished false', 'renderer: close']);
-      expect(list(folder)).toEqual(['x.jpg']);
-      expect(readFileSync(join(folder, 'x.jpg'), 'utf8')).toBe('old');
+      expect(list(folder())).toEqual(['x.jpg']);
+      expect(readFileSync(join(folder(), 'x.jpg'), 'utf8')).toBe('old');
       socket.destroy();
     });
   });
@@ -153,7 +146,7 @@ describe('a client that leaves', () => {
     const gone = new Promise<void>((resolve) => (left = resolve));
     const { url } = await start([
       imageSave({
-        savePath: folder,
+        savePath: folder(),
         onSave: (record) => {
           records.push(record);
           left?.();

@@ -14,6 +14,13 @@ export function noise(width: number, height: number): Sharp {
   });
 }
 
+/** As many frames of noise as asked for, to be encoded as an animation. */
+export async function frames(width: number, height: number, count: number): Promise<Sharp> {
+  const all = { width, height: height * count, channels: 3 as const };
+  const pixels = await noise(all.width, all.height).raw().toBuffer();
+  return sharp(pixels, { raw: { ...all, pageHeight: height } });
+}
+
 export async function jpeg(width = 320, height = 200): Promise<Buffer> {
   return noise(width, height).jpeg().toBuffer();
 }

@@ -2,10 +2,11 @@
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { findEndMark, isTiledTiff } from '../../lib/end-mark.js';
 import { SaveError } from '../../lib/errors.js';
 import type { ImageFormat } from '../../lib/formats.js';
+import { frames, noise } from '../support/images.js';
 import { spooled } from '../support/spooled.js';
 
 let folder: string;
@@ -13,23 +14,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'end-mark-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-const noise = (width: number, height: number): Sharp =>
-  sharp({
-    create: {
-      width,
-      height,
-      channels: 3,
-      background: 'grey',
-      noise: { type: 'gaussian', mean: 128, sigma: 40 },
-    },
-  });
-
-/** A few frames below each other. */
-const frames = async (): Promise<Sharp> => {
-  const raw = await noise(8, 18).raw().toBuffer();
-  return sharp(raw, { raw: { width: 8, height: 18, channels: 3, pageHeight: 6 } });
-};
 
 const verdict = async (format: ImageFormat, bytes: Buffer): Promise<string> => {
   try {
@@ -61,10 +45,10 @@ const SAMPLES: [string, ImageFormat, () => Promise<Buffer>][] = [
   ['PNG', 'png', () => noise(9, 9).png().toBuffer()],
   ['interlaced PNG', 'png', () => noise(9, 9).png({ progressive: true }).toBuffer()],
   ['GIF', 'gif', () => noise(9, 9).gif().toBuffer()],
-  ['animated GIF', 'gif', async () => (await frames()).gif().toBuffer()],
+  ['animated GIF', 'gif', async () => (await frames(8, 6, 3)).gif().toBuffer()],
   ['lossy WebP', 'webp', () => noise(20, 17).webp().toBuffer()],
   ['lossless WebP', 'webp', () => noise(20, 17).webp({ lossless: true }).toBuffer()],
-  ['animated WebP', 'webp', async () => (await frames()).webp().toBuffer()],
+  ['animated WebP', 'webp', async () => (await frames(8, 6, 3)).webp().toBuffer()],
   ['AVIF', 'avif', () => noise(20, 17).avif({ effort: 0 }).toBuffer()],
   ['AVIF with alpha', 'avif', () => noise(20, 17).ensureAlpha(0.5).avif({ effort: 0 }).toBuffer()],
   ['plain TIFF', 'tiff', () => noise(9, 9).tiff({ compression: 'none' }).toBuffer()],
@@ -72,7 +56,7 @@ const SAMPLES: [string, ImageFormat, () => Promise<Buffer>][] = [
   ['BigTIFF', 'tiff', () => noise(9, 9).tiff({ bigtiff: true }).toBuffer()],
   ['tiled TIFF', 'tiff', () => noise(40, 20).tiff({ tile: true, tileWidth: 16, tileHeight: 16 }).toBuffer()],
   ['pyramid', 'tiff', () => noise(60, 40).tiff({ pyramid: true, tileWidth: 16, tileHeight: 16 }).toBuffer()],
-  ['TIFF of three pages', 'tiff', async () => (await frames()).tiff().toBuffer()],
+  ['TIFF of three pages', 'tiff', async () => (await frames(8, 6, 3)).tiff().toBuffer()],
 ];
 
 describe.each(SAMPLES)('%s', (_name, format, make) => {

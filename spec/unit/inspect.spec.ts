@@ -1,12 +1,14 @@
 // Real images of every kind, whole, cut, damaged, too large; in memory and on disk.
-import { mkdtemp, open, readdir, readlink, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { SaveError } from '../../lib/errors.js';
 import type { ImageFacts } from '../../lib/image.js';
 import { inspectImage, type InspectOptions } from '../../lib/inspect.js';
+import { frames, noise } from '../support/images.js';
 import { spooled } from '../support/spooled.js';
+import { descriptorsBelow, testOnLinux } from '../support/unit-folders.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -17,17 +19,6 @@ afterAll(() => rm(folder, { recursive: true }));
 const PIXELS: InspectOptions = { verify: 'pixels', maxPixels: 100_000_000 };
 const HEADER: InspectOptions = { verify: 'header', maxPixels: 100_000_000 };
 
-const noise = (width: number, height: number): Sharp =>
-  sharp({
-    create: {
-      width,
-      height,
-      channels: 3,
-      background: 'grey',
-      noise: { type: 'gaussian', mean: 128, sigma: 40 },
-    },
-  });
-
 /** The same picture each time, with structure and grain: damage to it shows or does not, but not by chance. */
 const picture = (width: number, height: number): Sharp => {
   const pixels = Buffer.alloc(width * height * 3);
@@ -37,13 +28,6 @@ const picture = (width: number, height: number): Sharp => {
     pixels[index] = 128 + 90 * Math.sin(index / 40) + (grain >> 16) / 3000;
   }
   return sharp(pixels, { raw: { width, height, channels: 3 } });
-};
-
-const frames = async (width: number, height: number, count: number): Promise<Sharp> => {
-  const raw = await noise(width, height * count)
-    .raw()
-    .toBuffer();
-  return sharp(raw, { raw: { width, height: height * count, channels: 3, pageHeight: height } });
 };
 
 /** An uncompressed grey TIFF whose pages may have any sizes. */
@@ -373,8 +357,7 @@ describe('by path', () => {
     expect(await codeOf(onFile(cut, PIXELS, path))).toBe('incomplete-image');
   });
 
-  const listing = process.platform === 'linux' ? it : it.skip;
-  listing('leaves no file open', async () => {
+  testOnLinux('leaves no file open', async () => {
     for (const encode of [
       (image: Sharp) => image.jpeg(),
       (image: Sharp) => image.png(),
@@ -386,9 +369,6 @@ describe('by path', () => {
     ]) {
       for (const options of [HEADER, PIXELS]) await onFile(await encode(noise(50, 40)).toBuffer(), options);
     }
-    const links = await Promise.all(
-      (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
-    );
-    expect(links.filter((link) => link.startsWith(folder))).toEqual([]);
+    expect(await descriptorsBelow(folder)).toEqual([]);
   });
 });
