@@ -78,7 +78,7 @@ const sharp = require('sharp');
 const { mkdtempSync, readdirSync } = require('fs');
 const { imageSave, parseReply, saveOf } = require('express-image-save');
 async function save() {
-  const folder = mkdtempSync(require('path').join(require('os').tmpdir(), 'consumer-'));
+  const folder = mkdtempSync(require('path').join(__dirname, 'saved-'));
   const app = express();
   app.use(imageSave({ savePath: folder }));
   app.use(async (req, res) => {
@@ -135,14 +135,13 @@ test('import and require give the same code, and a copy that is installed apart 
       import { createRequire } from 'node:module';
       import http from 'node:http';
       import { mkdtempSync } from 'node:fs';
-      import { tmpdir } from 'node:os';
       import * as imported from 'express-image-save';
       const require = createRequire(import.meta.url);
       const required = require('express-image-save');
       const apart = require('./apart/dist/index.js');
       console.log(imported.saveOf === required.saveOf, imported.SaveError === required.SaveError);
       console.log(imported.saveOf === apart.saveOf);
-      const savePath = mkdtempSync(tmpdir() + '/copies-');
+      const savePath = mkdtempSync('saved-');
       for (const [mounted, asked] of [[imported, apart], [apart, required]]) {
         const middleware = mounted.imageSave({ savePath });
         const server = http.createServer((req, res) => middleware(req, res, () => asked.saveOf(res).refuse('seen')));
