@@ -38,7 +38,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['demo/**/*.ts', 'spec/**/*.ts'],
+    files: ['bench/**/*.ts', 'demo/**/*.ts', 'spec/**/*.ts'],
     rules: { 'no-console': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
   },
 );

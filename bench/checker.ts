@@ -1,0 +1,74 @@
+// The looks at URLs and at images, called as they are, in a process of their own.
+import { open, readFile, type FileHandle } from 'node:fs/promises';
+import sharp from 'sharp';
+import { mayHoldCommand } from '../dist/command.js';
+import { inspectImage, type ImageBytes } from '../dist/inspect.js';
+import { answer } from './helper.js';
+import type { Slice } from './rounds.js';
+
+/** A way to look at an image. */
+export type Look = 'pixels' | 'header' | 'metadata' | 'decode' | 'stats';
+
+/** So many looks at a file: at its bytes in memory, or by its path. */
+export interface Looking {
+  readonly look: Look;
+  readonly file: string;
+  readonly times: number;
+  readonly byPath?: boolean;
+}
+
+const inspect = async (bytes: ImageBytes, verify: 'pixels' | 'header'): Promise<unknown> =>
+  inspectImage(bytes, { verify, maxPixels: Number.MAX_SAFE_INTEGER });
+
+const sharpInput = (bytes: ImageBytes): Buffer | string => (Buffer.isBuffer(bytes) ? bytes : bytes.path);
+const unlimited = { limitInputPixels: false };
+
+const LOOKS: Record<Look, (bytes: ImageBytes) => Promise<unknown>> = {
+  pixels: (bytes) => inspect(bytes, 'pixels'),
+  header: (bytes) => inspect(bytes, 'header'),
+  metadata: (bytes) => sharp(sharpInput(bytes), unlimited).metadata(),
+  decode: (bytes) => sharp(sharpInput(bytes), unlimited).raw().toBuffer(),
+  stats: (bytes) => sharp(sharpInput(bytes), unlimited).stats(),
+};
+
+const loaded = new Map<string, Buffer>();
+
+async function bytesOf({ file, byPath }: Looking): Promise<{ bytes: ImageBytes; handle?: FileHandle }> {
+  if (byPath === true) {
+    const handle = await open(file);
+    return { bytes: { path: file, handle, length: (await handle.stat()).size }, handle };
+  }
+  const bytes = loaded.get(file) ?? (await readFile(file));
+  loaded.set(file, bytes);
+  return { bytes };
+}
+
+// Several, so that the compiler cannot take the answer for known; the query has 60 characters.
+const urls = Array.from(
+  { length: 64 },
+  (_, index) =>
+    `/is/image/shop/shoe-${index}?wid=800&hei=600&fmt=jpeg&qlt=85,1&op_sharpen=1&resMode=sharp${index % 10}`,
+);
+
+answer({
+  /** Nanoseconds for one look at one URL. */
+  look: ({ times }: { times: number }) => {
+    let found = 0;
+    const begin = process.hrtime.bigint();
+    for (let index = 0; index < times; index++) if (mayHoldCommand(urls[index & 63] ?? '')) found++;
+    const took = Number(process.hrtime.bigint() - begin);
+    if (found > 0) throw new Error('No command is in these URLs');
+    return took / times;
+  },
+  /** Looks one after the other. */
+  check: async (looking: Looking): Promise<Slice> => {
+    const { bytes, handle } = await bytesOf(looking);
+    const cpu = process.cpuUsage();
+    const begin = process.hrtime.bigint();
+    for (let index = 0; index < looking.times; index++) await LOOKS[looking.look](bytes);
+    const wall = Number(process.hrtime.bigint() - begin) / 1000;
+    const { user, system } = process.cpuUsage(cpu);
+    await handle?.close();
+    return { wall: wall / looking.times, cpu: (user + system) / looking.times };
+  },
+});
