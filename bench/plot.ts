@@ -36,7 +36,7 @@ export function plot(findings: Findings): string {
       left: 8,
       textStyle: { fontSize: 14, fontWeight: 'bold', color: INK },
     },
-    legend: { top: 30, left: 8, textStyle: { color: INK } },
+    legend: { top: 34, left: 8, textStyle: { color: INK } },
     grid: { left: 210, right: 60, top: 64, bottom: 32 },
     xAxis: {
       type: 'log',

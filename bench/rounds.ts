@@ -95,7 +95,7 @@ export function shuffled<T>(items: readonly T[], random: () => number = Math.ran
 }
 
 /**
- * Runs all variants and the control once in each round, in an order of its own, after a quarter as many rounds that do
+ * Runs all variants and the control once in each round, in an order of its own, after a fifth as many rounds that do
  * not count: by then the compiler has done its work. Where the control is off after all rounds it goes on, for at most
  * half as many again: chance evens out, a fault stays.
  */
@@ -109,7 +109,7 @@ export async function runRounds(contest: Contest, rounds: number): Promise<Outco
     measure,
   ]);
   entries.push([twin, contest.twin]);
-  for (let round = -Math.floor(rounds / 4); round <= 0; round++) {
+  for (let round = -Math.floor(rounds / 5); round <= 0; round++) {
     for (const [, measure] of entries) await measure(round);
   }
   const mayStop = (): boolean =>

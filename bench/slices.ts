@@ -1,6 +1,6 @@
 // One slice: so many requests to one variant, into a fresh folder, timed, and looked after whether they did it.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Run } from './client.js';
 import { Nginx } from './nginx.js';
@@ -126,5 +126,17 @@ function checkSaved(folder: string, requests: number): void {
 
 /** A contest's measure: slices of one variant, each in a folder of its own. */
 export function measure(running: Running, load: Load, name: string): Measure {
-  return (round) => running.slice(load, `${name}-${round}`.replaceAll(/[^\w-]+/g, '-'));
+  return (round) => running.slice(load, folderName(`${name}-${round}`));
+}
+
+function folderName(name: string): string {
+  return name.replaceAll(/[^\w-]+/g, '-');
+}
+
+/** Gives back the space of all files whose measure's name begins so. What is emptied slows nothing; what is deleted would. */
+export function emptyFolders(root: string, name: string): void {
+  const folders = readdirSync(root).filter((folder) => folder.startsWith(folderName(name)));
+  for (const folder of folders) {
+    for (const file of readdirSync(join(root, folder))) truncateSync(join(root, folder, file));
+  }
 }

@@ -24,7 +24,7 @@ export async function checks(surroundings: Surroundings): Promise<Report> {
       (look: Look): Measure =>
       async () => {
         await checker.ask('collectGarbage');
-        const times = fewer(surroundings, 4);
+        const times = fewer(surroundings, 3);
         return checker.ask<Slice>('check', { look, file, times } satisfies Looking);
       };
     const contest = {
@@ -39,9 +39,9 @@ export async function checks(surroundings: Surroundings): Promise<Report> {
   return { text: texts.join('\n\n'), findings };
 }
 
-/** The same photograph of two megapixels in all formats. */
+/** The same photograph of more than a megapixel in all formats. */
 async function makeImages({ folder, quick }: Surroundings): Promise<[string, string][]> {
-  const [width, height] = quick ? [320, 240] : [1800, 1200];
+  const [width, height] = quick ? [320, 240] : [1350, 900];
   const image = await photograph(width, height);
   const made: [string, Promise<Buffer>][] = [
     ['JPEG', image.clone().jpeg({ quality: 85 }).toBuffer()],

@@ -154,7 +154,11 @@ async function byAtOnce(surroundings: Surroundings, findings: Findings): Promise
       const { server, slice, stop } = await startAlone(client, variant);
       const load = {
         connections,
-        requests: fewer(surroundings, connections === 1 ? 256 : 1024, connections),
+        requests: fewer(
+          surroundings,
+          Math.max(128, Math.min(512, 32 * connections), 2 * connections),
+          connections,
+        ),
       };
       const name = `at-once-${connections}-${index}`;
       return {

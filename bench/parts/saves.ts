@@ -6,7 +6,7 @@ import { Nginx } from '../nginx.js';
 import { fewer, hold, type Findings, type Report, type Surroundings } from '../part.js';
 import type { Measure } from '../rounds.js';
 import type { Variant } from '../server.js';
-import { measure, startAlone, startNginx, type Load, type Running } from '../slices.js';
+import { emptyFolders, measure, startAlone, startNginx, type Load, type Running } from '../slices.js';
 
 interface Size {
   readonly name: string;
@@ -17,9 +17,9 @@ interface Size {
 
 /** The name of a size, and the number of its connections, in the names of the contests. */
 export const SIZES: readonly Size[] = [
-  { name: '20 KB', bytes: 20_000, requests: { 1: 100, 16: 240, 64: 256 } },
-  { name: '200 KB', bytes: 200_000, requests: { 1: 60, 16: 96, 64: 128 } },
-  { name: '5 MB', bytes: 5_000_000, requests: { 1: 5, 16: 16, 64: 64 } },
+  { name: '20 KB', bytes: 20_000, requests: { 1: 60, 16: 128, 64: 128 } },
+  { name: '200 KB', bytes: 200_000, requests: { 1: 40, 16: 64, 64: 64 } },
+  { name: '5 MB', bytes: 5_000_000, requests: { 1: 4, 16: 16, 64: 64 } },
 ];
 
 type Way = 'end' | 'send' | 'pipe';
@@ -54,7 +54,6 @@ const OTHERS_WITH_EVERYTHING: readonly [string, Setup][] = [
   ['by hand', { kind: 'by-hand', ...EVERYTHING }],
   ['by hand, by descriptor', { kind: 'by-descriptor', ...EVERYTHING }],
   ['write-file-atomic', { kind: 'write-file-atomic', ...EVERYTHING }],
-  ['no server', { kind: 'raw', ...EVERYTHING }],
 ];
 
 interface Match {
@@ -134,5 +133,6 @@ async function play(
     findings,
   );
   await Promise.all(running.map(([, { stop }]) => stop()));
+  emptyFolders(root, name);
   return text;
 }
