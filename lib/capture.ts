@@ -54,39 +54,17 @@ const sendHead = method(function (this: HeldResponse, ...given: Parameters<Serve
  * would cost more than all else that a save does in this process.
  */
 const FACE: Readonly<Record<string, PropertyDescriptor>> = {
-  ...methodsOf('head', [
-    ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers'],
-    ...['getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'],
-  ]),
+  // What a response already has properties of its own for comes first: in this order the change is fastest.
   ...statesOf('head', [
     ...['statusCode', 'statusMessage', 'headersSent', '_header', 'sendDate', 'strictContentLength'],
     ...['shouldKeepAlive', 'chunkedEncoding', 'useChunkedEncodingByDefault'],
   ]),
-  ...methodsOf('body', ['write', 'end', 'destroy', 'cork', 'uncork']),
   ...statesOf('body', [
     ...['destroyed', 'closed', 'errored', 'writableEnded', 'writableFinished', 'writableLength'],
     ...['writableHighWaterMark', 'writableNeedDrain', 'writableCorked'],
   ]),
-  ...Object.fromEntries(
-    INFORMATIONAL.filter((name) => name in ServerResponse.prototype).map((name) => [name, method(callBack)]),
-  ),
-  // Told only to who asks for it by name, and not in the lists: a cache must not keep it.
-  getHeader: method(function (this: HeldResponse, name: string) {
-    return this[STAGE].head.getHeader(name) ?? (/^etag$/i.test(name) ? NO_ETAG : undefined);
-  }),
-  writeHead: sendHead,
-  writeHeader: sendHead,
-  flushHeaders: method(function (this: HeldResponse) {
-    this[STAGE].settleHead();
-  }),
   finished: state((res) => res[STAGE].body.writableEnded),
   _closed: state((res) => res[STAGE].body.closed),
-  emit: method(function (this: HeldResponse, event: string | symbol, ...given: unknown[]) {
-    const { res, listenersBefore } = this[STAGE];
-    const heard = emit(res, event, given);
-    // Node says this of the connection, and hangs up where nobody hears it.
-    return event === 'timeout' ? listenersBefore.hear(event, given) || heard : heard;
-  }),
   connection: state((res) => res[STAGE].connection),
   // Node itself gives a pipelined response its connection when its turn comes.
   socket: {
@@ -99,6 +77,29 @@ const FACE: Readonly<Record<string, PropertyDescriptor>> = {
       else own.value = socket;
     },
   },
+  ...methodsOf('head', [
+    ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers'],
+    ...['getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'],
+  ]),
+  ...methodsOf('body', ['write', 'end', 'destroy', 'cork', 'uncork']),
+  ...Object.fromEntries(
+    INFORMATIONAL.filter((name) => name in ServerResponse.prototype).map((name) => [name, method(callBack)]),
+  ),
+  // Told only to who asks for it by name, and not in the lists: a cache must not keep it.
+  getHeader: method(function (this: HeldResponse, name: string) {
+    return this[STAGE].head.getHeader(name) ?? (/^etag$/i.test(name) ? NO_ETAG : undefined);
+  }),
+  writeHead: sendHead,
+  writeHeader: sendHead,
+  flushHeaders: method(function (this: HeldResponse) {
+    this[STAGE].settleHead();
+  }),
+  emit: method(function (this: HeldResponse, event: string | symbol, ...given: unknown[]) {
+    const { res, listenersBefore } = this[STAGE];
+    const heard = emit(res, event, given);
+    // Node says this of the connection, and hangs up where nobody hears it.
+    return event === 'timeout' ? listenersBefore.hear(event, given) || heard : heard;
+  }),
 };
 
 /** What a renderer that is late could still do to a response that carries our answer. */

@@ -11,9 +11,27 @@ export const disk = {
   lstat: promisify(fs.lstat),
   open: promisify(fs.open),
   read: promisify(fs.read),
-  readlink: promisify(fs.readlink),
   realpath: promisify(fs.realpath.native),
   rename: promisify(fs.rename),
   unlink: promisify(fs.unlink),
   writev: promisify(fs.writev),
 };
+
+/** Linux: where a descriptor can be used in place of a path. */
+export function descriptorPath(descriptor: number): string {
+  return `/proc/self/fd/${descriptor}`;
+}
+
+/**
+ * Where the file of a descriptor is now, on Linux; undefined elsewhere.
+ *
+ * The one call that is synchronous: the kernel answers it from its own memory and asks no disk, so it cannot block,
+ * and a promise of it would cost ten times as much. Nothing comes between it and the call that relies on it.
+ */
+export function whereIs(descriptor: number): string | undefined {
+  try {
+    return fs.readlinkSync(descriptorPath(descriptor));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,7 +1,7 @@
 // A name and the save path → a checked place on disk, before anything is rendered.
 import { constants, type Stats } from 'node:fs';
 import { join, sep } from 'node:path';
-import { disk } from './disk.js';
+import { descriptorPath, disk, whereIs } from './disk.js';
 import { SaveError, fileSystemError, systemCode } from './errors.js';
 import { formatOfName } from './formats.js';
 
@@ -43,9 +43,8 @@ export class Folder {
     }
     const descriptor = await disk.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      const base = `/proc/self/fd/${descriptor}`;
-      const pathOfDescriptor = await disk.readlink(base).catch(() => undefined);
-      if (pathOfDescriptor !== undefined) return new Folder(pathOfDescriptor, base, descriptor);
+      const there = whereIs(descriptor);
+      if (there !== undefined) return new Folder(there, descriptorPath(descriptor), descriptor);
       const real = await disk.realpath(path);
       return new Folder(real, real, descriptor);
     } catch (error) {
@@ -61,10 +60,10 @@ export class Folder {
 
   /** Is the folder still where it was when it was checked? No, where it was moved, removed or replaced by a link. */
   async isStillThere(): Promise<boolean> {
-    const byDescriptor = this.#base !== this.path;
-    const now = await (byDescriptor ? disk.readlink(this.#base) : disk.realpath(this.path)).catch(
-      () => undefined,
-    );
+    const byDescriptor = this.#descriptor !== undefined && this.#base !== this.path;
+    const now = byDescriptor
+      ? whereIs(this.#descriptor)
+      : await disk.realpath(this.path).catch(() => undefined);
     return now === this.path;
   }
 
