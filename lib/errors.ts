@@ -44,6 +44,11 @@ export const ERROR_CODES = [
   'too-many-open-files',
   'no-hard-links',
   'write-failed',
+  // The store
+  'store-missing',
+  'store-denied',
+  'store-unavailable',
+  'store-silent',
   // Time
   'timeout',
   'client-gone',

@@ -23,12 +23,18 @@ execFileSync(
   },
 );
 
-const names = Object.keys(require(join(dist, 'index.js'))).filter((name) => name !== 'default');
-writeFileSync(
-  join(dist, 'index.mjs'),
-  `import all from './index.js';\nexport const { ${names.join(', ')} } = all;\nexport default imageSave;\n`,
-);
-writeFileSync(
-  join(dist, 'index.d.mts'),
-  `export * from './index.js';\nexport { imageSave as default } from './index.js';\n`,
-);
+// The doors: one for each entry of `exports` in package.json.
+for (const entry of ['index', 's3', 'store-spec']) {
+  const all = Object.keys(require(join(dist, `${entry}.js`)));
+  const names = all.filter((name) => name !== 'default');
+  const from = `from './${entry}.js';\n`;
+  const hasDefault = all.includes('default');
+  writeFileSync(
+    join(dist, `${entry}.mjs`),
+    `import all ${from}export const { ${names.join(', ')} } = all;\n${hasDefault ? 'export default imageSave;\n' : ''}`,
+  );
+  writeFileSync(
+    join(dist, `${entry}.d.mts`),
+    `export * ${from}${hasDefault ? `export { imageSave as default } ${from}` : ''}`,
+  );
+}

@@ -13,7 +13,15 @@ const freePort = join(root, 'spec/docs/on-a-free-port.mjs');
 export function makeProject(packages: string[]): string {
   const project = makeFolder();
   const modules = join(project, 'node_modules');
-  for (const name of ['typescript', '@types/node', 'properties-file', 'sharp', 'express', ...packages]) {
+  for (const name of [
+    'typescript',
+    '@types/node',
+    'properties-file',
+    'sharp',
+    'express',
+    '@aws-sdk/client-s3',
+    ...packages,
+  ]) {
     mkdirSync(join(modules, name, '..'), { recursive: true });
     linkFolder(join(root, 'node_modules', name), join(modules, name));
   }

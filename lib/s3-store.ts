@@ -1,0 +1,429 @@
+// Images in a bucket of an S3 store: one object for each name, published by the one request that completes it.
+import { randomUUID } from 'node:crypto';
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+  type CompletedPart,
+  type HeadObjectCommandOutput,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import type { SaveError } from './errors.js';
+import type { ImageBytes, ImageFacts } from './inspect.js';
+import { payloadOf, type Payload } from './s3-body.js';
+import { concernsBucket, nameOf, refusal, statusOf, storeError } from './s3-errors.js';
+import { Request } from './s3-request.js';
+import { StoreClock, type Exchange } from './store-clock.js';
+import type { ImageStore, Place, PlaceWish, Published, WholeImage } from './store.js';
+import { fileExists } from './target.js';
+
+/** What {@link s3Store} is given. */
+export interface S3StoreOptions {
+  /** The client, with its endpoint, region and credentials. It stays the host's: nobody else closes it. */
+  client: S3Client;
+  /** The existing bucket that images are saved to. */
+  bucket: string;
+  /** What the key of each object begins with, before its name; a folder's ends with `/`. Default `''`. */
+  prefix?: string | undefined;
+  /** Bytes of one part: a larger image is sent in parts of this size. From 5 MiB to 5 GiB, default 64 MiB. */
+  partSize?: number | undefined;
+  /** How long to wait for the store's answer once it has been sent everything, in milliseconds. Default 10,000. */
+  answerTimeout?: number | undefined;
+}
+
+/** The options, complete and checked. */
+type Settings = { readonly [Name in keyof S3StoreOptions]-?: Exclude<S3StoreOptions[Name], undefined> };
+
+const MIB = 1024 ** 2;
+
+/** The limits that S3 sets. (Amazon S3 User Guide, "Amazon S3 multipart upload limits".) */
+const MOST_PARTS = 10_000;
+const LARGEST_PUT = 5 * 1024 ** 3;
+const LONGEST_KEY = 1024;
+
+/** How long looking at an object or tidying up may keep an answer waiting, in milliseconds. */
+const AFTERWARDS = 2000;
+
+/** How long a refusal that concerns the whole bucket is taken for granted, in milliseconds. */
+const REFUSED_FOR = 3000;
+
+/** How long an upload that cannot be aborted is left alone before the next try, in milliseconds; doubled each time. */
+const ABORT_AGAIN_AFTER = 1000;
+const MOST_ABORTS = 12;
+
+/** The entry of an object's metadata that tells whose save it is. */
+const SAVE_ID = 'save-id';
+
+/** What each option must be, in words, and whether it is. The type keeps the list complete. */
+const RULES: {
+  readonly [Name in keyof Settings]: readonly [string, (value: unknown) => boolean];
+} = {
+  client: [
+    'an S3Client, as in new S3Client({ region })',
+    (value) => typeof (value as Partial<S3Client> | null | undefined)?.send === 'function',
+  ],
+  bucket: ['the name of a bucket', (value) => typeof value === 'string' && value !== ''],
+  prefix: [
+    "a string that does not begin with /, such as 'saved/'",
+    (value) => typeof value === 'string' && !value.startsWith('/'),
+  ],
+  partSize: ['whole bytes from 5 MiB to 5 GiB', (value) => isWhole(value, 5 * MIB, LARGEST_PUT)],
+  answerTimeout: [`whole milliseconds from 1 to ${2 ** 31 - 1}`, (value) => isWhole(value, 1, 2 ** 31 - 1)],
+};
+
+function isWhole(value: unknown, least: number, most: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+function checkOptions(options: S3StoreOptions): Settings {
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null) {
+    throw new TypeError("s3Store takes an object, as in s3Store({ client, bucket: 'renders' })");
+  }
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(RULES, name)) {
+      throw new TypeError(
+        `s3Store has no option "${name}"; its options are ${Object.keys(RULES).join(', ')}`,
+      );
+    }
+  }
+  const { client, bucket, prefix = '', partSize = 64 * MIB, answerTimeout = 10_000 } = options;
+  const all = { client, bucket, prefix, partSize, answerTimeout };
+  for (const [name, [words, isRight]] of Object.entries(RULES)) {
+    if (!isRight(all[name as keyof typeof all])) {
+      throw new TypeError(`The option ${name} of s3Store must be ${words}`);
+    }
+  }
+  return all;
+}
+
+/**
+ * Makes a store that keeps each image as an object of a bucket, under the key prefix + name.
+ *
+ * @throws TypeError An option is missing, unknown or wrong.
+ * @example
+ * imageSave({ store: s3Store({ client: new S3Client({}), bucket: 'renders', prefix: 'saved/' }) })
+ */
+export function s3Store(options: S3StoreOptions): ImageStore {
+  return new S3Store(checkOptions(options));
+}
+
+class S3Store implements ImageStore {
+  readonly #options: Settings;
+  readonly #bucket: Bucket;
+  readonly #clock = new StoreClock();
+
+  constructor(options: Settings) {
+    this.#options = options;
+    this.#bucket = new Bucket(options);
+  }
+
+  async findPlace(name: string, wish: PlaceWish): Promise<Place> {
+    const key = this.#options.prefix + name;
+    if (Buffer.byteLength(key) > LONGEST_KEY) throw refusal('name-invalid');
+    await unlessAborted(wish.signal, this.#bucket.check());
+    const place = new S3Place(this.#options, this.#bucket, this.#clock, key, wish);
+    if (!wish.overwrite) await unlessAborted(wish.signal, place.checkFree());
+    return place;
+  }
+}
+
+/** What is known of the bucket, shared by all saves to it. */
+class Bucket {
+  readonly #options: Settings;
+  #checking: Promise<void> | undefined;
+  #refusal: { readonly error: SaveError; readonly until: number } | undefined;
+
+  constructor(options: Settings) {
+    this.#options = options;
+  }
+
+  /** Costs one request in the life of a bucket that is in order. Rejects with why nothing can be saved to it. */
+  async check(): Promise<void> {
+    if (this.#refusal !== undefined && performance.now() < this.#refusal.until) throw this.#refusal.error;
+    this.#checking ??= this.#ask();
+    await this.#checking;
+  }
+
+  async #ask(): Promise<void> {
+    const { client, bucket, answerTimeout } = this.#options;
+    try {
+      await client.send(new HeadBucketCommand({ Bucket: bucket }), {
+        abortSignal: AbortSignal.timeout(answerTimeout),
+      });
+    } catch (cause) {
+      // Who may not ask for the bucket may all the same be allowed to save to it.
+      if (statusOf(cause) === 403) return;
+      throw this.failed(statusOf(cause) === 404 ? refusal('store-missing', cause) : storeError(cause));
+    }
+  }
+
+  /** Takes note of a failure, and returns it. */
+  failed(error: SaveError): SaveError {
+    if (concernsBucket(error)) this.#refusal = { error, until: performance.now() + REFUSED_FOR };
+    if (concernsBucket(error) || error.code === 'store-unavailable') this.#checking = undefined;
+    return error;
+  }
+}
+
+/** What a look at the object under a name has found. */
+type Found =
+  | { readonly whose: 'ours' | 'another'; readonly object: HeadObjectCommandOutput }
+  | { readonly whose: 'nobody' }
+  | { readonly whose: 'unknown'; readonly error: unknown };
+
+class S3Place implements Place {
+  readonly #options: Settings;
+  readonly #bucket: Bucket;
+  readonly #clock: StoreClock;
+  readonly #wish: PlaceWish;
+  readonly #object: { readonly Bucket: string; readonly Key: string };
+  readonly #saveId = randomUUID();
+
+  constructor(options: Settings, bucket: Bucket, clock: StoreClock, key: string, wish: PlaceWish) {
+    this.#options = options;
+    this.#bucket = bucket;
+    this.#clock = clock;
+    this.#wish = wish;
+    this.#object = { Bucket: options.bucket, Key: key };
+  }
+
+  /** Refuses a name that is taken. Who may not look is told when the image is sent. */
+  async checkFree(): Promise<void> {
+    const { client, answerTimeout } = this.#options;
+    try {
+      await client.send(new HeadObjectCommand(this.#object), {
+        abortSignal: AbortSignal.timeout(answerTimeout),
+      });
+    } catch (error) {
+      const status = statusOf(error);
+      if (status === 404 || status === 403) return;
+      throw this.#bucket.failed(storeError(error));
+    }
+    throw fileExists();
+  }
+
+  async publish(image: WholeImage, lastLook: () => void): Promise<Published> {
+    try {
+      this.#wish.signal.throwIfAborted();
+      // Gateways do not all keep to a condition on what completes an upload, but on what puts an object they do.
+      const most = this.#wish.overwrite ? this.#options.partSize : LARGEST_PUT;
+      return await (image.bytes.length > most
+        ? this.#publishParts(image, lastLook)
+        : this.#publishAtOnce(image, lastLook));
+    } catch (error) {
+      if (this.#wish.signal.aborted && error === this.#wish.signal.reason) throw error;
+      throw this.#bucket.failed(storeError(error));
+    }
+  }
+
+  async #publishAtOnce({ bytes, ...image }: WholeImage, lastLook: () => void): Promise<Published> {
+    const payload = await payloadOf(bytes, 0, bytes.length);
+    const command = new PutObjectCommand({
+      ...this.#object,
+      ...metadataOf(image, this.#saveId),
+      ...this.#condition(),
+    });
+    return this.#decide(command, this.#publishing(lastLook, payload), true);
+  }
+
+  async #publishParts({ bytes, ...image }: WholeImage, lastLook: () => void): Promise<Published> {
+    const upload = new Upload(this.#options, this.#object, this.#wish.signal);
+    await upload.create(metadataOf(image, this.#saveId));
+    try {
+      const parts = await upload.send(bytes);
+      const command = new CompleteMultipartUploadCommand({
+        ...this.#object,
+        ...this.#condition(),
+        UploadId: upload.id,
+        MultipartUpload: { Parts: parts },
+      });
+      return await this.#decide(command, this.#publishing(lastLook), false);
+    } catch (error) {
+      await upload.abort();
+      throw error;
+    }
+  }
+
+  #condition(): { IfNoneMatch?: string } {
+    return this.#wish.overwrite ? {} : { IfNoneMatch: '*' };
+  }
+
+  #publishing(lastLook: () => void, payload?: Payload): Request {
+    const { answerTimeout } = this.#options;
+    const { signal } = this.#wish;
+    return new Request({ ...(payload && { payload }), signal, publishing: { lastLook, answerTimeout } });
+  }
+
+  /**
+   * Sends what publishes the object, and finds out what has become of it.
+   *
+   * @param timely Does the object's time lie between the request and the answer? Else it has to be asked for.
+   */
+  async #decide(
+    command: PutObjectCommand | CompleteMultipartUploadCommand,
+    request: Request,
+    timely: boolean,
+  ): Promise<Published> {
+    try {
+      await request.send(this.#options.client, command);
+    } catch (error) {
+      if (!request.passed) throw error;
+      return await this.#afterFailure(request, error);
+    }
+    return this.#published(request.exchange, timely);
+  }
+
+  /** Everything was sent, and no answer says that the object is there: is it? */
+  async #afterFailure(request: Request, error: unknown): Promise<Published> {
+    const found = await this.#look();
+    if (found.whose === 'ours') return { lastUpdated: timeOf(found.object), fault: error };
+    const status = statusOf(error);
+    // The answer to a condition that does not hold, or to one that is being decided: the name is taken.
+    if (found.whose === 'another' && (status === 412 || status === 409)) throw fileExists(error);
+    throw request.uncertain ? refusal('store-silent', error) : error;
+  }
+
+  /** The object is in place: when was that? */
+  async #published(exchange: Exchange | undefined, timely: boolean): Promise<Published> {
+    if (exchange !== undefined) {
+      this.#clock.learn(exchange);
+      const known = timely ? this.#clock.timeOf(exchange) : undefined;
+      if (known !== undefined) return { lastUpdated: known };
+    }
+    const found = await this.#look();
+    if (found.whose === 'ours') {
+      const lastUpdated = timeOf(found.object);
+      if (timely && exchange !== undefined) this.#clock.compare(exchange, lastUpdated);
+      return { lastUpdated };
+    }
+    // Somebody else has saved under the same name since, or nobody says: the answer's own time is the nearest.
+    const lastUpdated = exchange?.date ?? Date.now();
+    return found.whose === 'unknown' ? { lastUpdated, fault: found.error } : { lastUpdated };
+  }
+
+  async #look(): Promise<Found> {
+    try {
+      const object = await this.#options.client.send(new HeadObjectCommand(this.#object), {
+        abortSignal: AbortSignal.timeout(AFTERWARDS),
+      });
+      return { whose: object.Metadata?.[SAVE_ID] === this.#saveId ? 'ours' : 'another', object };
+    } catch (error) {
+      return statusOf(error) === 404 ? { whose: 'nobody' } : { whose: 'unknown', error };
+    }
+  }
+}
+
+function timeOf({ LastModified }: HeadObjectCommandOutput): number {
+  return LastModified?.getTime() ?? Date.now();
+}
+
+/** What is kept with an object. */
+interface Metadata {
+  readonly ContentType: string;
+  readonly Metadata: Record<string, string>;
+}
+
+function metadataOf({ type, width, height, pixels }: ImageFacts, saveId: string): Metadata {
+  return {
+    ContentType: type,
+    Metadata: {
+      'image-width': String(width),
+      'image-height': String(height),
+      'image-pixels': String(pixels),
+      [SAVE_ID]: saveId,
+    },
+  };
+}
+
+/** An upload in parts, of which nobody sees anything before it is complete. */
+class Upload {
+  /** What the store calls it, once it is created. */
+  id: string | undefined;
+  readonly #options: Settings;
+  readonly #object: { readonly Bucket: string; readonly Key: string };
+  readonly #signal: AbortSignal;
+  /** Whether a part was broken off on its way. */
+  #brokenOff = false;
+  #aborts = 0;
+
+  constructor(options: Settings, object: { Bucket: string; Key: string }, signal: AbortSignal) {
+    this.#options = options;
+    this.#object = object;
+    this.#signal = signal;
+  }
+
+  /**
+   * Begins the upload. A save that loses its purpose meanwhile does not break this off, or else there would be an
+   * upload whose name nobody has learnt.
+   */
+  async create(metadata: Metadata): Promise<void> {
+    const { client, answerTimeout } = this.#options;
+    const command = new CreateMultipartUploadCommand({
+      ...this.#object,
+      ...metadata,
+      ChecksumAlgorithm: 'SHA256',
+    });
+    const { UploadId } = await client.send(command, { abortSignal: AbortSignal.timeout(answerTimeout) });
+    this.id = UploadId;
+  }
+
+  /** Sends all parts, one after another. */
+  async send(bytes: ImageBytes): Promise<CompletedPart[]> {
+    const size = Math.max(this.#options.partSize, Math.ceil(bytes.length / MOST_PARTS));
+    const parts: CompletedPart[] = [];
+    for (let start = 0; start < bytes.length; start += size) {
+      const payload = await payloadOf(bytes, start, Math.min(start + size, bytes.length));
+      parts.push(await this.#sendPart(parts.length + 1, payload));
+    }
+    return parts;
+  }
+
+  async #sendPart(number: number, payload: Payload): Promise<CompletedPart> {
+    const command = new UploadPartCommand({ ...this.#object, UploadId: this.id, PartNumber: number });
+    const request = new Request({ payload, signal: this.#signal });
+    try {
+      const { ETag } = await request.send(this.#options.client, command);
+      return { ETag, PartNumber: number, ChecksumSHA256: payload.sha256.toString('base64') };
+    } catch (error) {
+      this.#brokenOff = true;
+      throw error;
+    }
+  }
+
+  /** Takes back all parts. Where the store does not take that now, it is told again later. Never fails. */
+  async abort(): Promise<void> {
+    const { client } = this.#options;
+    const command = new AbortMultipartUploadCommand({ ...this.#object, UploadId: this.id });
+    this.#aborts += 1;
+    try {
+      await client.send(command, { abortSignal: AbortSignal.timeout(AFTERWARDS) });
+      // A part that was still on its way can arrive after this. (Amazon S3 API Reference, AbortMultipartUpload.)
+      if (!this.#brokenOff || this.#aborts > 1) return;
+    } catch (error) {
+      if (nameOf(error) === 'NoSuchUpload' || this.#aborts === MOST_ABORTS) return;
+    }
+    setTimeout(() => void this.abort(), ABORT_AGAIN_AFTER * 2 ** (this.#aborts - 1)).unref();
+  }
+}
+
+/** What a promise brings, or the reason of a signal that aborts before. */
+async function unlessAborted<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {
+  const listening = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    const tell = (): void => {
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) tell();
+    else signal.addEventListener('abort', tell, { signal: listening.signal });
+  });
+  try {
+    return await Promise.race([aborted, promise]);
+  } finally {
+    listening.abort();
+  }
+}

@@ -1,0 +1,36 @@
+// The store that docs/stores.md shows, held to the contract as the page shows it.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { s3Store } from '../../lib/s3.js';
+import { storeSpec } from '../../lib/store-spec.js';
+import { removeFolders } from '../support/folder.js';
+import { blocks, read, tableRows } from './markdown.js';
+import { makeProject, runProgram } from './project.js';
+
+// The package is built first.
+jest.setTimeout(60_000);
+
+const page = read('docs/stores.md');
+const [, store = '', checks = ''] = blocks(page)
+  .filter(({ language }) => language === 'js')
+  .map(({ text }) => text);
+
+afterAll(removeFolders);
+
+test('the store of the page passes the checks of the page', async () => {
+  const project = makeProject([]);
+  writeFileSync(join(project, 'memory-store.mjs'), store);
+  const file = join(project, 'memory-store.test.mjs');
+  writeFileSync(file, checks);
+  const output = await runProgram(file, { cwd: project });
+  const count = storeSpec({ open: () => Promise.reject(new Error('Not opened')) }).length;
+  expect(output).toMatch(new RegExp(`^# pass ${count}$`, 'm'));
+  expect(output).toMatch(/^# fail 0$/m);
+});
+
+test('the page has the options that there are, with their defaults', () => {
+  const rows = tableRows(/## A bucket\n([^]*?)\n### /.exec(page)?.[1] ?? '');
+  const named = rows.map(([cell = '']) => /^`(\w+)`$/.exec(cell)?.[1]).filter((name) => name !== undefined);
+  const wrong = { client: undefined, bucket: 'b', other: 1 } as unknown as Parameters<typeof s3Store>[0];
+  expect(() => s3Store(wrong)).toThrow(`its options are ${named.join(', ')}`);
+});

@@ -1,0 +1,251 @@
+// What can go wrong with a store in a bucket: each time its own reason, the old object whole, and nothing left behind.
+import { randomBytes } from 'node:crypto';
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PutBucketPolicyCommand, type S3Client } from '@aws-sdk/client-s3';
+import { SaveError } from '../../lib/errors.js';
+import { s3Store, type S3StoreOptions } from '../../lib/s3.js';
+import type { ImageStore } from '../../lib/store.js';
+import {
+  clientOf,
+  codeOf,
+  gateway,
+  killGateway,
+  makeBucket,
+  objectsIn,
+  owner,
+  read,
+  save,
+  startGateway,
+  uploadsIn,
+} from './gateway.js';
+import { Proxy, type Fate } from './proxy.js';
+
+const MIB = 1024 ** 2;
+const NAME = 'a.png';
+/** What the old object holds. */
+const OLD = randomBytes(1000);
+
+/** How an image is sent, and what publishes it. */
+const ways = [
+  ['at once', 3 * MIB, /^PUT \S+a\.png/],
+  ['in parts', 11 * MIB, /^POST \S+a\.png\?uploadId=/],
+] as const;
+
+let bucket: string;
+let proxy: Proxy;
+let client: S3Client;
+
+beforeEach(async () => {
+  bucket = await makeBucket();
+  proxy = await Proxy.start(gateway.endpoint);
+  client = clientOf('owner', { endpoint: proxy.endpoint });
+  await save(storeOf(), NAME, OLD);
+  proxy.requests.length = 0;
+});
+afterEach(async () => {
+  client.destroy();
+  await proxy.stop();
+});
+
+const storeOf = (options: Partial<S3StoreOptions> = {}): ImageStore =>
+  s3Store({ client, bucket, partSize: 5 * MIB, ...options });
+
+/** The fate of the requests that a pattern matches. */
+const fate =
+  (pattern: RegExp, what: Fate) =>
+  (request: string): Fate =>
+    pattern.test(request) ? what : 'passes';
+
+async function expectUntouched(): Promise<void> {
+  expect((await read(bucket, NAME))?.equals(OLD)).toBe(true);
+  expect(await objectsIn(bucket)).toEqual([NAME]);
+  expect(await uploadsIn(bucket)).toEqual([]);
+}
+
+async function expectSaved(image: Buffer): Promise<void> {
+  expect((await read(bucket, NAME))?.equals(image)).toBe(true);
+  expect(await objectsIn(bucket)).toEqual([NAME]);
+  expect(await uploadsIn(bucket)).toEqual([]);
+}
+
+describe('the bucket', () => {
+  it('is asked for once, whatever is saved', async () => {
+    const store = storeOf();
+    await Promise.all(['b.png', 'c.png', 'd.png'].map((name) => save(store, name, randomBytes(1000))));
+    await save(store, 'e.png', randomBytes(1000));
+    const forBucket = proxy.requests.filter((request) => /^HEAD \/[^/]+\/?$/.test(request));
+    expect(forBucket).toHaveLength(1);
+  });
+
+  it('is missing: refused before anything is rendered', async () => {
+    const found = jest.fn();
+    const store = storeOf({ bucket: `${bucket}-not` });
+    expect(await codeOf(save(store, NAME, OLD, { found }))).toBe('store-missing');
+    expect(await codeOf(save(store, NAME, OLD, { found }))).toBe('store-missing');
+    expect(found).not.toHaveBeenCalled();
+    // The second save took the first one's word for it.
+    expect(proxy.requests).toHaveLength(1);
+  });
+
+  it('is not there for these credentials: refused, and the next save before anything is rendered', async () => {
+    const credentials = { accessKeyId: gateway.users[0]!.accessKey, secretAccessKey: 'wrong' };
+    const store = storeOf({ client: clientOf('owner', { endpoint: proxy.endpoint, credentials }) });
+    const found = jest.fn();
+    expect(await codeOf(save(store, NAME, randomBytes(1000), { found }))).toBe('store-denied');
+    expect(await codeOf(save(store, NAME, randomBytes(1000), { found }))).toBe('store-denied');
+    expect(found).toHaveBeenCalledTimes(1);
+    await expectUntouched();
+  });
+
+  it.each(ways)('may be read and not written: refused, %s', async (_, length) => {
+    const Statement = [
+      {
+        Effect: 'Allow',
+        Principal: { AWS: ['arn:aws:iam:::user/guest'] },
+        Action: ['s3:ListBucket', 's3:GetObject'],
+        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+      },
+    ];
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
+    await owner.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
+    const store = storeOf({ client: clientOf('guest', { endpoint: proxy.endpoint }) });
+    expect(await codeOf(save(store, NAME, randomBytes(length)))).toBe('store-denied');
+    await expectUntouched();
+  });
+});
+
+describe('a gateway', () => {
+  it('that is not there: refused before anything is rendered, and found again', async () => {
+    // A port that was free a moment ago.
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const found = jest.fn();
+    const store = storeOf({ client: clientOf('owner', { endpoint: `http://127.0.0.1:${port}` }) });
+    expect(await codeOf(save(store, NAME, OLD, { found }))).toBe('store-unavailable');
+    expect(found).not.toHaveBeenCalled();
+  });
+
+  it('that hangs: the deadline ends the waiting, before anything is rendered', async () => {
+    proxy.fateOf = () => 'hangs';
+    const stop = new AbortController();
+    const saving = codeOf(save(storeOf(), NAME, OLD, { signal: stop.signal }));
+    while (proxy.requests.length === 0) await sleep(1);
+    stop.abort(new SaveError('timeout', 'Too late.'));
+    expect(await saving).toBe('timeout');
+    await expectUntouched();
+  });
+
+  it('that answers 503 is asked again by the next save', async () => {
+    const store = storeOf();
+    proxy.fateOf = () => '503';
+    expect(await codeOf(save(store, NAME, OLD))).toBe('store-unavailable');
+    proxy.fateOf = () => 'passes';
+    const image = randomBytes(1000);
+    await save(store, NAME, image);
+    await expectSaved(image);
+  });
+});
+
+describe.each(ways)('an image that is sent %s', (_, length, publishes) => {
+  const image = randomBytes(length);
+  // The system takes some megabytes off our hands before the network does. What was sent to the last byte by then may
+  // have arrived, for all that can be known here.
+  const broken = length < 5 * MIB ? ['store-unavailable', 'store-silent'] : ['store-unavailable'];
+
+  it('and answered by 503 is refused', async () => {
+    proxy.fateOf = fate(publishes, '503');
+    expect(await codeOf(save(storeOf(), NAME, image))).toBe('store-unavailable');
+    await expectUntouched();
+    proxy.fateOf = () => 'passes';
+    await save(storeOf(), NAME, image);
+    await expectSaved(image);
+  });
+
+  it('and hangs on its way is given up at the deadline', async () => {
+    proxy.fateOf = fate(/^PUT \S+a\.png/, 'hangs');
+    const stop = new AbortController();
+    const saving = codeOf(save(storeOf(), NAME, image, { signal: stop.signal }));
+    while (!proxy.requests.some((request) => request.startsWith('PUT'))) await sleep(1);
+    stop.abort(new SaveError('timeout', 'Too late.'));
+    expect(await saving).toBe('timeout');
+    await expectUntouched();
+  });
+
+  it('and breaks off once is sent again', async () => {
+    let times = 0;
+    proxy.fateOf = (request) => {
+      if (!/^PUT \S+a\.png/.test(request) || times > 0) return 'passes';
+      times += 1;
+      return { brokenAfter: MIB };
+    };
+    await save(storeOf(), NAME, image);
+    expect(times).toBe(1);
+    await expectSaved(image);
+  });
+
+  it('and breaks off each time is refused', async () => {
+    proxy.fateOf = fate(/^PUT \S+a\.png/, { brokenAfter: MIB });
+    expect(broken).toContain(await codeOf(save(storeOf(), NAME, image)));
+    await expectUntouched();
+  });
+
+  it('and is changed on its way is refused', async () => {
+    proxy.fateOf = fate(/^PUT \S+a\.png/, 'garbled');
+    expect(await codeOf(save(storeOf(), NAME, image))).toBe('write-failed');
+    await expectUntouched();
+  });
+
+  it('and never answered is found to be there', async () => {
+    proxy.fateOf = fate(publishes, 'unanswered');
+    const { fault } = await save(storeOf({ answerTimeout: 1000 }), NAME, image);
+    expect(fault).toBeInstanceOf(Error);
+    await expectSaved(image);
+  });
+
+  it('and never answered, by a store that says nothing any more, is said to be unknown', async () => {
+    let published = false;
+    proxy.fateOf = (request) => {
+      published ||= publishes.test(request);
+      return published ? 'unanswered' : 'passes';
+    };
+    expect(await codeOf(save(storeOf({ answerTimeout: 1000 }), NAME, image))).toBe('store-silent');
+  });
+
+  it.each([true, false])('and loses its answers is found to be there, overwrite: %s', async (overwrite) => {
+    bucket = await makeBucket();
+    let lost = 0;
+    proxy.fateOf = (request) => {
+      // What must not be replaced is put at once, whatever its length.
+      if (!(overwrite ? publishes : /^PUT/).test(request) || lost > 0) return 'passes';
+      lost += 1;
+      return 'broken-at-answer';
+    };
+    await save(storeOf(), NAME, image, { overwrite });
+    expect(lost).toBe(1);
+    await expectSaved(image);
+  });
+
+  it('while the gateway is killed is refused, and leaves nothing once the gateway is back', async () => {
+    let killed = false;
+    proxy.fateOf = (request) => {
+      if (!/^PUT \S+a\.png/.test(request) || killed) return 'passes';
+      const then = (): void => {
+        killed = true;
+        killGateway();
+      };
+      return { brokenAfter: MIB, then };
+    };
+    const code = await codeOf(save(storeOf(), NAME, image));
+    startGateway();
+    expect(killed).toBe(true);
+    expect(broken).toContain(code);
+    // An upload that could not be aborted is aborted later.
+    while ((await uploadsIn(bucket)).length > 0) await sleep(50);
+    await expectUntouched();
+    await save(storeOf(), NAME, image);
+    await expectSaved(image);
+  });
+});

@@ -1,0 +1,19 @@
+/** @jest-config-loader esbuild-register */
+// For `npm run test:s3`: saves to the S3 gateway of a real Ceph, which is started for it.
+import type { Config } from 'jest';
+
+const config: Config = {
+  rootDir: '../..',
+  testEnvironment: 'node',
+  roots: ['<rootDir>/spec/s3'],
+  testMatch: ['**/*.s3.ts'],
+  globalSetup: '<rootDir>/spec/s3/ceph.ts',
+  globalTeardown: '<rootDir>/spec/s3/no-ceph.ts',
+  transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022' } }] },
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  // One of the files kills the gateway.
+  maxWorkers: 1,
+  testTimeout: 120_000,
+};
+
+export default config;

@@ -1,0 +1,33 @@
+// A store that keeps images in memory: the smallest that keeps the contract.
+import { SaveError } from '../../lib/errors.js';
+import type { ImageStore, Place, PlaceWish, Published, WholeImage } from '../../lib/store.js';
+
+export class MemoryStore implements ImageStore {
+  readonly images = new Map<string, Buffer>();
+
+  async findPlace(name: string, { overwrite, signal }: PlaceWish): Promise<Place> {
+    this.checkFree(name, overwrite);
+    const publish = async (image: WholeImage, lastLook: () => void): Promise<Published> => {
+      const bytes = await this.bytesOf(image);
+      signal.throwIfAborted();
+      this.checkFree(name, overwrite);
+      lastLook();
+      // Nothing comes between the last look and this.
+      this.images.set(name, bytes);
+      return { lastUpdated: Date.now() };
+    };
+    return Promise.resolve({ publish });
+  }
+
+  protected checkFree(name: string, overwrite: boolean): void {
+    if (overwrite || !this.images.has(name)) return;
+    throw new SaveError('file-exists', 'Choose another name: there is an image of this one.');
+  }
+
+  protected async bytesOf({ bytes }: WholeImage): Promise<Buffer> {
+    // A copy: what is in memory is the renderer's own.
+    if (Buffer.isBuffer(bytes)) return Buffer.from(bytes);
+    const { buffer } = await bytes.handle.read(Buffer.alloc(bytes.length), 0, bytes.length, 0);
+    return buffer;
+  }
+}
