@@ -4,8 +4,11 @@ import { Readable } from 'node:stream';
 import { fileSystemError } from './errors.js';
 import type { ImageBytes } from './inspect.js';
 
-/** How many bytes are handed on at once. */
-const PIECE = 256 * 1024;
+/** How many bytes are read and handed on at once. */
+const PIECE = 1024 ** 2;
+
+/** An image in a file of so many bytes is read once, and not again for each time that it is sent. */
+const KEPT = 8 * 1024 ** 2;
 
 /** A range of an image that is sent as the body of one request. */
 export interface Payload {
@@ -17,13 +20,21 @@ export interface Payload {
 }
 
 /** Makes a payload of a range of an image. Rejects with a SaveError where the image's file cannot be read. */
-export async function payloadOf(bytes: ImageBytes, start: number, end: number): Promise<Payload> {
-  const hash = createHash('sha256');
-  for (let at = start; at < end; at += PIECE) {
-    const piece = read(bytes, at, Math.min(at + PIECE, end));
-    hash.update(Buffer.isBuffer(piece) ? piece : await piece);
+export async function payloadOf(image: ImageBytes, start: number, end: number): Promise<Payload> {
+  if (!Buffer.isBuffer(image) && end - start <= KEPT) {
+    return payloadOf(await read(image, start, end), 0, end - start);
   }
-  return { bytes, start, end, sha256: hash.digest() };
+  const hash = createHash('sha256');
+  let at = start;
+  let piece = read(image, at, Math.min(at + PIECE, end));
+  while (at < end) {
+    const now = Buffer.isBuffer(piece) ? piece : await piece;
+    at += now.length;
+    // The next is read while this one is looked at.
+    if (at < end) piece = read(image, at, Math.min(at + PIECE, end));
+    hash.update(now);
+  }
+  return { bytes: image, start, end, sha256: hash.digest() };
 }
 
 /** Some bytes of an image: of one in memory not a copy, of one in a file all of them or a SaveError. */

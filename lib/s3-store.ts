@@ -29,7 +29,7 @@ export interface S3StoreOptions {
   bucket: string;
   /** What the key of each object begins with, before its name; a folder's ends with `/`. Default `''`. */
   prefix?: string | undefined;
-  /** Bytes of one part: a larger image is sent in parts of this size. From 5 MiB to 5 GiB, default 64 MiB. */
+  /** Bytes of one part: a larger image is sent in parts of this size. From 5 MiB to 5 GiB, default 128 MiB. */
   partSize?: number | undefined;
   /** How long to wait for the store's answer once it has been sent everything, in milliseconds. Default 10,000. */
   answerTimeout?: number | undefined;
@@ -91,7 +91,7 @@ function checkOptions(options: S3StoreOptions): Settings {
       );
     }
   }
-  const { client, bucket, prefix = '', partSize = 64 * MIB, answerTimeout = 10_000 } = options;
+  const { client, bucket, prefix = '', partSize = 128 * MIB, answerTimeout = 10_000 } = options;
   const all = { client, bucket, prefix, partSize, answerTimeout };
   for (const [name, [words, isRight]] of Object.entries(RULES)) {
     if (!isRight(all[name as keyof typeof all])) {
@@ -372,12 +372,18 @@ class Upload {
     this.id = UploadId;
   }
 
-  /** Sends all parts, one after another. */
+  /** Sends all parts, one after another: the checksum of the next is made while one is sent. */
   async send(bytes: ImageBytes): Promise<CompletedPart[]> {
     const size = Math.max(this.#options.partSize, Math.ceil(bytes.length / MOST_PARTS));
+    const payloadAt = (start: number): Promise<Payload> =>
+      payloadOf(bytes, start, Math.min(start + size, bytes.length));
     const parts: CompletedPart[] = [];
+    let next = payloadAt(0);
     for (let start = 0; start < bytes.length; start += size) {
-      const payload = await payloadOf(bytes, start, Math.min(start + size, bytes.length));
+      const payload = await next;
+      if (start + size < bytes.length) next = payloadAt(start + size);
+      // It is waited for by the next turn, if there is one.
+      next.catch(() => undefined);
       parts.push(await this.#sendPart(parts.length + 1, payload));
     }
     return parts;
