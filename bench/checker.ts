@@ -2,7 +2,8 @@
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import sharp from 'sharp';
 import { mayHoldCommand } from '../dist/command.js';
-import { inspectImage, type ImageBytes } from '../dist/inspect.js';
+import type { ImageBytes } from '../dist/image.js';
+import { inspectImage } from '../dist/inspect.js';
 import { answer } from './helper.js';
 import type { Slice } from './rounds.js';
 
@@ -36,7 +37,9 @@ const loaded = new Map<string, Buffer>();
 async function bytesOf({ file, byPath }: Looking): Promise<{ bytes: ImageBytes; handle?: FileHandle }> {
   if (byPath === true) {
     const handle = await open(file);
-    return { bytes: { path: file, handle, length: (await handle.stat()).size }, handle };
+    const read = async (buffer: Uint8Array, position: number): Promise<number> =>
+      (await handle.read(buffer, 0, buffer.byteLength, position)).bytesRead;
+    return { bytes: { path: file, length: (await handle.stat()).size, read }, handle };
   }
   const bytes = loaded.get(file) ?? (await readFile(file));
   loaded.set(file, bytes);

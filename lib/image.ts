@@ -12,7 +12,7 @@ export interface SpooledBytes {
   /**
    * Fills a buffer with the bytes from a position on.
    *
-   * @returns How many came; fewer than asked for do not mean that there are no more, 0 does.
+   * @returns How many there were: fewer than the buffer takes only at the end of the file.
    */
   read(buffer: Uint8Array, position: number): Promise<number>;
 }

@@ -65,13 +65,7 @@ async function inputFor(bytes: ImageBytes, remembered: boolean): Promise<Input> 
   if (Buffer.isBuffer(bytes)) return bytes;
   if (!remembered) return bytes.path;
   const all = Buffer.allocUnsafeSlow(bytes.length);
-  let got = 0;
-  while (got < all.length) {
-    const bytesRead = await bytes.read(all.subarray(got, got + 2 ** 30), got);
-    if (bytesRead === 0) break;
-    got += bytesRead;
-  }
-  return all.subarray(0, got);
+  return all.subarray(0, await bytes.read(all, 0));
 }
 
 function onePage(plain: PlainHeader): Header {

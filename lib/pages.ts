@@ -63,12 +63,6 @@ export class Pages {
       return this.#bytes.subarray(position, position + count);
     }
     this.#memory ??= Buffer.allocUnsafeSlow(PAGE_LENGTH);
-    let got = 0;
-    while (got < count) {
-      const bytesRead = await this.#bytes.read(this.#memory.subarray(got, count), position + got);
-      if (bytesRead === 0) break;
-      got += bytesRead;
-    }
-    return this.#memory.subarray(0, got);
+    return this.#memory.subarray(0, await this.#bytes.read(this.#memory.subarray(0, count), position));
   }
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { fileSystemError } from './errors.js';
-import type { ImageBytes } from './inspect.js';
+import type { ImageBytes, SpooledBytes } from './image.js';
 
 /** How many bytes are read and handed on at once. */
 const PIECE = 1024 ** 2;
@@ -42,18 +42,11 @@ function read(bytes: ImageBytes, start: number, end: number): Buffer | Promise<B
   return Buffer.isBuffer(bytes) ? bytes.subarray(start, end) : readFile(bytes, start, end);
 }
 
-async function readFile(
-  { handle }: Exclude<ImageBytes, Buffer>,
-  start: number,
-  end: number,
-): Promise<Buffer> {
+async function readFile(file: SpooledBytes, start: number, end: number): Promise<Buffer> {
   const range = Buffer.allocUnsafeSlow(end - start);
   try {
-    for (let got = 0; got < range.length;) {
-      const { bytesRead } = await handle.read(range, got, range.length - got, start + got);
-      if (bytesRead === 0) throw new Error(`The file ends after ${start + got} bytes`);
-      got += bytesRead;
-    }
+    const got = await file.read(range, start);
+    if (got < range.length) throw new Error(`The file ends after ${start + got} bytes`);
   } catch (error) {
     throw fileSystemError(error);
   }

@@ -13,7 +13,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { SaveError } from './errors.js';
-import type { ImageBytes, ImageFacts } from './inspect.js';
+import type { ImageBytes, ImageFacts } from './image.js';
 import { payloadOf, type Payload } from './s3-body.js';
 import { concernsBucket, nameOf, refusal, statusOf, storeError } from './s3-errors.js';
 import { Request } from './s3-request.js';

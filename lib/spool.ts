@@ -17,6 +17,9 @@ export function privateSpool(sweeper: Sweeper): SpoolFile {
   return new SpoolFile(at(temporaryName()), 0o600, () => sweeper.sweep({ path, at }));
 }
 
+/** Systems read no more than 2 GiB in one call. */
+const LARGEST_READ = 2 ** 30;
+
 /** A new file that nobody else knows of. Nothing is on the disk before the first write. */
 export class SpoolFile implements Spool {
   length = 0;
@@ -80,10 +83,16 @@ export class SpoolFile implements Spool {
   }
 
   async read(buffer: Uint8Array, position: number): Promise<number> {
-    const { bytesRead } = await this.#use((descriptor) =>
-      disk.read(descriptor, buffer, 0, buffer.byteLength, position),
-    );
-    return bytesRead;
+    return this.#use(async (descriptor) => {
+      let got = 0;
+      while (got < buffer.byteLength) {
+        const most = Math.min(buffer.byteLength - got, LARGEST_READ);
+        const { bytesRead } = await disk.read(descriptor, buffer, got, most, position + got);
+        if (bytesRead === 0) break;
+        got += bytesRead;
+      }
+      return got;
+    });
   }
 
   /**

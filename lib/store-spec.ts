@@ -1,14 +1,13 @@
 // What every store must do, as checks that any test runner can run: express-image-save/store-spec.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, open, rm } from 'node:fs/promises';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { SaveError, type SaveErrorCode } from './errors.js';
-import type { ImageBytes } from './inspect.js';
+import type { ImageBytes } from './image.js';
+import { privateSpool } from './spool.js';
 import type { ImageStore, Place, Published } from './store.js';
+import { Sweeper } from './sweeper.js';
 
 export type { ImageStore, Place, PlaceWish, Published, Spool, WholeImage } from './store.js';
 
@@ -316,17 +315,14 @@ async function withFile<Value>(
 ): Promise<Value> {
   if (place.spool !== undefined) {
     await place.spool.write([image.subarray(0, 1000), image.subarray(1000)]);
-    return use({ ...(await place.spool.open()), length: place.spool.length });
+    return use(place.spool);
   }
-  const folder = await mkdtemp(join(tmpdir(), 'store-spec-'));
-  const path = join(folder, 'image');
-  const handle = await open(path, 'wx+');
+  const spool = privateSpool(new Sweeper(Infinity));
   try {
-    await handle.write(image);
-    return await use({ path, handle, length: image.length });
+    await spool.write([image]);
+    return await use(spool);
   } finally {
-    await handle.close();
-    await rm(folder, { recursive: true });
+    await spool.discard();
   }
 }
 

@@ -14,7 +14,7 @@ import {
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import { SaveError } from '../../lib/errors.js';
-import type { ImageBytes } from '../../lib/inspect.js';
+import type { ImageBytes } from '../../lib/image.js';
 import type { ImageStore, Published, WholeImage } from '../../lib/store.js';
 import { ceph } from './ceph.js';
 

@@ -27,7 +27,8 @@ export class MemoryStore implements ImageStore {
   protected async bytesOf({ bytes }: WholeImage): Promise<Buffer> {
     // A copy: what is in memory is the renderer's own.
     if (Buffer.isBuffer(bytes)) return Buffer.from(bytes);
-    const { buffer } = await bytes.handle.read(Buffer.alloc(bytes.length), 0, bytes.length, 0);
-    return buffer;
+    const all = Buffer.alloc(bytes.length);
+    await bytes.read(all, 0);
+    return all;
   }
 }

@@ -15,6 +15,7 @@ import {
 } from 'node:fs/promises';
 // By its default, which is the module itself: calls on it can be listened to.
 import os from 'node:os';
+import { disk } from '../../lib/disk.js';
 import { privateSpool, SpoolFile } from '../../lib/spool.js';
 import { Sweeper, temporaryName } from '../../lib/sweeper.js';
 import { around, moment, turn } from '../support/unit-disk.js';
@@ -267,10 +268,23 @@ describe('discarding', () => {
   });
 });
 
+test('a read that comes short is continued, up to the end of the file', async () => {
+  await file.write(bytes('one two three'));
+  const { read } = disk;
+  const short = (descriptor: number, into: Buffer, offset: number, length: number, position: number) =>
+    read(descriptor, into, offset, Math.min(3, length), position);
+  const calls = jest.spyOn(disk, 'read').mockImplementation(short as unknown as typeof read);
+  const buffer = Buffer.alloc(100);
+  expect(await file.read(buffer, 4)).toBe(9);
+  expect(buffer.toString('utf8', 0, 9)).toBe('two three');
+  // The last one finds the end.
+  expect(calls).toHaveBeenCalledTimes(4);
+});
+
 describe('a call that has the descriptor while the file is discarded', () => {
   const ways: ['writev' | 'read' | 'fsync', () => Promise<unknown>][] = [
     ['writev', () => file.write(bytes('more'))],
-    ['read', () => textFrom(0)],
+    ['read', () => file.read(Buffer.alloc(1), 0)],
     ['fsync', () => file.finish(true)],
   ];
 

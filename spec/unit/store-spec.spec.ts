@@ -39,10 +39,12 @@ function publishing(how: (store: MemoryStore, name: string, publish: Publish) =>
     })();
 }
 
-const allBytes = async ({ bytes }: WholeImage): Promise<Buffer> =>
-  Buffer.isBuffer(bytes)
-    ? bytes
-    : (await bytes.handle.read(Buffer.alloc(bytes.length), 0, bytes.length, 0)).buffer;
+const allBytes = async ({ bytes }: WholeImage): Promise<Buffer> => {
+  if (Buffer.isBuffer(bytes)) return bytes;
+  const all = Buffer.alloc(bytes.length);
+  await bytes.read(all, 0);
+  return all;
+};
 
 const set =
   (change: (bytes: Buffer, image: WholeImage) => Buffer) =>
