@@ -47,8 +47,8 @@ beforeAll(() => {
 }, 120_000);
 afterAll(removeFolders);
 
-/** A project that has the package and what it needs, and these files. */
-function consumer(sources: Record<string, string>): string {
+/** A project that has the package and what it needs, these files, and the client of S3 only where that is said. */
+function consumer(sources: Record<string, string>, more: readonly '@aws-sdk'[] = []): string {
   const folder = makeFolder();
   mkdirSync(join(folder, 'node_modules', '@types'), { recursive: true });
   cpSync(unpacked, join(folder, 'node_modules', 'express-image-save'), { recursive: true });
@@ -61,6 +61,7 @@ function consumer(sources: Record<string, string>): string {
     '@types/express',
     'jest',
     '@types/jest',
+    ...more,
   ]) {
     linkFolder(join(root, 'node_modules', name), join(folder, 'node_modules', name));
   }
@@ -96,7 +97,7 @@ const EXPORTS = ['SaveError', 'default', 'imageSave', 'parseReply', 'saveOf'];
 test('holds the build, the documentation and nothing else', () => {
   const unexpected = files.filter(
     (file) =>
-      !/^(dist\/([a-z-]+\.(js|d\.ts)|index\.mjs|index\.d\.mts|package\.json)|docs\/([a-z-]+\.md|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
+      !/^(dist\/([a-z0-9-]+\.(js|d\.ts)|(index|s3|store-spec)\.(mjs|d\.mts)|package\.json)|docs\/([a-z-]+\.md|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
         file,
       ),
   );
@@ -120,6 +121,34 @@ test('import has all the exports', () => {
       console.log(JSON.stringify(Object.keys(all).sort()));`,
   });
   expect(JSON.parse(runNode(folder, 'x.mjs'))).toEqual(EXPORTS);
+});
+
+test('the doors of stores have their exports, and only the one to S3 loads its client', () => {
+  const folder = consumer(
+    {
+      'x.mjs': `
+      import { createRequire } from 'node:module';
+      const require = createRequire(import.meta.url);
+      const clients = () => Object.keys(require.cache).filter((file) => file.includes('@aws-sdk')).length;
+      for (const door of ['express-image-save', 'express-image-save/store-spec', 'express-image-save/s3']) {
+        const [imported, required] = [await import(door), require(door)];
+        const names = Object.keys(imported).filter((name) => name !== 'default');
+        if (names.some((name) => imported[name] !== required[name])) throw new Error('two copies');
+        console.log(JSON.stringify([names.sort(), clients() > 0]));
+      }`,
+    },
+    ['@aws-sdk'],
+  );
+  expect(
+    runNode(folder, 'x.mjs')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual([
+    [EXPORTS.filter((name) => name !== 'default'), false],
+    [['storeSpec'], false],
+    [['s3Store'], true],
+  ]);
 });
 
 test('require has all the exports', () => {
@@ -192,7 +221,8 @@ test('a jest suite in module mode saves and reads the reply', () => {
 const TYPED = `
 import express, { type Request } from 'express';
 import http from 'node:http';
-import imageSaveByDefault, { imageSave, saveOf, SaveError, parseReply, type ImageSaveOptions, type SaveRecord, type SaveReply } from 'express-image-save';
+import { storeSpec } from 'express-image-save/store-spec';
+import imageSaveByDefault, { imageSave, saveOf, SaveError, parseReply, type ImageStore, type ImageSaveOptions, type SaveRecord, type SaveReply } from 'express-image-save';
 const options: ImageSaveOptions = { savePath: 'x', timeout: undefined, onSave: (record: SaveRecord) => console.log(record.outcome, record.code) };
 const app = express();
 app.use(imageSave(options), imageSaveByDefault());
@@ -203,36 +233,54 @@ http.createServer((req, res) => middleware(req, res, () => res.end()));
 const reply: SaveReply = parseReply('status=done');
 const pixels: number | undefined = reply.pixelsTotal;
 if (options instanceof SaveError) console.log(options.code satisfies string, pixels);
+const store: ImageStore = { findPlace: async (name, { overwrite }) => ({ publish: async ({ bytes }, lastLook) => (lastLook(), { lastUpdated: bytes.length + name.length + Number(overwrite) }) }) };
+storeSpec({ open: async () => ({ store, read: async () => undefined, list: async () => [], close: async () => undefined }) });
 // @ts-expect-error there is no such option
 imageSave({ savepath: 'x' });
 `;
 
+const WITH_S3 = `${TYPED}
+import { S3Client } from '@aws-sdk/client-s3';
+import { s3Store, type S3StoreOptions } from 'express-image-save/s3';
+const bucket: S3StoreOptions = { client: new S3Client({ region: 'x' }), bucket: 'x', prefix: undefined };
+imageSave({ store: s3Store(bucket) });
+`;
+
+const NODE_NEXT = { module: 'nodenext', moduleResolution: 'nodenext' };
+const BUNDLER = { module: 'esnext', moduleResolution: 'bundler' };
+
 test.each([
-  ['nodenext, ESM', 'module', { module: 'nodenext', moduleResolution: 'nodenext' }],
-  ['nodenext, CommonJS', 'commonjs', { module: 'nodenext', moduleResolution: 'nodenext' }],
-  ['node16, CommonJS', 'commonjs', { module: 'node16', moduleResolution: 'node16' }],
-  ['bundler, ESM', 'module', { module: 'esnext', moduleResolution: 'bundler' }],
-  ['bundler, CommonJS', 'commonjs', { module: 'commonjs', moduleResolution: 'bundler' }],
+  ['nodenext, ESM', 'module', NODE_NEXT, TYPED],
+  ['nodenext, CommonJS', 'commonjs', NODE_NEXT, TYPED],
+  ['node16, CommonJS', 'commonjs', { module: 'node16', moduleResolution: 'node16' }, TYPED],
+  ['bundler, ESM', 'module', BUNDLER, TYPED],
+  ['bundler, CommonJS', 'commonjs', { module: 'commonjs', moduleResolution: 'bundler' }, TYPED],
+  ['nodenext, ESM, with S3', 'module', NODE_NEXT, WITH_S3],
+  ['nodenext, CommonJS, with S3', 'commonjs', NODE_NEXT, WITH_S3],
+  ['bundler, ESM, with S3', 'module', BUNDLER, WITH_S3],
 ])(
   'TypeScript finds the types: %s',
-  (_name, type, options) => {
-    const folder = consumer({
-      'package.json': JSON.stringify({ type }),
-      'x.ts': TYPED,
-      'tsconfig.json': JSON.stringify({
-        compilerOptions: {
-          ...options,
-          strict: true,
-          exactOptionalPropertyTypes: true,
-          skipLibCheck: false,
-          esModuleInterop: true,
-          target: 'es2022',
-          types: ['node'],
-          noEmit: true,
-        },
-        files: ['x.ts'],
-      }),
-    });
+  (_name, type, options, source) => {
+    const folder = consumer(
+      {
+        'package.json': JSON.stringify({ type }),
+        'x.ts': source,
+        'tsconfig.json': JSON.stringify({
+          compilerOptions: {
+            ...options,
+            strict: true,
+            exactOptionalPropertyTypes: true,
+            skipLibCheck: false,
+            esModuleInterop: true,
+            target: 'es2022',
+            types: ['node'],
+            noEmit: true,
+          },
+          files: ['x.ts'],
+        }),
+      },
+      source === WITH_S3 ? ['@aws-sdk'] : [],
+    );
     runNode(folder, TSC, '-p', folder);
   },
   60_000,
