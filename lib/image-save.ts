@@ -178,9 +178,10 @@ class Job {
     checkSite(req, settings);
     checkName(command.name);
     await checkAuthorized(req, command.name, settings);
+    const { overwrite, durable } = settings;
     const { signal } = this.#deadline;
     signal.throwIfAborted();
-    return store.findPlace(command.name, { ...settings, req, signal });
+    return store.findPlace(command.name, { req, overwrite, durable, signal });
   }
 
   #askRenderer(command: SaveCommand): Capture {

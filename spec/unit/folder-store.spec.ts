@@ -5,6 +5,7 @@ import {
   link,
   lstat,
   mkdir,
+  mkdtemp,
   open,
   readdir,
   readFile,
@@ -18,7 +19,9 @@ import {
 } from 'node:fs/promises';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
+import { dirname, join, sep } from 'node:path';
 import { folderStore, PlaceInFolder } from '../../lib/folder-store.js';
+import { storeSpec, type OpenStore } from '../../lib/store-spec.js';
 import type { Place, PlaceWish, Published } from '../../lib/store.js';
 import { Sweeper } from '../../lib/sweeper.js';
 import { Folder, openTarget } from '../../lib/target.js';
@@ -672,4 +675,26 @@ describe('finding a place', () => {
     expect(await readdir(inFolder('saved/shoes'))).toEqual([]);
     expect(await inSaved()).toEqual([left, 'shoes']);
   });
+});
+
+describe('as any store', () => {
+  const openStore = async (): Promise<OpenStore> => {
+    const savePath = await mkdtemp(inFolder('store-'));
+    return {
+      store: folderStore(() => savePath, new Sweeper(60_000)),
+      prepare: async (name) => {
+        await mkdir(join(savePath, dirname(name)), { recursive: true });
+      },
+      read: (name) => readFile(join(savePath, name)),
+      list: async () => {
+        const paths = await readdir(savePath, { recursive: true });
+        const isFile = await Promise.all(
+          paths.map(async (path) => (await stat(join(savePath, path))).isFile()),
+        );
+        return paths.filter((_, index) => isFile[index]).map((path) => path.replaceAll(sep, '/'));
+      },
+      close: () => rm(savePath, { recursive: true }),
+    };
+  };
+  for (const { name, run } of storeSpec({ open: openStore })) test(name, run);
 });
