@@ -8,7 +8,8 @@ const config: Config = {
   transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022' } }] },
   // The sources name their neighbours by what they will be called once built.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  collectCoverageFrom: ['lib/**/*.ts'],
+  // What speaks to a bucket is covered by spec/s3, which has thresholds of its own.
+  collectCoverageFrom: ['lib/**/*.ts', '!lib/s3*.ts'],
   coverageProvider: 'v8',
   coverageThreshold: { global: { branches: 95, functions: 95, lines: 95, statements: 95 } },
 };

@@ -11,6 +11,12 @@ const config: Config = {
   globalTeardown: '<rootDir>/spec/s3/no-ceph.ts',
   transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022' } }] },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  collectCoverage: true,
+  coverageDirectory: 'coverage/s3',
+  coverageReporters: ['text'],
+  collectCoverageFrom: ['lib/s3*.ts', 'lib/store-clock.ts'],
+  coverageProvider: 'v8',
+  coverageThreshold: { global: { branches: 85, functions: 95, lines: 95, statements: 95 } },
   // One of the files kills the gateway.
   maxWorkers: 1,
   testTimeout: 120_000,
