@@ -53,16 +53,29 @@ const urls = Array.from(
     `/is/image/shop/shoe-${index}?wid=800&hei=600&fmt=jpeg&qlt=85,1&op_sharpen=1&resMode=sharp${index % 10}`,
 );
 
+/** How long so many looks take, with the loop around them, in nanoseconds. */
+function looks(times: number): number {
+  let found = 0;
+  const begin = process.hrtime.bigint();
+  for (let index = 0; index < times; index++) if (mayHoldCommand(urls[index & 63] ?? '')) found++;
+  const took = Number(process.hrtime.bigint() - begin);
+  if (found > 0) throw new Error('No command is in these URLs');
+  return took;
+}
+
+/** How long the same loop takes that only takes up each URL. */
+function emptyLoop(times: number): number {
+  let found = 0;
+  const begin = process.hrtime.bigint();
+  for (let index = 0; index < times; index++) if ((urls[index & 63] ?? '') === '') found++;
+  const took = Number(process.hrtime.bigint() - begin);
+  if (found > 0) throw new Error('None of these URLs is empty');
+  return took;
+}
+
 answer({
-  /** Nanoseconds for one look at one URL. */
-  look: ({ times }: { times: number }) => {
-    let found = 0;
-    const begin = process.hrtime.bigint();
-    for (let index = 0; index < times; index++) if (mayHoldCommand(urls[index & 63] ?? '')) found++;
-    const took = Number(process.hrtime.bigint() - begin);
-    if (found > 0) throw new Error('No command is in these URLs');
-    return took / times;
-  },
+  /** Nanoseconds for one look at one URL, without the loop around it. */
+  look: ({ times }: { times: number }) => (looks(times) - emptyLoop(times)) / times,
   /** Looks one after the other. */
   check: async (looking: Looking): Promise<Slice> => {
     const { bytes, handle } = await bytesOf(looking);

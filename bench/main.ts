@@ -4,21 +4,25 @@ import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { Findings, Part } from './part.js';
+import { canPlot } from './bars.js';
+import type { Part } from './part.js';
+import { bucket } from './parts/bucket.js';
 import { checks } from './parts/checks.js';
 import { growth } from './parts/growth.js';
 import { passThrough } from './parts/pass-through.js';
 import { renderer } from './parts/renderer.js';
 import { saves } from './parts/saves.js';
 import { plot } from './plot.js';
-import { cleanUp, Helper, removeAtExit } from './processes.js';
+import { cleanUp, endPart, Helper, isEnding, removeAtExit } from './processes.js';
 import { machine, writeResults } from './results.js';
+import { runParts } from './run-parts.js';
 import { targetTable, TARGETS } from './targets.js';
 
 const PARTS: Readonly<Record<string, readonly [string, Part]>> = {
   'pass-through': ['Requests that are no saves', passThrough],
   saves: ['Saves of images that are ready', saves],
   renderer: ['Saves behind a real renderer', renderer],
+  bucket: ['Saves to a bucket', bucket],
   checks: ['The check that an image is whole', checks],
   growth: ['Growth', growth],
 };
@@ -68,9 +72,6 @@ async function main(): Promise<void> {
   if (names.includes('saves') && !quick) checkSpace(folder, rounds * DISK_PER_ROUND + 1e10);
   const root = join(folder, 'image');
   mkdirSync(root);
-  const client = new Helper('client.ts');
-  const findings: Findings = new Map();
-  const texts: string[] = [];
   const date = new Date().toISOString().slice(0, 10);
   const command = [
     'npm run bench',
@@ -79,23 +80,27 @@ async function main(): Promise<void> {
   ].join(' ');
   const where = `${date}, \`${command}\`: ${machine(folder)}.`;
   say(where);
-  for (const name of names) {
-    const [title, part] = PARTS[name] ?? [];
-    if (title === undefined || part === undefined) continue;
-    say(`### ${title}`);
-    const report = await part({ client, folder, root, rounds, quick, only, say });
-    texts.push(`### ${title}\n\n${report.text}`);
-    for (const [key, finding] of report.findings) findings.set(key, finding);
-  }
+  const parts = names.map((name) => PARTS[name]).filter((part) => part !== undefined);
+  const { texts, findings, failed } = await runParts(parts, {
+    // A new client for each part: one that failed may have left it in the middle of something.
+    begin: (noted) => ({ ...noted, client: new Helper('client.ts'), folder, root, rounds, quick, only }),
+    end: endPart,
+    isEnding,
+    say,
+  });
+  if (failed) process.exitCode = 1;
   const targets = `### Targets\n\n${targetTable(TARGETS, findings)}`;
   say(targets);
   // Part of the truth, or a run that only tries, must not replace the whole of it.
-  if (!quick && only === '' && names.length === Object.keys(PARTS).length) {
-    await writeResults(
-      fileURLToPath(new URL('README.md', import.meta.url)),
-      [where, targets, ...texts].join('\n\n'),
-    );
+  if (quick || only !== '' || names.length < Object.keys(PARTS).length) return;
+  await writeResults(
+    fileURLToPath(new URL('README.md', import.meta.url)),
+    [where, targets, ...texts].join('\n\n'),
+  );
+  if (canPlot(findings)) {
     writeFileSync(fileURLToPath(new URL('../docs/speed.svg', import.meta.url)), plot(findings));
+  } else {
+    say('None of the ratios in the plot could be said: it stays as it was.');
   }
 }
 

@@ -1,6 +1,6 @@
 // What the parts of the bench have in common: what they are given, and what they give back.
 import type { Helper } from './processes.js';
-import { ratioTo, runRounds, type Contest, type Finding, type Outcome, type Slice } from './rounds.js';
+import { ratioTo, runRounds, type Contest, type Finding, type Slice } from './rounds.js';
 import { contestTable } from './tables.js';
 
 export interface Surroundings {
@@ -14,26 +14,20 @@ export interface Surroundings {
   readonly quick: boolean;
   /** What the names of the contests between ways to save must contain. */
   readonly only: string;
+  /** Prints a table or a line in Markdown, and keeps it for the results. */
   readonly say: (text: string) => void;
+  /** Where what was found is noted, as soon as it is. */
+  readonly findings: Findings;
 }
 
 /** What has been found, by the names that the targets have for it. */
 export type Findings = Map<string, Finding>;
 
-export interface Report {
-  /** Tables, in Markdown. */
-  readonly text: string;
-  readonly findings: Findings;
-}
-
-export type Part = (surroundings: Surroundings) => Promise<Report>;
+/** What fails in it does not take what it has said and found before. */
+export type Part = (surroundings: Surroundings) => Promise<void>;
 
 /** Runs a contest and notes each ratio as `contest ÷ other, quantity`. */
-export async function hold(
-  contest: Contest,
-  { rounds, say }: Surroundings,
-  findings: Findings,
-): Promise<{ text: string; outcome: Outcome }> {
+export async function hold(contest: Contest, { rounds, say, findings }: Surroundings): Promise<void> {
   const outcome = await runRounds(contest, rounds);
   for (const other of outcome.series.keys()) {
     if (other === contest.subject) continue;
@@ -41,9 +35,7 @@ export async function hold(
       findings.set(`${contest.name} ÷ ${other}, ${quantity}`, ratioTo(outcome, other, quantity));
     }
   }
-  const text = contestTable(outcome);
-  say(text);
-  return { text, outcome };
+  say(contestTable(outcome));
 }
 
 /** As many as asked for, or next to none. */

@@ -1,16 +1,8 @@
 // The plot of the README: how many saves are done in the time of one of what would be used instead.
 import * as echarts from 'echarts';
+import { barsOf, OTHERS } from './bars.js';
 import type { Findings } from './part.js';
 import { digits } from './tables.js';
-
-const SIZES = ['20 KB', '200 KB', '5 MB'];
-const OTHERS = [
-  ['plain delivery', 'plain delivery, nothing saved'],
-  ['by hand', 'a route written by hand'],
-  ['write-file-atomic', 'write-file-atomic, then sharp'],
-  ['nginx proxy_store', 'nginx proxy_store'],
-  ['no server', 'file and rename, no server'],
-] as const;
 
 // In light mode; the style below has what is drawn in them instead in dark mode.
 const INK = '#1f2328';
@@ -22,10 +14,6 @@ const STYLE =
 
 /** Bars from 1, on a scale of ratios: to the right, the middleware is ahead. */
 export function plot(findings: Findings): string {
-  const value = (size: string, other: string): number | undefined => {
-    const finding = findings.get(`save of ${size}, 16 at once ÷ ${other}, wall`);
-    return finding === undefined || 'refused' in finding ? undefined : finding.median;
-  };
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: 760, height: 420 });
   chart.setOption({
     animation: false,
@@ -51,10 +39,10 @@ export function plot(findings: Findings): string {
       axisLine: { lineStyle: { color: INK } },
       axisTick: { show: false },
     },
-    series: SIZES.map((size) => ({
-      name: size,
+    series: barsOf(findings).map(({ legend, ratios }) => ({
+      name: legend,
       type: 'bar',
-      data: OTHERS.map(([other]) => value(size, other) ?? '-'),
+      data: ratios.map((ratio) => ratio ?? '-'),
       label: {
         show: true,
         position: 'right',

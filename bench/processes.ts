@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
+const undos = new Set<() => Promise<void>>();
+let cleaning: Promise<void> | undefined;
 
 /** To be ended, and removed, whatever becomes of the bench. */
 export function endAtExit(child: ChildProcess): void {
@@ -17,10 +19,36 @@ export function removeAtExit(folder: string): void {
   folders.add(folder);
 }
 
-/** Ends all children and removes all folders. Removing comes last: it slows down whatever is written after it. */
-export async function cleanUp(): Promise<void> {
+/**
+ * Notes what is to be done, whatever becomes of the bench, after the children are gone and before the folders are.
+ * Returns how to do it earlier; it is done once.
+ */
+export function undoAtExit(undo: () => Promise<void>): () => Promise<void> {
+  let undone: Promise<void> | undefined;
+  const undoOnce = async (): Promise<void> => {
+    undone ??= undo();
+    await undone;
+    undos.delete(undoOnce);
+  };
+  undos.add(undoOnce);
+  return undoOnce;
+}
+
+/** Ends what is still there of a part of the bench, which has ended itself or has failed. */
+export async function endPart(): Promise<void> {
   await Promise.all([...children].map(stop));
-  removeFolders();
+  await Promise.all([...undos].map((undo) => undo()));
+}
+
+/** Ends all and removes all folders, once. Removing comes last: it slows down whatever is written after it. */
+export async function cleanUp(): Promise<void> {
+  cleaning ??= endPart().then(removeFolders);
+  await cleaning;
+}
+
+/** Whether the bench is at its end, or has been interrupted: what fails from then on has not failed by itself. */
+export function isEnding(): boolean {
+  return cleaning !== undefined;
 }
 
 process.once('exit', () => {
@@ -28,7 +56,8 @@ process.once('exit', () => {
   removeFolders();
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => {
+  // Each time: npm and tsx send on what has come from the keyboard already, and it must not end the cleaning.
+  process.on(signal, () => {
     void cleanUp().finally(() => process.exit(1));
   });
 }

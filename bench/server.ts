@@ -2,7 +2,7 @@
 import express, { type Express, type RequestHandler } from 'express';
 import { imageSave } from 'express-image-save';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -13,36 +13,31 @@ import {
   saveWithWriteFileAtomic,
   type SavingOptions,
 } from './by-hand.js';
+import { putInto, storeIn, storeInto, type Bucket, type SaveAs } from './bucket.js';
 import { answer, settings } from './helper.js';
+import { hasServer, type Kind } from './kinds.js';
 import { rendererFor, type Source } from './renderers.js';
-
-/** What answers the requests. */
-export type Kind =
-  | 'bare'
-  | 'no-op'
-  | 'image-save'
-  | 'by-hand'
-  | 'by-descriptor'
-  | 'write-file-atomic'
-  /** No server at all: see {@link RawRun}. */
-  | 'raw';
 
 /** One variant, as its process is told of it. */
 export interface Variant extends SavingOptions {
   readonly kind: Kind;
   readonly source: Source;
+  /** Where it saves to instead of to the root. */
+  readonly bucket?: Bucket;
 }
 
-/** So many saves, so many at once, into this folder. */
+/** So many saves without a server, so many at once, into this folder of the root or of the bucket. */
 export interface RawRun {
-  readonly folder: string;
+  /** Which of the variants. */
+  readonly index: number;
+  readonly label: string;
   readonly requests: number;
   readonly connections: number;
 }
 
 const variants = settings() as readonly Variant[];
 
-function appFor({ kind, source, root, verify, durable }: Variant): Express {
+function appFor({ kind, source, root, bucket, verify, durable }: Variant): Express {
   const app = express();
   const options = { root, verify, durable };
   const handWritten = handlerFor(kind, source, options);
@@ -52,8 +47,9 @@ function appFor({ kind, source, root, verify, durable }: Variant): Express {
     });
   }
   if (kind === 'image-save') {
+    const place = bucket === undefined ? { savePath: root } : { store: storeIn(bucket) };
     const limits = { maxPixels: Number.MAX_SAFE_INTEGER, maxBytes: 2 ** 33 };
-    app.use('/image', imageSave({ savePath: root, verify, durable, ...limits }));
+    app.use('/image', imageSave({ ...place, verify, durable, ...limits }));
   }
   app.get('/image/*name', handWritten ?? rendererFor(source));
   return app;
@@ -74,27 +70,42 @@ function handlerFor(kind: Kind, source: Source, options: SavingOptions): Request
 }
 
 async function listen(variant: Variant): Promise<number> {
-  if (variant.kind === 'raw') return 0;
+  if (!hasServer(variant.kind)) return 0;
   const server = createServer(appFor(variant));
   server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 });
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
 }
 
+function makeSaveAs({ kind, source, root, bucket, durable }: Variant): SaveAs | Promise<SaveAs> {
+  if (!('file' in source)) throw new Error('There is nothing to save');
+  const image = readFileSync(source.file);
+  if (bucket === undefined) return (name) => saveRaw(image, join(root, name), durable);
+  return kind === 'put' ? putInto(bucket, image) : storeInto(bucket, image);
+}
+
+const ways = new Map<number, SaveAs>();
+
+/** Made once: a client keeps its connections. */
+async function savesOf(index: number): Promise<SaveAs> {
+  const variant = variants[index];
+  if (variant === undefined) throw new Error('There is no such variant');
+  const way = ways.get(index) ?? (await makeSaveAs(variant));
+  ways.set(index, way);
+  return way;
+}
+
 answer({
   /** The ports, in the order of the variants. */
   listen: () => Promise.all(variants.map(listen)),
   /** Saves without a server, in microseconds. */
-  raw: async ({ folder, requests, connections }: RawRun) => {
-    const [variant] = variants;
-    if (variant === undefined || !('file' in variant.source)) throw new Error('There is nothing to save');
-    const image = readFileSync(variant.source.file);
-    mkdirSync(folder, { recursive: true });
+  raw: async ({ index, label, requests, connections }: RawRun) => {
+    const save = await savesOf(index);
     let begun = 0;
     const begin = process.hrtime.bigint();
     await Promise.all(
       Array.from({ length: connections }, async () => {
-        while (begun < requests) await saveRaw(image, join(folder, `${begun++}.jpg`), variant.durable);
+        while (begun < requests) await save(`${label}/${begun++}.jpg`);
       }),
     );
     return Number(process.hrtime.bigint() - begin) / 1000;

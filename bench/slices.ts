@@ -1,12 +1,14 @@
 // One slice: so many requests to one variant, into a fresh folder, timed, and looked after whether they did it.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, truncateSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { countImages } from './bucket.js';
 import type { Run } from './client.js';
+import { hasServer, obeysCommand } from './kinds.js';
 import { Nginx } from './nginx.js';
 import { Helper } from './processes.js';
 import type { Measure, Slice } from './rounds.js';
-import type { Kind, RawRun, Variant } from './server.js';
+import type { RawRun, Variant } from './server.js';
 
 /** How much a slice is. It is bounded by requests and not by time, so that all variants do the same work. */
 export interface Load {
@@ -27,13 +29,33 @@ export interface Running {
   readonly stop: () => Promise<void>;
 }
 
-const KINDS_THAT_SAVE: readonly Kind[] = ['image-save', 'by-hand', 'by-descriptor', 'write-file-atomic'];
+/** A variant that can do the same with a small image until its code is compiled: of large ones, a slice has few. */
+export interface Warmable extends Running {
+  readonly warmUp: (label: string) => Promise<void>;
+}
+
+/** Enough for the compiler to find what is worth its work. */
+const WARM_UP: Load = { requests: 300, connections: 4 };
 
 /** Starts a process for each variant: none has the code or the garbage of another in its way. */
 export async function startAlone(client: Helper, variant: Variant): Promise<Running> {
   const [running] = await startTogether(client, [variant]);
   if (running === undefined) throw new RangeError('There is no variant');
   return running;
+}
+
+/** @param small A small image in a file. */
+export async function startWarmable(client: Helper, variant: Variant, small: string): Promise<Warmable> {
+  const [running, other] = await startTogether(client, [variant, withImage(variant, small)]);
+  if (running === undefined || other === undefined) throw new RangeError('There is no variant');
+  const warmUp = async (label: string): Promise<void> => {
+    await other.slice(WARM_UP, folderName(`${label}-warm-up`));
+  };
+  return { ...running, warmUp };
+}
+
+function withImage(variant: Variant, file: string): Variant {
+  return 'file' in variant.source ? { ...variant, source: { ...variant.source, file } } : variant;
 }
 
 /** Starts one process for several variants: they differ in nothing but their code. */
@@ -44,22 +66,28 @@ export async function startTogether(client: Helper, variants: readonly Variant[]
     server,
     stop: () => server.stop(),
     slice: (load, label) =>
-      variant.kind === 'raw'
-        ? rawSlice(server, variant, load, label)
-        : httpSlice({ client, server, port: ports[index] ?? 0, variant, cpuBeside: () => 0 }, load, label),
+      hasServer(variant.kind)
+        ? httpSlice({ client, server, port: ports[index] ?? 0, variant, cpuBeside: () => 0 }, load, label)
+        : rawSlice(server, variant, index, load, label),
   }));
 }
 
 /** Starts nginx in front of an app that only delivers, each in a process of its own. */
-export async function startNginx(client: Helper, app: Variant): Promise<Running> {
-  const server = new Helper('server.ts', [app]);
-  const [appPort = 0] = await server.ask<number[]>('listen');
+export async function startNginx(client: Helper, app: Variant, small: string): Promise<Warmable> {
+  const variants = [app, withImage(app, small)];
+  const server = new Helper('server.ts', variants);
+  const ports = await server.ask<number[]>('listen');
   // Its copies are found where those of the others are.
-  const nginx = await Nginx.start(join(app.root, '..'), appPort);
+  const nginx = await Nginx.start(join(app.root, '..'), ports[0] ?? 0);
   const way = { client, server, port: nginx.port, variant: app, cpuBeside: () => nginx.cpu(), saves: true };
+  const direct = { client, server, port: ports[1] ?? 0, variant: app, cpuBeside: () => 0 };
   return {
     server,
     slice: (load, label) => httpSlice(way, load, label),
+    // What needs it is the app behind it.
+    warmUp: async (label) => {
+      await httpSlice(direct, WARM_UP, folderName(`${label}-warm-up`));
+    },
     stop: async () => {
       await Promise.all([nginx.stop(), server.stop()]);
     },
@@ -79,9 +107,8 @@ interface Way {
 
 async function httpSlice(way: Way, load: Load, label: string): Promise<Slice> {
   const { client, server, port, variant } = way;
-  const obeys = KINDS_THAT_SAVE.includes(variant.kind) && load.withoutCommand !== true;
-  const folder = join(variant.root, label);
-  mkdirSync(folder);
+  const obeys = obeysCommand(variant.kind) && load.withoutCommand !== true;
+  mkdirSync(join(variant.root, label));
   const extension = 'stream' in variant.source ? 'tif' : 'jpg';
   const query = load.bytes === undefined ? 'wid=800' : `bytes=${load.bytes}`;
   const run: Run = {
@@ -97,17 +124,23 @@ async function httpSlice(way: Way, load: Load, label: string): Promise<Slice> {
   const wall = await client.ask<number>('run', run);
   const after = (await server.ask<number>('cpu')) + way.cpuBeside();
   await client.ask('hangUp');
-  checkSaved(folder, obeys || way.saves === true ? load.requests : 0);
+  await checkSaved(variant, label, obeys || way.saves === true ? load.requests : 0);
   return { wall: wall / load.requests, cpu: (after - before) / load.requests };
 }
 
-async function rawSlice(server: Helper, { root }: Variant, load: Load, label: string): Promise<Slice> {
-  const folder = join(root, label);
-  await settle(server, root);
+async function rawSlice(
+  server: Helper,
+  variant: Variant,
+  index: number,
+  load: Load,
+  label: string,
+): Promise<Slice> {
+  mkdirSync(join(variant.root, label));
+  await settle(server, variant.root);
   const before = await server.ask<number>('cpu');
-  const wall = await server.ask<number>('raw', { folder, ...load } satisfies RawRun);
+  const wall = await server.ask<number>('raw', { index, label, ...load } satisfies RawRun);
   const after = await server.ask<number>('cpu');
-  checkSaved(folder, load.requests);
+  await checkSaved(variant, label, load.requests);
   return { wall: wall / load.requests, cpu: (after - before) / load.requests };
 }
 
@@ -119,9 +152,16 @@ async function settle(server: Helper, root: string): Promise<void> {
 }
 
 /** What does not save is no save, however fast. */
-function checkSaved(folder: string, requests: number): void {
-  const files = readdirSync(folder).length;
-  if (files !== requests) throw new Error(`${files} files are in ${folder}, not ${requests}`);
+async function checkSaved({ root, source, bucket }: Variant, label: string, requests: number): Promise<void> {
+  const folder = join(root, label);
+  const files = readdirSync(folder)
+    .map((file) => statSync(join(folder, file)).size)
+    .filter((size) => !('file' in source) || size === statSync(source.file).size);
+  const saved =
+    bucket === undefined || !('file' in source)
+      ? files.length
+      : await countImages(bucket, label, statSync(source.file).size);
+  if (saved !== requests) throw new Error(`${saved} whole images are in ${label}, not ${requests}`);
 }
 
 /** A contest's measure: slices of one variant, each in a folder of its own. */

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Look, Looking } from '../checker.js';
 import { photograph } from '../images.js';
-import { fewer, hold, type Findings, type Report, type Surroundings } from '../part.js';
+import { fewer, hold, type Surroundings } from '../part.js';
 import { Helper } from '../processes.js';
 import type { Measure, Slice } from '../rounds.js';
 
@@ -15,9 +15,7 @@ const LOOKS: readonly (readonly [string, Look])[] = [
   ['stats()', 'stats'],
 ];
 
-export async function checks(surroundings: Surroundings): Promise<Report> {
-  const findings: Findings = new Map();
-  const texts: string[] = [];
+export async function checks(surroundings: Surroundings): Promise<void> {
   const checker = new Helper('checker.ts');
   for (const [name, file] of await makeImages(surroundings)) {
     const measure =
@@ -33,10 +31,9 @@ export async function checks(surroundings: Surroundings): Promise<Report> {
       variants: new Map(LOOKS.map(([label, look]) => [label, measure(look)])),
       twin: measure('pixels'),
     };
-    texts.push((await hold(contest, surroundings, findings)).text);
+    await hold(contest, surroundings);
   }
   await checker.stop();
-  return { text: texts.join('\n\n'), findings };
 }
 
 /** The same photograph of more than a megapixel in all formats. */

@@ -5,7 +5,7 @@ import sharp, { type Sharp } from 'sharp';
 import type { Look, Looking } from '../checker.js';
 import type { Memory } from '../helper.js';
 import { jpegOfBytes, photograph } from '../images.js';
-import { fewer, hold, type Findings, type Report, type Surroundings } from '../part.js';
+import { fewer, hold, type Findings, type Surroundings } from '../part.js';
 import { Helper } from '../processes.js';
 import { spread, type Slice, type Spread } from '../rounds.js';
 import type { Variant } from '../server.js';
@@ -14,13 +14,12 @@ import { digits, duration, show, table } from '../tables.js';
 
 const MEGABYTE = 1e6;
 
-export async function growth(surroundings: Surroundings): Promise<Report> {
-  const findings: Findings = new Map();
-  const texts = [await byAtOnce(surroundings, findings)];
+export async function growth(surroundings: Surroundings): Promise<void> {
+  await byAtOnce(surroundings);
   if (process.platform === 'linux') {
-    texts.push(await byBytes(surroundings, findings), await byPixels(surroundings, findings));
+    await byBytes(surroundings);
+    await byPixels(surroundings);
   }
-  return { text: texts.join('\n\n'), findings };
 }
 
 /** What a process took while it did something, beyond what it held before. */
@@ -38,8 +37,8 @@ async function memoryFor(
 }
 
 /** Each in a process of its own, several times over: memory that was taken once is kept by the allocator. */
-async function byBytes(surroundings: Surroundings, findings: Findings): Promise<string> {
-  const { client, root, quick } = surroundings;
+async function byBytes(surroundings: Surroundings): Promise<void> {
+  const { client, root, quick, findings } = surroundings;
   const sizes = quick ? [1, 10] : [1, 10, 100, 1000];
   const rows: string[][] = [];
   const variants = [
@@ -74,7 +73,6 @@ async function byBytes(surroundings: Surroundings, findings: Findings): Promise<
     table(['image', 'variant', 'time', 'peak − idle memory'], rows),
   ].join('\n\n');
   surroundings.say(text);
-  return text;
 }
 
 function compareMemory(findings: Findings): void {
@@ -89,8 +87,8 @@ function inMegabytes(bytes: readonly number[]): Spread {
   return spread(bytes.map((each) => each / MEGABYTE));
 }
 
-async function byPixels(surroundings: Surroundings, findings: Findings): Promise<string> {
-  const { folder, quick } = surroundings;
+async function byPixels(surroundings: Surroundings): Promise<void> {
+  const { folder, quick, findings } = surroundings;
   const rows: string[][] = [];
   const tile = await (await photograph(1000, 1000)).png().toBuffer();
   const formats: [string, (image: Sharp) => Sharp][] = [
@@ -120,7 +118,6 @@ async function byPixels(surroundings: Surroundings, findings: Findings): Promise
     table(['format', 'image', 'look', 'time', 'peak − idle memory'], rows),
   ].join('\n\n');
   surroundings.say(text);
-  return text;
 }
 
 function tiled(tile: Buffer, side: number): Sharp {
@@ -138,8 +135,8 @@ async function lookAt(file: string, look: Look): Promise<{ slice: Slice; bytes: 
   return result;
 }
 
-async function byAtOnce(surroundings: Surroundings, findings: Findings): Promise<string> {
-  const { client, root, folder } = surroundings;
+async function byAtOnce(surroundings: Surroundings): Promise<void> {
+  const { client, root, folder, findings } = surroundings;
   const file = join(folder, 'at-once.jpg');
   writeFileSync(file, await jpegOfBytes(20_000));
   const numbers = [512, 512, 1, 16, 64, 256];
@@ -181,7 +178,7 @@ async function byAtOnce(surroundings: Surroundings, findings: Findings): Promise
     variants: new Map([most, ...others].map(({ connections, run }) => [`${connections} at once`, run])),
     twin: twin.run,
   };
-  const { text } = await hold(contest, surroundings, findings);
+  await hold(contest, surroundings);
   const rows: string[][] = [];
   for (const { connections, server, slice, load, name } of process.platform === 'linux'
     ? [...others, most]
@@ -192,7 +189,5 @@ async function byAtOnce(surroundings: Surroundings, findings: Findings): Promise
     rows.push([String(connections), `${digits(memory.median)} MB`]);
   }
   await Promise.all(running.map(({ stop }) => stop()));
-  const memoryTable = table(['saves at once', 'peak − idle memory'], rows);
-  surroundings.say(memoryTable);
-  return `${text}\n\n${memoryTable}`;
+  if (rows.length > 0) surroundings.say(table(['saves at once', 'peak − idle memory'], rows));
 }

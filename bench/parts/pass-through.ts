@@ -2,14 +2,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Helper } from '../processes.js';
-import { fewer, hold, type Findings, type Report, type Surroundings } from '../part.js';
+import { fewer, hold, type Surroundings } from '../part.js';
 import { spread } from '../rounds.js';
-import type { Kind, Variant } from '../server.js';
+import type { Kind } from '../kinds.js';
+import type { Variant } from '../server.js';
 import { measure, startTogether } from '../slices.js';
 import { show } from '../tables.js';
 
-export async function passThrough(surroundings: Surroundings): Promise<Report> {
-  const findings: Findings = new Map();
+export async function passThrough(surroundings: Surroundings): Promise<void> {
   const { client, root, folder } = surroundings;
   const file = join(folder, 'small.jpg');
   writeFileSync(file, 'ok');
@@ -25,7 +25,7 @@ export async function passThrough(surroundings: Surroundings): Promise<Report> {
   }
   const load = { requests: fewer(surroundings, 2000), connections: 16, withoutCommand: true };
   // The ratio that is asked for is one of percents: more rounds bring its median nearer to the truth.
-  const { text } = await hold(
+  await hold(
     {
       name: 'pass-through',
       subject: 'imageSave',
@@ -37,14 +37,11 @@ export async function passThrough(surroundings: Surroundings): Promise<Report> {
       twin: measure(twin, load, 'pass-twin'),
     },
     { ...surroundings, rounds: 2 * surroundings.rounds },
-    findings,
   );
   await save.stop();
   const look = await lookAtUrls(surroundings);
-  findings.set('the look at a URL, ns', look);
-  const line = `The look at a URL with a query of 60 characters: ${show(look, ' ns')}.`;
-  surroundings.say(line);
-  return { text: `${text}\n\n${line}`, findings };
+  surroundings.findings.set('the look at a URL, ns', look);
+  surroundings.say(`The look at a URL with a query of 60 characters: ${show(look, ' ns')}.`);
 }
 
 async function lookAtUrls(surroundings: Surroundings): Promise<ReturnType<typeof spread>> {

@@ -2,18 +2,16 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { photograph } from '../images.js';
-import { fewer, hold, type Findings, type Report, type Surroundings } from '../part.js';
+import { fewer, hold, type Surroundings } from '../part.js';
 import type { Variant } from '../server.js';
 import { measure, startAlone } from '../slices.js';
 
-export async function renderer(surroundings: Surroundings): Promise<Report> {
-  const findings: Findings = new Map();
+export async function renderer(surroundings: Surroundings): Promise<void> {
   const { client, root, folder, quick } = surroundings;
   const scale = join(folder, 'source.jpg');
   const source = quick ? await photograph(600, 400) : await photograph(4240, 2830);
   writeFileSync(scale, await source.jpeg({ quality: 90 }).toBuffer());
   const load = { requests: fewer(surroundings, 16), connections: 4 };
-  const texts: string[] = [];
   for (const [name, verify, durable] of [
     ['real renderer, everything on', 'pixels', true],
     ['real renderer, both off', 'header', false],
@@ -31,8 +29,7 @@ export async function renderer(surroundings: Surroundings): Promise<Report> {
       ['imageSave', save],
       ['plain delivery', plain],
     ]);
-    texts.push((await hold({ name, subject: 'imageSave', variants, twin }, surroundings, findings)).text);
+    await hold({ name, subject: 'imageSave', variants, twin }, surroundings);
     await Promise.all(running.map(({ stop }) => stop()));
   }
-  return { text: texts.join('\n\n'), findings };
 }

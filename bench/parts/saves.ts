@@ -3,10 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jpegOfBytes } from '../images.js';
 import { Nginx } from '../nginx.js';
-import { fewer, hold, type Findings, type Report, type Surroundings } from '../part.js';
+import { fewer, hold, type Surroundings } from '../part.js';
 import type { Measure } from '../rounds.js';
 import type { Variant } from '../server.js';
-import { emptyFolders, measure, startAlone, startNginx, type Load, type Running } from '../slices.js';
+import { emptyFolders, measure, startNginx, startWarmable, type Load, type Warmable } from '../slices.js';
 
 interface Size {
   readonly name: string;
@@ -28,6 +28,7 @@ type Way = 'end' | 'send' | 'pipe';
 type Setup = Pick<Variant, 'kind' | 'verify' | 'durable'> & { readonly nginx?: true };
 
 const TRUSTING = { verify: 'header', durable: false } as const;
+const DURABLE = { verify: 'header', durable: true } as const;
 const EVERYTHING = { verify: 'pixels', durable: true } as const;
 
 const PLAIN: [string, Setup] = ['plain delivery', { kind: 'bare', ...TRUSTING }];
@@ -44,9 +45,15 @@ const OTHERS: readonly [string, Setup][] = [
 
 const MORE_OTHERS: readonly [string, Setup][] = [
   ['by hand, by descriptor', { kind: 'by-descriptor', ...TRUSTING }],
-  ['write-file-atomic', { kind: 'write-file-atomic', verify: 'header', durable: true }],
+  ['write-file-atomic', { kind: 'write-file-atomic', ...DURABLE }],
   ['imageSave, pixels', { kind: 'image-save', verify: 'pixels', durable: false }],
-  ['imageSave, durable', { kind: 'image-save', verify: 'header', durable: true }],
+  ['imageSave, durable', { kind: 'image-save', ...DURABLE }],
+];
+
+/** Against a save that waits for the disk. */
+const OTHERS_THAT_FLUSH: readonly [string, Setup][] = [
+  ['by hand', { kind: 'by-hand', ...DURABLE }],
+  ['write-file-atomic', { kind: 'write-file-atomic', ...DURABLE }],
 ];
 
 /** Against a save that looks at every pixel and waits for the disk. */
@@ -73,6 +80,10 @@ function matches(): Match[] {
     return [
       { ...common, name: name('16 at once'), subject: trusting, others: [...OTHERS, ...MORE_OTHERS] },
       {
+        ...{ ...common, name: name('16 at once, durable') },
+        ...{ subject: { kind: 'image-save', ...DURABLE }, others: OTHERS_THAT_FLUSH },
+      },
+      {
         ...{ ...common, name: name('16 at once, everything on') },
         ...{ subject: { kind: 'image-save', ...EVERYTHING }, others: OTHERS_WITH_EVERYTHING },
       },
@@ -88,9 +99,9 @@ function matches(): Match[] {
   });
 }
 
-export async function saves(surroundings: Surroundings): Promise<Report> {
-  const findings: Findings = new Map();
-  const texts: string[] = [];
+export async function saves(surroundings: Surroundings): Promise<void> {
+  if (!Nginx.isThere)
+    surroundings.say('Without nginx, which is not installed: on Debian, it is in `nginx-light`.');
   const files = new Map<Size, string>();
   for (const size of SIZES) {
     const file = join(surroundings.folder, `${size.bytes}.jpg`);
@@ -98,22 +109,25 @@ export async function saves(surroundings: Surroundings): Promise<Report> {
     files.set(size, file);
   }
   for (const match of matches().filter(({ name }) => name.includes(surroundings.only))) {
-    texts.push(await play(match, files.get(match.size) ?? '', surroundings, findings));
+    await play(match, files, surroundings);
   }
-  return { text: texts.join('\n\n'), findings };
 }
 
 async function play(
   { name, size, by, connections, subject, others }: Match,
-  file: string,
+  files: ReadonlyMap<Size, string>,
   surroundings: Surroundings,
-  findings: Findings,
-): Promise<string> {
+): Promise<void> {
+  const [small = ''] = files.values();
+  const file = files.get(size) ?? small;
   const { client, root } = surroundings;
   const load: Load = { requests: fewer(surroundings, size.requests[connections]), connections };
-  const begin = async (label: string, { nginx, ...setup }: Setup): Promise<[string, Running]> => {
+  const begin = async (label: string, { nginx, ...setup }: Setup): Promise<[string, Warmable]> => {
     const variant: Variant = { ...setup, root, source: { file, by } };
-    return [label, await (nginx ? startNginx(client, variant) : startAlone(client, variant))];
+    return [
+      label,
+      await (nginx ? startNginx(client, variant, small) : startWarmable(client, variant, small)),
+    ];
   };
   const here = others.filter(([, { nginx }]) => nginx === undefined || Nginx.isThere);
   const running = await Promise.all(
@@ -121,18 +135,15 @@ async function play(
       begin(label, setup),
     ),
   );
+  // One after the other: the client does one thing at a time.
+  for (const [label, { warmUp }] of surroundings.quick ? [] : running) await warmUp(`${name}-${label}`);
   const measures = new Map<string, Measure>(
     running.map(([label, each]) => [label, measure(each, load, `${name}-${label}`)]),
   );
   const twin = measures.get('twin');
   if (twin === undefined) throw new Error('There is no control');
   measures.delete('twin');
-  const { text } = await hold(
-    { name, subject: 'imageSave', variants: measures, twin },
-    surroundings,
-    findings,
-  );
+  await hold({ name, subject: 'imageSave', variants: measures, twin }, surroundings);
   await Promise.all(running.map(([, { stop }]) => stop()));
   emptyFolders(root, name);
-  return text;
 }
