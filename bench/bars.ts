@@ -7,8 +7,8 @@ const SIZES = ['20 KB', '200 KB', '5 MB'];
 export const OTHERS = [
   ['plain delivery', 'plain delivery, nothing saved'],
   ['by hand', 'a route written by hand'],
-  ['write-file-atomic, no flush', 'the same without flushing'],
-  ['write-file-atomic', 'write-file-atomic (flushes), then sharp'],
+  ['write-file-atomic, no flush', 'write-file-atomic, no flush'],
+  ['write-file-atomic', 'write-file-atomic, flushing'],
   ['nginx proxy_store', 'nginx proxy_store'],
   ['no server', 'file and rename, no server'],
 ] as const;
@@ -26,7 +26,7 @@ export function barsOf(findings: Findings): Bars[] {
     // One control stands for all bars of a size.
     const isRefused = all.some((finding) => finding !== undefined && 'refused' in finding);
     return {
-      legend: isRefused ? `${size}: refused, its control was off` : size,
+      legend: isRefused ? `${size}: refused` : size,
       ratios: all.map((finding) =>
         finding === undefined || 'refused' in finding ? undefined : finding.median,
       ),
