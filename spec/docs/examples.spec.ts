@@ -38,7 +38,7 @@ const RUN_BY: Record<string, string> = {
   'README.md, program 1': 'the tests of Mount it',
   'README.md, program 2': 'the tests of saveOf',
   'README.md, program 3': 'the tests of parseReply',
-  'docs/stores.md': 'spec/docs/stores.spec.ts, and the first in spec/s3',
+  'docs/stores.md': 'spec/docs/stores.spec.ts, and the first spec/s3/stores-page.s3.ts',
   'docs/recipes.md': 'spec/recipes/recipes.spec.ts, which runs the files that are shown',
 };
 

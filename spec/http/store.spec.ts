@@ -19,6 +19,7 @@ import {
 } from '../../lib/index.js';
 import { SpoolFile } from '../../lib/spool.js';
 import { get, type Answer } from '../support/client.js';
+import { deadlineInHand, LONG } from '../support/deadline-in-hand.js';
 import { list, makeFolder, removeFolders } from '../support/folder.js';
 import { start, stopAll, type Handler, type Running } from '../support/host.js';
 import { jpeg, png } from '../support/images.js';
@@ -154,26 +155,6 @@ function sendTo({ port }: Running): Socket {
   });
   return client;
 }
-
-/** Takes the deadline from the clock: it comes when the test says so. */
-function deadlineInHand(): { comes(): void } {
-  const { setTimeout: real } = globalThis;
-  let end = (): void => undefined;
-  const byHand = (call: () => void, delay?: number, ...given: []): NodeJS.Timeout => {
-    // Nothing else here waits that long.
-    if ((delay ?? 0) < 100_000) return real(call, delay, ...given);
-    end = call;
-    return real(() => undefined, 0);
-  };
-  jest.spyOn(globalThis, 'setTimeout').mockImplementation(byHand);
-  return {
-    comes: () => {
-      end();
-    },
-  };
-}
-
-const LONG = { timeout: 600_000 };
 
 describe('a store', () => {
   it('gets the image, and its time is the one that the client is told', async () => {

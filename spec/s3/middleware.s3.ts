@@ -1,0 +1,313 @@
+// The middleware in front of a renderer, over real connections, with a real gateway behind it: what its clients are
+// told, what is in the bucket, and that a gateway that fails takes neither an old image nor the process with it.
+import { PutBucketPolicyCommand, type S3Client } from '@aws-sdk/client-s3';
+import express from 'express';
+import sharp from 'sharp';
+import {
+  imageSave,
+  type ImageSaveOptions,
+  type ImageStore,
+  type SaveErrorCode,
+  type SaveReply,
+} from '../../lib/index.js';
+import { s3Store, type S3StoreOptions } from '../../lib/s3.js';
+import { get, type Answer } from '../support/client.js';
+import { deadlineInHand, LONG } from '../support/deadline-in-hand.js';
+import { start, stopAll, type Handler } from '../support/host.js';
+import { noise } from '../support/images.js';
+import {
+  clientOf,
+  gateway,
+  head,
+  killGateway,
+  makeBucket,
+  objectsIn,
+  owner,
+  read,
+  startGateway,
+  uploadsIn,
+} from './gateway.js';
+import { Proxy, type Fate } from './proxy.js';
+
+const MIB = 1024 ** 2;
+const KEY = 'saved/a.png';
+
+/** The pictures that the renderer has, all of them squares, by their width. */
+const PICTURES = {
+  /** What is there before. */
+  old: 50,
+  /** Kept in memory. */
+  small: 60,
+  /** Waits in a file, and is sent at once, when the gateway has said that it takes it. */
+  spooled: 1024,
+  /** Waits in a file, and is sent in three parts. */
+  huge: 2000,
+} as const;
+type Picture = keyof typeof PICTURES;
+
+/** How a picture is sent, what of it is in the middle of that, and what publishes it. */
+const ways = [
+  ['at once', 'spooled', /^PUT \S+a\.png/, /^PUT \S+a\.png/],
+  ['in parts', 'huge', /^PUT \S+a\.png\?partNumber=2/, /^POST \S+a\.png\?uploadId=/],
+] as const;
+
+let pixels: Buffer;
+let bucket: string;
+let proxy: Proxy;
+let client: S3Client;
+/** The pictures that the renderer was asked for. */
+let rendered: string[];
+/** Whether each image that came to be published was in memory. */
+let inMemory: boolean[];
+
+beforeAll(async () => {
+  pixels = await noise(PICTURES.huge, PICTURES.huge).raw().toBuffer();
+});
+beforeEach(async () => {
+  bucket = await makeBucket();
+  proxy = await Proxy.start(gateway.endpoint);
+  client = clientOf('owner', { endpoint: proxy.endpoint });
+  rendered = [];
+  inMemory = [];
+});
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await stopAll();
+  client.destroy();
+  await proxy.stop();
+});
+
+/** Pipes what it draws, as the renderer of the README does. Uncompressed, so that the sizes are those of the pixels. */
+const renderer: express.RequestHandler<{ picture: Picture }> = (req, res) => {
+  const width = PICTURES[req.params.picture];
+  rendered.push(req.params.picture);
+  const raw = { width, height: width, channels: 3 as const };
+  sharp(pixels.subarray(0, width * width * 3), { raw })
+    .png({ compressionLevel: 0 })
+    .pipe(res.type('png'));
+};
+
+function noting(store: ImageStore): ImageStore {
+  return {
+    async findPlace(name, wish) {
+      const place = await store.findPlace(name, wish);
+      return {
+        publish(image, lastLook) {
+          inMemory.push(Buffer.isBuffer(image.bytes));
+          return place.publish(image, lastLook);
+        },
+      };
+    },
+  };
+}
+
+/** An app whose images go to the bucket; the beginning of its URLs. */
+async function serve(
+  options: Partial<S3StoreOptions> = {},
+  settings: ImageSaveOptions<express.Request> = {},
+): Promise<string> {
+  const store = noting(s3Store({ client, bucket, prefix: 'saved/', partSize: 5 * MIB, ...options }));
+  const app = express();
+  app.use('/is/image', imageSave({ store, ...settings }));
+  app.get('/is/image/:picture', renderer);
+  const { url } = await start([app as unknown as Handler]);
+  return `${url}/is/image`;
+}
+
+const send = (images: string, picture: Picture): Promise<Answer> =>
+  get(`${images}/${picture}?req=saveToFile&name=a.png`);
+
+/** Saves the old picture past whatever is in the way, and forgets how. */
+async function saveOld(): Promise<void> {
+  const answer = await send(await serve({ client: owner }), 'old');
+  expect(answer.reply.status).toBe('done');
+  rendered = [];
+  inMemory = [];
+}
+
+async function expectInBucket(picture: Picture): Promise<void> {
+  // An upload that could not be aborted is aborted later.
+  while ((await uploadsIn(bucket)).length > 0);
+  const ordinary = await get(`${await serve()}/${picture}`);
+  expect((await read(bucket, KEY))?.equals(ordinary.body)).toBe(true);
+  expect(await objectsIn(bucket)).toEqual([KEY]);
+}
+
+function expectRefused(
+  answer: Answer,
+  codes: readonly SaveErrorCode[],
+  status: SaveReply['status'] = 'failed',
+): void {
+  expect(answer.status).toBe(403);
+  expect(answer.reply.status).toBe(status);
+  expect(codes).toContain(answer.reply.error?.code);
+}
+
+/** Nothing of a save that was refused is there, and nothing of it is in the way of the next. */
+async function expectOldThenNew(images: string, picture: Picture): Promise<void> {
+  await expectInBucket('old');
+  proxy.fateOf = () => 'passes';
+  expect((await send(images, picture)).reply.status).toBe('done');
+  await expectInBucket(picture);
+}
+
+/** The fate of the requests that a pattern matches. */
+const fate =
+  (pattern: RegExp, what: Fate) =>
+  (request: string): Fate =>
+    pattern.test(request) ? what : 'passes';
+
+describe('a save', () => {
+  it.each([
+    ['small', true, /^PUT \S+a\.png\?x-id=PutObject/, 1],
+    ['spooled', false, /^PUT \S+a\.png\?x-id=PutObject/, 1],
+    ['huge', false, /^PUT \S+a\.png\?partNumber=/, 3],
+  ] as const)(
+    'of a %s picture is answered when it is in the bucket',
+    async (picture, memory, sent, times) => {
+      const width = PICTURES[picture];
+      const answer = await send(await serve(), picture);
+      const object = await head(bucket, KEY);
+      expect(answer.status).toBe(200);
+      expect(answer.reply).toMatchObject({
+        status: 'done',
+        name: 'a.png',
+        lastUpdated: object.LastModified!.getTime(),
+        pixelsTotal: width * width,
+        image: { width, height: width, type: 'image/png', length: object.ContentLength! },
+      });
+      expect(object.ContentType).toBe('image/png');
+      expect(object.Metadata).toMatchObject({
+        'image-width': String(width),
+        'image-height': String(width),
+        'image-pixels': String(width * width),
+      });
+      expect(inMemory).toEqual([memory]);
+      expect(proxy.requests.filter((request) => sent.test(request))).toHaveLength(times);
+      expect(rendered).toEqual([picture]);
+      await expectInBucket(picture);
+    },
+  );
+
+  it('replaces the old image', async () => {
+    await saveOld();
+    expect((await send(await serve(), 'small')).reply.status).toBe('done');
+    await expectInBucket('small');
+  });
+
+  it('that must not replace anything is refused before anything is rendered', async () => {
+    await saveOld();
+    const answer = await send(await serve({}, { overwrite: false }), 'small');
+    expectRefused(answer, ['file-exists']);
+    expect(rendered).toEqual([]);
+    await expectInBucket('old');
+  });
+});
+
+describe('a bucket', () => {
+  it('that is missing is refused before anything is rendered', async () => {
+    await saveOld();
+    const answer = await send(await serve({ bucket: `${bucket}-not` }), 'small');
+    expectRefused(answer, ['store-missing']);
+    expect(rendered).toEqual([]);
+    await expectOldThenNew(await serve(), 'small');
+  });
+
+  it('that these credentials do not open is refused, and the next save before anything is rendered', async () => {
+    await saveOld();
+    const credentials = { accessKeyId: gateway.users[0]!.accessKey, secretAccessKey: 'wrong' };
+    const stranger = clientOf('owner', { credentials });
+    const images = await serve({ client: stranger });
+    expectRefused(await send(images, 'small'), ['store-denied']);
+    expectRefused(await send(images, 'small'), ['store-denied']);
+    expect(rendered).toEqual(['small']);
+    await expectOldThenNew(await serve(), 'small');
+    stranger.destroy();
+  });
+
+  it.each(ways)('that may be read and not written is refused, %s', async (_, picture) => {
+    await saveOld();
+    const Statement = [
+      {
+        Effect: 'Allow',
+        Principal: { AWS: ['arn:aws:iam:::user/guest'] },
+        Action: ['s3:ListBucket', 's3:GetObject'],
+        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+      },
+    ];
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
+    await owner.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
+    const guest = clientOf('guest');
+    expectRefused(await send(await serve({ client: guest }), picture), ['store-denied']);
+    await expectOldThenNew(await serve(), picture);
+    guest.destroy();
+  });
+});
+
+describe('a gateway', () => {
+  it('that hangs from the start is waited for until the deadline, and nothing is rendered', async () => {
+    await saveOld();
+    const deadline = deadlineInHand();
+    proxy.fateOf = () => {
+      deadline.comes();
+      return 'hangs';
+    };
+    const images = await serve({ answerTimeout: 1000 }, LONG);
+    expectRefused(await send(images, 'small'), ['timeout'], 'timeout');
+    expect(rendered).toEqual([]);
+  });
+
+  it('that answers 503 from the start is refused before anything is rendered', async () => {
+    await saveOld();
+    proxy.fateOf = () => '503';
+    const images = await serve();
+    expectRefused(await send(images, 'small'), ['store-unavailable']);
+    expect(rendered).toEqual([]);
+    await expectOldThenNew(images, 'small');
+  });
+});
+
+describe.each(ways)('a picture that is sent %s', (_, picture, middle, publishes) => {
+  beforeEach(saveOld);
+
+  it('and answered by 503 is refused', async () => {
+    proxy.fateOf = fate(publishes, '503');
+    const images = await serve();
+    expectRefused(await send(images, picture), ['store-unavailable']);
+    await expectOldThenNew(images, picture);
+  });
+
+  it('and hangs on its way is given up at the deadline', async () => {
+    const deadline = deadlineInHand();
+    let hung = 0;
+    proxy.fateOf = (request) => {
+      if (!middle.test(request)) return 'passes';
+      hung += 1;
+      deadline.comes();
+      return 'hangs';
+    };
+    const images = await serve({}, LONG);
+    expectRefused(await send(images, picture), ['timeout'], 'timeout');
+    expect(hung).toBe(1);
+    await expectOldThenNew(images, picture);
+  });
+
+  it('while the gateway is killed is refused, and saved once the gateway is back', async () => {
+    let killed = false;
+    proxy.fateOf = (request) => {
+      if (!middle.test(request) || killed) return 'passes';
+      const then = (): void => {
+        killed = true;
+        killGateway();
+      };
+      return { brokenAfter: MIB, then };
+    };
+    const images = await serve();
+    const answer = await send(images, picture);
+    startGateway();
+    expect(killed).toBe(true);
+    // What the system has taken off our hands to the last byte may have arrived, for all that can be known here.
+    expectRefused(answer, ['store-unavailable', ...(picture === 'huge' ? [] : ['store-silent' as const])]);
+    await expectOldThenNew(images, picture);
+  });
+});
