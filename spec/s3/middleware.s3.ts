@@ -110,7 +110,7 @@ async function serve(
   const app = express();
   app.use('/is/image', imageSave({ store, ...settings }));
   app.get('/is/image/:picture', renderer);
-  const { url } = await start([app as unknown as Handler]);
+  const { url } = await start([app as Handler]);
   return `${url}/is/image`;
 }
 

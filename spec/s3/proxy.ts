@@ -12,6 +12,8 @@ export type Fate =
   | 'broken-at-answer'
   /** It is answered by 503 at once, and not passed on. */
   | '503'
+  /** It is answered as if it had been done, and not passed on. */
+  | 'pretended'
   /** The last byte of it is changed on the way. */
   | 'garbled'
   /** So many bytes of it are passed on, and then this is called and the connection breaks. */
@@ -78,6 +80,8 @@ export class Proxy {
       } else if (fate === '503') {
         const head = `HTTP/1.1 503 Slow Down\r\nContent-Length: ${BUSY.length}\r\nConnection: close\r\n\r\n`;
         client.end(head + (line?.startsWith('HEAD') === true ? '' : BUSY));
+      } else if (fate === 'pretended') {
+        if (line !== undefined) client.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
       } else if (typeof fate === 'object') {
         passed += chunk.length;
         if (passed <= fate.brokenAfter) {
