@@ -25,6 +25,8 @@ export class Servers {
 
   /** Starts some processes, and returns them and their URL when all of them serve. */
   static async start(count: number, stop: AbortController): Promise<{ servers: Servers; url: string }> {
+    // They accept connections themselves: one that is handed to a process which is killed just then would be lost.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
     const servers = new Servers(stop);
     for (let started = 0; started < count; started += 1) cluster.fork();
     let port = 0;
