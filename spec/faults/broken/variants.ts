@@ -175,7 +175,7 @@ export const variants: readonly Variant[] = [
     run: race,
     edit: {
       file: 'target.ts',
-      pieces: [['const base = `/proc/self/fd/${descriptor}`;', 'const base = "/none";']],
+      pieces: [['const there = whereIs(descriptor);', 'const there: string | undefined = undefined;']],
     },
     says: /outside/,
   },
@@ -197,7 +197,7 @@ export const variants: readonly Variant[] = [
       file: 'target.ts',
       pieces: [
         ["if (part.startsWith('.'))", "if (part.startsWith('. '))"],
-        ['if (!isInside(folder.path, root))', 'if (root === "")'],
+        ['if (root !== undefined && !isInside(folder.path, root))', 'if (root === "")'],
       ],
     },
     says: /is outside|is illegal/,
