@@ -2,6 +2,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Line, showConnection, standIn } from './connection.js';
+import { method, properties, type Face } from './face.js';
 import { closeForLatecomers } from './latecomers.js';
 import { Audience, EMITTER_METHODS, emit } from './listeners.js';
 import { ReplyStream } from './reply-stream.js';
@@ -53,7 +54,7 @@ const sendHead = method(function (this: HeldResponse, ...given: Parameters<Serve
  * All of it is made once, and finds what is behind the one response by that: a face of its own for each response
  * would cost more than all else that a save does in this process.
  */
-const FACE: Readonly<Record<string, PropertyDescriptor>> = {
+const FACE: Face = {
   // What a response already has properties of its own for comes first: in this order the change is fastest.
   ...statesOf('head', [
     ...['statusCode', 'statusMessage', 'headersSent', '_header', 'sendDate', 'strictContentLength'],
@@ -63,20 +64,21 @@ const FACE: Readonly<Record<string, PropertyDescriptor>> = {
     ...['destroyed', 'closed', 'errored', 'writableEnded', 'writableFinished', 'writableLength'],
     ...['writableHighWaterMark', 'writableNeedDrain', 'writableCorked'],
   ]),
-  finished: state((res) => res[STAGE].body.writableEnded),
-  _closed: state((res) => res[STAGE].body.closed),
-  connection: state((res) => res[STAGE].connection),
+  ...properties<HeldResponse>(['finished'], (res) => res[STAGE].body.writableEnded),
+  ...properties<HeldResponse>(['_closed'], (res) => res[STAGE].body.closed),
+  ...properties<HeldResponse>(['connection'], (res) => res[STAGE].connection),
   // Node itself gives a pipelined response its connection when its turn comes.
-  socket: {
-    ...state((res) => res[STAGE].connection),
-    set(this: HeldResponse, socket: unknown) {
-      const { res, before } = this[STAGE];
-      const own = before.get('socket');
+  ...properties<HeldResponse>(
+    ['socket'],
+    (res) => res[STAGE].connection,
+    (held, name, socket) => {
+      const { res, before } = held[STAGE];
+      const own = before.get(name);
       // Before Node 22 it is a property of the response, since then one of its prototype.
-      if (own === undefined) Reflect.set(Object.getPrototypeOf(res) as object, 'socket', socket, res);
+      if (own === undefined) Reflect.set(Object.getPrototypeOf(res) as object, name, socket, res);
       else own.value = socket;
     },
-  },
+  ),
   ...methodsOf('head', [
     ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers'],
     ...['getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'],
@@ -125,9 +127,7 @@ export class Capture {
   /** Settles when the renderer sends its headers; never fails. */
   readonly head: Promise<ReplyHead>;
   readonly body: ReplyStream;
-  readonly #res: ServerResponse;
-  readonly #before: Map<string, PropertyDescriptor>;
-  readonly #listenersBefore: Audience;
+  readonly #stage: Stage;
   /** The renderer's own listeners, once the response is no longer the renderer's. */
   #listenersOfRenderer: Audience | undefined;
 
@@ -135,7 +135,6 @@ export class Capture {
    * @param onAbort Called when the renderer breaks its reply off, with its error if it has one.
    */
   constructor(req: IncomingMessage, res: ServerResponse, onAbort: (error: Error | null) => void) {
-    this.#res = res;
     const head = headLike(req, res);
     const settleHead = (): void => {
       // By the response, so that whoever has wrapped its writeHead since is asked too.
@@ -162,13 +161,12 @@ export class Capture {
     };
 
     // Looked at before anything is changed: the answer needs the response as it was.
-    this.#before = ownOf(res);
+    const before = ownOf(res);
     for (const name of EMITTER_METHODS) Reflect.deleteProperty(res, name);
     // Those who listened before must not hear what the renderer makes the response say.
-    this.#listenersBefore = new Audience(res);
-    const [before, listenersBefore] = [this.#before, this.#listenersBefore];
-    const value: Stage = { res, head, body, connection, sendHead, settleHead, listenersBefore, before };
-    Object.defineProperty(res, STAGE, { value, configurable: true });
+    const listenersBefore = new Audience(res);
+    this.#stage = { res, head, body, connection, sendHead, settleHead, listenersBefore, before };
+    Object.defineProperty(res, STAGE, { value: this.#stage, configurable: true });
     Object.defineProperties(res, FACE);
     showConnection(req, connection);
   }
@@ -180,13 +178,13 @@ export class Capture {
    */
   restore(): void {
     if (this.#listenersOfRenderer !== undefined) return;
-    const res = this.#res;
+    const { res, before, listenersBefore } = this.#stage;
     // Whatever the renderer's stream still has to say reaches those who listened to it.
     this.#listenersOfRenderer = new Audience(res);
-    this.#listenersBefore.comeBack();
+    listenersBefore.comeBack();
     const kept: string[] = [];
     for (const name of CHANGED) {
-      const own = this.#before.get(name);
+      const own = before.get(name);
       const given =
         own === undefined ? Reflect.deleteProperty(res, name) : Reflect.defineProperty(res, name, own);
       if (!given && OF_THE_ANSWER.has(name)) kept.push(name);
@@ -203,7 +201,7 @@ export class Capture {
    * the renderer had before, which has ended, and do nothing.
    */
   seal(): void {
-    const res = this.#res;
+    const { res } = this.#stage;
     for (const name of CHANGES) {
       const descriptor = FACE[name];
       if (descriptor !== undefined) Reflect.defineProperty(res, name, descriptor);
@@ -216,7 +214,7 @@ export class Capture {
       const heard = emit(body, event, given);
       if (event === 'error') return heard;
       const listeners = this.#listenersOfRenderer;
-      return (listeners?.hear(event, given) ?? emit(this.#res, event, given)) || heard;
+      return (listeners?.hear(event, given) ?? emit(this.#stage.res, event, given)) || heard;
     };
   }
 }
@@ -265,7 +263,7 @@ function readHead(head: ServerResponse): ReplyHead {
 }
 
 /** Properties that do to the head or the body what is done to the response, and answer as the response. */
-function methodsOf(part: 'head' | 'body', names: readonly string[]): Record<string, PropertyDescriptor> {
+function methodsOf(part: 'head' | 'body', names: readonly string[]): Face {
   const ofThisNode = names.filter((name) => part === 'body' || name in ServerResponse.prototype);
   return Object.fromEntries(
     ofThisNode.map((name) => [
@@ -281,36 +279,14 @@ function methodsOf(part: 'head' | 'body', names: readonly string[]): Record<stri
 }
 
 /** Properties that are those of the head or the body. */
-function statesOf(part: 'head' | 'body', names: readonly string[]): Record<string, PropertyDescriptor> {
-  return Object.fromEntries(
-    names.map((name) => [
-      name,
-      {
-        configurable: true,
-        get(this: HeldResponse): unknown {
-          return Reflect.get(this[STAGE][part], name);
-        },
-        set(this: HeldResponse, value: unknown) {
-          Reflect.set(this[STAGE][part], name, value);
-        },
-      },
-    ]),
-  );
-}
-
-function method(value: (this: HeldResponse, ...given: never[]) => unknown): PropertyDescriptor {
-  return { configurable: true, writable: true, value };
-}
-
-/** A property that can be read; setting it does nothing. */
-function state(get: (res: HeldResponse) => unknown): PropertyDescriptor {
-  return {
-    configurable: true,
-    get(this: HeldResponse): unknown {
-      return get(this);
+function statesOf(part: 'head' | 'body', names: readonly string[]): Face {
+  return properties<HeldResponse>(
+    names,
+    (res, name) => Reflect.get(res[STAGE][part], name) as unknown,
+    (res, name, value) => {
+      Reflect.set(res[STAGE][part], name, value);
     },
-    set: () => undefined,
-  };
+  );
 }
 
 function callBack(...given: unknown[]): void {

@@ -1,5 +1,6 @@
 // The response once it carries our answer: who comes late finds it as if the client had left.
 import type { ServerResponse } from 'node:http';
+import { method, properties, type Face } from './face.js';
 import { Audience } from './listeners.js';
 
 /** What is remembered of a response that has been closed. */
@@ -36,50 +37,29 @@ const KEPT = ['destroyed', '_closed'];
 /** Told by Node's prototype. */
 const TOLD = ['writableEnded', 'writableFinished', 'closed'];
 
-const FACE: Readonly<Record<string, PropertyDescriptor>> = {
-  ...Object.fromEntries(
-    OF_THE_ANSWER.map((name) => [
-      name,
-      property(
-        (res) => res[CLOSED].states[name],
-        () => undefined,
-      ),
-    ]),
-  ),
-  ...Object.fromEntries(
-    KEPT.map((name) => [
-      name,
-      property(
-        (res) => res[CLOSED].events > 0 && res[CLOSED].states[name],
-        (res, value) => {
-          res[CLOSED].states[name] = value;
-        },
-      ),
-    ]),
-  ),
-  ...Object.fromEntries(
-    TOLD.map((name) => [
-      name,
-      property(
-        (res) => res[CLOSED].events > 0 && Reflect.get(Object.getPrototypeOf(res) as object, name, res),
-        () => undefined,
-      ),
-    ]),
-  ),
-  emit: {
-    configurable: true,
-    writable: true,
-    value(this: ClosedResponse, event: string | symbol, ...given: unknown[]): boolean {
-      const closed = this[CLOSED];
-      if (!EVENTS_OF_NODE.has(event)) return closed.emitAsBefore(event, ...given);
-      closed.events++;
-      try {
-        return closed.listenersBefore.hear(event, given, closed.emitAsBefore);
-      } finally {
-        closed.events--;
-      }
+const FACE: Face = {
+  ...properties<ClosedResponse>(OF_THE_ANSWER, (res, name) => res[CLOSED].states[name]),
+  ...properties<ClosedResponse>(
+    KEPT,
+    (res, name) => res[CLOSED].events > 0 && res[CLOSED].states[name],
+    (res, name, value) => {
+      res[CLOSED].states[name] = value;
     },
-  },
+  ),
+  ...properties<ClosedResponse>(
+    TOLD,
+    (res, name) => res[CLOSED].events > 0 && Reflect.get(Object.getPrototypeOf(res) as object, name, res),
+  ),
+  emit: method(function (this: ClosedResponse, event: string | symbol, ...given: unknown[]): boolean {
+    const closed = this[CLOSED];
+    if (!EVENTS_OF_NODE.has(event)) return closed.emitAsBefore(event, ...given);
+    closed.events++;
+    try {
+      return closed.listenersBefore.hear(event, given, closed.emitAsBefore);
+    } finally {
+      closed.events--;
+    }
+  }),
 };
 
 /**
@@ -108,19 +88,4 @@ function tellLatecomer(this: ServerResponse, event: string | symbol, listener: (
     this.removeListener('close', listener);
     listener.call(this);
   });
-}
-
-function property(
-  get: (res: ClosedResponse) => unknown,
-  set: (res: ClosedResponse, value: unknown) => void,
-): PropertyDescriptor {
-  return {
-    configurable: true,
-    get(this: ClosedResponse): unknown {
-      return get(this);
-    },
-    set(this: ClosedResponse, value: unknown) {
-      set(this, value);
-    },
-  };
 }

@@ -1,0 +1,25 @@
+// Properties that stand before those of a response, made once and for all responses: they find by `this` whose they are.
+
+export type Face = Readonly<Record<string, PropertyDescriptor>>;
+
+export function method(value: (this: never, ...given: never[]) => unknown): PropertyDescriptor {
+  return { configurable: true, writable: true, value };
+}
+
+/** Properties that are read alike, and set alike; without a `set`, setting them does nothing. */
+export function properties<Response extends object>(
+  names: readonly string[],
+  get: (res: Response, name: string) => unknown,
+  set: (res: Response, name: string, value: unknown) => void = () => undefined,
+): Face {
+  const property = (name: string): PropertyDescriptor => ({
+    configurable: true,
+    get(this: Response): unknown {
+      return get(this, name);
+    },
+    set(this: Response, value: unknown) {
+      set(this, name, value);
+    },
+  });
+  return Object.fromEntries(names.map((name) => [name, property(name)]));
+}
