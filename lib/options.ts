@@ -75,10 +75,12 @@ export interface Settings {
 }
 
 /** The longest delay of a timer of Node, in milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+export const LONGEST_TIMER = 2 ** 31 - 1;
 
-const isWhole = (value: unknown, most: number): boolean =>
-  Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most;
+/** Is an option a whole number in these bounds? */
+export function isWhole(value: unknown, least: number, most: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+}
 
 /** What each option must be, in words, and whether it is. The type keeps the list complete. */
 const RULES: {
@@ -92,10 +94,10 @@ const RULES: {
     "a store, as s3Store of 'express-image-save/s3' makes one",
     (value) => typeof (value as Partial<ImageStore> | null)?.findPlace === 'function',
   ],
-  timeout: [`whole milliseconds from 1 to ${LONGEST_TIMER}`, (value) => isWhole(value, LONGEST_TIMER)],
-  maxTimeout: [`whole milliseconds from 1 to ${LONGEST_TIMER}`, (value) => isWhole(value, LONGEST_TIMER)],
-  maxPixels: ['a whole number of pixels, 1 or more', (value) => isWhole(value, Number.MAX_SAFE_INTEGER)],
-  maxBytes: ['a whole number of bytes, 1 or more', (value) => isWhole(value, Number.MAX_SAFE_INTEGER)],
+  timeout: [`whole milliseconds from 1 to ${LONGEST_TIMER}`, (value) => isWhole(value, 1, LONGEST_TIMER)],
+  maxTimeout: [`whole milliseconds from 1 to ${LONGEST_TIMER}`, (value) => isWhole(value, 1, LONGEST_TIMER)],
+  maxPixels: ['a whole number of pixels, 1 or more', (value) => isWhole(value, 1, Number.MAX_SAFE_INTEGER)],
+  maxBytes: ['a whole number of bytes, 1 or more', (value) => isWhole(value, 1, Number.MAX_SAFE_INTEGER)],
   verify: ["'pixels' or 'header'", (value) => value === 'pixels' || value === 'header'],
   overwrite: ['true or false', (value) => typeof value === 'boolean'],
   durable: ['true or false', (value) => typeof value === 'boolean'],

@@ -14,6 +14,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { SaveError } from './errors.js';
 import type { ImageBytes, ImageFacts } from './image.js';
+import { isWhole, LONGEST_TIMER } from './options.js';
 import { payloadOf, type Payload } from './s3-body.js';
 import { concernsBucket, nameOf, refusal, statusOf, storeError } from './s3-errors.js';
 import { Request } from './s3-request.js';
@@ -72,12 +73,11 @@ const RULES: {
     (value) => typeof value === 'string' && !value.startsWith('/'),
   ],
   partSize: ['whole bytes from 5 MiB to 5 GiB', (value) => isWhole(value, 5 * MIB, LARGEST_PUT)],
-  answerTimeout: [`whole milliseconds from 1 to ${2 ** 31 - 1}`, (value) => isWhole(value, 1, 2 ** 31 - 1)],
+  answerTimeout: [
+    `whole milliseconds from 1 to ${LONGEST_TIMER}`,
+    (value) => isWhole(value, 1, LONGEST_TIMER),
+  ],
 };
-
-function isWhole(value: unknown, least: number, most: number): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
-}
 
 function checkOptions(options: S3StoreOptions): Settings {
   const given: unknown = options;

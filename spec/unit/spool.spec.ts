@@ -18,7 +18,7 @@ import os from 'node:os';
 import { disk } from '../../lib/disk.js';
 import { privateSpool, SpoolFile } from '../../lib/spool.js';
 import { Sweeper, temporaryName } from '../../lib/sweeper.js';
-import { around, moment, turn } from '../support/unit-disk.js';
+import { around, moment, turn, type Moment } from '../support/unit-disk.js';
 import { descriptorsBelow, onLinux, useFolder } from '../support/unit-folders.js';
 import { codeOf, refusalOf } from '../support/unit-thrown.js';
 
@@ -288,6 +288,18 @@ describe('a call that has the descriptor while the file is discarded', () => {
     ['fsync', () => file.finish(true)],
   ];
 
+  /** Says when the file has been removed, and notes when it is closed. */
+  const watchDiscarding = (happened: string[], removed: Moment): void => {
+    around('unlink', async (real) => {
+      await real();
+      removed.comes();
+    });
+    around('close', (real) => {
+      happened.push('close');
+      return real();
+    });
+  };
+
   it.each(ways)('%s finds it open: it is closed afterwards, and once', async (name, call) => {
     await file.write(bytes('image'));
     const happened: string[] = [];
@@ -300,14 +312,7 @@ describe('a call that has the descriptor while the file is discarded', () => {
       happened.push(`${name} ends`);
       return result;
     });
-    around('unlink', async (real) => {
-      await real();
-      removed.comes();
-    });
-    around('close', (real) => {
-      happened.push('close');
-      return real();
-    });
+    watchDiscarding(happened, removed);
     const calling = call();
     await begun.come;
     const discarding = file.discard();
@@ -331,14 +336,7 @@ describe('a call that has the descriptor while the file is discarded', () => {
       await goesOn.come;
       return { bytesWritten: (chunks as Buffer[])[0]!.length };
     });
-    around('unlink', async (real) => {
-      await real();
-      removed.comes();
-    });
-    around('close', (real) => {
-      happened.push('close');
-      return real();
-    });
+    watchDiscarding(happened, removed);
     const writing = file.write([Buffer.from('one'), Buffer.from('two')]);
     await begun.come;
     const discarding = file.discard();
