@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PutBucketPolicyCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { SaveError } from '../../lib/errors.js';
 import { s3Store, type S3StoreOptions } from '../../lib/s3.js';
 import type { ImageStore } from '../../lib/store.js';
@@ -11,9 +11,9 @@ import {
   codeOf,
   gateway,
   killGateway,
+  letGuestRead,
   makeBucket,
   objectsIn,
-  owner,
   read,
   save,
   startGateway,
@@ -99,16 +99,7 @@ describe('the bucket', () => {
   });
 
   it.each(ways)('may be read and not written: refused, %s', async (_, length) => {
-    const Statement = [
-      {
-        Effect: 'Allow',
-        Principal: { AWS: ['arn:aws:iam:::user/guest'] },
-        Action: ['s3:ListBucket', 's3:GetObject'],
-        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
-      },
-    ];
-    const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
-    await owner.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
+    await letGuestRead(bucket);
     const store = storeOf({ client: clientOf('guest', { endpoint: proxy.endpoint }) });
     expect(await codeOf(save(store, NAME, randomBytes(length)))).toBe('store-denied');
     await expectUntouched();

@@ -9,6 +9,7 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  PutBucketPolicyCommand,
   S3Client,
   type HeadObjectCommandOutput,
   type S3ClientConfig,
@@ -53,6 +54,20 @@ export async function makeBucket(): Promise<string> {
   const bucket = `bucket-${process.pid}-${Date.now()}-${buckets}`;
   await owner.send(new CreateBucketCommand({ Bucket: bucket }));
   return bucket;
+}
+
+/** Lets the guest see everything in a bucket, and save nothing. */
+export async function letGuestRead(bucket: string): Promise<void> {
+  const Statement = [
+    {
+      Effect: 'Allow',
+      Principal: { AWS: ['arn:aws:iam:::user/guest'] },
+      Action: ['s3:ListBucket', 's3:GetObject'],
+      Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+    },
+  ];
+  const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
+  await owner.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
 }
 
 /** Looks past the store's own code. */

@@ -1,6 +1,6 @@
 // The middleware in front of a renderer, over real connections, with a real gateway behind it: what its clients are
 // told, what is in the bucket, and that a gateway that fails takes neither an old image nor the process with it.
-import { PutBucketPolicyCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import express from 'express';
 import sharp from 'sharp';
 import {
@@ -20,6 +20,7 @@ import {
   gateway,
   head,
   killGateway,
+  letGuestRead,
   makeBucket,
   objectsIn,
   owner,
@@ -227,16 +228,7 @@ describe('a bucket', () => {
 
   it.each(ways)('that may be read and not written is refused, %s', async (_, picture) => {
     await saveOld();
-    const Statement = [
-      {
-        Effect: 'Allow',
-        Principal: { AWS: ['arn:aws:iam:::user/guest'] },
-        Action: ['s3:ListBucket', 's3:GetObject'],
-        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
-      },
-    ];
-    const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
-    await owner.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
+    await letGuestRead(bucket);
     const guest = clientOf('guest');
     expectRefused(await send(await serve({ client: guest }), picture), ['store-denied']);
     await expectOldThenNew(await serve(), picture);
