@@ -2,7 +2,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Line, showConnection, standIn } from './connection.js';
-import { method, properties, type Face } from './face.js';
+import { properties, type Face } from './face.js';
 import { closeForLatecomers } from './latecomers.js';
 import { Audience, EMITTER_METHODS, emit } from './listeners.js';
 import { ReplyStream } from './reply-stream.js';
@@ -42,31 +42,22 @@ const INFORMATIONAL = ['writeContinue', 'writeProcessing', 'writeEarlyHints', 'w
 /** Spares Express the hash of a body whose ETag nobody gets: it makes one only where it is told of none. */
 const NO_ETAG = 'W/"0"';
 
-const sendHead = method(function (this: HeldResponse, ...given: Parameters<ServerResponse['writeHead']>) {
+type Method = (this: HeldResponse, ...given: never[]) => unknown;
+
+const sendHead: Method = function (...given: Parameters<ServerResponse['writeHead']>) {
   this[STAGE].sendHead(...given);
   return this[STAGE].res;
-});
+};
 
-/**
- * What the renderer sees of a response, by what answers for it. Everything that is not named here (Express's own
- * methods, `req`, `locals`, `app`) is left as it is and works by way of what is.
- *
- * All of it is made once, and finds what is behind the one response by that: a face of its own for each response
- * would cost more than all else that a save does in this process.
- */
-const FACE: Face = {
-  // What a response already has properties of its own for comes first: in this order the change is fastest.
-  ...statesOf('head', [
-    ...['statusCode', 'statusMessage', 'headersSent', '_header', 'sendDate', 'strictContentLength'],
-    ...['shouldKeepAlive', 'chunkedEncoding', 'useChunkedEncodingByDefault'],
-  ]),
+/** The state that the renderer sees. What a response has properties of its own for comes first: that is the fastest. */
+const STATES: Face = {
+  ...statesOf('head', ['_header', 'statusCode', 'statusMessage']),
   ...statesOf('body', [
-    ...['destroyed', 'closed', 'errored', 'writableEnded', 'writableFinished', 'writableLength'],
+    ...['destroyed', 'errored', 'writableFinished', 'writableLength'],
     ...['writableHighWaterMark', 'writableNeedDrain', 'writableCorked'],
   ]),
   ...properties<HeldResponse>(['finished'], (res) => res[STAGE].body.writableEnded),
   ...properties<HeldResponse>(['_closed'], (res) => res[STAGE].body.closed),
-  ...properties<HeldResponse>(['connection'], (res) => res[STAGE].connection),
   // Node itself gives a pipelined response its connection when its turn comes.
   ...properties<HeldResponse>(
     ['socket'],
@@ -79,36 +70,55 @@ const FACE: Face = {
       else own.value = socket;
     },
   ),
+};
+
+/** What Node's prototype makes of all these, for as long as nobody has put a property of the response before it. */
+const DERIVED = ['headersSent', 'writableEnded', 'closed', 'connection', 'setHeaders'];
+
+/** What concerns nobody but Node's own way of sending: a renderer may set it, and our answer is sent without. */
+const SETTINGS = [
+  ...['sendDate', 'strictContentLength', 'shouldKeepAlive'],
+  ...['chunkedEncoding', 'useChunkedEncodingByDefault'],
+];
+
+/**
+ * What the renderer does to a response, by what does it instead. Everything that is not named here (Express's own
+ * methods, `req`, `locals`, `app`) is left as it is and works by way of what is.
+ *
+ * All of it is made once, and finds what is behind the one response by that: a face of its own for each response
+ * would cost more than all else that a save does in this process.
+ */
+const METHODS: Readonly<Record<string, Method>> = {
   ...methodsOf('head', [
-    ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers'],
+    ...['setHeader', 'appendHeader', 'removeHeader', 'addTrailers'],
     ...['getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'],
   ]),
   ...methodsOf('body', ['write', 'end', 'destroy', 'cork', 'uncork']),
   ...Object.fromEntries(
-    INFORMATIONAL.filter((name) => name in ServerResponse.prototype).map((name) => [name, method(callBack)]),
+    INFORMATIONAL.filter((name) => name in ServerResponse.prototype).map((name) => [name, callBack]),
   ),
   // Told only to who asks for it by name, and not in the lists: a cache must not keep it.
-  getHeader: method(function (this: HeldResponse, name: string) {
+  getHeader(name: string) {
     return this[STAGE].head.getHeader(name) ?? (/^etag$/i.test(name) ? NO_ETAG : undefined);
-  }),
+  },
   writeHead: sendHead,
   writeHeader: sendHead,
-  flushHeaders: method(function (this: HeldResponse) {
+  flushHeaders() {
     this[STAGE].settleHead();
-  }),
-  emit: method(function (this: HeldResponse, event: string | symbol, ...given: unknown[]) {
+  },
+  emit(event: string | symbol, ...given: unknown[]) {
     const { res, listenersBefore } = this[STAGE];
     const heard = emit(res, event, given);
     // Node says this of the connection, and hangs up where nobody hears it.
     return event === 'timeout' ? listenersBefore.hear(event, given) || heard : heard;
-  }),
+  },
 };
 
 /** What a renderer that is late could still do to a response that carries our answer. */
 const CHANGES = [
-  ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers', 'writeHead', 'writeHeader'],
-  ...['flushHeaders', 'write', 'end', 'destroy', 'cork', 'uncork', ...INFORMATIONAL],
-];
+  ...['setHeader', 'appendHeader', 'removeHeader', 'addTrailers', 'writeHead', 'writeHeader', 'flushHeaders'],
+  ...['write', 'end', 'destroy', 'cork', 'uncork', ...INFORMATIONAL],
+].filter((name) => name in METHODS);
 
 /** What our answer goes through. */
 const OF_THE_ANSWER = new Set([
@@ -142,14 +152,18 @@ export class Capture {
     };
     const body = (this.body = new ReplyStream(settleHead, onAbort));
     body.emit = this.#emitToBoth(body);
-    const line = new Line((error) => {
-      body.destroy(error);
-    });
-    body.once('close', () => {
+    const connection = standIn(req.socket, () => {
+      const line = new Line((error) => {
+        body.destroy(error);
+      });
       // Much of what reads files for a response listens to the connection for the client's leaving.
-      if (!body.writableFinished) line.destroy();
+      const follow = (): void => {
+        if (!body.writableFinished) line.destroy();
+      };
+      if (body.closed) follow();
+      else body.once('close', follow);
+      return line;
     });
-    const connection = standIn(req.socket, line);
 
     let headSent: (head: ReplyHead) => void;
     this.head = new Promise((resolve) => {
@@ -162,12 +176,14 @@ export class Capture {
 
     // Looked at before anything is changed: the answer needs the response as it was.
     const before = ownOf(res);
-    for (const name of EMITTER_METHODS) Reflect.deleteProperty(res, name);
+    for (const name of REMOVED) Reflect.deleteProperty(res, name);
     // Those who listened before must not hear what the renderer makes the response say.
     const listenersBefore = new Audience(res);
     this.#stage = { res, head, body, connection, sendHead, settleHead, listenersBefore, before };
+    // In this order, and the methods by assignment: the fastest way to add so many.
+    Object.defineProperties(res, STATES);
     Object.defineProperty(res, STAGE, { value: this.#stage, configurable: true });
-    Object.defineProperties(res, FACE);
+    for (const name in METHODS) put(res, name);
     showConnection(req, connection);
   }
 
@@ -201,10 +217,10 @@ export class Capture {
    * the renderer had before, which has ended, and do nothing.
    */
   seal(): void {
-    const { res } = this.#stage;
+    const { res, before } = this.#stage;
     for (const name of CHANGES) {
-      const descriptor = FACE[name];
-      if (descriptor !== undefined) Reflect.defineProperty(res, name, descriptor);
+      if (before.has(name)) Reflect.deleteProperty(res, name);
+      put(res, name);
     }
     closeForLatecomers(res);
   }
@@ -219,17 +235,28 @@ export class Capture {
   }
 }
 
+/** What a response must have none of its own of before it gets ours, or those of its prototype. */
+const REMOVED = new Set([...Object.keys(METHODS), ...DERIVED, ...EMITTER_METHODS]);
+
 /** Every property of a response that is changed while it is held. */
-const CHANGED = new Set([...Object.keys(FACE), ...EMITTER_METHODS]);
+const CHANGED = new Set([...Object.keys(STATES), ...SETTINGS, ...REMOVED]);
+
+/** Puts the renderer's method in the place of a response's own, unless somebody has made that unchangeable. */
+function put(res: ServerResponse, name: string): void {
+  try {
+    (res as unknown as Record<string, unknown>)[name] = METHODS[name];
+  } catch {
+    // It stays as it is.
+  }
+}
 
 /** What a response has of its own of what is going to be changed. */
 function ownOf(res: ServerResponse): Map<string, PropertyDescriptor> {
   const own = new Map<string, PropertyDescriptor>();
-  for (const name of Object.getOwnPropertyNames(res)) {
-    if (!CHANGED.has(name)) continue;
+  for (const name of CHANGED) {
     const descriptor = Object.getOwnPropertyDescriptor(res, name);
     if (descriptor === undefined) continue;
-    if (name in FACE && descriptor.configurable === false) {
+    if ((name in STATES || name in METHODS) && descriptor.configurable === false) {
       throw new Error(`A middleware before imageSave has made "${name}" of the response unchangeable`);
     }
     own.set(name, descriptor);
@@ -262,18 +289,18 @@ function readHead(head: ServerResponse): ReplyHead {
   };
 }
 
-/** Properties that do to the head or the body what is done to the response, and answer as the response. */
-function methodsOf(part: 'head' | 'body', names: readonly string[]): Face {
+/** Methods that do to the head or the body what is done to the response, and answer as the response. */
+function methodsOf(part: 'head' | 'body', names: readonly string[]): Record<string, Method> {
   const ofThisNode = names.filter((name) => part === 'body' || name in ServerResponse.prototype);
   return Object.fromEntries(
     ofThisNode.map((name) => [
       name,
-      method(function (this: HeldResponse, ...given: unknown[]) {
+      function (...given: unknown[]) {
         const { res, [part]: target } = this[STAGE];
         const own = Reflect.get(target, name) as (...given: unknown[]) => unknown;
         const result = Reflect.apply(own, target, given);
         return result === target ? res : result;
-      }),
+      } satisfies Method,
     ]),
   );
 }

@@ -47,23 +47,24 @@ export function decodersFor(contentEncoding: string): (() => Transform)[] {
  * A chunk may be changed by the renderer once the next batch is asked for, so what stays in memory is copied,
  * unless it is the only one: `res.end(image)` costs no copy.
  *
- * @param spool Where bytes go that are too many for memory. After a failure it may hold some.
+ * @param spoolFor Makes the place where bytes go that are too many for memory. After a failure it may hold some.
  * @throws SaveError The body is longer than `maxBytes`, not as long as announced, or its encoding is broken.
  */
 export async function collect(
   body: AsyncIterable<Batch>,
   head: ReplyHead,
-  spool: Spool,
+  spoolFor: () => Spool,
   maxBytes: number,
 ): Promise<ImageBytes> {
+  const announced = head.contentLength === undefined ? undefined : Number(head.contentLength);
+  const count = new Count(maxBytes, announced);
   const decoders = decodersFor(head.contentEncoding).map((make) => make());
-  const received = measured(body, head, maxBytes);
   const lastDecoder = decoders.at(-1);
-  if (lastDecoder === undefined) return keep(received, spool, maxBytes);
+  if (lastDecoder === undefined) return keep(body, count, spoolFor);
   try {
     const [bytes] = await Promise.all([
-      keep(batches(lastDecoder), spool, maxBytes),
-      pipeline([Readable.from(copies(received)), ...decoders]),
+      keep(batches(lastDecoder), new Count(maxBytes), spoolFor),
+      pipeline([Readable.from(copies(body, count)), ...decoders]),
     ]);
     return bytes;
   } catch (error) {
@@ -73,43 +74,52 @@ export async function collect(
 }
 
 /** Holds what arrives against what was announced and what is allowed, as it arrives. */
-async function* measured(
-  body: AsyncIterable<Batch>,
-  head: ReplyHead,
-  maxBytes: number,
-): AsyncGenerator<Batch> {
-  const announced = head.contentLength === undefined ? undefined : Number(head.contentLength);
-  let length = 0;
-  for await (const batch of body) {
-    length += sizeOf(batch.chunks);
-    if (length > maxBytes) throw tooManyBytes(maxBytes);
-    if (batch.last) checkLength(length, announced);
-    yield batch;
+class Count {
+  length = 0;
+  readonly #most: number;
+  readonly #announced: number | undefined;
+
+  constructor(most: number, announced?: number) {
+    this.#most = most;
+    this.#announced = announced;
   }
-  checkLength(length, announced);
+
+  /** @throws SaveError Here at the latest it is sure that the length is wrong. */
+  add({ chunks, last }: Batch): void {
+    for (const chunk of chunks) this.length += chunk.length;
+    if (this.length > this.#most) throw tooManyBytes(this.#most);
+    if (last) this.end();
+  }
+
+  /** To be called when nothing follows. */
+  end(): void {
+    if (this.#announced === undefined || this.length === this.#announced) return;
+    throw new SaveError('length-mismatch', 'The image arrived shorter or longer than announced. Try again.');
+  }
 }
 
-function checkLength(length: number, announced: number | undefined): void {
-  if (announced === undefined || length === announced) return;
-  throw new SaveError('length-mismatch', 'The image arrived shorter or longer than announced. Try again.');
-}
-
-async function keep(received: AsyncIterable<Batch>, spool: Spool, maxBytes: number): Promise<ImageBytes> {
+async function keep(
+  received: AsyncIterable<Batch>,
+  count: Count,
+  spoolFor: () => Spool,
+): Promise<ImageBytes> {
+  let spool: Spool | undefined;
   let kept: Buffer[] = [];
-  let length = 0;
-  for await (const { chunks, last } of received) {
-    length += sizeOf(chunks);
-    if (length > maxBytes) throw tooManyBytes(maxBytes);
+  for await (const batch of received) {
+    count.add(batch);
+    const { chunks, last } = batch;
     const [only] = chunks;
-    if (last && only?.length === length) return only;
-    if (length <= MOST_IN_MEMORY) {
+    if (last && only?.length === count.length) return only;
+    if (count.length <= MOST_IN_MEMORY) {
       kept.push(...chunks.map((chunk) => Buffer.from(chunk)));
     } else {
+      spool ??= spoolFor();
       await spool.write([...kept, ...chunks]);
       kept = [];
     }
   }
-  return length <= MOST_IN_MEMORY ? Buffer.concat(kept) : spool;
+  count.end();
+  return spool ?? Buffer.concat(kept);
 }
 
 /** The refusal of an image that is too long, found by its announcement or by counting. */
@@ -120,15 +130,13 @@ export function tooManyBytes(maxBytes: number): SaveError {
   );
 }
 
-function sizeOf(chunks: readonly Buffer[]): number {
-  return chunks.reduce((size, chunk) => size + chunk.length, 0);
-}
-
 /** A decoder may look at a chunk after it has asked for the next. */
-async function* copies(received: AsyncIterable<Batch>): AsyncGenerator<Buffer> {
-  for await (const { chunks } of received) {
-    for (const chunk of chunks) yield Buffer.from(chunk);
+async function* copies(body: AsyncIterable<Batch>, count: Count): AsyncGenerator<Buffer> {
+  for await (const batch of body) {
+    count.add(batch);
+    for (const chunk of batch.chunks) yield Buffer.from(chunk);
   }
+  count.end();
 }
 
 async function* batches(decoded: AsyncIterable<Buffer>): AsyncGenerator<Batch> {

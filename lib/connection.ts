@@ -41,11 +41,16 @@ export class Line extends Writable {
   }
 }
 
-/** A connection that knows what the real one knows, and does what the line does. */
-export function standIn(real: Socket, line: Line): Socket {
+/**
+ * A connection that knows what the real one knows, and does what the line does.
+ *
+ * @param makeLine Called when the line is asked for: most renderers have nothing to do with it.
+ */
+export function standIn(real: Socket, makeLine: () => Line): Socket {
+  let line: Line | undefined;
   return new Proxy(real, {
     get: (socket, name) => {
-      const owner = OF_THE_LINE.has(name) ? line : socket;
+      const owner = OF_THE_LINE.has(name) ? (line ??= makeLine()) : socket;
       const value: unknown = Reflect.get(owner, name, owner);
       return typeof value === 'function' ? (value.bind(owner) as unknown) : value;
     },

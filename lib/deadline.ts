@@ -7,13 +7,20 @@ import { SaveError } from './errors.js';
  * from the moment this is made until {@link disarm} or {@link fail}, whichever comes first.
  */
 export class Deadline {
+  /** Rejects when the save has lost its purpose, with the reason of {@link signal}; unheard, it warns nobody. */
+  readonly failed: Promise<never>;
   readonly #controller = new AbortController();
+  #reject: (reason: SaveError) => void = () => undefined;
   readonly #socket: Socket;
   #timer: NodeJS.Timeout | undefined;
   #armed = true;
   readonly #tellGone: () => void;
 
   constructor(socket: Socket, onGone: () => void) {
+    this.failed = new Promise((_, reject) => {
+      this.#reject = reject;
+    });
+    this.failed.catch(() => undefined);
     this.#socket = socket;
     this.#tellGone = onGone;
     watch(socket, this.#onGone);
@@ -45,6 +52,7 @@ export class Deadline {
   fail(error: SaveError): void {
     if (!this.#armed) return;
     this.disarm();
+    this.#reject(error);
     this.#controller.abort(error);
   }
 

@@ -39,10 +39,11 @@ async function jpegHeader(pages: Pages): Promise<PlainHeader | undefined> {
     code === 0xc4 || (code >= 0xdb && code <= 0xdd) || code >= 0xe0;
   let header: PlainHeader | undefined;
   for (let at = 2; ;) {
-    const segment = await pages.read(at, 4);
-    const code = segment.readUInt8(1);
-    const length = segment.readUInt16BE(2);
-    if (segment.readUInt8(0) !== 0xff || length < 2) return undefined;
+    let index = pages.find(at, 4);
+    if (index === -1) index = await pages.turn(at, 4);
+    const code = pages.page.readUInt8(index + 1);
+    const length = pages.page.readUInt16BE(index + 2);
+    if (pages.page.readUInt8(index) !== 0xff || length < 2) return undefined;
     if (code === SOS) return header;
     if (code >= SOF0 && code <= SOF2) {
       if (header !== undefined || length < 11) return undefined;

@@ -93,8 +93,6 @@ class Job {
   readonly #deadline: Deadline;
   /** The client's own connection, also while the renderer sees another. */
   readonly #socket: Socket;
-  /** Rejects when the save has lost its purpose. */
-  readonly #aborted: Promise<never>;
   #capture: Capture | undefined;
   #place: Place | undefined;
   #spool: Spool | undefined;
@@ -104,28 +102,20 @@ class Job {
   constructor(assignment: Assignment) {
     this.#assignment = assignment;
     this.#socket = assignment.req.socket;
-    const deadline = (this.#deadline = new Deadline(this.#socket, () => {
+    this.#deadline = new Deadline(this.#socket, () => {
       // Node is about to tell the response's own listeners that the client has gone.
       try {
         this.#capture?.restore();
       } catch {
         // What the answer needs could not be given back, and there is nobody left to answer.
       }
-    }));
-    this.#aborted = new Promise((_, reject) => {
-      const tell = (): void => {
-        reject(deadline.signal.reason as SaveError);
-      };
-      if (deadline.signal.aborted) tell();
-      else deadline.signal.addEventListener('abort', tell);
     });
-    this.#aborted.catch(() => undefined);
   }
 
   /** Never rejects. */
   async run(): Promise<void> {
     const work = this.#save();
-    const outcome = await Promise.race([work, this.#aborted]).catch((error: unknown) =>
+    const outcome = await Promise.race([work, this.#deadline.failed]).catch((error: unknown) =>
       this.#fail(toSaveError(error)),
     );
     // No step of the save may be running any more when the place is closed.
@@ -158,10 +148,10 @@ class Job {
     const place = (this.#place = await this.#findPlace(command));
     this.#deadline.signal.throwIfAborted();
     const capture = this.#askRenderer(command);
-    const head = await Promise.race([capture.head, this.#aborted]);
+    const head = await Promise.race([capture.head, this.#deadline.failed]);
     checkHead(head, settings);
-    const spool = (this.#spool = place.spool ?? privateSpool(sweeper));
-    const bytes = await collect(capture.body, head, spool, settings.maxBytes);
+    const spoolFor = (): Spool => (this.#spool = place.spool ?? privateSpool(sweeper));
+    const bytes = await collect(capture.body, head, spoolFor, settings.maxBytes);
     const facts = await inspectImage(bytes, settings);
     checkExtension(command.name, facts.format);
     const { lastUpdated, fault } = await place.publish({ ...facts, bytes }, () => {
@@ -186,10 +176,11 @@ class Job {
 
   #askRenderer(command: SaveCommand): Capture {
     const { req, res, next } = this.#assignment;
+    const deadline = this.#deadline;
     if (res.headersSent) throw new Error('The command was answered by a middleware before imageSave');
     rewriteForRenderer(req, command.rendererUrl);
     const capture = (this.#capture = new Capture(req, res, (cause) => {
-      this.#deadline.fail(
+      deadline.fail(
         new SaveError(
           'renderer-aborted',
           'The image broke off before its end. Try again.',
@@ -199,10 +190,10 @@ class Job {
     }));
     showSave(res, {
       name: command.name,
-      signal: this.#deadline.signal,
+      signal: deadline.signal,
       refuse: (reason) => {
         const why = reason === undefined ? '' : `: ${reason}`;
-        this.#deadline.fail(
+        deadline.fail(
           new SaveError(
             'renderer-refused',
             `Ask for another image: the server does not want this one saved${why}.`,
@@ -211,7 +202,7 @@ class Job {
       },
     });
     const failed = (cause: unknown): void => {
-      this.#deadline.fail(
+      deadline.fail(
         new SaveError(
           'renderer-failed',
           'The server could not make the image. Check what was asked for.',

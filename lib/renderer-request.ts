@@ -18,10 +18,11 @@ const PARTIAL = /^(?:if-.*|range|accept-encoding)$/;
 export function rewriteForRenderer(req: IncomingMessage, rendererUrl: string): void {
   req.method = 'GET';
   req.url = rendererUrl;
-  for (const headers of [req.headers, req.headersDistinct]) {
-    for (const name of Object.keys(headers)) {
-      if (PARTIAL.test(name)) Reflect.deleteProperty(headers, name);
-    }
+  for (const name of Object.keys(req.headers)) {
+    if (!PARTIAL.test(name)) continue;
+    Reflect.deleteProperty(req.headers, name);
+    // Made by Node for who asks for it, of the same headers: not worth making for requests that have none of these.
+    Reflect.deleteProperty(req.headersDistinct, name);
   }
   rewriteStoredQuery(req);
 }

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import { inspect } from 'node:util';
 import { getProperties } from 'properties-file';
-import { escapeKey, escapeValue } from 'properties-file/escape';
+import { escapeValue } from 'properties-file/escape';
 import type { SaveError, SaveErrorCode } from './errors.js';
 import type { ImageFacts } from './image.js';
 
@@ -100,7 +100,8 @@ export function formatReply(outcome: Outcome, now: Date): string {
   const [verdict, properties] =
     outcome.status === 'done' ? ['OK', doneProperties(outcome)] : ['ERROR', errorProperties(outcome)];
   const lines = Object.entries(properties).map(
-    ([key, value]) => `${toAscii(escapeKey(key))}=${toAscii(escapeValue(String(value)))}`,
+    // The keys are ours, and plain.
+    ([key, value]) => `${key}=${typeof value === 'number' ? value : toAscii(escapeValue(value))}`,
   );
   return [`#S7Z ${verdict}`, `#${javaDate(now)}`, ...lines, ''].join('\n');
 }
@@ -125,8 +126,7 @@ function errorProperties({ status, error }: NotDone): Record<string, string> {
 /** What `java.util.Date.toString` prints, in UTC: `Sun Nov 22 13:28:00 UTC 2026`. */
 function javaDate(date: Date): string {
   // toUTCString: Sun, 22 Nov 2026 13:28:00 GMT
-  const [weekday = '', day, month, year, time] = date.toUTCString().split(' ');
-  return [weekday.replace(',', ''), month, day, time, 'UTC', year].join(' ');
+  return date.toUTCString().replace(/^(...), (..) (...) (....) (.*) GMT$/, '$1 $3 $2 $5 UTC $4');
 }
 
 function toAscii(text: string): string {

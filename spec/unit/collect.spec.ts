@@ -41,7 +41,7 @@ const head = (announced: Partial<ReplyHead> = {}): ReplyHead => ({
 });
 
 const collected = (announced: Partial<ReplyHead> = {}, maxBytes = NO_LIMIT): Promise<ImageBytes> =>
-  collect(body, head(announced), file, maxBytes);
+  collect(body, head(announced), () => file, maxBytes);
 
 const codeFor = (announced: Partial<ReplyHead> = {}, maxBytes = NO_LIMIT): Promise<string> =>
   codeOf(() => collected(announced, maxBytes));
@@ -231,7 +231,7 @@ describe('maxBytes', () => {
       () => undefined,
     );
     other.end(noise(length + 1));
-    expect(await codeOf(() => collect(other, head(), file, length))).toBe('too-many-bytes');
+    expect(await codeOf(() => collect(other, head(), () => file, length))).toBe('too-many-bytes');
     await other.release();
   });
 
@@ -328,7 +328,7 @@ describe('Content-Encoding', () => {
       const own = newFile();
       stream.write(encode(original).subarray(0, 10));
       stream.end(encode(original).subarray(10));
-      const bytes = await collect(stream, head({ contentEncoding }), own, NO_LIMIT);
+      const bytes = await collect(stream, head({ contentEncoding }), () => own, NO_LIMIT);
       expect((await bytesOf(bytes)).equals(original)).toBe(true);
       expect(Buffer.isBuffer(bytes)).toBe(original === small);
       await stream.release();
@@ -371,7 +371,7 @@ describe('Content-Encoding', () => {
         () => undefined,
       );
       stream.end(wrong);
-      expect(await codeOf(() => collect(stream, head({ contentEncoding }), file, NO_LIMIT))).toBe(
+      expect(await codeOf(() => collect(stream, head({ contentEncoding }), () => file, NO_LIMIT))).toBe(
         'broken-encoding',
       );
       await stream.release();

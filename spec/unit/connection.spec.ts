@@ -18,7 +18,7 @@ beforeEach(async () => {
   [real] = (await once(server, 'connection')) as [Socket];
   hangUps = [];
   line = new Line((error) => hangUps.push(error));
-  connection = standIn(real, line);
+  connection = standIn(real, () => line);
 });
 afterEach(() => {
   client.destroy();
