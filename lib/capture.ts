@@ -58,6 +58,7 @@ const STATES: Face = {
   ]),
   ...properties<HeldResponse>(['finished'], (res) => res[STAGE].body.writableEnded),
   ...properties<HeldResponse>(['_closed'], (res) => res[STAGE].body.closed),
+  ...properties<HeldResponse>(['connection'], (res) => res[STAGE].connection),
   // Node itself gives a pipelined response its connection when its turn comes.
   ...properties<HeldResponse>(
     ['socket'],
@@ -73,7 +74,7 @@ const STATES: Face = {
 };
 
 /** What Node's prototype makes of all these, for as long as nobody has put a property of the response before it. */
-const DERIVED = ['headersSent', 'writableEnded', 'closed', 'connection', 'setHeaders'];
+const DERIVED = ['headersSent', 'writableEnded', 'closed', 'setHeaders'];
 
 /** What concerns nobody but Node's own way of sending: a renderer may set it, and our answer is sent without. */
 const SETTINGS = [

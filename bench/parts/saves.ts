@@ -17,8 +17,8 @@ interface Size {
 
 /** The name of a size, and the number of its connections, in the names of the contests. */
 export const SIZES: readonly Size[] = [
-  { name: '20 KB', bytes: 20_000, requests: { 1: 60, 16: 128, 64: 128 } },
-  { name: '200 KB', bytes: 200_000, requests: { 1: 40, 16: 64, 64: 64 } },
+  { name: '20 KB', bytes: 20_000, requests: { 1: 120, 16: 256, 64: 256 } },
+  { name: '200 KB', bytes: 200_000, requests: { 1: 60, 16: 128, 64: 128 } },
   { name: '5 MB', bytes: 5_000_000, requests: { 1: 4, 16: 16, 64: 64 } },
 ];
 
