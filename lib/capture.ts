@@ -74,7 +74,7 @@ const STATES: Face = {
 };
 
 /** What Node's prototype makes of all these, for as long as nobody has put a property of the response before it. */
-const DERIVED = ['headersSent', 'writableEnded', 'closed', 'setHeaders'];
+const DERIVED = ['headersSent', 'writableEnded', 'closed'];
 
 /** What concerns nobody but Node's own way of sending: a renderer may set it, and our answer is sent without. */
 const SETTINGS = [
@@ -91,7 +91,7 @@ const SETTINGS = [
  */
 const METHODS: Readonly<Record<string, Method>> = {
   ...methodsOf('head', [
-    ...['setHeader', 'appendHeader', 'removeHeader', 'addTrailers'],
+    ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers'],
     ...['getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'],
   ]),
   ...methodsOf('body', ['write', 'end', 'destroy', 'cork', 'uncork']),
@@ -117,8 +117,8 @@ const METHODS: Readonly<Record<string, Method>> = {
 
 /** What a renderer that is late could still do to a response that carries our answer. */
 const CHANGES = [
-  ...['setHeader', 'appendHeader', 'removeHeader', 'addTrailers', 'writeHead', 'writeHeader', 'flushHeaders'],
-  ...['write', 'end', 'destroy', 'cork', 'uncork', ...INFORMATIONAL],
+  ...['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers', 'writeHead', 'writeHeader'],
+  ...['flushHeaders', 'write', 'end', 'destroy', 'cork', 'uncork', ...INFORMATIONAL],
 ].filter((name) => name in METHODS);
 
 /** What our answer goes through. */

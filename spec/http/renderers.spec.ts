@@ -240,6 +240,7 @@ describe('a renderer that does things twice or too late', () => {
               try {
                 res.statusCode = 200;
                 res.setHeader('Content-Type', 'image/jpeg');
+                res.setHeaders(new Map([['X-Late', 'a']]));
                 res.appendHeader('X-Late', 'a');
                 res.removeHeader('X-Late');
                 res.writeHead(200, { 'X-Late': 'b' });

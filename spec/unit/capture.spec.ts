@@ -109,6 +109,7 @@ test('once sealed, lets nothing change our answer, and shows those who listened 
   res.statusCode = 200;
   res.statusMessage = 'OK';
   res.setHeader('X', 'late');
+  res.setHeaders(new Map([['X', 'late']]));
   res.writeHead(200, { X: 'late' });
   res.flushHeaders();
   expect(res.write('late')).toBe(false);
