@@ -97,7 +97,7 @@ const EXPORTS = ['SaveError', 'default', 'imageSave', 'parseReply', 'saveOf'];
 test('holds the build, the documentation and nothing else', () => {
   const unexpected = files.filter(
     (file) =>
-      !/^(dist\/([a-z0-9-]+\.(js|d\.ts)|(index|s3|store-spec)\.(mjs|d\.mts)|package\.json)|docs\/([a-z-]+\.md|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
+      !/^(dist\/([a-z0-9-]+\.(js|d\.ts)|(index|s3|store-spec)\.(mjs|d\.mts)|package\.json)|docs\/([a-z-]+\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
         file,
       ),
   );
