@@ -150,7 +150,11 @@ class Job {
     const capture = this.#askRenderer(command);
     const head = await Promise.race([capture.head, this.#deadline.failed]);
     checkHead(head, settings);
-    const spoolFor = (): Spool => (this.#spool = place.spool ?? privateSpool(sweeper));
+    const spoolFor = (): Spool => {
+      // Nobody would discard what is made after the save has failed.
+      this.#deadline.signal.throwIfAborted();
+      return (this.#spool = place.spool ?? privateSpool(sweeper));
+    };
     const bytes = await collect(capture.body, head, spoolFor, settings.maxBytes);
     const facts = await inspectImage(bytes, settings);
     checkExtension(command.name, facts.format);

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import {
   imageSave,
   SaveError,
+  saveOf,
   type ImageSaveOptions,
   type ImageStore,
   type Place,
@@ -487,6 +488,24 @@ describe('an image that is too large for memory', () => {
     expect(list(temporary)).toEqual([]);
     expect(shelf.happened).toEqual(['find', 'render', 'close']);
   });
+
+  // The file is made by the work on the bytes, which goes on for some steps after the save has failed.
+  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
+    'leaves nothing where it is refused %i steps after it has come',
+    async (steps) => {
+      const answer = await save(
+        async (_req, res) => {
+          res.write(large);
+          for (let step = 0; step < steps; step += 1) await Promise.resolve();
+          saveOf(res)?.refuse();
+        },
+        {},
+        NAMED_PNG,
+      );
+      expect(answer.reply.error?.code).toBe('renderer-refused');
+      expect(list(temporary)).toEqual([]);
+    },
+  );
 
   it('leaves nothing where the store fails', async () => {
     shelf.publishing = () => {
