@@ -2,10 +2,6 @@
 
 export type Face = Readonly<Record<string, PropertyDescriptor>>;
 
-export function method(value: (this: never, ...given: never[]) => unknown): PropertyDescriptor {
-  return { configurable: true, writable: true, value };
-}
-
 /** Properties that are read alike, and set alike; without a `set`, setting them does nothing. */
 export function properties<Response extends object>(
   names: readonly string[],

@@ -1,6 +1,6 @@
 // The response once it carries our answer: who comes late finds it as if the client had left.
 import type { ServerResponse } from 'node:http';
-import { method, properties, type Face } from './face.js';
+import { properties, type Face } from './face.js';
 import { Audience } from './listeners.js';
 
 /** What is remembered of a response that has been closed. */
@@ -50,16 +50,20 @@ const FACE: Face = {
     TOLD,
     (res, name) => res[CLOSED].events > 0 && Reflect.get(Object.getPrototypeOf(res) as object, name, res),
   ),
-  emit: method(function (this: ClosedResponse, event: string | symbol, ...given: unknown[]): boolean {
-    const closed = this[CLOSED];
-    if (!EVENTS_OF_NODE.has(event)) return closed.emitAsBefore(event, ...given);
-    closed.events++;
-    try {
-      return closed.listenersBefore.hear(event, given, closed.emitAsBefore);
-    } finally {
-      closed.events--;
-    }
-  }),
+  emit: {
+    configurable: true,
+    writable: true,
+    value(this: ClosedResponse, event: string | symbol, ...given: unknown[]): boolean {
+      const closed = this[CLOSED];
+      if (!EVENTS_OF_NODE.has(event)) return closed.emitAsBefore(event, ...given);
+      closed.events++;
+      try {
+        return closed.listenersBefore.hear(event, given, closed.emitAsBefore);
+      } finally {
+        closed.events--;
+      }
+    },
+  },
 };
 
 /**
