@@ -25,13 +25,25 @@ export function descriptorPath(descriptor: number): string {
 /**
  * Where the file of a descriptor is now, on Linux; undefined elsewhere.
  *
- * The one call that is synchronous: the kernel answers it from its own memory and asks no disk, so it cannot block,
- * and a promise of it would cost ten times as much. Nothing comes between it and the call that relies on it.
+ * Synchronous, as is {@link forget} and nothing else: the kernel answers it from its own memory and asks no disk, so it
+ * cannot block, and a promise of it would cost ten times as much. Nothing comes between it and the call that relies on it.
  */
 export function whereIs(descriptor: number): string | undefined {
   try {
     return fs.readlinkSync(descriptorPath(descriptor));
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Closes a folder that was opened to be reached by its descriptor. There is nothing to be written back, so the kernel
+ * only strikes it off a list.
+ */
+export function forget(descriptor: number): void {
+  try {
+    fs.closeSync(descriptor);
+  } catch {
+    // It was not open.
   }
 }

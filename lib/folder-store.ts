@@ -86,7 +86,7 @@ export class PlaceInFolder implements Place {
 
   async close(): Promise<void> {
     await Promise.all([this.spool.discard(), this.#swept]);
-    await this.#target.folder.close();
+    this.#target.folder.close();
   }
 }
 

@@ -1,7 +1,7 @@
 // A name and the save path → a checked place on disk, before anything is rendered.
 import { constants, type Stats } from 'node:fs';
 import { join, sep } from 'node:path';
-import { descriptorPath, disk, whereIs } from './disk.js';
+import { descriptorPath, disk, forget, whereIs } from './disk.js';
 import { SaveError, fileSystemError, systemCode } from './errors.js';
 import { formatOfName } from './formats.js';
 
@@ -48,7 +48,7 @@ export class Folder {
       const real = await disk.realpath(path);
       return new Folder(real, real, descriptor);
     } catch (error) {
-      await disk.close(descriptor).catch(() => undefined);
+      forget(descriptor);
       throw error;
     }
   }
@@ -83,8 +83,8 @@ export class Folder {
   }
 
   /** To be called once. Never fails: a folder that was only read from has nothing to lose by it. */
-  async close(): Promise<void> {
-    if (this.#descriptor !== undefined) await disk.close(this.#descriptor).catch(() => undefined);
+  close(): void {
+    if (this.#descriptor !== undefined) forget(this.#descriptor);
   }
 }
 
@@ -147,32 +147,43 @@ export async function openTarget(
   parts: readonly string[],
   options: { readonly overwrite: boolean },
 ): Promise<Target> {
-  // The dot at its end finds a file that stands where the folder should.
-  const itself = savePath + sep + '.';
-  const root = parts.length === 1 ? undefined : await disk.realpath(itself).catch(throwSavePathError);
-  const folder =
-    root === undefined
-      ? await Folder.open(itself).catch(throwSavePathError)
-      : await Folder.open(join(root, ...parts.slice(0, -1))).catch((error: unknown) => {
-          throw fileSystemError(error);
-        });
+  const folders = parts.slice(0, -1);
+  const entry = parts.at(-1) ?? '';
+  const path = [savePath, ...folders, '.'].join(sep);
+  // All at once, since one after the other they take as long as to publish. By path: should another folder have come
+  // to stand there meanwhile, these two only spare the renderer less, or the client is told to try again.
+  const [opened, writable, taken] = await Promise.allSettled([
+    openInside(savePath, folders),
+    disk.access(path, constants.W_OK | constants.X_OK),
+    disk.lstat(join(path, entry)).catch(ignoreMissing),
+  ]);
+  if (opened.status === 'rejected') throw fileSystemError(opened.reason);
+  const folder = opened.value;
   try {
-    if (root !== undefined && !isInside(folder.path, root)) {
-      throw new SaveError('outside-save-path', 'Name a folder that is really inside the save folder.');
-    }
-    const entry = parts.at(-1) ?? '';
-    const [writable, taken] = await Promise.allSettled([
-      disk.access(folder.at('.'), constants.W_OK | constants.X_OK),
-      disk.lstat(folder.at(entry)).catch(ignoreMissing),
-    ]);
     if (writable.status === 'rejected') throw writable.reason;
     if (taken.status === 'rejected') throw taken.reason;
     checkTaken(taken.value, options.overwrite);
     return { folder, entry };
   } catch (error) {
-    await folder.close();
+    folder.close();
     throw fileSystemError(error);
   }
+}
+
+/** Opens a folder that is really inside the save path, every link followed. */
+async function openInside(savePath: string, folders: readonly string[]): Promise<Folder> {
+  // The dot at its end finds a file that stands where the folder should.
+  const itself = savePath + sep + '.';
+  if (folders.length === 0) return Folder.open(itself).catch(throwSavePathError);
+  const direct = await Folder.open(join(itself, ...folders)).catch(() => undefined);
+  // A real path below the save path: then no part of the save path is a link, and there is nothing to look up.
+  if (direct !== undefined && isInside(direct.path, savePath)) return direct;
+  direct?.close();
+  const root = await disk.realpath(itself).catch(throwSavePathError);
+  const folder = await Folder.open(join(root, ...folders));
+  if (isInside(folder.path, root)) return folder;
+  folder.close();
+  throw new SaveError('outside-save-path', 'Name a folder that is really inside the save folder.');
 }
 
 function throwSavePathError(error: unknown): never {

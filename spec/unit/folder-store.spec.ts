@@ -1,5 +1,5 @@
 // What lib/folder-store.ts does to a folder: a new file whole or the old one whole, and nothing left behind.
-import { renameSync, symlinkSync } from 'node:fs';
+import fs, { renameSync, symlinkSync } from 'node:fs';
 import {
   appendFile,
   link,
@@ -263,6 +263,11 @@ describe('the order of publishing', () => {
     around('writev', note('write'));
     around('fsync', note('flush'));
     around('close', note('close'));
+    const { closeSync } = fs;
+    jest.spyOn(fs, 'closeSync').mockImplementation((descriptor) => {
+      closeSync(descriptor);
+      happened.push('close folder');
+    });
     for (const name of ['rename', 'link', 'unlink'] as const) {
       around(name, (real) => {
         happened.push(name);

@@ -13,7 +13,9 @@ beforeEach(async () => {
   await mkdir(inFolder('outside'));
   folder = await Folder.open(inFolder('saved'));
 });
-afterEach(() => folder.close());
+afterEach(() => {
+  folder.close();
+});
 
 const inSaved = (): Promise<string[]> => readdir(inFolder('saved'));
 
@@ -126,7 +128,7 @@ describe('sweeping', () => {
     await sweepAt(sweeper, NOW);
     await sweepAt(sweeper, NOW, outside);
     expect(await readdir(inFolder('outside'))).toEqual([]);
-    await outside.close();
+    outside.close();
     await leave(OURS, 100 * MAX_AGE);
     await sweepAt(new Sweeper(MAX_AGE), NOW + 1);
     expect(await inSaved()).toEqual([]);
@@ -178,6 +180,6 @@ describe('sweeping', () => {
     // It has been forgotten, and is swept once more.
     await sweepAt(sweeper, NOW, known);
     expect(await readdir(inFolder('outside'))).toEqual([]);
-    await known.close();
+    known.close();
   });
 });

@@ -17,6 +17,7 @@ import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { checkName, Folder, openTarget } from '../../lib/target.js';
 import { canMount, runInChild, source } from '../support/unit-child.js';
+import { around } from '../support/unit-disk.js';
 import { descriptorsBelow, onLinux, useFolder } from '../support/unit-folders.js';
 import { codeOf, refusalOf } from '../support/unit-thrown.js';
 
@@ -27,7 +28,7 @@ const KEEP = { overwrite: false };
 /** Where a name leads below `saved`, as the path of its folder and its entry; the folder is closed again. */
 async function targetOf(name: string, options = REPLACE, savePath = inFolder('saved')): Promise<string> {
   const { folder, entry } = await openTarget(savePath, checkName(name), options);
-  await folder.close();
+  folder.close();
   return join(folder.path, entry);
 }
 
@@ -318,6 +319,27 @@ describe('the save path', () => {
     expect(await targetOf('again/a.png', REPLACE, inFolder('link'))).toBe(inFolder('saved/shoes/a.png'));
   });
 
+  it('may become a link between two saves: the second goes where it leads', async () => {
+    await mkdir(inFolder('other/shoes'), { recursive: true });
+    expect(await targetOf('shoes/a.png')).toBe(inFolder('saved/shoes/a.png'));
+    await rename(inFolder('saved'), inFolder('before'));
+    await symlink(inFolder('other'), inFolder('saved'));
+    expect(await targetOf('shoes/a.png')).toBe(inFolder('other/shoes/a.png'));
+    await symlink(inFolder('before'), inFolder('other/out'));
+    expect(await refused('out/a.png')).toBe('outside-save-path');
+  });
+
+  onLinux('that leads through no link', () => {
+    it('needs no look of its own', async () => {
+      const looks = around('realpath', (real) => real());
+      await targetOf('shoes/a.png');
+      expect(looks).not.toHaveBeenCalled();
+      await symlink(inFolder('saved'), inFolder('link'));
+      await targetOf('shoes/a.png', REPLACE, inFolder('link'));
+      expect(looks).toHaveBeenCalledTimes(1);
+    });
+  });
+
   it('may be the root of the file system', async () => {
     expect(await targetOf(`${inFolder('saved').slice(1)}/a.png`, REPLACE, '/')).toBe(inFolder('saved/a.png'));
   });
@@ -377,7 +399,7 @@ describe('permissions', () => {
           [inFolder('saved/shoes'), 'a.png'],
         ])}) {
           await openTarget(savePath, checkName(name), { overwrite: true }).then(
-            ({ folder }) => { codes.push('nothing'); return folder.close(); },
+            ({ folder }) => { codes.push('nothing'); folder.close(); },
             (error) => codes.push(error.code),
           );
         }
@@ -398,7 +420,7 @@ describe('permissions', () => {
     const found = await runInChild(
       `import { openTarget } from ${source('lib/target.ts')};
       const { folder } = await openTarget(${JSON.stringify(inFolder('saved'))}, ['a.png'], { overwrite: true });
-      await folder.close();
+      folder.close();
       console.log(JSON.stringify('found'));`,
       { unprivileged: true },
     );
@@ -419,7 +441,7 @@ describe('permissions', () => {
         [inFolder('saved/shoes'), 'a.png'],
       ])}) {
         await openTarget(savePath, parts, { overwrite: true }).then(
-          ({ folder }) => { codes.push('nothing'); return folder.close(); },
+          ({ folder }) => { codes.push('nothing'); folder.close(); },
           (error) => codes.push(error.code),
         );
       }
@@ -445,16 +467,16 @@ describe.each(SYSTEMS)('a folder that is held, on %s', (_name, platform) => {
     Object.defineProperty(process, 'platform', { value: platform });
     folder = await Folder.open(inFolder('saved/shoes'));
   });
-  afterEach(async () => {
+  afterEach(() => {
     Object.defineProperty(process, 'platform', { value: actual });
-    await folder.close();
+    folder.close();
   });
 
   it('is known by its real path', async () => {
     await symlink(inFolder('saved/shoes'), inFolder('link'));
     const byLink = await Folder.open(inFolder('link'));
     expect(byLink.path).toBe(inFolder('saved/shoes'));
-    await byLink.close();
+    byLink.close();
   });
 
   it('is still there as long as nothing happens, whatever happens in it', async () => {
@@ -499,12 +521,12 @@ describe.each(SYSTEMS)('a folder that is held, on %s', (_name, platform) => {
 
   it('can be flushed, and closed twice', async () => {
     await folder.flush();
-    await folder.close();
-    await folder.close();
+    folder.close();
+    folder.close();
   });
 
   it('may be flushed in vain once it is closed', async () => {
-    await folder.close();
+    folder.close();
     await folder.flush();
   });
 
@@ -518,8 +540,8 @@ onLinux('a folder that is held by its descriptor', () => {
   beforeEach(async () => {
     folder = (await openTarget(inFolder('saved'), ['shoes', 'a.png'], REPLACE)).folder;
   });
-  afterEach(async () => {
-    await folder.close();
+  afterEach(() => {
+    folder.close();
   });
 
   it('is not there any more once another folder has its place', async () => {
@@ -552,7 +574,7 @@ onLinux('a folder that is held by its descriptor', () => {
 
   it('is held by one descriptor, until it is closed', async () => {
     expect(await descriptorsBelow(inFolder())).toEqual([inFolder('saved/shoes')]);
-    await folder.close();
+    folder.close();
     expect(await descriptorsBelow(inFolder())).toEqual([]);
   });
 
@@ -569,7 +591,7 @@ onLinux('a folder that is held by its descriptor', () => {
     const odd = await Folder.open(inFolder('saved/x (deleted)'));
     expect(await odd.isStillThere()).toBe(true);
     expect(odd.path).toBe(await realpath(inFolder('saved/x (deleted)')));
-    await odd.close();
+    odd.close();
   });
 });
 

@@ -143,7 +143,7 @@ export const variants: readonly Variant[] = [
     check: 'failing system calls',
     fault: 'leaves the folder open',
     run: systemCalls,
-    edit: { file: 'folder-store.ts', pieces: [['await this.#target.folder.close();', '']] },
+    edit: { file: 'folder-store.ts', pieces: [['this.#target.folder.close();', '']] },
     says: /descriptors are left open/,
     needs: [compiling],
   },
@@ -197,7 +197,7 @@ export const variants: readonly Variant[] = [
       file: 'target.ts',
       pieces: [
         ["if (part.startsWith('.'))", "if (part.startsWith('. '))"],
-        ['if (root !== undefined && !isInside(folder.path, root))', 'if (root === "")'],
+        ['direct !== undefined && isInside(direct.path, savePath)', 'direct !== undefined'],
       ],
     },
     says: /is outside|is illegal/,
