@@ -177,7 +177,7 @@ export class Capture {
 
     // Looked at before anything is changed: the answer needs the response as it was.
     const before = ownOf(res);
-    for (const name of REMOVED) Reflect.deleteProperty(res, name);
+    for (const name of before.keys()) if (REMOVED.has(name)) Reflect.deleteProperty(res, name);
     // Those who listened before must not hear what the renderer makes the response say.
     const listenersBefore = new Audience(res);
     this.#stage = { res, head, body, connection, sendHead, settleHead, listenersBefore, before };
@@ -255,7 +255,8 @@ function put(res: ServerResponse, name: string): void {
 function ownOf(res: ServerResponse): Map<string, PropertyDescriptor> {
   const own = new Map<string, PropertyDescriptor>();
   for (const name of CHANGED) {
-    const descriptor = Object.getOwnPropertyDescriptor(res, name);
+    // The question is cheap, and for most names the answer is no.
+    const descriptor = Object.hasOwn(res, name) ? Object.getOwnPropertyDescriptor(res, name) : undefined;
     if (descriptor === undefined) continue;
     if ((name in STATES || name in METHODS) && descriptor.configurable === false) {
       throw new Error(`A middleware before imageSave has made "${name}" of the response unchangeable`);

@@ -214,6 +214,7 @@ function decodeOurs(command: string, rawValue: string): string {
 
 /** Percent-decodes once, as UTF-8, with `+` for a space; undefined where the escapes are malformed. */
 function decode(raw: string): string | undefined {
+  if (!/[+%\x80-\xff]/.test(raw)) return raw;
   // Node hands on bytes above 7F, which some clients send as they are, as one character each.
   const escaped = raw
     .replaceAll('+', ' ')

@@ -69,7 +69,8 @@ async function inputFor(bytes: ImageBytes, remembered: boolean): Promise<Input> 
 }
 
 function onePage(plain: PlainHeader): Header {
-  return { ...plain, pages: 1, pixels: plain.width * plain.height, mixed: false };
+  const { width, height, inPasses } = plain;
+  return { width, height, inPasses, pages: 1, pixels: width * height, mixed: false };
 }
 
 async function readHeader(format: ImageFormat, input: Input, maxPixels: number): Promise<Header> {

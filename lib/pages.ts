@@ -6,6 +6,8 @@ import type { ImageBytes } from './image.js';
 /** Bytes looked at between two turns of the event loop, and held in memory for a file. */
 const PAGE_LENGTH = 64 * 1024;
 
+const NOTHING = Buffer.alloc(0);
+
 /** The refusal of an image whose bytes end too early. */
 export function incomplete(): SaveError {
   return new SaveError(
@@ -17,7 +19,7 @@ export function incomplete(): SaveError {
 /** The bytes of an image, of which one page is at hand. */
 export class Pages {
   readonly length: number;
-  page: Buffer = Buffer.alloc(0);
+  page: Buffer;
   /** The position of the page's first byte. */
   start = 0;
   readonly #bytes: ImageBytes;
@@ -26,6 +28,7 @@ export class Pages {
   constructor(bytes: ImageBytes) {
     this.#bytes = bytes;
     this.length = bytes.length;
+    this.page = Buffer.isBuffer(bytes) ? bytes.subarray(0, PAGE_LENGTH) : NOTHING;
   }
 
   /** Another reader of the same bytes, with a page of its own. */
@@ -59,7 +62,7 @@ export class Pages {
   async #load(position: number, count: number): Promise<Buffer> {
     if (Buffer.isBuffer(this.#bytes)) {
       // Nothing is awaited from memory, so other requests get their turn here.
-      if (position > 0) await setImmediate();
+      await setImmediate();
       return this.#bytes.subarray(position, position + count);
     }
     this.#memory ??= Buffer.allocUnsafeSlow(PAGE_LENGTH);

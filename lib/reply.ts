@@ -126,7 +126,8 @@ function errorProperties({ status, error }: NotDone): Record<string, string> {
 /** What `java.util.Date.toString` prints, in UTC: `Sun Nov 22 13:28:00 UTC 2026`. */
 function javaDate(date: Date): string {
   // toUTCString: Sun, 22 Nov 2026 13:28:00 GMT
-  return date.toUTCString().replace(/^(...), (..) (...) (....) (.*) GMT$/, '$1 $3 $2 $5 UTC $4');
+  const [weekday = '', day, month, year, time] = date.toUTCString().split(' ');
+  return `${weekday.slice(0, -1)} ${month} ${day} ${time} UTC ${year}`;
 }
 
 function toAscii(text: string): string {
