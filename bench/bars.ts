@@ -6,7 +6,8 @@ const SIZES = ['20 KB', '200 KB', '5 MB'];
 /** What is compared with, by its name in the contests and in the plot. */
 export const OTHERS = [
   ['plain delivery', 'plain delivery, nothing saved'],
-  ['by hand', 'a route written by hand'],
+  ['by hand', 'a short route by hand'],
+  ['by hand, all promises', 'by hand, with all promises'],
   ['write-file-atomic, no flush', 'write-file-atomic, no flush'],
   ['write-file-atomic', 'write-file-atomic, flushing'],
   ['nginx proxy_store', 'nginx proxy_store'],

@@ -2,7 +2,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { randomBytes } from 'node:crypto';
 import { constants, readFileSync } from 'node:fs';
-import { open, readlink, realpath, rename, type FileHandle } from 'node:fs/promises';
+import { access, lstat, open, readlink, realpath, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import sharp from 'sharp';
 import writeFileAtomic from 'write-file-atomic';
@@ -28,25 +28,48 @@ export function saveByHand(file: string, options: SavingOptions): RequestHandler
   const image = readFileSync(file);
   return async (req, res) => {
     const name = checkedName(req);
-    sendProperties(res, name, await publish(image, name, options, insideRoot));
+    const folder = await realpath(join(options.root, dirname(name)));
+    if (!folder.startsWith(options.root + sep)) throw new Error('outside');
+    sendProperties(res, name, await publish(image, { folder, entry: basename(name) }, options));
   };
 }
 
-/** The same, and by the folder's descriptor: a link put in the folder's place in the meantime is not followed. */
-export function saveByDescriptor(file: string, options: SavingOptions): RequestHandler {
+/**
+ * The same, with what else the middleware promises: a name that cannot be saved to is known before there is an image,
+ * a link put in the folder's place in the meantime is not followed, a deadline and a client that leaves end the save,
+ * and what has failed leaves no temporary file.
+ */
+export function saveWithAllPromises(file: string, options: SavingOptions): RequestHandler {
   const image = readFileSync(file);
   return async (req, res) => {
+    const purpose = new AbortController();
+    const lost = (): void => {
+      purpose.abort();
+    };
+    const timer = setTimeout(lost, 60_000);
+    res.once('close', lost);
     const name = checkedName(req);
-    const folder = await open(join(options.root, dirname(name)), constants.O_RDONLY | constants.O_DIRECTORY);
+    const root = await realpath(options.root);
+    const handle = await open(join(root, dirname(name)), constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      const byDescriptor = async (root: string): Promise<string> => {
-        const path = `/proc/self/fd/${folder.fd}`;
-        if (!(await readlink(path)).startsWith(root + sep)) throw new Error('outside');
-        return path;
+      const folder = `/proc/self/fd/${handle.fd}`;
+      const entry = basename(name);
+      const place = await readlink(folder);
+      if (!place.startsWith(root + sep)) throw new Error('outside');
+      const [taken] = await Promise.all([
+        lstat(join(folder, entry)).catch(() => undefined),
+        access(folder, constants.W_OK | constants.X_OK),
+      ]);
+      if (taken?.isDirectory()) throw new Error('Choose another name');
+      const lastLook = async (): Promise<void> => {
+        if ((await readlink(folder)) !== place) throw new Error('The folder has changed');
+        purpose.signal.throwIfAborted();
       };
-      sendProperties(res, name, await publish(image, name, options, byDescriptor));
+      sendProperties(res, name, await publish(image, { folder, entry, lastLook }, options));
     } finally {
-      await folder.close();
+      res.off('close', lost);
+      clearTimeout(timer);
+      await handle.close();
     }
   };
 }
@@ -85,29 +108,35 @@ function checkedName(req: Request): string {
   return name;
 }
 
-async function insideRoot(root: string, folder: string): Promise<string> {
-  const real = await realpath(folder);
-  if (!real.startsWith(root + sep)) throw new Error('outside');
-  return real;
+interface Place {
+  readonly folder: string;
+  readonly entry: string;
+  /** Throws where there must be no file any more. */
+  readonly lastLook?: () => Promise<void>;
 }
 
 async function publish(
   image: Buffer,
-  name: string,
-  { root, verify, durable }: SavingOptions,
-  findFolder: (root: string, folder: string) => Promise<string>,
+  { folder, entry, lastLook }: Place,
+  { verify, durable }: SavingOptions,
 ): Promise<Saved> {
-  const folder = await findFolder(root, join(root, dirname(name)));
   const facts = await inspectImage(image, { verify, maxPixels: 100_000_000 });
   if (facts.format !== 'jpeg') throw new Error('Choose another name');
   const temporary = join(folder, `.${randomBytes(16).toString('hex')}.tmp`);
+  await lastLook?.();
   const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
   const handle = await open(temporary, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o666);
-  const lastUpdated = await fill(handle, image, durable);
-  await rename(temporary, join(folder, basename(name)));
-  if (durable) await flush(folder);
-  const { width, height, type } = facts;
-  return { width, height, type, length: image.length, lastUpdated };
+  try {
+    const lastUpdated = await fill(handle, image, durable);
+    await lastLook?.();
+    await rename(temporary, join(folder, entry));
+    if (durable) await flush(folder);
+    const { width, height, type } = facts;
+    return { width, height, type, length: image.length, lastUpdated };
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    throw error;
+  }
 }
 
 async function fill(handle: FileHandle, image: Buffer, durable: boolean): Promise<number> {

@@ -6,7 +6,7 @@ export type Kind =
   | 'no-op'
   | 'image-save'
   | 'by-hand'
-  | 'by-descriptor'
+  | 'all-promises'
   | 'write-file-atomic'
   /** These have no server: they save what they have, so many times. */
   | 'raw'

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import {
-  saveByDescriptor,
+  saveWithAllPromises,
   saveByHand,
   saveRaw,
   saveWithWriteFileAtomic,
@@ -60,8 +60,8 @@ function handlerFor(kind: Kind, source: Source, options: SavingOptions): Request
   switch (kind) {
     case 'by-hand':
       return saveByHand(source.file, options);
-    case 'by-descriptor':
-      return saveByDescriptor(source.file, options);
+    case 'all-promises':
+      return saveWithAllPromises(source.file, options);
     case 'write-file-atomic':
       return saveWithWriteFileAtomic(source.file, options);
     default:

@@ -118,7 +118,7 @@ async function httpSlice(way: Way, load: Load, label: string): Promise<Slice> {
       ? `/image/shoe?${query}&req=saveToFile&name=${label}/#.${extension}`
       : `/image/${label}/#.${extension}?${query}`,
   };
-  await settle(server, variant.root);
+  settle(variant.root);
   await client.ask('connect', run);
   const before = (await server.ask<number>('cpu')) + way.cpuBeside();
   const wall = await client.ask<number>('run', run);
@@ -136,7 +136,7 @@ async function rawSlice(
   label: string,
 ): Promise<Slice> {
   mkdirSync(join(variant.root, label));
-  await settle(server, variant.root);
+  settle(variant.root);
   const before = await server.ask<number>('cpu');
   const wall = await server.ask<number>('raw', { index, label, ...load } satisfies RawRun);
   const after = await server.ask<number>('cpu');
@@ -144,11 +144,14 @@ async function rawSlice(
   return { wall: wall / load.requests, cpu: (after - before) / load.requests };
 }
 
-/** What a slice before this one has left to do, in memory or on the disk, is not for this one to pay. */
-async function settle(server: Helper, root: string): Promise<void> {
+/**
+ * What a slice before this one has left the disk to do is not for this one to pay. Its garbage is: that is made in a
+ * process of the same variant, and to collect it between slices, when nothing is alive, would also throw away what the
+ * compiler has learned.
+ */
+function settle(root: string): void {
   // Where there is no such command, the disk goes on with it meanwhile.
   spawnSync('sync', ['-f', root]);
-  await server.ask('collectGarbage');
 }
 
 /** What does not save is no save, however fast. */
@@ -167,6 +170,16 @@ async function checkSaved({ root, source, bucket }: Variant, label: string, requ
 /** A contest's measure: slices of one variant, each in a folder of its own. */
 export function measure(running: Running, load: Load, name: string): Measure {
   return (round) => running.slice(load, folderName(`${name}-${round}`));
+}
+
+/** Lets some take turns, each of them for so many rounds at a time. */
+export function takingTurns(measures: readonly Measure[], rounds: number): Measure {
+  return (round) => {
+    const turn = Math.floor(Math.abs(round) / rounds) % measures.length;
+    const measureNow = measures[turn];
+    if (measureNow === undefined) throw new RangeError('There is nobody to take a turn');
+    return measureNow(round);
+  };
 }
 
 function folderName(name: string): string {
