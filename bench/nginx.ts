@@ -24,7 +24,7 @@ export class Nginx {
   /** @param folder Where it keeps what it is sent for, and its own files. */
   static async start(folder: string, appPort: number): Promise<Nginx> {
     const port = await freePort();
-    const own = join(folder, 'nginx');
+    const own = join(folder, `nginx-${port}`);
     mkdirSync(own, { recursive: true });
     const file = join(own, 'nginx.conf');
     writeFileSync(file, configuration(folder, own, port, appPort));

@@ -85,7 +85,8 @@ export class Helper {
     // tsx by its address: the working directory may be anywhere.
     const tsx = import.meta.resolve('tsx');
     this.#child = fork(fileURLToPath(new URL(file, import.meta.url)), [JSON.stringify(settings)], {
-      execArgv: ['--import', tsx, '--expose-gc', ...flags],
+      // While others have their slices, it waits: it must not tidy up, and forget what it has compiled, as if nobody came.
+      execArgv: ['--import', tsx, '--expose-gc', '--no-memory-reducer', ...flags],
       // Ctrl-C reaches the whole group; the bench itself ends its children.
       detached: true,
     });
