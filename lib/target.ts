@@ -150,8 +150,8 @@ export async function openTarget(
   const folders = parts.slice(0, -1);
   const entry = parts.at(-1) ?? '';
   const path = [savePath, ...folders, '.'].join(sep);
-  // All at once, since one after the other they take as long as to publish. By path: should another folder have come
-  // to stand there meanwhile, these two only spare the renderer less, or the client is told to try again.
+  // All at once: one after the other, they would take as long as publishing does. The last two go by the path, which may
+  // lead elsewhere by now, but all that they can do is to spare the renderer its work.
   const [opened, writable, taken] = await Promise.allSettled([
     openInside(savePath, folders),
     disk.access(path, constants.W_OK | constants.X_OK),
