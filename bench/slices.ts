@@ -145,9 +145,8 @@ async function rawSlice(
 }
 
 /**
- * What a slice before this one has left the disk to do is not for this one to pay. Its garbage is: that is made in a
- * process of the same variant, and to collect it between slices, when nothing is alive, would also throw away what the
- * compiler has learned.
+ * What a slice before this one has left the disk to do is not for this one to pay. Garbage is collected when it is due:
+ * to do it between slices, when nothing is alive, would also throw away what the compiler has learned.
  */
 function settle(root: string): void {
   // Where there is no such command, the disk goes on with it meanwhile.
