@@ -255,8 +255,7 @@ function put(res: ServerResponse, name: string): void {
 function ownOf(res: ServerResponse): Map<string, PropertyDescriptor> {
   const own = new Map<string, PropertyDescriptor>();
   for (const name of CHANGED) {
-    // The question is cheap, and for most names the answer is no.
-    const descriptor = Object.hasOwn(res, name) ? Object.getOwnPropertyDescriptor(res, name) : undefined;
+    const descriptor = Object.getOwnPropertyDescriptor(res, name);
     if (descriptor === undefined) continue;
     if ((name in STATES || name in METHODS) && descriptor.configurable === false) {
       throw new Error(`A middleware before imageSave has made "${name}" of the response unchangeable`);

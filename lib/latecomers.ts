@@ -81,7 +81,7 @@ export function closeForLatecomers(res: ServerResponse): void {
     listenersBefore: new Audience(res),
   };
   Reflect.defineProperty(res, CLOSED, { value });
-  for (const name in FACE) Reflect.defineProperty(res, name, FACE[name] ?? {});
+  for (const [name, descriptor] of Object.entries(FACE)) Reflect.defineProperty(res, name, descriptor);
   res.on('newListener', tellLatecomer);
 }
 
