@@ -48,30 +48,43 @@ export function saveWithAllPromises(file: string, options: SavingOptions): Reque
     };
     const timer = setTimeout(lost, 60_000);
     res.once('close', lost);
-    const name = checkedName(req);
-    const root = await realpath(options.root);
-    const handle = await open(join(root, dirname(name)), constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      const folder = `/proc/self/fd/${handle.fd}`;
-      const entry = basename(name);
-      const place = await readlink(folder);
-      if (!place.startsWith(root + sep)) throw new Error('outside');
-      const [taken] = await Promise.all([
-        lstat(join(folder, entry)).catch(() => undefined),
-        access(folder, constants.W_OK | constants.X_OK),
-      ]);
-      if (taken?.isDirectory()) throw new Error('Choose another name');
-      const lastLook = async (): Promise<void> => {
-        if ((await readlink(folder)) !== place) throw new Error('The folder has changed');
-        purpose.signal.throwIfAborted();
-      };
-      sendProperties(res, name, await publish(image, { folder, entry, lastLook }, options));
+      await saveInHeldFolder(image, req, res, options, purpose.signal);
     } finally {
       res.off('close', lost);
       clearTimeout(timer);
-      await handle.close();
     }
   };
+}
+
+async function saveInHeldFolder(
+  image: Buffer,
+  req: Request,
+  res: Response,
+  options: SavingOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = checkedName(req);
+  const root = await realpath(options.root);
+  const handle = await open(join(root, dirname(name)), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const folder = `/proc/self/fd/${handle.fd}`;
+    const entry = basename(name);
+    const place = await readlink(folder);
+    if (!place.startsWith(root + sep)) throw new Error('outside');
+    const [taken] = await Promise.all([
+      lstat(join(folder, entry)).catch(() => undefined),
+      access(folder, constants.W_OK | constants.X_OK),
+    ]);
+    if (taken?.isDirectory()) throw new Error('Choose another name');
+    const lastLook = async (): Promise<void> => {
+      if ((await readlink(folder)) !== place) throw new Error('The folder has changed');
+      signal.throwIfAborted();
+    };
+    sendProperties(res, name, await publish(image, { folder, entry, lastLook }, options));
+  } finally {
+    await handle.close();
+  }
 }
 
 /** As it is mostly written: a package that writes atomically, and the reply from what is then under the path. */
