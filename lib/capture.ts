@@ -153,16 +153,17 @@ export class Capture {
     };
     const body = (this.body = new ReplyStream(settleHead, onAbort));
     body.emit = this.#emitToBoth(body);
-    const connection = standIn(req.socket, () => {
+    // Much of what reads files for a response listens to the connection for the client's leaving.
+    const isDown = (): boolean => body.closed && !body.writableFinished;
+    const connection = standIn(req.socket, isDown, () => {
       const line = new Line((error) => {
         body.destroy(error);
       });
-      // Much of what reads files for a response listens to the connection for the client's leaving.
       const follow = (): void => {
-        if (!body.writableFinished) line.destroy();
+        if (isDown()) line.destroy();
       };
-      if (body.closed) follow();
-      else body.once('close', follow);
+      follow();
+      body.once('close', follow);
       return line;
     });
 
@@ -254,8 +255,8 @@ function put(res: ServerResponse, name: string): void {
 /** What a response has of its own of what is going to be changed. */
 function ownOf(res: ServerResponse): Map<string, PropertyDescriptor> {
   const own = new Map<string, PropertyDescriptor>();
-  for (const name of CHANGED) {
-    const descriptor = Object.getOwnPropertyDescriptor(res, name);
+  for (const name of Object.getOwnPropertyNames(res)) {
+    const descriptor = CHANGED.has(name) ? Object.getOwnPropertyDescriptor(res, name) : undefined;
     if (descriptor === undefined) continue;
     if ((name in STATES || name in METHODS) && descriptor.configurable === false) {
       throw new Error(`A middleware before imageSave has made "${name}" of the response unchangeable`);
@@ -268,11 +269,12 @@ function ownOf(res: ServerResponse): Map<string, PropertyDescriptor> {
 /** A response without a connection, with the headers that were set before us: Node's rules, nobody's listeners. */
 function headLike(req: IncomingMessage, res: ServerResponse): ServerResponse {
   const head = new ServerResponse(req);
-  // Once a header has been set, Node keeps those given to writeHead where they can be read.
-  head.setHeader('ETag', NO_ETAG);
-  head.removeHeader('ETag');
-  for (const [name, value] of Object.entries(res.getHeaders())) {
-    if (value !== undefined) head.setHeader(name, value);
+  const before = Object.entries(res.getHeaders());
+  for (const [name, value] of before) if (value !== undefined) head.setHeader(name, value);
+  if (before.length === 0) {
+    // Once a header has been set, Node keeps those given to writeHead where they can be read.
+    head.setHeader('ETag', NO_ETAG);
+    head.removeHeader('ETag');
   }
   head.statusCode = res.statusCode;
   head.statusMessage = res.statusMessage;

@@ -44,12 +44,14 @@ export class Line extends Writable {
 /**
  * A connection that knows what the real one knows, and does what the line does.
  *
+ * @param isDown Whether a line that was made now would be down. Node asks at the end of each request.
  * @param makeLine Called when the line is asked for: most renderers have nothing to do with it.
  */
-export function standIn(real: Socket, makeLine: () => Line): Socket {
+export function standIn(real: Socket, isDown: () => boolean, makeLine: () => Line): Socket {
   let line: Line | undefined;
   return new Proxy(real, {
     get: (socket, name) => {
+      if (name === 'destroyed' && line === undefined) return isDown();
       const owner = OF_THE_LINE.has(name) ? (line ??= makeLine()) : socket;
       const value: unknown = Reflect.get(owner, name, owner);
       return typeof value === 'function' ? (value.bind(owner) as unknown) : value;

@@ -125,9 +125,9 @@ function errorProperties({ status, error }: NotDone): Record<string, string> {
 
 /** What `java.util.Date.toString` prints, in UTC: `Sun Nov 22 13:28:00 UTC 2026`. */
 function javaDate(date: Date): string {
-  // toUTCString: Sun, 22 Nov 2026 13:28:00 GMT
-  const [weekday = '', day, month, year, time] = date.toUTCString().split(' ');
-  return `${weekday.slice(0, -1)} ${month} ${day} ${time} UTC ${year}`;
+  // Sun, 22 Nov 2026 13:28:00 GMT
+  const utc = date.toUTCString();
+  return `${utc.slice(0, 3)} ${utc.slice(8, 11)} ${utc.slice(5, 7)} ${utc.slice(17, 25)} UTC ${utc.slice(12, 16)}`;
 }
 
 function toAscii(text: string): string {

@@ -81,6 +81,23 @@ test('tells that the renderer has broken off, and why', () => {
   expect(aborts).toEqual([error]);
 });
 
+test.each([
+  ['is down where the reply was broken off', () => undefined, true],
+  ['is up where the reply has ended', () => res.end('x'), false],
+])(
+  'the connection that a renderer looks at for the first time when it is late %s',
+  async (_name, reply, down) => {
+    const held = capture();
+    expect(req.socket.destroyed).toBe(false);
+    reply();
+    await held.body.release();
+    // Without a line, and then with one.
+    expect(req.socket.destroyed).toBe(down);
+    expect(req.socket.writable).toBe(!down);
+    expect(req.socket.destroyed).toBe(down);
+  },
+);
+
 test('calls the renderer’s listeners, once, also after the response was given back', async () => {
   const heard: unknown[] = [];
   const held = capture();

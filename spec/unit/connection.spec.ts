@@ -9,6 +9,9 @@ let real: Socket;
 let client: Socket;
 let hangUps: (Error | null)[];
 let line: Line;
+let down: boolean;
+/** How often a line has been asked for. */
+let lines: number;
 let connection: Socket;
 
 beforeEach(async () => {
@@ -18,7 +21,13 @@ beforeEach(async () => {
   [real] = (await once(server, 'connection')) as [Socket];
   hangUps = [];
   line = new Line((error) => hangUps.push(error));
-  connection = standIn(real, () => line);
+  down = false;
+  lines = 0;
+  const makeLine = (): Line => {
+    lines++;
+    return line;
+  };
+  connection = standIn(real, () => down, makeLine);
 });
 afterEach(() => {
   client.destroy();
@@ -31,6 +40,15 @@ test('knows what the real one knows', () => {
   expect(connection.remotePort).toBe(client.localPort);
   expect(connection.address()).toEqual(real.address());
   expect(Object.getPrototypeOf(connection)).toBe(Object.getPrototypeOf(real));
+});
+
+test('says whether it is down without a line, and by the line once there is one', () => {
+  expect(connection.destroyed).toBe(false);
+  down = true;
+  expect(connection.destroyed).toBe(true);
+  expect(lines).toBe(0);
+  expect([connection.writable, lines]).toEqual([true, 1]);
+  expect(connection.destroyed).toBe(false);
 });
 
 test('passes on what is set', () => {
