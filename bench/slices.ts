@@ -34,8 +34,8 @@ export interface Warmable extends Running {
   readonly warmUp: (label: string) => Promise<void>;
 }
 
-/** Enough for the compiler to find what is worth its work. */
-const WARM_UP: Load = { requests: 2000, connections: 16 };
+/** Enough for the compiler to find what is worth its work: see `growth`, the first saves of a process. */
+const WARM_UP: Load = { requests: 4000, connections: 16 };
 
 /** Starts a process for each variant: none has the code or the garbage of another in its way. */
 export async function startAlone(client: Helper, variant: Variant): Promise<Running> {

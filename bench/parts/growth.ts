@@ -1,4 +1,4 @@
-// Time and memory as images grow, in bytes and in pixels, and as more saves come at once.
+// Time and memory as a process ages, as images grow, in bytes and in pixels, and as more saves come at once.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
@@ -7,7 +7,7 @@ import type { Memory } from '../helper.js';
 import { jpegOfBytes, photograph } from '../images.js';
 import { fewer, hold, type Findings, type Surroundings } from '../part.js';
 import { Helper } from '../processes.js';
-import { spread, type Slice, type Spread } from '../rounds.js';
+import { shuffled, spread, type Slice, type Spread } from '../rounds.js';
 import type { Variant } from '../server.js';
 import { measure, startAlone } from '../slices.js';
 import { digits, duration, show, table } from '../tables.js';
@@ -15,11 +15,44 @@ import { digits, duration, show, table } from '../tables.js';
 const MEGABYTE = 1e6;
 
 export async function growth(surroundings: Surroundings): Promise<void> {
-  await byAtOnce(surroundings);
+  const file = join(surroundings.folder, 'growth.jpg');
+  writeFileSync(file, await jpegOfBytes(20_000));
+  await byAge(surroundings, file);
+  await byAtOnce(surroundings, file);
   if (process.platform === 'linux') {
     await byBytes(surroundings);
     await byPixels(surroundings);
   }
+}
+
+/** The first saves of a process, whose code is yet to be compiled, thousand by thousand. */
+async function byAge(surroundings: Surroundings, file: string): Promise<void> {
+  const { client, root, quick } = surroundings;
+  const load = { requests: quick ? 16 : 1000, connections: 16 };
+  const kinds = ['image-save', 'all-promises'] as const;
+  const processes = await Promise.all(
+    // Three of each: they differ by up to a tenth.
+    [...kinds, ...kinds, ...kinds].map(async (kind, index) => {
+      const source = { file, by: 'end' } as const;
+      const variant: Variant = { kind, root, verify: 'header', durable: false, source };
+      const running = await startAlone(client, variant);
+      return { kind, stop: running.stop, run: measure(running, load, `age-${kind}-${index}`) };
+    }),
+  );
+  const rows: string[][] = [];
+  for (let thousand = 1; thousand <= (quick ? 2 : 10); thousand++) {
+    const slices: Record<(typeof kinds)[number], Slice[]> = { 'image-save': [], 'all-promises': [] };
+    for (const { kind, run } of shuffled(processes)) slices[kind].push(await run(thousand));
+    const [save, byHand] = kinds.map((kind) => spread(slices[kind].map(({ cpu }) => cpu)).median);
+    rows.push([
+      `${thousand}.`,
+      ...[save, byHand].map((cpu = NaN) => duration(cpu)),
+      digits((byHand ?? NaN) / (save ?? NaN)),
+    ]);
+  }
+  await Promise.all(processes.map(({ stop }) => stop()));
+  const head = ['thousand', 'imageSave, CPU', 'by hand, all promises, CPU', 'imageSave ÷ it'];
+  surroundings.say(['#### The first saves of a process', table(head, rows)].join('\n\n'));
 }
 
 /** What a process took while it did something, beyond what it held before. */
@@ -135,10 +168,8 @@ async function lookAt(file: string, look: Look): Promise<{ slice: Slice; bytes: 
   return result;
 }
 
-async function byAtOnce(surroundings: Surroundings): Promise<void> {
-  const { client, root, folder, findings } = surroundings;
-  const file = join(folder, 'at-once.jpg');
-  writeFileSync(file, await jpegOfBytes(20_000));
+async function byAtOnce(surroundings: Surroundings, file: string): Promise<void> {
+  const { client, root, findings } = surroundings;
   const numbers = [512, 512, 1, 16, 64, 256];
   const variant: Variant = {
     kind: 'image-save',
