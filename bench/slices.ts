@@ -29,11 +29,6 @@ export interface Running {
   readonly stop: () => Promise<void>;
 }
 
-/** A variant that can do the same with a small image until its code is compiled: of large ones, a slice has few. */
-export interface Warmable extends Running {
-  readonly warmUp: (label: string) => Promise<void>;
-}
-
 /** Enough for the compiler to find what is worth its work: see `growth`, the first saves of a process. */
 const WARM_UP: Load = { requests: 4000, connections: 16 };
 
@@ -44,21 +39,18 @@ export async function startAlone(client: Helper, variant: Variant): Promise<Runn
   return running;
 }
 
-/** @param small A small image in a file. */
-export async function startWarmable(client: Helper, variant: Variant, small: string): Promise<Warmable> {
-  const [running, other] = await startTogether(client, [variant, withImage(variant, small)]);
-  if (running === undefined || other === undefined) throw new RangeError('There is no variant');
-  const warmUp = async (label: string): Promise<void> => {
-    await other.slice(WARM_UP, folderName(`${label}-warm-up`));
-  };
-  return { ...running, warmUp };
+/**
+ * Lets a process do what it is there for until its code is compiled. Where the images are large and a slice has few of
+ * them, by its variant with a small one.
+ */
+export async function warmUp({ slice }: Running, label: string): Promise<void> {
+  await slice(WARM_UP, folderName(`${WARM_UPS} ${label}`));
 }
 
-function withImage(variant: Variant, file: string): Variant {
-  return 'file' in variant.source ? { ...variant, source: { ...variant.source, file } } : variant;
-}
+/** What the folders of warm-ups begin with: see {@link emptyFolders}. */
+export const WARM_UPS = 'warm-up';
 
-/** Starts one process for several variants: they differ in nothing but their code. */
+/** Starts one process for several variants. Stopping one stops all. */
 export async function startTogether(client: Helper, variants: readonly Variant[]): Promise<Running[]> {
   const server = new Helper('server.ts', variants);
   const ports = await server.ask<number[]>('listen');
@@ -72,26 +64,22 @@ export async function startTogether(client: Helper, variants: readonly Variant[]
   }));
 }
 
-/** Starts nginx in front of an app that only delivers, each in a process of its own. */
-export async function startNginx(client: Helper, app: Variant, small: string): Promise<Warmable> {
-  const variants = [app, withImage(app, small)];
-  const server = new Helper('server.ts', variants);
+/** Starts an nginx in front of each of several apps that only deliver, these in one process. Stopping one stops all. */
+export async function startNginx(client: Helper, apps: readonly Variant[]): Promise<Running[]> {
+  const server = new Helper('server.ts', apps);
   const ports = await server.ask<number[]>('listen');
-  // Its copies are found where those of the others are.
-  const nginx = await Nginx.start(join(app.root, '..'), ports[0] ?? 0);
-  const way = { client, server, port: nginx.port, variant: app, cpuBeside: () => nginx.cpu(), saves: true };
-  const direct = { client, server, port: ports[1] ?? 0, variant: app, cpuBeside: () => 0 };
-  return {
-    server,
-    slice: (load, label) => httpSlice(way, load, label),
-    // What needs it is the app behind it.
-    warmUp: async (label) => {
-      await httpSlice(direct, WARM_UP, folderName(`${label}-warm-up`));
-    },
-    stop: async () => {
-      await Promise.all([nginx.stop(), server.stop()]);
-    },
+  const all: [Variant, Nginx][] = [];
+  for (const [index, app] of apps.entries()) {
+    // Its copies are found where those of the others are.
+    all.push([app, await Nginx.start(join(app.root, '..'), ports[index] ?? 0)]);
+  }
+  const stop = async (): Promise<void> => {
+    await Promise.all([...all.map(([, nginx]) => nginx.stop()), server.stop()]);
   };
+  return all.map(([variant, nginx]) => {
+    const way = { client, server, port: nginx.port, variant, cpuBeside: () => nginx.cpu(), saves: true };
+    return { server, stop, slice: (load, label) => httpSlice(way, load, label) };
+  });
 }
 
 interface Way {

@@ -8,7 +8,7 @@ import { fewer, hold, type Surroundings } from '../part.js';
 import type { Measure } from '../rounds.js';
 import type { Kind } from '../kinds.js';
 import type { Variant } from '../server.js';
-import { measure, startWarmable } from '../slices.js';
+import { measure, startTogether, warmUp } from '../slices.js';
 
 /** Images, and how many of them a slice saves, one after the other: the gateway must not be what is waited for. */
 const SIZES = [
@@ -64,22 +64,27 @@ async function play(
   surroundings: Surroundings,
 ): Promise<void> {
   const { client, root } = surroundings;
-  const variant = (of: Kind): Variant => ({
+  const variant = (of: Kind, image: string): Variant => ({
     ...{ kind: of, root, bucket, verify: 'header', durable: false },
-    source: { file, by: 'end' },
+    source: { file: image, by: 'end' },
   });
   const running = await Promise.all(
-    ([kind, 'put', kind] as const).map((of) => startWarmable(client, variant(of), small)),
+    ([kind, 'put', kind] as const).map((of) =>
+      startTogether(client, [variant(of, file), variant(of, small)]),
+    ),
   );
   // One after the other: the client does one thing at a time.
-  for (const [index, { warmUp }] of surroundings.quick ? [] : running.entries())
-    await warmUp(`${name}-${index}`);
-  const [save, put, twin] = running.map((each, index): Measure => measure(each, load, `${name}-${index}`));
+  for (const [index, [, withSmall]] of surroundings.quick ? [] : running.entries()) {
+    if (withSmall !== undefined) await warmUp(withSmall, `${name}-${index}`);
+  }
+  const [save, put, twin] = running.map(
+    ([each], index): Measure | undefined => each && measure(each, load, `${name}-${index}`),
+  );
   if (save === undefined || put === undefined || twin === undefined) throw new Error('No variants');
   const variants = new Map([
     [subject, save],
     ["the client's put", put],
   ]);
   await hold({ name, subject, variants, twin }, surroundings);
-  await Promise.all(running.map(({ stop }) => stop()));
+  await Promise.all(running.flat().map(({ stop }) => stop()));
 }

@@ -10,10 +10,12 @@ import {
   emptyFolders,
   measure,
   startNginx,
-  startWarmable,
+  startTogether,
   takingTurns,
+  WARM_UPS,
+  warmUp,
   type Load,
-  type Warmable,
+  type Running,
 } from '../slices.js';
 
 interface Size {
@@ -71,111 +73,143 @@ const OTHERS_WITH_EVERYTHING: readonly [string, Setup][] = [
   ['write-file-atomic', { kind: 'write-file-atomic', ...EVERYTHING }],
 ];
 
-interface Match {
-  readonly name: string;
-  readonly size: Size;
+/** What is held against the same subject: its processes, once warm, serve all sizes and are used for all of it. */
+interface Group {
   readonly by: Way;
-  readonly connections: 1 | 16 | 64;
   readonly subject: Setup;
+  readonly matches: readonly Match[];
+}
+
+interface Match {
+  /** What its name has after the size. */
+  readonly rest: string;
+  readonly sizes: readonly Size[];
+  readonly connections: 1 | 16 | 64;
   readonly others: readonly [string, Setup][];
 }
 
-function matches(): Match[] {
-  return SIZES.flatMap((size): Match[] => {
-    const common = { size, by: 'end', connections: 16 } as const;
-    const trusting = { kind: 'image-save', ...TRUSTING } as const;
-    const name = (rest: string): string => `save of ${size.name}, ${rest}`;
-    // Of large images, every variant more takes a minute of the disk.
-    const large = size.bytes > 1e6;
-    return [
+// Of large images, every variant more takes a minute of the disk.
+const LARGE = SIZES.filter(({ bytes }) => bytes > 1e6);
+const SMALL = SIZES.filter((size) => !LARGE.includes(size));
+
+const GROUPS: readonly Group[] = [
+  {
+    by: 'end',
+    subject: { kind: 'image-save', ...TRUSTING },
+    matches: [
+      { rest: '16 at once', sizes: SMALL, connections: 16, others: [...OTHERS, ...MORE_OTHERS] },
+      { rest: '16 at once', sizes: LARGE, connections: 16, others: [...OTHERS, ...MORE_OTHERS.slice(0, 2)] },
+      { rest: '1 at once', sizes: SIZES, connections: 1, others: OTHERS },
+      { rest: '64 at once', sizes: SMALL, connections: 64, others: OTHERS },
+    ],
+  },
+  {
+    by: 'end',
+    subject: { kind: 'image-save', ...DURABLE },
+    matches: [{ rest: '16 at once, durable', sizes: SIZES, connections: 16, others: OTHERS_THAT_FLUSH }],
+  },
+  {
+    by: 'end',
+    subject: { kind: 'image-save', ...EVERYTHING },
+    matches: [
+      { rest: '16 at once, everything on', sizes: SMALL, connections: 16, others: OTHERS_WITH_EVERYTHING },
       {
-        ...{ ...common, name: name('16 at once'), subject: trusting },
-        others: [...OTHERS, ...(large ? MORE_OTHERS.slice(0, 2) : MORE_OTHERS)],
+        ...{ rest: '16 at once, everything on', sizes: LARGE, connections: 16 },
+        others: OTHERS_WITH_EVERYTHING.slice(0, 2),
       },
-      {
-        ...{ ...common, name: name('16 at once, durable') },
-        ...{ subject: { kind: 'image-save', ...DURABLE }, others: OTHERS_THAT_FLUSH },
-      },
-      {
-        ...{ ...common, name: name('16 at once, everything on') },
-        ...{
-          subject: { kind: 'image-save', ...EVERYTHING },
-          others: large ? OTHERS_WITH_EVERYTHING.slice(0, 2) : OTHERS_WITH_EVERYTHING,
-        },
-      },
-      { ...common, name: name('1 at once'), connections: 1, subject: trusting, others: OTHERS },
-      ...(large
-        ? []
-        : [
-            {
-              ...common,
-              name: name('64 at once'),
-              connections: 64,
-              subject: trusting,
-              others: OTHERS,
-            } as const,
-          ]),
-      { ...common, name: name('by send'), by: 'send', subject: trusting, others: [PLAIN] },
-      { ...common, name: name('piped'), by: 'pipe', subject: trusting, others: [PLAIN] },
-    ];
-  });
-}
+    ],
+  },
+  ...(['send', 'pipe'] as const).map((by): Group => ({
+    by,
+    subject: { kind: 'image-save', ...TRUSTING },
+    matches: [{ rest: by === 'send' ? 'by send' : 'piped', sizes: SIZES, connections: 16, others: [PLAIN] }],
+  })),
+];
+
+const nameOf = (size: Size, { rest }: Match): string => `save of ${size.name}, ${rest}`;
 
 export async function saves(surroundings: Surroundings): Promise<void> {
   if (!Nginx.isThere)
     surroundings.say('Without nginx, which is not installed: on Debian, it is in `nginx-light`.');
-  const files = new Map<Size, string>();
-  for (const size of SIZES) {
-    const file = join(surroundings.folder, `${size.bytes}.jpg`);
-    writeFileSync(file, await jpegOfBytes(size.bytes));
-    files.set(size, file);
+  const files = SIZES.map(({ bytes }) => join(surroundings.folder, `${bytes}.jpg`));
+  for (const [index, { bytes }] of SIZES.entries()) {
+    writeFileSync(files[index] ?? '', await jpegOfBytes(bytes));
   }
-  for (const match of matches().filter(({ name }) => name.includes(surroundings.only))) {
-    await play(match, files, surroundings);
-  }
+  for (const group of GROUPS) await playAll(group, files, surroundings);
 }
+
+/** One process of a variant, which serves each of {@link SIZES}. */
+type Process = readonly Running[];
 
 /** Two processes of the same code can differ by a tenth, by what their compilers happened to see first. */
 const PROCESSES = 3;
 
-async function play(
-  { name, size, by, connections, subject, others }: Match,
-  files: ReadonlyMap<Size, string>,
+const SUBJECT = 'imageSave';
+const TWIN = 'twin';
+
+async function playAll(
+  { by, subject, matches }: Group,
+  files: readonly string[],
   surroundings: Surroundings,
 ): Promise<void> {
-  const [small = ''] = files.values();
-  const file = files.get(size) ?? small;
-  const { client, root } = surroundings;
-  const load: Load = { requests: fewer(surroundings, size.requests[connections]), connections };
-  const begin = async (label: string, { nginx, ...setup }: Setup): Promise<[string, Warmable[]]> => {
-    const variant: Variant = { ...setup, root, source: { file, by } };
-    const start = nginx ? startNginx : startWarmable;
-    const processes = Array.from({ length: PROCESSES }, () => start(client, variant, small));
-    return [label, await Promise.all(processes)];
+  const { client, root, only, quick } = surroundings;
+  const contests = matches
+    .map((match): Match => ({
+      ...match,
+      others: match.others.filter(([, { nginx }]) => !nginx || Nginx.isThere),
+    }))
+    .flatMap((match) => match.sizes.map((size) => ({ size, match, name: nameOf(size, match) })))
+    .filter(({ name }) => name.includes(only));
+  if (contests.length === 0) return;
+
+  const begin = ({ nginx, ...setup }: Setup): Promise<Process> => {
+    const variants = files.map((file): Variant => ({ ...setup, root, source: { file, by } }));
+    return (nginx ? startNginx : startTogether)(client, variants);
   };
-  const here = others.filter(([, { nginx }]) => nginx === undefined || Nginx.isThere);
-  const running = await Promise.all(
-    [['imageSave', subject] as const, ['twin', subject] as const, ...here].map(([label, setup]) =>
-      begin(label, setup),
-    ),
-  );
-  // One after the other: the client does one thing at a time.
-  for (const [label, processes] of surroundings.quick ? [] : running) {
-    for (const [index, { warmUp }] of processes.entries()) await warmUp(`${name}-${label}-${index}`);
+  const setups = new Map<string, Setup>([
+    [SUBJECT, subject],
+    [TWIN, subject],
+    ...contests.flatMap(({ match }) => match.others),
+  ]);
+  const processes = new Map<string, readonly Process[]>();
+  for (const [label, setup] of setups) {
+    processes.set(label, await Promise.all(Array.from({ length: PROCESSES }, () => begin(setup))));
   }
-  const measures = new Map<string, Measure>(
-    running.map(([label, processes]) => {
-      const each = processes.map((one) => measure(one, load, `${name}-${label}`));
-      // The subject's turns are shorter, so that each of its processes meets each of the others'.
-      return [label, takingTurns(each, label === 'imageSave' ? 1 : PROCESSES)];
-    }),
+  // One after the other: the client does one thing at a time.
+  for (const [label, each] of quick ? [] : processes) {
+    for (const [index, one] of each.entries()) {
+      const [small] = one;
+      if (small !== undefined) await warmUp(small, `${contests[0]?.name ?? ''}-${label}-${index}`);
+    }
+  }
+  emptyFolders(root, WARM_UPS);
+  for (const { size, match, name } of contests) {
+    await play(name, size, match, processes, surroundings);
+    emptyFolders(root, name);
+  }
+  await Promise.all([...processes.values()].flat(2).map(({ stop }) => stop()));
+}
+
+async function play(
+  name: string,
+  size: Size,
+  { connections, others }: Match,
+  processes: ReadonlyMap<string, readonly Process[]>,
+  surroundings: Surroundings,
+): Promise<void> {
+  const load: Load = { requests: fewer(surroundings, size.requests[connections]), connections };
+  const measureOf = (label: string): Measure => {
+    const each = (processes.get(label) ?? []).flatMap((one) => one[SIZES.indexOf(size)] ?? []);
+    // The subject's turns are shorter, so that each of its processes meets each of the others'.
+    return takingTurns(
+      each.map((one) => measure(one, load, `${name}-${label}`)),
+      label === SUBJECT ? 1 : PROCESSES,
+    );
+  };
+  const variants = new Map(
+    [SUBJECT, ...others.map(([label]) => label)].map((label) => [label, measureOf(label)]),
   );
-  const twin = measures.get('twin');
-  if (twin === undefined) throw new Error('There is no control');
-  measures.delete('twin');
   // What drifts cancels out the better the shorter a round is: of small images, rather more of them than longer ones.
-  const rounds = size.bytes > 1e6 ? surroundings.rounds : 2 * surroundings.rounds;
-  await hold({ name, subject: 'imageSave', variants: measures, twin }, { ...surroundings, rounds });
-  await Promise.all(running.flatMap(([, processes]) => processes.map(({ stop }) => stop())));
-  emptyFolders(root, name);
+  const rounds = LARGE.includes(size) ? surroundings.rounds : 2 * surroundings.rounds;
+  await hold({ name, subject: SUBJECT, variants, twin: measureOf(TWIN) }, { ...surroundings, rounds });
 }
