@@ -16,20 +16,20 @@ export default tseslint.config(
     },
   },
   {
-    // The product runs in front of any Connect-style host, so it must not need one of them.
+    // The middleware runs in front of any Connect-style host, so it must not need one of them.
     files: ['lib/**/*.ts'],
     rules: {
       'no-restricted-imports': ['error', { paths: ['express', 'connect', 'sharp', '@aws-sdk/client-s3'] }],
     },
   },
   {
-    // The rooms that know the client of S3, which is there only for those who use it.
-    files: ['lib/s3*.ts'],
+    // Only these modules load the AWS SDK, so that a host that saves to a folder need not install it.
+    files: ['lib/stores/s3/*.ts'],
     rules: { 'no-restricted-imports': ['error', { paths: ['express', 'connect', 'sharp'] }] },
   },
   {
-    // The one room that knows the image library.
-    files: ['lib/inspect.ts'],
+    // Only this folder loads sharp.
+    files: ['lib/image/*.ts'],
     rules: { 'no-restricted-imports': ['error', { paths: ['express', 'connect', '@aws-sdk/client-s3'] }] },
   },
   {

@@ -9,7 +9,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { s3Store } from 'express-image-save/s3';
-import { inspectImage } from '../dist/inspect.js';
+import { inspectImage } from '../dist/image/inspect.js';
 
 // How long the client goes on supporting this Node is said to nobody here, and not once for each process.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';

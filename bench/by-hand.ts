@@ -6,7 +6,7 @@ import { access, lstat, open, readlink, realpath, rename, unlink, type FileHandl
 import { basename, dirname, join, sep } from 'node:path';
 import sharp from 'sharp';
 import writeFileAtomic from 'write-file-atomic';
-import { inspectImage } from '../dist/inspect.js';
+import { inspectImage } from '../dist/image/inspect.js';
 
 export interface SavingOptions {
   readonly root: string;

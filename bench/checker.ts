@@ -1,9 +1,9 @@
 // The looks at URLs and at images, called as they are, in a process of their own.
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import sharp from 'sharp';
-import { mayHoldCommand } from '../dist/command.js';
-import type { ImageBytes } from '../dist/image.js';
-import { inspectImage } from '../dist/inspect.js';
+import { mightBeSaveCommand } from '../dist/protocol/parse-command.js';
+import type { ImageBytes } from '../dist/image/types.js';
+import { inspectImage } from '../dist/image/inspect.js';
 import { answer } from './helper.js';
 import type { Slice } from './rounds.js';
 
@@ -57,7 +57,7 @@ const urls = Array.from(
 function looks(times: number): number {
   let found = 0;
   const begin = process.hrtime.bigint();
-  for (let index = 0; index < times; index++) if (mayHoldCommand(urls[index & 63] ?? '')) found++;
+  for (let index = 0; index < times; index++) if (mightBeSaveCommand(urls[index & 63] ?? '')) found++;
   const took = Number(process.hrtime.bigint() - begin);
   if (found > 0) throw new Error('No command is in these URLs');
   return took;

@@ -48,10 +48,10 @@ export const ERROR_CODES = [
   'store-missing',
   'store-denied',
   'store-unavailable',
-  'store-silent',
+  'store-no-response',
   // Time
   'timeout',
-  'client-gone',
+  'client-disconnected',
   // Ours
   'internal-error',
 ] as const;
@@ -77,33 +77,33 @@ export class SaveError extends Error {
 
 type Reason = readonly [SaveErrorCode, string];
 
-const NO_ROOM: Reason = [
+const DISK_FULL: Reason = [
   'disk-full',
   'There is no room to save the image. Try again when the server has more.',
 ];
-const TOO_MUCH_AT_ONCE: Reason = ['too-many-open-files', 'The server is saving too much at once. Try again.'];
-const NO_RIGHT: Reason = [
+const TOO_MANY_FILES: Reason = ['too-many-open-files', 'The server is saving too much at once. Try again.'];
+const NOT_WRITABLE: Reason = [
   'not-writable',
   'The server may not write there. Save to another folder, or have it made writable.',
 ];
-const NO_FOLDER: Reason = ['folder-missing', 'Name a folder that exists: saving creates none.'];
-const FAILED: Reason = [
+const FOLDER_MISSING: Reason = ['folder-missing', 'Name a folder that exists: saving creates none.'];
+const WRITE_FAILED: Reason = [
   'write-failed',
   'The server could not write the image. Try again; if it fails again, tell its operator.',
 ];
 
 /** What the file system's own error codes mean to a client. */
 const SYSTEM_ERRORS: ReadonlyMap<string | undefined, Reason> = new Map<string, Reason>([
-  ['ENOSPC', NO_ROOM],
-  ['EDQUOT', NO_ROOM],
-  ['EMFILE', TOO_MUCH_AT_ONCE],
-  ['ENFILE', TOO_MUCH_AT_ONCE],
-  ['EACCES', NO_RIGHT],
-  ['EPERM', NO_RIGHT],
-  ['EROFS', NO_RIGHT],
-  ['ENOENT', NO_FOLDER],
-  ['ENOTDIR', NO_FOLDER],
-  ['ELOOP', NO_FOLDER],
+  ['ENOSPC', DISK_FULL],
+  ['EDQUOT', DISK_FULL],
+  ['EMFILE', TOO_MANY_FILES],
+  ['ENFILE', TOO_MANY_FILES],
+  ['EACCES', NOT_WRITABLE],
+  ['EPERM', NOT_WRITABLE],
+  ['EROFS', NOT_WRITABLE],
+  ['ENOENT', FOLDER_MISSING],
+  ['ENOTDIR', FOLDER_MISSING],
+  ['ELOOP', FOLDER_MISSING],
   ['ENAMETOOLONG', ['name-invalid', 'Shorten the name.']],
   ['EISDIR', ['not-a-file', 'Choose another name: something that is not a file has this one.']],
 ]);
@@ -118,6 +118,12 @@ export function systemCode(error: unknown): string | undefined {
 /** Turns what a file-system call threw into the reason that a client is told, with the error as its cause. */
 export function fileSystemError(error: unknown): SaveError {
   if (error instanceof SaveError) return error;
-  const [code, message] = SYSTEM_ERRORS.get(systemCode(error)) ?? FAILED;
+  const [code, message] = SYSTEM_ERRORS.get(systemCode(error)) ?? WRITE_FAILED;
   return new SaveError(code, message, error);
+}
+
+/** Anything that was thrown, as the error that a client gets: `internal-error` unless it is a {@link SaveError}. */
+export function toSaveError(error: unknown): SaveError {
+  if (error instanceof SaveError) return error;
+  return new SaveError('internal-error', 'The server failed to save the image. Tell its operator.', error);
 }

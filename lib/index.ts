@@ -1,18 +1,26 @@
 // What the package offers, and nothing else.
-import { imageSave } from './image-save.js';
+import { imageSave } from './middleware.js';
 
 export { imageSave };
 // Written out, so that `require` finds `exports.default`.
 export default imageSave;
 // For hosts that write the middleware's type down, and for those who observe saves.
-export type { ImageSaveMiddleware, Next } from './image-save.js';
+export type { ImageSaveMiddleware } from './middleware.js';
+export type { Next } from './save/save-operation.js';
 export type { ImageSaveOptions, SaveRecord } from './options.js';
 // For renderers.
-export { saveOf, type Save } from './save-of.js';
+export { saveOf, type Save } from './save/save-context.js';
 // For whoever handles the reasons: `onSave`, the signal's reason.
 export { SaveError, type SaveErrorCode } from './errors.js';
 // For clients and their tests.
-export { parseReply, type SaveReply } from './reply.js';
+export { parseReply, type SaveReply } from './protocol/reply.js';
 // For those who write a store.
-export type { ImageStore, Place, PlaceWish, Published, Spool, WholeImage } from './store.js';
-export type { ImageBytes, ImageFacts, SpooledBytes } from './image.js';
+export type {
+  ImageStore,
+  SaveTarget,
+  PrepareOptions,
+  PublishResult,
+  TempFile,
+  InspectedImage,
+} from './stores/types.js';
+export type { ImageBytes, ImageInfo, FileBytes } from './image/types.js';

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { resolve } from 'node:path';
 import type { SaveErrorCode } from './errors.js';
-import type { ImageStore } from './store.js';
+import type { ImageStore } from './stores/types.js';
 
 /** How one save command ended: what {@link ImageSaveOptions.onSave} is told. */
 export interface SaveRecord {
@@ -75,15 +75,15 @@ export interface Settings {
 }
 
 /** The longest delay of a timer of Node, in milliseconds. */
-export const LONGEST_TIMER = 2 ** 31 - 1;
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Is an option a whole number in these bounds? */
-export function isWhole(value: unknown, least: number, most: number): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+export function isIntegerBetween(value: unknown, min: number, max: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
 }
 
 /** What each option must be, in words, and whether it is. The type keeps the list complete. */
-const RULES: {
+const VALIDATORS: {
   readonly [Name in keyof Required<ImageSaveOptions>]: readonly [string, (value: unknown) => boolean];
 } = {
   savePath: [
@@ -92,12 +92,24 @@ const RULES: {
   ],
   store: [
     "a store, as s3Store of 'express-image-save/s3' makes one",
-    (value) => typeof (value as Partial<ImageStore> | null)?.findPlace === 'function',
+    (value) => typeof (value as Partial<ImageStore> | null)?.prepare === 'function',
   ],
-  timeout: [`whole milliseconds from 1 to ${LONGEST_TIMER}`, (value) => isWhole(value, 1, LONGEST_TIMER)],
-  maxTimeout: [`whole milliseconds from 1 to ${LONGEST_TIMER}`, (value) => isWhole(value, 1, LONGEST_TIMER)],
-  maxPixels: ['a whole number of pixels, 1 or more', (value) => isWhole(value, 1, Number.MAX_SAFE_INTEGER)],
-  maxBytes: ['a whole number of bytes, 1 or more', (value) => isWhole(value, 1, Number.MAX_SAFE_INTEGER)],
+  timeout: [
+    `whole milliseconds from 1 to ${MAX_TIMEOUT_MS}`,
+    (value) => isIntegerBetween(value, 1, MAX_TIMEOUT_MS),
+  ],
+  maxTimeout: [
+    `whole milliseconds from 1 to ${MAX_TIMEOUT_MS}`,
+    (value) => isIntegerBetween(value, 1, MAX_TIMEOUT_MS),
+  ],
+  maxPixels: [
+    'a whole number of pixels, 1 or more',
+    (value) => isIntegerBetween(value, 1, Number.MAX_SAFE_INTEGER),
+  ],
+  maxBytes: [
+    'a whole number of bytes, 1 or more',
+    (value) => isIntegerBetween(value, 1, Number.MAX_SAFE_INTEGER),
+  ],
   verify: ["'pixels' or 'header'", (value) => value === 'pixels' || value === 'header'],
   overwrite: ['true or false', (value) => typeof value === 'boolean'],
   durable: ['true or false', (value) => typeof value === 'boolean'],
@@ -121,7 +133,7 @@ export function checkOptions<Request extends IncomingMessage>(options: ImageSave
   }
   const maxTimeout = given.maxTimeout ?? 600_000;
   return {
-    savePath: pathChooser(given.savePath ?? ''),
+    savePath: createPathResolver(given.savePath ?? ''),
     store: given.store,
     timeout: Math.min(given.timeout ?? 60_000, maxTimeout),
     maxTimeout,
@@ -149,27 +161,29 @@ function checkShape(options: unknown): void {
 }
 
 function checkOption(name: string, value: unknown): void {
-  if (!Object.hasOwn(RULES, name)) {
-    const known = Object.keys(RULES);
-    const meant = known.find((option) => option.toLowerCase() === name.toLowerCase());
+  if (!Object.hasOwn(VALIDATORS, name)) {
+    const known = Object.keys(VALIDATORS);
+    const suggestion = known.find((option) => option.toLowerCase() === name.toLowerCase());
     throw new TypeError(
       `imageSave has no option "${name}"` +
-        (meant === undefined ? `; it has ${known.join(', ')}` : `; did you mean "${meant}"?`),
+        (suggestion === undefined ? `; it has ${known.join(', ')}` : `; did you mean "${suggestion}"?`),
     );
   }
-  const [expected, holds] = RULES[name as keyof typeof RULES];
-  if (value !== undefined && !holds(value)) {
-    throw new TypeError(`The option "${name}" of imageSave must be ${expected}; it is ${show(value)}`);
+  const [expected, isValid] = VALIDATORS[name as keyof typeof VALIDATORS];
+  if (value !== undefined && !isValid(value)) {
+    throw new TypeError(
+      `The option "${name}" of imageSave must be ${expected}; it is ${describeValue(value)}`,
+    );
   }
 }
 
-function show(value: unknown): string {
+function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'function') return 'a function';
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
-function pathChooser(savePath: NonNullable<ImageSaveOptions['savePath']>): Settings['savePath'] {
+function createPathResolver(savePath: NonNullable<ImageSaveOptions['savePath']>): Settings['savePath'] {
   const workingDirectory = process.cwd();
   // An empty path stays empty: it disables saving.
   const absolute = (path: string): string => (path === '' ? '' : resolve(workingDirectory, path));

@@ -24,7 +24,7 @@ execFileSync(
 );
 
 // The doors: one for each entry of `exports` in package.json.
-for (const entry of ['index', 's3', 'store-spec']) {
+for (const entry of ['index', 's3', 'store-tests']) {
   const all = Object.keys(require(join(dist, `${entry}.js`)));
   const names = all.filter((name) => name !== 'default');
   const from = `from './${entry}.js';\n`;

@@ -2,7 +2,7 @@
 
 import type { Browser, Page } from 'playwright-core';
 import { parseReply } from '../../lib/index.js';
-import { formatReply } from '../../lib/reply.js';
+import { formatReply } from '../../lib/protocol/reply.js';
 import { ERROR_CODES, SaveError } from '../../lib/errors.js';
 import { findChromium, startChromium } from './chromium.js';
 import { openStudio, type Studio } from './studio.js';

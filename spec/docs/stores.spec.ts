@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { s3Store } from '../../lib/s3.js';
-import { storeSpec } from '../../lib/store-spec.js';
+import { storeTests } from '../../lib/stores/conformance.js';
 import { removeFolders } from '../support/folder.js';
 import { blocks, read, tableRows } from './markdown.js';
 import { makeProject, runProgram } from './project.js';
@@ -23,7 +23,7 @@ test('the store of the page passes the checks of the page', async () => {
   const file = join(project, 'memory-store.test.mjs');
   writeFileSync(file, checks);
   const output = await runProgram(file, { cwd: project });
-  const count = storeSpec({ open: () => Promise.reject(new Error('Not opened')) }).length;
+  const count = storeTests({ open: () => Promise.reject(new Error('Not opened')) }).length;
   expect(output).toMatch(new RegExp(`^# pass ${count}$`, 'm'));
   expect(output).toMatch(/^# fail 0$/m);
 });

@@ -11,7 +11,7 @@ import { get } from '../support/client.js';
 import { linkFolder, list, makeFolder } from '../support/folder.js';
 import { hosts, start, type Handler } from '../support/host.js';
 import { jpeg } from '../support/images.js';
-import { useSaving } from '../support/saving.js';
+import { useSaving } from '../support/use-save-fixture.js';
 
 const { image, folder } = useSaving(() => jpeg(40, 30));
 let asked: number;

@@ -11,8 +11,8 @@ import { imageSave, saveOf, type ImageSaveOptions, type SaveRecord } from '../..
 import { get, type Answer } from '../support/client.js';
 import { list, makeFolder } from '../support/folder.js';
 import { hosts, start, type Handler, type Running } from '../support/host.js';
-import { useSaving } from '../support/saving.js';
-import { descriptorsBelow, testOnLinux } from '../support/unit-folders.js';
+import { useSaving } from '../support/use-save-fixture.js';
+import { descriptorsBelow, testOnLinux } from '../support/temp-dir.js';
 
 const { image, folder } = useSaving();
 

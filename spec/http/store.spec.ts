@@ -11,20 +11,20 @@ import {
   saveOf,
   type ImageSaveOptions,
   type ImageStore,
-  type Place,
-  type PlaceWish,
-  type Published,
+  type SaveTarget,
+  type PrepareOptions,
+  type PublishResult,
   type SaveRecord,
-  type Spool,
-  type WholeImage,
+  type TempFile,
+  type InspectedImage,
 } from '../../lib/index.js';
-import { SpoolFile } from '../../lib/spool.js';
+import { DiskTempFile } from '../../lib/temp-files/temp-file.js';
 import { get, type Answer } from '../support/client.js';
-import { deadlineInHand, LONG } from '../support/deadline-in-hand.js';
+import { deadlineInHand, LONG } from '../support/manual-timer.js';
 import { list, makeFolder, removeFolders } from '../support/folder.js';
 import { start, stopAll, type Handler, type Running } from '../support/host.js';
 import { jpeg, png } from '../support/images.js';
-import { moment, turn } from '../support/unit-disk.js';
+import { moment, turn } from '../support/intercept-fs.js';
 
 /** The store's clock: nobody else's. */
 const TIME = 1_234_567_890_123;
@@ -32,26 +32,26 @@ const TIME = 1_234_567_890_123;
 /** A store in memory, that notes what it is asked. A test changes what it does. */
 class Shelf implements ImageStore {
   readonly images = new Map<string, Buffer>();
-  readonly wishes: [string, PlaceWish][] = [];
-  readonly published: WholeImage[] = [];
+  readonly wishes: [string, PrepareOptions][] = [];
+  readonly published: InspectedImage[] = [];
   /** What happened, in order; the tests add what happens around the store. */
   readonly happened: string[] = [];
   /** Done before a place is given away. */
-  finding: (wish: PlaceWish) => unknown = () => undefined;
+  finding: (wish: PrepareOptions) => unknown = () => undefined;
   /** Done before the last look. */
-  publishing: (image: WholeImage) => unknown = () => undefined;
+  publishing: (image: InspectedImage) => unknown = () => undefined;
   /** Done once nothing can stop the save any more. */
   putting: () => unknown = () => undefined;
   closing: () => unknown = () => undefined;
   fault: unknown;
-  spool: Spool | undefined;
+  spool: TempFile | undefined;
 
-  async findPlace(name: string, wish: PlaceWish): Promise<Place> {
+  async prepare(name: string, wish: PrepareOptions): Promise<SaveTarget> {
     this.wishes.push([name, wish]);
     this.happened.push('find');
     await this.finding(wish);
     return {
-      ...(this.spool && { spool: this.spool }),
+      ...(this.spool && { tempFile: this.spool }),
       publish: (image, lastLook) => this.#noted(this.#publish(name, image, lastLook)),
       close: async () => {
         this.happened.push('close');
@@ -60,7 +60,7 @@ class Shelf implements ImageStore {
     };
   }
 
-  async #publish(name: string, image: WholeImage, lastLook: () => void): Promise<Published> {
+  async #publish(name: string, image: InspectedImage, lastLook: () => void): Promise<PublishResult> {
     this.happened.push('publish');
     this.published.push(image);
     const bytes = await allOf(image);
@@ -68,10 +68,10 @@ class Shelf implements ImageStore {
     lastLook();
     await this.putting();
     this.images.set(name, bytes);
-    return { lastUpdated: TIME, fault: this.fault };
+    return { lastUpdated: TIME, warning: this.fault };
   }
 
-  async #noted(publishing: Promise<Published>): Promise<Published> {
+  async #noted(publishing: Promise<PublishResult>): Promise<PublishResult> {
     try {
       return await publishing;
     } finally {
@@ -80,7 +80,7 @@ class Shelf implements ImageStore {
   }
 }
 
-async function allOf({ bytes }: WholeImage): Promise<Buffer> {
+async function allOf({ bytes }: InspectedImage): Promise<Buffer> {
   if (Buffer.isBuffer(bytes)) return Buffer.from(bytes);
   const all = Buffer.alloc(bytes.length);
   for (let got = 0; got < all.length;) {
@@ -197,7 +197,7 @@ describe('a store', () => {
       whole,
     ]);
     await get(`${url}/x?req=saveToFile&name=shoes/red/x.jpg`);
-    const [[name, wish]] = shelf.wishes as [[string, PlaceWish]];
+    const [[name, wish]] = shelf.wishes as [[string, PrepareOptions]];
     expect(name).toBe('shoes/red/x.jpg');
     expect(wish).toMatchObject({ overwrite, durable });
     expect(asking).toBeDefined();
@@ -219,9 +219,9 @@ describe('a store', () => {
   });
 
   it('may do without closing', async () => {
-    const publish = (): Promise<Published> => Promise.resolve({ lastUpdated: TIME });
+    const publish = (): Promise<PublishResult> => Promise.resolve({ lastUpdated: TIME });
     const warned = jest.spyOn(process, 'emitWarning').mockImplementation();
-    const answer = await save(whole, { store: { findPlace: () => Promise.resolve({ publish }) } });
+    const answer = await save(whole, { store: { prepare: () => Promise.resolve({ publish }) } });
     expect(answer.reply).toMatchObject({ status: 'done', lastUpdated: TIME });
     expect(warned).not.toHaveBeenCalled();
   });
@@ -293,7 +293,7 @@ describe('a store that fails', () => {
   ])('at closing, by %s, is a warning and no more', async (_how, close) => {
     const warned = jest.spyOn(process, 'emitWarning').mockImplementation();
     const store: ImageStore = {
-      findPlace: async (name, wish) => ({ ...(await shelf.findPlace(name, wish)), close }),
+      prepare: async (name, wish) => ({ ...(await shelf.prepare(name, wish)), close }),
     };
     const answer = await save(whole, { store });
     expect(answer.reply).toMatchObject({ status: 'done', lastUpdated: TIME });
@@ -341,9 +341,9 @@ describe('a place is closed once', () => {
     await asked.come;
     client.destroy();
     await reported.come;
-    expect(records).toMatchObject([{ outcome: 'failed', code: 'client-gone' }]);
+    expect(records).toMatchObject([{ outcome: 'failed', code: 'client-disconnected' }]);
     expect(shelf.happened).toEqual(['find', 'render', 'close']);
-    expect((shelf.wishes[0]?.[1].signal.reason as SaveError).code).toBe('client-gone');
+    expect((shelf.wishes[0]?.[1].signal.reason as SaveError).code).toBe('client-disconnected');
   });
 
   it('where it is found too late, and nothing is rendered for it', async () => {
@@ -400,7 +400,7 @@ describe('the last look', () => {
     const deadline = deadlineInHand();
     let thrown: unknown;
     const store: ImageStore = {
-      findPlace: (_name, wish) =>
+      prepare: (_name, wish) =>
         Promise.resolve({
           publish(_image, lastLook) {
             deadline.comes();
@@ -523,7 +523,7 @@ describe('an image that is too large for memory', () => {
   it('waits where the place says, and is discarded there', async () => {
     const own = join(temporary, '..', 'own');
     mkdirSync(own);
-    const spool = new SpoolFile(join(own, 'spool'), 0o600);
+    const spool = new DiskTempFile(join(own, 'spool'), 0o600);
     shelf.spool = spool;
     let path: string | undefined;
     shelf.publishing = ({ bytes }) => {

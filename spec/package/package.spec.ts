@@ -97,7 +97,7 @@ const EXPORTS = ['SaveError', 'default', 'imageSave', 'parseReply', 'saveOf'];
 test('holds the build, the documentation and nothing else', () => {
   const unexpected = files.filter(
     (file) =>
-      !/^(dist\/([a-z0-9-]+\.(js|d\.ts)|(index|s3|store-spec)\.(mjs|d\.mts)|package\.json)|docs\/([a-z-]+\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
+      !/^(dist\/([a-z0-9-]+\.(js|d\.ts)|(index|s3|store-tests)\.(mjs|d\.mts)|package\.json)|docs\/([a-z-]+\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
         file,
       ),
   );
@@ -130,7 +130,7 @@ test('the doors of stores have their exports, and only the one to S3 loads its c
       import { createRequire } from 'node:module';
       const require = createRequire(import.meta.url);
       const clients = () => Object.keys(require.cache).filter((file) => file.includes('@aws-sdk')).length;
-      for (const door of ['express-image-save', 'express-image-save/store-spec', 'express-image-save/s3']) {
+      for (const door of ['express-image-save', 'express-image-save/store-tests', 'express-image-save/s3']) {
         const [imported, required] = [await import(door), require(door)];
         const names = Object.keys(imported).filter((name) => name !== 'default');
         if (names.some((name) => imported[name] !== required[name])) throw new Error('two copies');
@@ -146,7 +146,7 @@ test('the doors of stores have their exports, and only the one to S3 loads its c
       .map((line) => JSON.parse(line) as unknown),
   ).toEqual([
     [EXPORTS.filter((name) => name !== 'default'), false],
-    [['storeSpec'], false],
+    [['storeTests'], false],
     [['s3Store'], true],
   ]);
 });
@@ -221,7 +221,7 @@ test('a jest suite in module mode saves and reads the reply', () => {
 const TYPED = `
 import express, { type Request } from 'express';
 import http from 'node:http';
-import { storeSpec } from 'express-image-save/store-spec';
+import { storeTests } from 'express-image-save/store-tests';
 import imageSaveByDefault, { imageSave, saveOf, SaveError, parseReply, type ImageStore, type ImageSaveOptions, type SaveRecord, type SaveReply } from 'express-image-save';
 const options: ImageSaveOptions = { savePath: 'x', timeout: undefined, onSave: (record: SaveRecord) => console.log(record.outcome, record.code) };
 const app = express();
@@ -233,8 +233,8 @@ http.createServer((req, res) => middleware(req, res, () => res.end()));
 const reply: SaveReply = parseReply('status=done');
 const pixels: number | undefined = reply.pixelsTotal;
 if (options instanceof SaveError) console.log(options.code satisfies string, pixels);
-const store: ImageStore = { findPlace: async (name, { overwrite }) => ({ publish: async ({ bytes }, lastLook) => (lastLook(), { lastUpdated: bytes.length + name.length + Number(overwrite) }) }) };
-storeSpec({ open: async () => ({ store, read: async () => undefined, list: async () => [], close: async () => undefined }) });
+const store: ImageStore = { prepare: async (name, { overwrite }) => ({ publish: async ({ bytes }, lastLook) => (lastLook(), { lastUpdated: bytes.length + name.length + Number(overwrite) }) }) };
+storeTests({ open: async () => ({ store, read: async () => undefined, list: async () => [], close: async () => undefined }) });
 // @ts-expect-error there is no such option
 imageSave({ savepath: 'x' });
 `;

@@ -1,7 +1,7 @@
 // The contract of every store, kept by the one that saves to S3; and what only such a store has.
 import { randomBytes } from 'node:crypto';
 import { s3Store } from '../../lib/s3.js';
-import { storeSpec } from '../../lib/store-spec.js';
+import { storeTests } from '../../lib/stores/conformance.js';
 import { clientOf, head, makeBucket, objectsIn, owner, read, save, uploadsIn } from './gateway.js';
 
 const MIB = 1024 ** 2;
@@ -16,9 +16,9 @@ const clients = {
 };
 
 describe.each(Object.entries(clients))('a store in a bucket, %s', (_, client) => {
-  const checks = storeSpec({
+  const checks = storeTests({
     // More than two parts.
-    large: 11 * MIB,
+    largeImageBytes: 11 * MIB,
     async open() {
       const bucket = await makeBucket();
       const prefix = 'saved/';
@@ -46,7 +46,7 @@ describe.each([
   it('has the media type, the size in pixels and the time that is told', async () => {
     const bucket = await makeBucket();
     const store = s3Store({ client: owner, bucket, partSize: 5 * MIB });
-    const { lastUpdated, fault } = await save(store, 'a.png', randomBytes(length));
+    const { lastUpdated, warning } = await save(store, 'a.png', randomBytes(length));
     const object = await head(bucket, 'a.png');
     expect(object.ContentType).toBe('image/png');
     expect(object.ContentLength).toBe(length);
@@ -56,7 +56,7 @@ describe.each([
       'image-pixels': '600',
     });
     expect(lastUpdated).toBe(object.LastModified!.getTime());
-    expect(fault).toBeUndefined();
+    expect(warning).toBeUndefined();
   });
 });
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { SaveError } from '../../lib/errors.js';
 import { s3Store, type S3StoreOptions } from '../../lib/s3.js';
-import type { ImageStore } from '../../lib/store.js';
+import type { ImageStore } from '../../lib/stores/types.js';
 import {
   clientOf,
   codeOf,
@@ -144,7 +144,7 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes) => {
   const image = randomBytes(length);
   // The system takes some megabytes off our hands before the network does. What was sent to the last byte by then may
   // have arrived, for all that can be known here.
-  const broken = length < 5 * MIB ? ['store-unavailable', 'store-silent'] : ['store-unavailable'];
+  const broken = length < 5 * MIB ? ['store-unavailable', 'store-no-response'] : ['store-unavailable'];
 
   it('and answered by 503 is refused', async () => {
     proxy.fateOf = fate(publishes, '503');
@@ -191,8 +191,8 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes) => {
 
   it('and never answered is found to be there', async () => {
     proxy.fateOf = fate(publishes, 'unanswered');
-    const { fault } = await save(storeOf({ answerTimeout: 1000 }), NAME, image);
-    expect(fault).toBeInstanceOf(Error);
+    const { warning } = await save(storeOf({ answerTimeout: 1000 }), NAME, image);
+    expect(warning).toBeInstanceOf(Error);
     await expectSaved(image);
   });
 
@@ -202,7 +202,7 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes) => {
       published ||= publishes.test(request);
       return published ? 'unanswered' : 'passes';
     };
-    expect(await codeOf(save(storeOf({ answerTimeout: 1000 }), NAME, image))).toBe('store-silent');
+    expect(await codeOf(save(storeOf({ answerTimeout: 1000 }), NAME, image))).toBe('store-no-response');
   });
 
   it.each([true, false])('and loses its answers is found to be there, overwrite: %s', async (overwrite) => {

@@ -15,8 +15,8 @@ import {
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import { SaveError } from '../../lib/errors.js';
-import type { ImageBytes } from '../../lib/image.js';
-import type { ImageStore, Published, WholeImage } from '../../lib/store.js';
+import type { ImageBytes } from '../../lib/image/types.js';
+import type { ImageStore, PublishResult, InspectedImage } from '../../lib/stores/types.js';
 import { ceph } from './ceph.js';
 
 interface Gateway {
@@ -109,9 +109,9 @@ export async function save(
   name: string,
   bytes: ImageBytes,
   options: SaveOptions = {},
-): Promise<Published> {
+): Promise<PublishResult> {
   const { signal = new AbortController().signal } = options;
-  const place = await store.findPlace(name, {
+  const place = await store.prepare(name, {
     req: new IncomingMessage(new Socket()),
     overwrite: options.overwrite ?? true,
     durable: true,
@@ -119,7 +119,7 @@ export async function save(
   });
   try {
     await options.found?.();
-    const image: WholeImage = {
+    const image: InspectedImage = {
       bytes,
       format: 'png',
       type: 'image/png',

@@ -12,7 +12,7 @@ import {
 } from '../../lib/index.js';
 import { s3Store, type S3StoreOptions } from '../../lib/s3.js';
 import { get, type Answer } from '../support/client.js';
-import { deadlineInHand, LONG } from '../support/deadline-in-hand.js';
+import { deadlineInHand, LONG } from '../support/manual-timer.js';
 import { start, stopAll, type Handler } from '../support/host.js';
 import { noise } from '../support/images.js';
 import {
@@ -90,8 +90,8 @@ const renderer: express.RequestHandler<{ picture: Picture }> = (req, res) => {
 
 function noting(store: ImageStore): ImageStore {
   return {
-    async findPlace(name, wish) {
-      const place = await store.findPlace(name, wish);
+    async prepare(name, wish) {
+      const place = await store.prepare(name, wish);
       return {
         publish(image, lastLook) {
           inMemory.push(Buffer.isBuffer(image.bytes));
@@ -299,7 +299,10 @@ describe.each(ways)('a picture that is sent %s', (_, picture, middle, publishes)
     startGateway();
     expect(killed).toBe(true);
     // What the system has taken off our hands to the last byte may have arrived, for all that can be known here.
-    expectRefused(answer, ['store-unavailable', ...(picture === 'huge' ? [] : ['store-silent' as const])]);
+    expectRefused(answer, [
+      'store-unavailable',
+      ...(picture === 'huge' ? [] : ['store-no-response' as const]),
+    ]);
     await expectOldThenNew(images, picture);
   });
 });

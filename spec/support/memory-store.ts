@@ -1,13 +1,19 @@
 // A store that keeps images in memory: the smallest that keeps the contract.
 import { SaveError } from '../../lib/errors.js';
-import type { ImageStore, Place, PlaceWish, Published, WholeImage } from '../../lib/store.js';
+import type {
+  ImageStore,
+  SaveTarget,
+  PrepareOptions,
+  PublishResult,
+  InspectedImage,
+} from '../../lib/stores/types.js';
 
 export class MemoryStore implements ImageStore {
   readonly images = new Map<string, Buffer>();
 
-  async findPlace(name: string, { overwrite, signal }: PlaceWish): Promise<Place> {
+  async prepare(name: string, { overwrite, signal }: PrepareOptions): Promise<SaveTarget> {
     this.checkFree(name, overwrite);
-    const publish = async (image: WholeImage, lastLook: () => void): Promise<Published> => {
+    const publish = async (image: InspectedImage, lastLook: () => void): Promise<PublishResult> => {
       const bytes = await this.bytesOf(image);
       signal.throwIfAborted();
       this.checkFree(name, overwrite);
@@ -24,7 +30,7 @@ export class MemoryStore implements ImageStore {
     throw new SaveError('file-exists', 'Choose another name: there is an image of this one.');
   }
 
-  protected async bytesOf({ bytes }: WholeImage): Promise<Buffer> {
+  protected async bytesOf({ bytes }: InspectedImage): Promise<Buffer> {
     // A copy: what is in memory is the renderer's own.
     if (Buffer.isBuffer(bytes)) return Buffer.from(bytes);
     const all = Buffer.alloc(bytes.length);

@@ -1,5 +1,5 @@
 // What the documents list is what the code has.
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { ERROR_CODES } from '../../lib/errors.js';
 import { checkOptions } from '../../lib/options.js';
 
@@ -29,10 +29,4 @@ test('the README lists every option with its default', () => {
       ]);
     }
   }
-});
-
-test('docs/architecture.md places every file of lib/', () => {
-  const text = read('docs/architecture.md');
-  expect(readdirSync('lib').filter((file) => !text.includes(file))).toEqual([]);
-  for (const [file] of text.matchAll(/\b[a-z0-9-]+\.ts\b/g)) expect(readdirSync('lib')).toContain(file);
 });

@@ -3,7 +3,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { imageSave } from '../../lib/image-save.js';
+import { imageSave } from '../../lib/middleware.js';
 import { checkOptions, type ImageSaveOptions, type Settings } from '../../lib/options.js';
 
 const request = (): IncomingMessage => new IncomingMessage(new Socket());
@@ -60,7 +60,7 @@ describe('the defaults', () => {
 describe('what is given', () => {
   it('holds', () => {
     const given = {
-      store: { findPlace: () => Promise.reject(new Error('never asked')) },
+      store: { prepare: () => Promise.reject(new Error('never asked')) },
       timeout: 1,
       maxTimeout: 2,
       maxPixels: 3,
@@ -169,11 +169,11 @@ describe('savePath', () => {
 });
 
 describe('store', () => {
-  const store = { findPlace: () => Promise.reject(new Error('never asked')) };
+  const store = { prepare: () => Promise.reject(new Error('never asked')) };
 
   it('is the very one that was given, whatever class it is of', () => {
     class Shelf {
-      findPlace = store.findPlace;
+      prepare = store.prepare;
     }
     const shelf = new Shelf();
     expect(check({ store: shelf }).store).toBe(shelf);
@@ -192,7 +192,7 @@ describe('a wrong option', () => {
   const callable = [true, 'authorize', null, {}, 1];
   const wrong: [string, unknown[], RegExp][] = [
     ['savePath', [5, null, true, {}, ['a'], 'a\0b'], /path of a folder/],
-    ['store', [null, true, 5, 'saved', {}, [], () => ({}), { findPlace: true }], /a store, as s3Store/],
+    ['store', [null, true, 5, 'saved', {}, [], () => ({}), { prepare: true }], /a store, as s3Store/],
     ['timeout', [...whole, 2 ** 31], /whole milliseconds from 1 to 2147483647/],
     ['maxTimeout', [...whole, 2 ** 31], /whole milliseconds from 1 to 2147483647/],
     ['maxPixels', [...whole, 2 ** 53], /whole number of pixels/],

@@ -24,35 +24,36 @@ export interface Variant {
   readonly share?: number;
 }
 
-const RENAME = 'await disk.rename(this.spool.path, folder.at(entry));\n      this.spool.keep();';
+const RENAME =
+  'await fsCalls.rename(this.tempFile.path, directory.join(basename));\n      this.tempFile.markPublished();';
 const IS_STILL_THERE = 'return now === this.path;';
 
 const straightToTheName: Edit = {
-  file: 'folder-store.ts',
+  file: 'stores/folder/folder-store.ts',
   pieces: [
     [
       RENAME,
       `const fs = await import('node:fs/promises');
-      await fs.writeFile(folder.at(entry), await fs.readFile(this.spool.path));`,
+      await fs.writeFile(directory.join(basename), await fs.readFile(this.tempFile.path));`,
     ],
   ],
 };
 const leavesItsFile: Edit = {
-  file: 'spool.ts',
-  pieces: [['if (!this.#kept) await disk.unlink(this.path).catch(() => undefined);', '']],
+  file: 'temp-files/temp-file.ts',
+  pieces: [['if (!this.#published) await fsCalls.unlink(this.path).catch(() => undefined);', '']],
 };
 const ignoresShortWrites: Edit = {
-  file: 'spool.ts',
+  file: 'temp-files/temp-file.ts',
   pieces: [['rest = withoutFirst(bytesWritten, rest);', 'rest = withoutFirst(Infinity, rest);']],
 };
 const ignoresFlushErrors: Edit = {
-  file: 'spool.ts',
-  pieces: [['await disk.fsync(descriptor);', 'await disk.fsync(descriptor).catch(() => undefined);']],
+  file: 'temp-files/temp-file.ts',
+  pieces: [['await fsCalls.fsync(fd);', 'await fsCalls.fsync(fd).catch(() => undefined);']],
 };
 const goesByPath: Edit = {
-  file: 'target.ts',
+  file: 'stores/folder/target.ts',
   pieces: [
-    ['return join(this.#base, entry);', 'return join(this.path, entry);'],
+    ['return join(this.#base, basename);', 'return join(this.path, basename);'],
     [IS_STILL_THERE, 'return true;'],
   ],
 };
@@ -70,9 +71,12 @@ export const variants: readonly Variant[] = [
     fault: 'acknowledges before it publishes',
     run: kill,
     edit: {
-      file: 'folder-store.ts',
+      file: 'stores/folder/folder-store.ts',
       pieces: [
-        [RENAME, 'setTimeout(() => disk.rename(this.spool.path, folder.at(entry)), 50);\nthis.spool.keep();'],
+        [
+          RENAME,
+          'setTimeout(() => fsCalls.rename(this.tempFile.path, directory.join(basename)), 50);\nthis.tempFile.markPublished();',
+        ],
       ],
     },
     says: /was acknowledged/,
@@ -81,14 +85,17 @@ export const variants: readonly Variant[] = [
     check: 'sweep',
     fault: 'sweeps nothing',
     run: sweep,
-    edit: { file: 'sweeper.ts', pieces: [['if (OUR_TEMPORARY_FILE.test(name))', 'if (name === "")']] },
+    edit: {
+      file: 'temp-files/stale-files.ts',
+      pieces: [['if (TEMP_FILE_PATTERN.test(name))', 'if (name === "")']],
+    },
     says: /are not swept/,
   },
   {
     check: 'sweep',
     fault: 'sweeps whatever it finds',
     run: sweep,
-    edit: { file: 'sweeper.ts', pieces: [['now - stats.mtimeMs > this.#maxAge', 'now > 0']] },
+    edit: { file: 'temp-files/stale-files.ts', pieces: [['now - stats.mtimeMs > this.#maxAge', 'now > 0']] },
     says: /young leftovers of|files were swept/,
   },
   {
@@ -111,7 +118,7 @@ export const variants: readonly Variant[] = [
     check: 'out of inodes',
     fault: 'does not know the error',
     run: noInodes,
-    edit: { file: 'errors.ts', pieces: [["['ENOSPC', NO_ROOM]", "['ENOSPC', FAILED]"]] },
+    edit: { file: 'errors.ts', pieces: [["['ENOSPC', DISK_FULL]", "['ENOSPC', WRITE_FAILED]"]] },
     says: /on a full disk: write-failed/,
     needs: [mounting],
   },
@@ -143,7 +150,7 @@ export const variants: readonly Variant[] = [
     check: 'failing system calls',
     fault: 'leaves the folder open',
     run: systemCalls,
-    edit: { file: 'folder-store.ts', pieces: [['this.#target.folder.close();', '']] },
+    edit: { file: 'stores/folder/folder-store.ts', pieces: [['this.#target.directory.close();', '']] },
     says: /descriptors are left open/,
     needs: [compiling],
   },
@@ -174,8 +181,8 @@ export const variants: readonly Variant[] = [
     fault: 'goes by path and looks twice',
     run: race,
     edit: {
-      file: 'target.ts',
-      pieces: [['const there = whereIs(descriptor);', 'const there: string | undefined = undefined;']],
+      file: 'stores/folder/target.ts',
+      pieces: [['const fdTarget = readFdPath(fd);', 'const path2: string | undefined = undefined;']],
     },
     says: /outside/,
   },
@@ -184,30 +191,17 @@ export const variants: readonly Variant[] = [
     fault: 'allows names that start with a dot',
     run: hostileNames,
     edit: {
-      file: 'target.ts',
-      pieces: [["if (part.startsWith('.'))", "if (part === '.' || part === '..')"]],
+      file: 'protocol/file-name.ts',
+      pieces: [["if (segment.startsWith('.'))", "if (segment === '.' || segment === '..')"]],
     },
     says: /is illegal/,
-  },
-  {
-    check: 'hostile names',
-    fault: 'allows names that lead outside',
-    run: hostileNames,
-    edit: {
-      file: 'target.ts',
-      pieces: [
-        ["if (part.startsWith('.'))", "if (part.startsWith('. '))"],
-        ['direct !== undefined && isInside(direct.path, savePath)', 'direct !== undefined'],
-      ],
-    },
-    says: /is outside|is illegal/,
   },
   {
     check: 'hostile queries',
     fault: 'takes a command from a nested request',
     run: hostileQueries,
     edit: {
-      file: 'command.ts',
+      file: 'protocol/parse-command.ts',
       pieces: [['const partner = partners.get(at);', 'const partner = partners.get(-1);']],
     },
     says: /nested/,
@@ -217,7 +211,7 @@ export const variants: readonly Variant[] = [
     fault: 'has a regular expression that backtracks',
     run: slowQueries,
     edit: {
-      file: 'command.ts',
+      file: 'protocol/parse-command.ts',
       pieces: [['return SAVE_TO_FILE.test(url);', 'return SAVE_TO_FILE.test(url) || /\\(+!/.test(url);']],
     },
     says: /a megabyte of .* takes/,
@@ -226,7 +220,7 @@ export const variants: readonly Variant[] = [
     check: 'load',
     fault: 'leaves its timers running',
     run: load,
-    edit: { file: 'deadline.ts', pieces: [['clearTimeout(this.#timer);', '']] },
+    edit: { file: 'save/cancellation.ts', pieces: [['clearTimeout(this.#timer);', '']] },
     says: /come to rest.*Timeout/,
     share: 0.02,
   },
@@ -235,10 +229,10 @@ export const variants: readonly Variant[] = [
     fault: 'keeps every save in memory',
     run: load,
     edit: {
-      file: 'image-save.ts',
+      file: 'save/save-operation.ts',
       pieces: [
         ['checkName(command.name);', 'checkName(command.name); kept.push(Buffer.alloc(100_000), this);'],
-        ['interface Assignment {', 'const kept: unknown[] = [];\n\ninterface Assignment {'],
+        ['interface SaveRequest {', 'const kept: unknown[] = [];\n\ninterface SaveRequest {'],
       ],
     },
     says: /come to rest.*of memory more/,
@@ -249,8 +243,8 @@ export const variants: readonly Variant[] = [
     fault: 'holds the image in memory',
     run: memory('header'),
     edit: {
-      file: 'collect.ts',
-      pieces: [['const MOST_IN_MEMORY = 1024 * 1024;', 'const MOST_IN_MEMORY = 1e12;']],
+      file: 'save/collect-body.ts',
+      pieces: [['const MAX_BUFFERED_BYTES = 1024 * 1024;', 'const MAX_BUFFERED_BYTES = 1e12;']],
     },
     says: /256 MB added/,
     share: 0.256,
@@ -267,8 +261,8 @@ export const variants: readonly Variant[] = [
     fault: 'replaces what it was to keep',
     run: oneWinner,
     edit: {
-      file: 'folder-store.ts',
-      pieces: [['await disk.link(from, to);', 'await disk.rename(from, to);']],
+      file: 'stores/folder/folder-store.ts',
+      pieces: [['await fsCalls.link(from, to);', 'await fsCalls.rename(from, to);']],
     },
     says: /writers won/,
   },
@@ -276,7 +270,7 @@ export const variants: readonly Variant[] = [
     check: 'power loss',
     fault: 'does not flush the file',
     run: power,
-    edit: { file: 'spool.ts', pieces: [['if (flush) await disk.fsync(descriptor);', '']] },
+    edit: { file: 'temp-files/temp-file.ts', pieces: [['if (flush) await fsCalls.fsync(fd);', '']] },
     says: /0 calls for the fsync of the file/,
     needs: [tracing],
   },
@@ -284,7 +278,7 @@ export const variants: readonly Variant[] = [
     check: 'power loss',
     fault: 'does not flush the folder',
     run: power,
-    edit: { file: 'target.ts', pieces: [['await disk.fsync(this.#descriptor);', '']] },
+    edit: { file: 'stores/folder/target.ts', pieces: [['await fsCalls.fsync(this.#fd);', '']] },
     says: /0 calls for the fsync of the folder/,
     needs: [tracing],
   },
@@ -293,10 +287,10 @@ export const variants: readonly Variant[] = [
     fault: 'flushes the folder too early',
     run: power,
     edit: {
-      file: 'folder-store.ts',
+      file: 'stores/folder/folder-store.ts',
       pieces: [
-        ['await folder.flush().catch(', 'await Promise.resolve().catch('],
-        ['lastLook();', 'lastLook();\n    await folder.flush();'],
+        ['await directory.sync().catch(', 'await Promise.resolve().catch('],
+        ['commit();', 'commit();\n    await directory.sync();'],
       ],
     },
     says: /the rename has not returned when the fsync of the folder begins/,

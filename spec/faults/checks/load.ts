@@ -67,7 +67,8 @@ async function leave(server: Server, clients: number): Promise<void> {
       await closed;
     }),
   );
-  const gone = (): number => server.saved.slice(before).filter(({ code }) => code === 'client-gone').length;
+  const gone = (): number =>
+    server.saved.slice(before).filter(({ code }) => code === 'client-disconnected').length;
   await eventually(
     () => gone() === clients,
     () => `${gone()} of ${clients} clients that left were noticed`,

@@ -29,7 +29,7 @@ export function build(edit?: Edit): string {
   // Servers that run as another user read it too.
   chmodSync(folder, 0o755);
   for (const source of SOURCES) {
-    for (const file of readdirSync(source)) {
+    for (const file of readdirSync(source, { recursive: true, encoding: 'utf8' })) {
       if (file.endsWith('.ts')) compile(join(source, file), folder, edit);
     }
   }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, realpathSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { canMount } from '../../support/unit-child.js';
+import { canMount } from '../../support/run-in-child.js';
 import { build, removeBuilds } from './build.js';
 import { killServers } from './server.js';
 

@@ -1,0 +1,40 @@
+// The request as the renderer is to see it: the same, as a GET of the whole image, without the save command.
+import type { IncomingMessage } from 'node:http';
+import { parse } from 'node:querystring';
+
+/** What Express adds to a request, where it is the host. */
+interface MaybeExpressRequest extends IncomingMessage {
+  query?: unknown;
+  app?: { get?: (name: 'query parser fn') => ((query: string) => unknown) | undefined };
+}
+
+/** Would make a renderer send less than the whole image, or another form of its bytes. (RFC 9110, 12.5.3, 13 and 14.) */
+const STRIPPED_HEADERS = /^(?:if-.*|range|accept-encoding)$/;
+
+/**
+ * Rewrites a request for the renderer. `originalUrl` and `rawHeaders` stay as they were, and it is not undone
+ * after the save: a renderer that is late must not find a POST.
+ */
+export function rewriteForRenderer(req: IncomingMessage, rendererUrl: string): void {
+  req.method = 'GET';
+  req.url = rendererUrl;
+  for (const name of Object.keys(req.headers)) {
+    if (!STRIPPED_HEADERS.test(name)) continue;
+    Reflect.deleteProperty(req.headers, name);
+    // Made by Node for who asks for it, of the same headers: not worth making for requests that have none of these.
+    Reflect.deleteProperty(req.headersDistinct, name);
+  }
+  rewriteStoredQuery(req);
+}
+
+/** Express 5 computes `req.query` from the URL; Express 4 and others have stored it, and it must agree. */
+function rewriteStoredQuery(req: MaybeExpressRequest): void {
+  const own = Object.getOwnPropertyDescriptor(req, 'query');
+  if (own === undefined || typeof req.query !== 'object') return;
+  const query = /\?(.*)/s.exec(req.url ?? '')?.[1] ?? '';
+  const parser = req.app?.get?.('query parser fn');
+  const value = (parser ?? parse)(query);
+  // Some hosts have made it read-only; some, in Express 5, writable but not configurable.
+  const rest = own.configurable === true ? { configurable: true, enumerable: true, writable: true } : {};
+  Object.defineProperty(req, 'query', { value, ...rest });
+}

@@ -1,0 +1,67 @@
+// The image formats that can be saved: their media types, their file name extensions, their first bytes.
+
+/** A raster format that can be saved, by the name that its media type has after `image/`. */
+export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'avif';
+
+/** What a file name says about the format of the file. */
+export type NamedFormat = ImageFormat | 'any' | 'unknown';
+
+/** How many bytes {@link getFormatByBytes} wants to see. Fewer are enough for a file that is shorter. */
+export const MAGIC_BYTES = 256;
+
+// A .heif or .heic is not here: it promises HEVC, and the prebuilt decoder reads AV1 only.
+const EXTENSIONS: ReadonlyMap<string, ImageFormat> = new Map([
+  ['jpg', 'jpeg'],
+  ['jpeg', 'jpeg'],
+  ['jpe', 'jpeg'],
+  ['jfif', 'jpeg'],
+  ['png', 'png'],
+  // An animated PNG is a PNG.
+  ['apng', 'png'],
+  ['webp', 'webp'],
+  ['gif', 'gif'],
+  ['tif', 'tiff'],
+  ['tiff', 'tiff'],
+  ['avif', 'avif'],
+]);
+
+/** The registered media type of a format. */
+export function getMediaType(format: ImageFormat): string {
+  return `image/${format}`;
+}
+
+/**
+ * What the extension of a file name (what follows its last dot, in any case) says. A name without a dot may
+ * hold `'any'` format.
+ */
+export function getFormatByName(name: string): NamedFormat {
+  const base = name.slice(name.lastIndexOf('/') + 1);
+  const dot = base.lastIndexOf('.');
+  if (dot === -1) return 'any';
+  return EXTENSIONS.get(base.slice(dot + 1).toLowerCase()) ?? 'unknown';
+}
+
+/** The format that a file's first {@link MAGIC_BYTES} bytes announce, `undefined` if none that can be saved. */
+export function getFormatByBytes(head: Buffer): ImageFormat | undefined {
+  const magic = head.toString('latin1');
+  if (magic.startsWith('\xff\xd8\xff')) return 'jpeg';
+  if (magic.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
+  if (/^GIF8[79]a/.test(magic)) return 'gif';
+  if (/^RIFF[^]{4}WEBP/.test(magic)) return 'webp';
+  // 42 is classic TIFF, 43 BigTIFF.
+  if (/^(II[*+]\0|MM\0[*+])/.test(magic)) return 'tiff';
+  if (isAvif(head)) return 'avif';
+  return undefined;
+}
+
+// AV1 Image File Format 5.1: 'avif' for still images, 'avis' for sequences, as the major brand or, where that
+// one is generic, among the compatible brands. HEVC files share the container and must not get through.
+function isAvif(head: Buffer): boolean {
+  if (head.length < 16 || head.toString('latin1', 4, 8) !== 'ftyp') return false;
+  const end = Math.min(head.readUInt32BE(0), head.length);
+  for (let at = 8; at + 4 <= end; at += 4) {
+    // The minor version, between the major brand and the compatible ones, is a number.
+    if (at !== 12 && /^avi[fs]$/.test(head.toString('latin1', at, at + 4))) return true;
+  }
+  return false;
+}

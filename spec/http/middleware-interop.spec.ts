@@ -1,0 +1,221 @@
+// What stands before us, and what a renderer does, that only a few do.
+import { Agent } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fsCalls } from '../../lib/temp-files/fs.js';
+import { imageSave, type SaveRecord } from '../../lib/index.js';
+import { get } from '../support/client.js';
+import { list } from '../support/folder.js';
+import { hosts, start, type Handler } from '../support/host.js';
+import { useSaving } from '../support/use-save-fixture.js';
+
+const { image, folder } = useSaving();
+
+const QUERY = '/x?req=saveToFile&name=x.jpg';
+const renderer: Handler = (_req, res) => res.end(image());
+
+test.each(Object.keys(hosts))(
+  'in %s, a stored req.query that cannot be configured is rewritten',
+  async (host) => {
+    let seen: unknown;
+    const running = await start(
+      [
+        // The usual way to make it writable in Express 5.
+        (req, _res, next) => {
+          const query = { wid: '8', req: 'saveToFile', name: 'x.jpg' };
+          Object.defineProperty(req, 'query', {
+            ...Object.getOwnPropertyDescriptor(req, 'query'),
+            value: query,
+            writable: true,
+          });
+          next();
+        },
+        imageSave({ savePath: folder() }),
+        (req, res) => {
+          seen = (req as { query?: unknown }).query;
+          res.end(image());
+        },
+      ],
+      host,
+    );
+    const answer = await get(`${running.url}/x?wid=8&req=saveToFile&name=x.jpg`);
+    expect(answer.reply).toMatchObject({ status: 'done' });
+    expect({ ...(seen as object) }).toEqual({ wid: '8' });
+  },
+);
+
+test.each(['end', 'write', 'writeHead', 'setHeader'] as const)(
+  'a %s that a middleware before us has made unchangeable: one whole answer, not a request that hangs',
+  async (name) => {
+    const running = await start([
+      (_req, res, next) => {
+        const before = Reflect.get(res, name) as (...given: unknown[]) => unknown;
+        Object.defineProperty(res, name, { value: (...given: unknown[]) => before.apply(res, given) });
+        next();
+      },
+      imageSave({ savePath: folder() }),
+      renderer,
+    ]);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const answer = await get(running.url + QUERY, { agent, timeout: 1000 });
+    expect(answer.headers['content-type']).toBe('text/plain');
+    expect(answer.reply.status).toBe('failed');
+    // The connection goes on.
+    expect((await get(running.url + QUERY, { agent })).status).toBe(403);
+    agent.destroy();
+  },
+);
+
+test('a timeout of the socket is heard by who has set it before us', async () => {
+  let heard = 0;
+  const running = await start([
+    (_req, res, next) => {
+      res.setTimeout(50, () => heard++);
+      next();
+    },
+    imageSave({ savePath: folder() }),
+    (_req, res) => setTimeout(() => res.end(image()), 300),
+  ]);
+  expect((await get(running.url + QUERY)).reply.status).toBe('done');
+  expect(heard).toBeGreaterThan(0);
+});
+
+test('a client that leaves during the rename is noticed by those before us', async () => {
+  const { rename } = fsCalls;
+  const events: string[] = [];
+  const records: SaveRecord[] = [];
+  const running = await start([
+    (_req, res, next) => {
+      res.on('close', () => events.push('close'));
+      next();
+    },
+    imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
+    renderer,
+  ]);
+  const client = connect(running.port, '127.0.0.1', () =>
+    client.write(`GET ${QUERY} HTTP/1.1\r\nHost: a\r\n\r\n`),
+  );
+  const spy = jest.spyOn(fsCalls, 'rename').mockImplementation(async (...given) => {
+    client.destroy();
+    await sleep(100);
+    return rename(...given);
+  });
+  while (records.length === 0) await sleep(10);
+  expect(spy).toHaveBeenCalledTimes(1);
+  spy.mockRestore();
+  expect(records[0]?.outcome).toBe('done');
+  expect(events).toEqual(['close']);
+});
+
+test('a command that was answered before us saves nothing, and harms nobody', async () => {
+  const records: SaveRecord[] = [];
+  const running = await start([
+    (_req, res, next) => {
+      res.end(Buffer.alloc(2e7));
+      next();
+    },
+    imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
+    renderer,
+  ]);
+  const client = connect(running.port, '127.0.0.1', () =>
+    client.write(`GET ${QUERY} HTTP/1.1\r\nHost: a\r\n\r\n`),
+  );
+  client.pause();
+  while (records.length === 0) await sleep(10);
+  await sleep(50);
+  client.destroy();
+  expect(list(folder())).toEqual([]);
+});
+
+test('a listener that is taken off at once is not called', async () => {
+  let calls = 0;
+  const done = new Promise<void>((resolve) => {
+    void start([
+      (_req, res, next) => {
+        res.on('finish', () =>
+          setTimeout(() => {
+            const listener = (): void => {
+              calls++;
+            };
+            res.on('close', listener);
+            res.removeListener('close', listener);
+            setTimeout(resolve, 20);
+          }, 20),
+        );
+        next();
+      },
+      imageSave({ savePath: folder() }),
+      renderer,
+    ]).then((running) => get(running.url + QUERY));
+  });
+  await done;
+  expect(calls).toBe(0);
+});
+
+test('a client that left before us ends an authorize that never settles', async () => {
+  const records: SaveRecord[] = [];
+  const running = await start([
+    (req, _res, next) => {
+      req.socket.destroy();
+      setTimeout(next, 20);
+    },
+    imageSave({
+      savePath: folder(),
+      timeout: 100,
+      authorize: () => new Promise(() => undefined),
+      onSave: (record) => void records.push(record),
+    }),
+    renderer,
+  ]);
+  await get(running.url + QUERY).catch(() => undefined);
+  await sleep(300);
+  expect(records.map(({ code }) => code)).toEqual(['client-disconnected']);
+});
+
+test('options that are inherited do not count', () => {
+  expect(typeof imageSave(Object.create({ timeout: 'soon' }) as object)).toBe('function');
+});
+
+test('the ETag that spares Express a hash is in no list that a cache could keep', async () => {
+  let seen: unknown[] = [];
+  const running = await start(
+    [
+      imageSave({ savePath: folder() }),
+      (_req, res) => {
+        seen = [res.getHeaders(), res.getHeaderNames(), res.hasHeader('ETag'), typeof res.getHeader('ETag')];
+        res.writeHead(200, { 'X-Own': 'x' });
+        seen.push(res.getHeaders(), res.getHeader('x-own'));
+        res.end('x');
+      },
+    ],
+    'http.createServer',
+  );
+  await get(running.url + QUERY);
+  expect(seen).toEqual([{}, [], false, 'string', { 'x-own': 'x' }, 'x']);
+});
+
+test.each(['end', 'writeHead'])(
+  'a %s that a middleware after us has made unchangeable does not keep the command from its end',
+  async (name) => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+    const records: SaveRecord[] = [];
+    const running = await start([
+      imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
+      (_req, res, next) => {
+        const before = Reflect.get(res, name) as (...given: unknown[]) => unknown;
+        Object.defineProperty(res, name, {
+          configurable: false,
+          writable: false,
+          value: (...given: unknown[]) => before.apply(res, given),
+        });
+        next();
+      },
+      renderer,
+    ]);
+    // It may cost the answer, but never the connection's end or the record.
+    await get(running.url + QUERY).catch(() => undefined);
+    while (records.length === 0) await sleep(5);
+    expect(records).toHaveLength(1);
+    warn.mockRestore();
+  },
+);

@@ -1,0 +1,172 @@
+// Deadlines and clients that leave.
+import { writeFileSync, readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { imageSave, SaveError, saveOf, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
+import { get } from '../support/client.js';
+import { list } from '../support/folder.js';
+import { hosts, start, type Handler } from '../support/host.js';
+import { useSaving } from '../support/use-save-fixture.js';
+
+const { image, folder } = useSaving();
+let records: SaveRecord[];
+
+beforeEach(() => {
+  records = [];
+});
+
+const never: Handler = () => undefined;
+
+async function run(
+  renderer: Handler,
+  options: ImageSaveOptions = {},
+  host = 'Express 5',
+): ReturnType<typeof start> {
+  return start(
+    [imageSave({ savePath: folder(), onSave: (record) => void records.push(record), ...options }), renderer],
+    host,
+  );
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe('the deadline', () => {
+  test.each(Object.keys(hosts))('in %s, a renderer that never answers', async (host) => {
+    writeFileSync(join(folder(), 'x.jpg'), 'old');
+    const { url } = await run(never, {}, host);
+    const answer = await get(`${url}/x?req=saveToFile&name=x.jpg&timeout=30`);
+    expect(answer.status).toBe(403);
+    expect(answer.reply).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
+    expect(readFileSync(join(folder(), 'x.jpg'), 'utf8')).toBe('old');
+    expect(list(folder())).toEqual(['x.jpg']);
+    await until(() => records.length > 0);
+    expect(records).toMatchObject([{ outcome: 'timeout', code: 'timeout', name: 'x.jpg' }]);
+  });
+
+  test.each<[string, ImageSaveOptions]>([
+    ['authorize', { authorize: () => new Promise(() => undefined) }],
+    ['savePath', { savePath: () => new Promise(() => undefined) }],
+  ])('covers %s', async (_name, options) => {
+    const { url } = await run(never, { ...options, timeout: 30 });
+    expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.status).toBe('timeout');
+  });
+
+  test('is the host’s where the client sets none, and never longer than maxTimeout', async () => {
+    const { url } = await run(never, { timeout: 30 });
+    expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.error?.message).toContain(' 30 ms');
+    const capped = await run(never, { maxTimeout: 40 });
+    expect(
+      (await get(`${capped.url}/x?req=saveToFile&name=x.jpg&timeout=99999999999999999999`)).reply.error
+        ?.message,
+    ).toContain(' 40 ms');
+  });
+
+  test('in mid-image leaves no temporary file and aborts the signal with its reason', async () => {
+    let signal: AbortSignal | undefined;
+    const { url } = await run((_req, res) => {
+      signal = saveOf(res)?.signal;
+      for (let part = 0; part < 40; part++) res.write(Buffer.alloc(65_536));
+    });
+    const answer = await get(`${url}/x?req=saveToFile&name=x.jpg&timeout=100`);
+    expect(answer.reply.status).toBe('timeout');
+    expect(list(folder())).toEqual([]);
+    expect(signal?.reason).toBeInstanceOf(SaveError);
+    expect((signal?.reason as SaveError).code).toBe('timeout');
+  });
+});
+
+describe('a client that leaves', () => {
+  const leave: Record<string, (socket: Socket) => void> = {
+    'closing its connection': (socket) => socket.destroy(),
+    'resetting it': (socket) => socket.resetAndDestroy(),
+    'half-closing it': (socket) => socket.end(),
+  };
+
+  describe.each(Object.keys(hosts))('in %s', (host) => {
+    test.each(Object.keys(leave))('by %s aborts the save, and the old file stays', async (how) => {
+      writeFileSync(join(folder(), 'x.jpg'), 'old');
+      const heard: string[] = [];
+      let signal: AbortSignal | undefined;
+      const { port } = await start(
+        [
+          (_req, res, next) => {
+            res.on('close', () => heard.push(`before: close, finished ${res.writableFinished}`));
+            next();
+          },
+          imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
+          (_req, res) => {
+            signal = saveOf(res)?.signal;
+            res.on('close', () => heard.push('renderer: close'));
+            res.on('finish', () => heard.push('renderer: finish'));
+            res.write(image().subarray(0, 100), () => {
+              leave[how]!(socket);
+            });
+            signal?.addEventListener('abort', () => {
+              // What it still does is harmless.
+              setImmediate(() => {
+                res.statusCode = 500;
+                res.end(image());
+              });
+            });
+          },
+        ],
+        host,
+      );
+      const socket = connectTcp(port, '127.0.0.1');
+      socket.write('GET /x?req=saveToFile&name=x.jpg HTTP/1.1\r\nHost: x\r\n\r\n');
+      await until(() => records.length > 0 && heard.length > 1);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(signal?.aborted).toBe(true);
+      expect(records).toMatchObject([{ outcome: 'failed', code: 'client-disconnected', name: 'x.jpg' }]);
+      expect([...heard].sort()).toEqual(['before: close, finished false', 'renderer: close']);
+      expect(list(folder())).toEqual(['x.jpg']);
+      expect(readFileSync(join(folder(), 'x.jpg'), 'utf8')).toBe('old');
+      socket.destroy();
+    });
+  });
+
+  test('while others wait behind it on the connection, ends them all', async () => {
+    const { port } = await run(never);
+    const socket = connectTcp(port, '127.0.0.1');
+    for (let at = 0; at < 20; at++) {
+      socket.write(`GET /x?req=saveToFile&name=${at}.jpg HTTP/1.1\r\nHost: x\r\n\r\n`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.destroy();
+    await until(() => records.length === 20);
+    expect(records.every((record) => record.code === 'client-disconnected')).toBe(true);
+  });
+
+  test('before the renderer is asked, spares it the work', async () => {
+    let asked = false;
+    let left: (() => void) | undefined;
+    const gone = new Promise<void>((resolve) => (left = resolve));
+    const { url } = await start([
+      imageSave({
+        savePath: folder(),
+        onSave: (record) => {
+          records.push(record);
+          left?.();
+        },
+        authorize: async () => {
+          client.destroy();
+          await gone;
+          return true;
+        },
+      }),
+      () => {
+        asked = true;
+      },
+    ]);
+    const client = request(`${url}/x?req=saveToFile&name=x.jpg`, { agent: new Agent() });
+    client.on('error', () => undefined);
+    client.end();
+    await until(() => records.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(records[0]?.code).toBe('client-disconnected');
+    expect(asked).toBe(false);
+  });
+});

@@ -1,0 +1,12 @@
+// For specs of what reads an image from a file: the file as the code sees it.
+import type { FileHandle } from 'node:fs/promises';
+import type { FileBytes } from '../../lib/image/types.js';
+
+/** The bytes of a file that a spec has opened. The spec closes it. */
+export function spooled(path: string, handle: FileHandle, length: number): FileBytes {
+  return {
+    path,
+    length,
+    read: async (buffer, position) => (await handle.read(buffer, 0, buffer.byteLength, position)).bytesRead,
+  };
+}

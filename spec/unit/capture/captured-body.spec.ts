@@ -1,0 +1,623 @@
+// What lib/reply-stream.ts is to a renderer, a stream like any other, and to its reader, batches of bytes.
+import { once } from 'node:events';
+import { PassThrough, Readable, finished, pipeline, type Writable } from 'node:stream';
+import { finished as whenFinished, pipeline as runPipeline } from 'node:stream/promises';
+import { CapturedBody, type Batch } from '../../../lib/capture/captured-body.js';
+
+/** More than a renderer may write ahead. */
+const TOO_MUCH = Buffer.alloc(300 * 1024, 'x');
+
+let stream: CapturedBody;
+/** What the stream has told the capture, and what the renderer has heard, in order. */
+let heard: string[];
+
+beforeEach(() => {
+  // What the stream of an earlier test still has to say is not mixed in.
+  const mine: string[] = (heard = []);
+  stream = new CapturedBody(
+    () => mine.push('first byte'),
+    (error) => mine.push(`abort: ${error === null ? 'no error' : error.message}`),
+  );
+  // An 'error' event that nobody listens to would be thrown; here each of them is a failure.
+  stream.on('error', (error) => mine.push(`error: ${error.message}`));
+  for (const event of ['drain', 'finish', 'close', 'pipe', 'unpipe']) {
+    stream.on(event, () => mine.push(event));
+  }
+});
+afterEach(async () => {
+  await stream.release();
+});
+
+/** What has been heard, apart from the calls before each write. */
+const events = (): string[] => heard.filter((what) => what !== 'first byte');
+
+/** Notes under a name when a callback is called, and with what. */
+const callback =
+  (name: string) =>
+  (error?: Error | null): void => {
+    heard.push(error ? `${name}: ${(error as NodeJS.ErrnoException).code ?? error.message}` : name);
+  };
+
+/** All that has been put off until now has happened. */
+const settle = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(() => setImmediate(resolve));
+  });
+
+/** Reads to the end, and copies what is read while it may be looked at. */
+async function read(from: AsyncIterable<Batch> = stream): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const batch of from) chunks.push(...batch.chunks.map((chunk) => Buffer.from(chunk)));
+  return Buffer.concat(chunks);
+}
+
+const readText = async (): Promise<string> => (await read()).toString();
+
+/** What a promise comes to, in a word: a stuck one would keep the spec from ending. */
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'done',
+    (error: unknown) => (error as NodeJS.ErrnoException).code ?? String(error),
+  );
+
+describe('what the reader gets', () => {
+  it('is what the renderer writes, in order', async () => {
+    stream.write('one ');
+    stream.write(Buffer.from('two '));
+    const reading = readText();
+    await settle();
+    stream.write('three ');
+    stream.end('four');
+    expect(await reading).toBe('one two three four');
+  });
+
+  it.each([
+    ['a string', 'h\u00e9llo', undefined, 'h\u00e9llo'],
+    ['Latin 1', 'h\u00e9llo', 'latin1', Buffer.from('h\u00e9llo', 'latin1')],
+    ['binary', 'h\u00e9llo', 'binary', Buffer.from('h\u00e9llo', 'latin1')],
+    ['hexadecimal', '89504e47', 'hex', Buffer.from([0x89, 0x50, 0x4e, 0x47])],
+    ['base 64', 'iVBORw==', 'base64', Buffer.from([0x89, 0x50, 0x4e, 0x47])],
+    ['UTF-16', 'h\u00e9', 'utf16le', Buffer.from([0x68, 0, 0xe9, 0])],
+    ['ASCII', 'abc', 'ascii', 'abc'],
+    ['a Uint8Array', new Uint8Array([1, 2, 3]), undefined, Buffer.from([1, 2, 3])],
+    ['a part of a Uint8Array', new Uint8Array([1, 2, 3, 4]).subarray(1, 3), undefined, Buffer.from([2, 3])],
+    ['an empty string', '', undefined, ''],
+    ['an empty buffer', Buffer.alloc(0), undefined, ''],
+  ] as const)('is the bytes of %s, written or given to end', async (_what, chunk, encoding, expected) => {
+    const given = encoding === undefined ? ([chunk] as const) : ([chunk, encoding] as const);
+    stream.write(...(given as [string]));
+    stream.end(...(given as [string]));
+    expect(await read()).toEqual(Buffer.concat([Buffer.from(expected), Buffer.from(expected)]));
+  });
+
+  it('is one batch, the last, and the very buffer where that is all', async () => {
+    const image = Buffer.from('image');
+    stream.end(image);
+    const batches: Batch[] = [];
+    for await (const batch of stream) batches.push(batch);
+    expect(batches).toEqual([{ chunks: [image], last: true }]);
+    expect(batches[0]?.chunks[0]).toBe(image);
+  });
+
+  it('is the same where the reader came first', async () => {
+    const image = Buffer.from('image');
+    const next = stream[Symbol.asyncIterator]().next();
+    await settle();
+    stream.end(image);
+    expect(await next).toEqual({ done: false, value: { chunks: [image], last: true } });
+  });
+
+  it('is nothing where the renderer ends without a byte', async () => {
+    stream.end();
+    expect(await readText()).toBe('');
+  });
+
+  it('comes together in a batch where it was written together', async () => {
+    stream.cork();
+    for (const text of ['a', 'b', 'c']) stream.write(text);
+    stream.uncork();
+    stream.end();
+    expect(await readText()).toBe('abc');
+  });
+
+  it('comes also where a renderer corks and only ends', async () => {
+    stream.cork();
+    stream.cork();
+    stream.write('a');
+    stream.write('b');
+    stream.end('c');
+    expect(await readText()).toBe('abc');
+  });
+
+  it('comes also where a renderer corks after its end', async () => {
+    stream.write('a');
+    stream.write('b');
+    stream.end('c');
+    stream.cork();
+    expect(await readText()).toBe('abc');
+  });
+
+  it('comes whole through many small writes, with and without waiting', async () => {
+    const reading = readText();
+    let expected = '';
+    for (let count = 0; count < 2000; count++) {
+      const text = `${count};`;
+      expected += text;
+      if (count % 7 === 0) await new Promise((resolve) => stream.write(text, resolve));
+      else stream.write(text);
+    }
+    stream.end();
+    expect(await reading).toBe(expected);
+  });
+
+  it('is not an end where the renderer breaks off', async () => {
+    const reading = readText();
+    stream.write('half');
+    await settle();
+    stream.destroy();
+    expect(await codeOf(reading)).toBe('ERR_STREAM_PREMATURE_CLOSE');
+    expect(await codeOf(readText())).toBe('ERR_STREAM_PREMATURE_CLOSE');
+  });
+
+  it('is not an end where the stream is let go before the renderer has ended', async () => {
+    const reading = codeOf(readText());
+    await stream.release();
+    expect(await reading).toBe('ERR_STREAM_PREMATURE_CLOSE');
+  });
+});
+
+describe('the headers', () => {
+  it('are settled before each byte and before the end', () => {
+    stream.write('a');
+    expect(heard).toEqual(['first byte']);
+    stream.end();
+    expect(heard).toEqual(['first byte', 'first byte']);
+  });
+
+  it.each([['write'], ['end']] as const)(
+    'that cannot be settled let %s fail, and nothing is taken',
+    async (call) => {
+      let broken = true;
+      const one = new CapturedBody(
+        () => {
+          if (broken) throw new Error('bad header');
+        },
+        () => undefined,
+      );
+      expect(() => one[call]('bad')).toThrow('bad header');
+      expect(one.writableEnded).toBe(false);
+      broken = false;
+      one.end('good');
+      expect((await read(one)).toString()).toBe('good');
+      await one.release();
+    },
+  );
+});
+
+describe('writing', () => {
+  it('may go on while little is waiting, and drains where it was too much', async () => {
+    expect(stream.write('little')).toBe(true);
+    expect(stream.write(TOO_MUCH)).toBe(false);
+    expect(stream.writableNeedDrain).toBe(true);
+    await settle();
+    expect(events()).toEqual([]);
+    const reading = read();
+    await once(stream, 'drain');
+    expect(stream.writableNeedDrain).toBe(false);
+    stream.end();
+    expect((await reading).length).toBe('little'.length + TOO_MUCH.length);
+  });
+
+  it('is held back as long as nobody reads on', async () => {
+    const reader = stream[Symbol.asyncIterator]();
+    stream.write(TOO_MUCH, callback('first'));
+    await reader.next();
+    stream.write(TOO_MUCH, callback('second'));
+    await settle();
+    expect(events()).toEqual([]);
+    await reader.next();
+    await settle();
+    expect(events()).toEqual(['first']);
+    await reader.return(undefined);
+    await settle();
+    expect(events()).toEqual(['first']);
+  });
+
+  it('calls each callback once, in order, when its bytes have been taken', async () => {
+    stream.write('a', callback('a'));
+    stream.write('b', 'utf8', callback('b'));
+    stream.write('c', undefined, callback('c'));
+    stream.end('d', callback('d'));
+    expect(await readText()).toBe('abcd');
+    await stream.release();
+    expect(events()).toEqual(['a', 'b', 'c', 'd', 'finish', 'close']);
+  });
+
+  it('leaves the last bytes to the reader until the stream is let go: their buffers may still be looked at', async () => {
+    stream.cork();
+    stream.write('a', callback('a'));
+    stream.write('b', callback('b'));
+    stream.end();
+    expect(await readText()).toBe('ab');
+    await settle();
+    expect(events()).toEqual([]);
+    await stream.release();
+    expect(events()).toEqual(['a', 'b', 'finish', 'close']);
+  });
+
+  it('after the end is an error for its callback, and for nobody else', async () => {
+    stream.end('whole');
+    expect(stream.write('more', callback('more'))).toBe(false);
+    expect(stream.write('more', 'utf8', callback('again'))).toBe(false);
+    expect(stream.write('more')).toBe(false);
+    expect(events()).toEqual([]);
+    expect(await readText()).toBe('whole');
+    await stream.release();
+    expect(stream.write('more', callback('late'))).toBe(false);
+    await settle();
+    expect(events()).toEqual([
+      'more: ERR_STREAM_WRITE_AFTER_END',
+      'again: ERR_STREAM_WRITE_AFTER_END',
+      'finish',
+      'close',
+      expect.stringMatching(/^late: ERR_STREAM/),
+    ]);
+  });
+
+  it('after it was destroyed is an error for its callback, and for nobody else', async () => {
+    stream.destroy();
+    expect(stream.write('more', callback('more'))).toBe(false);
+    expect(stream.write('more')).toBe(false);
+    stream.end('end', callback('end'));
+    await settle();
+    expect(events()).toEqual([
+      'abort: no error',
+      'close',
+      'more: ERR_STREAM_DESTROYED',
+      'end: ERR_STREAM_DESTROYED',
+    ]);
+  });
+
+  // As Node's response does: what handles the error can still answer.
+  it.each([[5], [null], [{}], [true], [new Date(0)]])(
+    'or ending with %p throws, takes nothing and settles no headers',
+    async (chunk) => {
+      expect(() => stream.write(chunk)).toThrow(/chunk|null/);
+      expect(heard).toEqual([]);
+      if (chunk !== null) expect(() => stream.end(chunk)).toThrow(/chunk|null/);
+      expect(heard).toEqual([]);
+      expect(stream.writableEnded).toBe(false);
+      stream.end('the answer of whoever handles the error');
+      expect(await readText()).toBe('the answer of whoever handles the error');
+    },
+  );
+
+  it('what cannot be written does not keep the stream from being let go, nor from being broken off', async () => {
+    expect(() => stream.end(5)).toThrow(/chunk|null/);
+    stream.destroy();
+    expect(stream.destroyed).toBe(true);
+    await stream.release();
+    expect(stream.closed).toBe(true);
+  });
+});
+
+describe('ending', () => {
+  it('returns the stream, and is seen at once', () => {
+    expect(stream.end('x')).toBe(stream);
+    expect([stream.writableEnded, stream.writableFinished]).toEqual([true, false]);
+  });
+
+  it.each([
+    ['end(callback)', () => stream.end(callback('ended'))],
+    ['end(chunk, callback)', () => stream.end('x', callback('ended'))],
+    ['end(chunk, encoding, callback)', () => stream.end('x', 'utf8', callback('ended'))],
+    ['end(undefined, callback)', () => stream.end(undefined, callback('ended'))],
+    ['end(null, null, callback)', () => stream.end(null, undefined, callback('ended'))],
+  ])('as %s calls back once the stream has been let go', async (_how, end) => {
+    end();
+    await read();
+    await settle();
+    expect(events()).toEqual([]);
+    await stream.release();
+    expect(events()).toEqual(['ended', 'finish', 'close']);
+  });
+
+  it('twice ends once, and tells both callbacks', async () => {
+    stream.end('whole', callback('first'));
+    expect(stream.end('more', callback('second'))).toBe(stream);
+    expect(stream.end(callback('third'))).toBe(stream);
+    expect(stream.end('more', 'utf8', callback('fourth'))).toBe(stream);
+    expect(stream.end()).toBe(stream);
+    expect(await readText()).toBe('whole');
+    await stream.release();
+    expect(events()).toEqual(['first', 'second', 'third', 'fourth', 'finish', 'close']);
+    stream.end(callback('late'));
+    await settle();
+    expect(events().at(-1)).toBe('late: ERR_STREAM_ALREADY_FINISHED');
+  });
+
+  it('is undone by an error that follows it', async () => {
+    stream.end('whole');
+    stream.destroy(new Error('bad after all'));
+    expect(heard).toContain('abort: bad after all');
+    expect(await codeOf(readText())).toBe('ERR_STREAM_PREMATURE_CLOSE');
+    await settle();
+    expect(events()).toEqual(['abort: bad after all', 'close']);
+  });
+
+  it('without a byte is undone by an error that follows it, too', async () => {
+    const reading = codeOf(readText());
+    await settle();
+    stream.end();
+    stream.destroy(new Error('bad after all'));
+    expect(heard).toContain('abort: bad after all');
+    expect(await reading).toBe('ERR_STREAM_PREMATURE_CLOSE');
+  });
+
+  it('is not undone by tidying up that follows it', async () => {
+    stream.end('whole', callback('ended'));
+    expect(stream.destroy()).toBe(stream);
+    stream.destroy(null);
+    expect(await readText()).toBe('whole');
+    await stream.release();
+    expect(events()).toEqual(['ended', 'finish', 'close']);
+  });
+});
+
+describe('breaking off', () => {
+  it.each([
+    ['without an error', undefined, 'abort: no error'],
+    ['with an error', new Error('broken'), 'abort: broken'],
+  ])('%s aborts the save, and closes without an error event', async (_how, error, expected) => {
+    stream.write('half', callback('half'));
+    stream.write('more', callback('more'));
+    expect(stream.destroy(error)).toBe(stream);
+    await settle();
+    expect(events()[0]).toBe(expected);
+    expect(events().filter((what) => what.startsWith('error'))).toEqual([]);
+    expect(events().filter((what) => what === 'close')).toHaveLength(1);
+    expect(events()).not.toContain('finish');
+    // Each callback is called once, with an error.
+    expect(events().filter((what) => /^(half|more): /.test(what))).toHaveLength(2);
+    expect([stream.destroyed, stream.closed]).toEqual([true, true]);
+    if (error !== undefined) expect(stream.errored).toBe(error);
+  });
+
+  it('twice aborts once', async () => {
+    stream.destroy(new Error('first'));
+    stream.destroy(new Error('second'));
+    await settle();
+    expect(events()).toEqual(['abort: first', 'close']);
+  });
+
+  it('after the stream has finished aborts nothing', async () => {
+    stream.end('whole');
+    await read();
+    await stream.release();
+    stream.destroy(new Error('late'));
+    await settle();
+    expect(events()).toEqual(['finish', 'close']);
+  });
+});
+
+describe('letting go', () => {
+  it('of a reply that has ended finishes it, then closes it', async () => {
+    stream.end('whole', callback('ended'));
+    await read();
+    await stream.release();
+    expect(events()).toEqual(['ended', 'finish', 'close']);
+    expect([stream.writableFinished, stream.closed, stream.destroyed]).toEqual([true, true, true]);
+  });
+
+  it('of a reply that has ended finishes it even if nobody has read it', async () => {
+    stream.write('a', callback('a'));
+    stream.write('b', callback('b'));
+    stream.end('c', callback('c'));
+    await stream.release();
+    expect(events()).toEqual(['a', 'b', 'c', 'finish', 'close']);
+  });
+
+  it('of a reply that has not ended closes it without finishing, and tells every callback', async () => {
+    stream.write('a', callback('a'));
+    stream.write(TOO_MUCH, callback('b'));
+    await stream.release();
+    await settle();
+    expect(events().sort()).toEqual([
+      expect.stringMatching(/^a: ERR/),
+      expect.stringMatching(/^b: ERR/),
+      'close',
+    ]);
+  });
+
+  it('of a reply that has not begun closes it', async () => {
+    await stream.release();
+    expect(events()).toEqual(['close']);
+  });
+
+  it('of a reply that has been corked after its end finishes it', async () => {
+    stream.write('a');
+    stream.write('b');
+    stream.end();
+    stream.cork();
+    await stream.release();
+    expect(events()).toEqual(['finish', 'close']);
+  });
+
+  it('twice, or of what is already closed, does no harm', async () => {
+    stream.end('whole');
+    await read();
+    await Promise.all([stream.release(), stream.release()]);
+    await stream.release();
+    expect(events()).toEqual(['finish', 'close']);
+  });
+
+  it('of what is being destroyed waits until that is done', async () => {
+    stream.destroy();
+    await stream.release();
+    expect(events()).toEqual(['abort: no error', 'close']);
+  });
+
+  it('lets what is written afterwards be told that nobody takes it', async () => {
+    stream.write('a');
+    await stream.release();
+    expect(stream.write('b', callback('b'))).toBe(false);
+    stream.end('c', callback('c'));
+    await settle();
+    expect(events()).toEqual(['close', 'b: ERR_STREAM_DESTROYED', 'c: ERR_STREAM_DESTROYED']);
+  });
+});
+
+describe('piping', () => {
+  const image = Buffer.alloc(2_000_000, 'image');
+  const chunked = (): Readable =>
+    Readable.from(
+      (function* () {
+        for (let at = 0; at < image.length; at += 50_000) yield image.subarray(at, at + 50_000);
+      })(),
+      { objectMode: false },
+    );
+
+  it('by pipe brings every byte', async () => {
+    chunked().pipe(stream);
+    expect((await read()).equals(image)).toBe(true);
+    await stream.release();
+    expect(events()).toEqual(expect.arrayContaining(['pipe', 'drain', 'unpipe']));
+    expect(events().filter((what) => !/drain|pipe/.test(what))).toEqual(['finish', 'close']);
+  });
+
+  it.each([
+    ['a stream', (): [Readable, CapturedBody] => [chunked(), stream]],
+    [
+      'a stream through another',
+      (): [Readable, PassThrough, CapturedBody] => [chunked(), new PassThrough(), stream],
+    ],
+  ])('by pipeline from %s brings every byte, and settles', async (_what, streams) => {
+    const settled = new Promise<unknown>((resolve) => {
+      pipeline(streams() as unknown as [Readable, Writable], resolve);
+    });
+    expect((await read()).equals(image)).toBe(true);
+    await stream.release();
+    expect(await settled).toBeUndefined();
+  });
+
+  it('by a pipeline of promises, from a generator, brings every byte, and settles', async () => {
+    const running = runPipeline(async function* () {
+      for (let at = 0; at < image.length; at += 50_000) {
+        await Promise.resolve();
+        yield image.subarray(at, at + 50_000);
+      }
+    }, stream);
+    expect((await read()).equals(image)).toBe(true);
+    await stream.release();
+    await running;
+  });
+
+  it('settles a pipeline whose source fails, and aborts the save', async () => {
+    const broken = Readable.from(
+      (async function* () {
+        await Promise.resolve();
+        yield Buffer.from('half');
+        throw new Error('upstream lost');
+      })(),
+      { objectMode: false },
+    );
+    const running = codeOf(runPipeline(broken, stream));
+    expect(await codeOf(read())).toBe('ERR_STREAM_PREMATURE_CLOSE');
+    expect(await running).toBe('Error: upstream lost');
+    expect(events().filter((what) => /^(abort|error)/.test(what))).toEqual(['abort: upstream lost']);
+  });
+
+  it('settles a pipeline that is aborted by its own signal', async () => {
+    const controller = new AbortController();
+    const running = codeOf(runPipeline(chunked(), stream, { signal: controller.signal }));
+    await stream[Symbol.asyncIterator]().next();
+    controller.abort();
+    expect(await running).toBe('ABORT_ERR');
+    expect(stream.destroyed).toBe(true);
+    expect(events().filter((what) => what.startsWith('abort'))).toHaveLength(1);
+  });
+
+  it('settles a pipeline that is let go in the middle, and closes its source', async () => {
+    const source = chunked();
+    const running = codeOf(runPipeline(source, stream));
+    await stream[Symbol.asyncIterator]().next();
+    await stream.release();
+    expect(await running).toBe('ERR_STREAM_PREMATURE_CLOSE');
+    expect(source.destroyed).toBe(true);
+  });
+
+  it('settles a pipeline from a generator that is let go in the middle, and ends the generator', async () => {
+    let ended = false;
+    const running = codeOf(
+      runPipeline(async function* () {
+        try {
+          for (;;) {
+            await Promise.resolve();
+            yield TOO_MUCH;
+          }
+        } finally {
+          ended = true;
+        }
+      }, stream),
+    );
+    await stream[Symbol.asyncIterator]().next();
+    await stream.release();
+    expect(await running).toBe('ERR_STREAM_PREMATURE_CLOSE');
+    expect(ended).toBe(true);
+  });
+
+  it('does not read a source to its end once nobody reads', async () => {
+    let produced = 0;
+    const endless = Readable.from(
+      (function* () {
+        for (;;) {
+          produced += TOO_MUCH.length;
+          yield TOO_MUCH;
+        }
+      })(),
+      { objectMode: false },
+    );
+    endless.pipe(stream);
+    const reader = stream[Symbol.asyncIterator]();
+    await reader.next();
+    await reader.return(undefined);
+    await settle();
+    const before = produced;
+    for (let count = 0; count < 100; count++) await settle();
+    expect(produced).toBe(before);
+    endless.destroy();
+  });
+
+  it('tells whoever waits for the end by finished', async () => {
+    const early = codeOf(whenFinished(stream));
+    stream.end('whole');
+    await read();
+    await stream.release();
+    expect(await early).toBe('done');
+    expect(await codeOf(whenFinished(stream))).toBe('done');
+  });
+
+  it('tells whoever waits for the end of what was broken off by finished', async () => {
+    const early = new Promise<unknown>((resolve) => {
+      finished(stream, resolve);
+    });
+    await stream.release();
+    expect(await early).toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  });
+});
+
+describe('the renderer’s own buffers', () => {
+  it('are still what they were when the reader looks at them, however early they are used again', async () => {
+    const buffer = Buffer.alloc(4);
+    const reading = readText();
+    let expected = '';
+    for (let count = 1000; count < 1200; count++) {
+      buffer.write(String(count));
+      expected += String(count);
+      await new Promise((resolve) => stream.write(buffer, resolve));
+      buffer.fill('?');
+    }
+    stream.end();
+    expect(await reading).toBe(expected);
+  });
+});

@@ -1,0 +1,150 @@
+// A response in the renderer's hands, given back as it was, and closed to what comes too late.
+import { once } from 'node:events';
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ResponseCapture } from '../../../lib/capture/response-capture.js';
+
+let server: Server;
+let req: IncomingMessage;
+let res: ServerResponse;
+let answer: Promise<string>;
+let aborts: (Error | null)[];
+
+/** What a response is, in all that can be told of it from outside. */
+// What a renderer that is late still needs of us is kept under a symbol, where nobody else looks.
+const snapshot = (): unknown =>
+  Reflect.ownKeys(res)
+    .filter((key) => String(key) !== 'Symbol(what stands behind a held response)')
+    .map((key) => [String(key), Object.getOwnPropertyDescriptor(res, key)] as const)
+    .filter(([, descriptor]) => descriptor?.value !== undefined)
+    .sort(([a], [b]) => a.localeCompare(b));
+
+beforeEach(async () => {
+  aborts = [];
+  server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  answer = new Promise((resolve, reject) => {
+    request({ port: (server.address() as AddressInfo).port, agent: false }, (from) => {
+      const chunks: string[] = [];
+      from.setEncoding('latin1').on('data', (chunk: string) => chunks.push(chunk));
+      from.on('end', () => {
+        resolve(`${from.statusCode} ${JSON.stringify(from.headers)} ${chunks.join('')}`);
+      });
+    })
+      .on('error', reject)
+      .end();
+  });
+  [req, res] = (await once(server, 'request')) as [IncomingMessage, ServerResponse];
+});
+afterEach(() => {
+  res.destroy();
+  server.closeAllConnections();
+  server.close();
+  return answer.catch(() => undefined);
+});
+
+const capture = (): ResponseCapture => new ResponseCapture(req, res, (error) => aborts.push(error));
+
+test('gives the response back as it was, whatever was done to it', async () => {
+  res.setHeader('X-Before', 'b');
+  const wrapped = res.end.bind(res);
+  res.end = wrapped;
+  res.on('finish', () => undefined);
+  const listeners = res.listenerCount('finish');
+  const before = snapshot();
+  const held = capture();
+  res.statusCode = 418;
+  res.removeHeader('X-Before');
+  res.on('finish', () => undefined);
+  res.end = (() => res) as typeof res.end;
+  res.writeHead(200, { 'X-After': 'a' });
+  res.write('x');
+  await held.body.release();
+  held.restore();
+  held.restore();
+  expect(snapshot()).toEqual(before);
+  expect(res.getHeaders()).toEqual({ 'x-before': 'b' });
+  expect(res.listenerCount('finish')).toBe(listeners);
+});
+
+test('tells the head of the reply as soon as it is settled', async () => {
+  const held = capture();
+  res.setHeader('Content-Encoding', ['gzip', 'br']);
+  res.writeHead(201, 'Made', ['Content-Length', '5']);
+  expect(await held.head).toEqual({ status: 201, contentLength: '5', contentEncoding: 'gzip,br' });
+});
+
+test('tells that the renderer has broken off, and why', () => {
+  capture();
+  const error = new Error('mid');
+  res.destroy(error);
+  expect(aborts).toEqual([error]);
+});
+
+test.each([
+  ['is down where the reply was broken off', () => undefined, true],
+  ['is up where the reply has ended', () => res.end('x'), false],
+])(
+  'the connection that a renderer looks at for the first time when it is late %s',
+  async (_name, reply, down) => {
+    const held = capture();
+    expect(req.socket.destroyed).toBe(false);
+    reply();
+    await held.body.release();
+    // Without a line, and then with one.
+    expect(req.socket.destroyed).toBe(down);
+    expect(req.socket.writable).toBe(!down);
+    expect(req.socket.destroyed).toBe(down);
+  },
+);
+
+test('calls the renderer’s listeners, once, also after the response was given back', async () => {
+  const heard: unknown[] = [];
+  const held = capture();
+  res.on('close', function (this: unknown) {
+    heard.push(['renderer', this === res]);
+  });
+  held.restore();
+  res.on('close', () => heard.push('before'));
+  await held.body.release();
+  expect(heard).toEqual([['renderer', true]]);
+});
+
+test('once sealed, lets nothing change our answer, and shows those who listened before what is true', async () => {
+  const heard: unknown[] = [];
+  res.on('finish', () =>
+    heard.push([res.statusCode, res.writableFinished, res.writableEnded, res.getHeader('x')]),
+  );
+  const closed = once(res, 'close');
+  const held = capture();
+  await held.body.release();
+  held.restore();
+  res.setHeader('X', 'ours');
+  res.writeHead(403);
+  res.end('ours');
+  held.ignoreLateWrites();
+  res.statusCode = 200;
+  res.statusMessage = 'OK';
+  res.setHeader('X', 'late');
+  res.setHeaders(new Map([['X', 'late']]));
+  res.writeHead(200, { X: 'late' });
+  res.flushHeaders();
+  expect(res.write('late')).toBe(false);
+  res.end('late');
+  res.destroy();
+  await closed;
+  expect(heard).toEqual([[403, true, true, 'ours']]);
+  expect(await answer).toMatch(/^403 .*"x":"ours".* ours$/);
+  expect(res.statusCode).toBe(403);
+});
+
+test('once sealed, tells who listens for close only now that it has closed', async () => {
+  const held = capture();
+  await held.body.release();
+  held.restore();
+  res.end('ours');
+  held.ignoreLateWrites();
+  await once(res, 'close');
+  await once(res, 'close');
+  expect(res.writableFinished).toBe(false);
+});

@@ -1,0 +1,187 @@
+// What lib/renderer-request.ts makes of a request: the same, as a GET of the whole image, without our commands.
+import { createServer, request, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express4 from 'express4';
+import { rewriteForRenderer } from '../../../lib/capture/rewrite-request.js';
+
+interface HostRequest extends IncomingMessage {
+  query?: unknown;
+  app?: unknown;
+  originalUrl?: string;
+}
+
+/** A request as Node reads it off the wire. */
+async function received(headers: Record<string, string | string[]>, method = 'GET'): Promise<HostRequest> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((req, res) => {
+      resolve(req);
+      res.end();
+      server.close();
+    });
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      request({
+        port,
+        host: '127.0.0.1',
+        method,
+        path: '/shoe?wid=8&req=saveToFile&name=a',
+        headers,
+        agent: false,
+      })
+        .on('error', reject)
+        .on('response', (response) => response.resume())
+        .end();
+    });
+  });
+}
+
+const rewritten = async (
+  headers: Record<string, string | string[]> = {},
+  method?: string,
+): Promise<HostRequest> => {
+  const req = await received(headers, method);
+  rewriteForRenderer(req, '/shoe?wid=8');
+  return req;
+};
+
+it.each(['GET', 'POST'])('makes a %s of the command a GET of the image', async (method) => {
+  expect(await rewritten({}, method)).toMatchObject({ method: 'GET', url: '/shoe?wid=8' });
+});
+
+describe('headers', () => {
+  const partial: Record<string, string> = {
+    'If-Match': '"x"',
+    'If-None-Match': '"x"',
+    'If-Modified-Since': 'Sun, 22 Nov 2026 13:28:00 GMT',
+    'If-Unmodified-Since': 'Sun, 22 Nov 2026 13:28:00 GMT',
+    'If-Range': '"x"',
+    Range: 'bytes=0-9',
+    'Accept-Encoding': 'gzip, br',
+  };
+  const whole: Record<string, string> = {
+    Accept: 'image/avif',
+    'Accept-Language': 'de',
+    Cookie: 'a=1',
+    Authorization: 'Basic eDp5',
+    'Cache-Control': 'no-cache',
+    'X-If-Match': 'y',
+    'X-Range': 'y',
+    Iffy: 'y',
+  };
+
+  test.each(Object.keys(partial))('%s, which makes less than the whole image, is taken off', async (name) => {
+    const req = await rewritten(partial);
+    expect(req.headers).not.toHaveProperty([name.toLowerCase()]);
+    expect(req.headersDistinct).not.toHaveProperty([name.toLowerCase()]);
+  });
+
+  test.each(Object.entries(whole))('%s stays', async (name, value) => {
+    const req = await rewritten({ ...partial, ...whole });
+    expect(req.headers[name.toLowerCase()]).toBe(value);
+    expect(req.headersDistinct[name.toLowerCase()]).toEqual([value]);
+  });
+
+  it('stay as they came in rawHeaders', async () => {
+    const req = await received(partial);
+    const before = [...req.rawHeaders];
+    rewriteForRenderer(req, '/shoe');
+    expect(req.rawHeaders).toEqual(before);
+    expect(req.rawHeaders).toEqual(expect.arrayContaining(['If-None-Match', 'Range']));
+  });
+
+  it('that somebody has read before are the same', async () => {
+    const req = await received(partial);
+    const [headers, distinct] = [req.headers, req.headersDistinct];
+    rewriteForRenderer(req, '/shoe');
+    expect(headers).not.toHaveProperty('range');
+    expect(distinct).not.toHaveProperty('range');
+  });
+});
+
+describe('the rest of the request', () => {
+  it('stays: originalUrl, and that there is no query where there was none', async () => {
+    const req = await received({});
+    req.originalUrl = '/is/image/shoe?wid=8&req=saveToFile&name=a';
+    const before = Object.getPrototypeOf(req) as unknown;
+    rewriteForRenderer(req, '/shoe?wid=8');
+    expect(req.originalUrl).toBe('/is/image/shoe?wid=8&req=saveToFile&name=a');
+    expect('query' in req).toBe(false);
+    expect(Object.getPrototypeOf(req)).toBe(before);
+  });
+});
+
+describe('a stored query', () => {
+  /** A request whose query was stored, rewritten. */
+  async function withQuery(
+    query: unknown,
+    app?: unknown,
+    url = '/shoe?wid=8&a%5Bb%5D=1',
+  ): Promise<HostRequest> {
+    const req = Object.assign(await received({}), { query }, app === undefined ? {} : { app });
+    rewriteForRenderer(req, url);
+    return req;
+  }
+  const stale = { wid: '8', req: 'saveToFile', name: 'a' };
+
+  it('agrees with the URL', async () => {
+    expect({ ...((await withQuery(stale)).query as object) }).toEqual({ wid: '8', 'a[b]': '1' });
+  });
+
+  it('is read by the parser of its application', async () => {
+    const extended = express4().set('query parser', 'extended');
+    const simple = express4().set('query parser', 'simple');
+    const own = express4().set('query parser', (query: string) => ({ own: query }));
+    expect((await withQuery(stale, extended)).query).toEqual({ wid: '8', a: { b: '1' } });
+    expect({ ...((await withQuery(stale, simple)).query as object) }).toEqual({ wid: '8', 'a[b]': '1' });
+    expect((await withQuery(stale, own)).query).toEqual({ own: 'wid=8&a%5Bb%5D=1' });
+  });
+
+  it('is empty where nothing is left', async () => {
+    expect({ ...((await withQuery(stale, undefined, '/shoe')).query as object) }).toEqual({});
+    expect((await withQuery(stale, express4(), '/shoe')).query).toEqual({});
+  });
+
+  it('has all that follows the first question mark', async () => {
+    expect({ ...((await withQuery(stale, undefined, '/shoe?a=b?c=d')).query as object) }).toEqual({
+      a: 'b?c=d',
+    });
+  });
+
+  test.each([[undefined], ['wid=8'], [() => stale]])(
+    'that is something else is left alone: %p',
+    async (query) => {
+      expect((await withQuery(query)).query).toBe(query);
+    },
+  );
+
+  it('is read by Node where the application has no parser', async () => {
+    for (const app of [{}, { get: () => undefined }, null]) {
+      expect({ ...((await withQuery(stale, app, '/shoe?wid=8')).query as object) }).toEqual({ wid: '8' });
+    }
+  });
+
+  it('that Express 5 computes goes on being computed', async () => {
+    const req = await received({});
+    const prototype = Object.create(Object.getPrototypeOf(req) as object, {
+      query: {
+        get(this: IncomingMessage) {
+          return { of: this.url };
+        },
+      },
+    }) as object;
+    Object.setPrototypeOf(req, prototype);
+    rewriteForRenderer(req, '/shoe?wid=8');
+    expect(req.query).toEqual({ of: '/shoe?wid=8' });
+    expect(Object.hasOwn(req, 'query')).toBe(false);
+  });
+
+  test.each([
+    ['cannot be assigned', { value: stale, configurable: true, writable: false }],
+    ['is computed', { get: () => stale, configurable: true }],
+  ])('that a host has put there so that it %s agrees, too', async (_how, descriptor) => {
+    const req = await received({});
+    Object.defineProperty(req, 'query', descriptor);
+    rewriteForRenderer(req, '/shoe?wid=8');
+    expect({ ...(req.query as object) }).toEqual({ wid: '8' });
+  });
+});

@@ -1,0 +1,374 @@
+// Real images of every kind, whole, cut, damaged, too large; in memory and on disk.
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp, { type Sharp } from 'sharp';
+import { SaveError } from '../../../lib/errors.js';
+import type { ImageInfo } from '../../../lib/image/types.js';
+import { inspectImage, type InspectOptions } from '../../../lib/image/inspect.js';
+import { frames, noise } from '../../support/images.js';
+import { spooled } from '../../support/file-bytes.js';
+import { descriptorsBelow, testOnLinux } from '../../support/temp-dir.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'inspect-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const PIXELS: InspectOptions = { verify: 'pixels', maxPixels: 100_000_000 };
+const HEADER: InspectOptions = { verify: 'header', maxPixels: 100_000_000 };
+
+/** The same picture each time, with structure and grain: damage to it shows or does not, but not by chance. */
+const picture = (width: number, height: number): Sharp => {
+  const pixels = Buffer.alloc(width * height * 3);
+  let grain = 1;
+  for (let index = 0; index < pixels.length; index += 1) {
+    grain = (grain * 1103515245 + 12345) % 2147483648;
+    pixels[index] = 128 + 90 * Math.sin(index / 40) + (grain >> 16) / 3000;
+  }
+  return sharp(pixels, { raw: { width, height, channels: 3 } });
+};
+
+/** An uncompressed grey TIFF whose pages may have any sizes. */
+const tiffOf = (pages: [width: number, height: number, extraTag?: number][]): Buffer => {
+  const parts: Buffer[] = [Buffer.from('49492a0008000000', 'hex')];
+  let at = 8;
+  for (const [index, [width, height, extraTag]] of pages.entries()) {
+    const tags: [number, number][] = [
+      [256, width],
+      [257, height],
+      [258, 8],
+      [259, 1],
+      [262, 1],
+      [273, 0],
+      [277, 1],
+      [278, height],
+      [279, width * height],
+    ];
+    if (extraTag !== undefined) tags.push([extraTag, 1]);
+    const ifd = Buffer.alloc(2 + tags.length * 12 + 4);
+    const end = at + ifd.length + width * height;
+    ifd.writeUInt16LE(tags.length);
+    for (const [entry, [tag, value]] of tags.entries()) {
+      ifd.writeUInt16LE(tag, 2 + entry * 12);
+      ifd.writeUInt16LE(4, 4 + entry * 12);
+      ifd.writeUInt32LE(1, 6 + entry * 12);
+      ifd.writeUInt32LE(tag === 273 ? at + ifd.length : value, 10 + entry * 12);
+    }
+    if (index < pages.length - 1) ifd.writeUInt32LE(end, ifd.length - 4);
+    parts.push(ifd, Buffer.alloc(width * height, index));
+    at = end;
+  }
+  return Buffer.concat(parts);
+};
+
+const onFile = async (
+  bytes: Buffer,
+  options: InspectOptions,
+  path = join(folder, 'image'),
+): Promise<ImageInfo> => {
+  await writeFile(path, bytes);
+  const handle = await open(path);
+  try {
+    return await inspectImage(spooled(path, handle, bytes.length), options);
+  } finally {
+    await handle.close();
+  }
+};
+
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'accepted',
+    (error: unknown) => (error instanceof SaveError ? error.code : String(error)),
+  );
+
+const facts = (
+  format: string,
+  width: number,
+  height: number,
+  pages = 1,
+  pixels = width * height * pages,
+): object => ({
+  format,
+  type: `image/${format}`,
+  width,
+  height,
+  pages,
+  pixels,
+});
+
+const KINDS: [string, () => Promise<Buffer>, object][] = [
+  ['JPEG', () => noise(40, 30).jpeg().toBuffer(), facts('jpeg', 40, 30)],
+  ['progressive JPEG', () => noise(40, 30).jpeg({ progressive: true }).toBuffer(), facts('jpeg', 40, 30)],
+  ['CMYK JPEG', () => noise(40, 30).toColourspace('cmyk').jpeg().toBuffer(), facts('jpeg', 40, 30)],
+  ['grey JPEG', () => noise(40, 30).toColourspace('b-w').jpeg().toBuffer(), facts('jpeg', 40, 30)],
+  [
+    'turned JPEG',
+    () => noise(40, 30).withMetadata({ orientation: 6 }).jpeg().toBuffer(),
+    facts('jpeg', 40, 30),
+  ],
+  ['PNG', () => noise(40, 30).png().toBuffer(), facts('png', 40, 30)],
+  ['16-bit PNG', () => noise(40, 30).toColourspace('rgb16').png().toBuffer(), facts('png', 40, 30)],
+  [
+    'interlaced PNG',
+    () => noise(40, 30).ensureAlpha(0.5).png({ progressive: true }).toBuffer(),
+    facts('png', 40, 30),
+  ],
+  ['palette PNG', () => noise(40, 30).png({ palette: true }).toBuffer(), facts('png', 40, 30)],
+  ['WebP', () => noise(40, 30).webp().toBuffer(), facts('webp', 40, 30)],
+  [
+    'lossless WebP',
+    () => noise(40, 30).ensureAlpha(0.5).webp({ lossless: true }).toBuffer(),
+    facts('webp', 40, 30),
+  ],
+  ['wide WebP', () => noise(16383, 3).webp().toBuffer(), facts('webp', 16383, 3)],
+  ['animated WebP', async () => (await frames(40, 30, 4)).webp().toBuffer(), facts('webp', 40, 30, 4)],
+  ['GIF', () => noise(40, 30).gif().toBuffer(), facts('gif', 40, 30)],
+  ['animated GIF', async () => (await frames(40, 30, 4)).gif().toBuffer(), facts('gif', 40, 30, 4)],
+  ['TIFF', () => noise(40, 30).tiff().toBuffer(), facts('tiff', 40, 30)],
+  [
+    'tiled CMYK TIFF',
+    () => noise(40, 30).toColourspace('cmyk').tiff({ tile: true }).toBuffer(),
+    facts('tiff', 40, 30),
+  ],
+  [
+    '1-bit TIFF',
+    () => noise(40, 30).toColourspace('b-w').tiff({ bitdepth: 1 }).toBuffer(),
+    facts('tiff', 40, 30),
+  ],
+  ['TIFF of alike pages', async () => (await frames(40, 30, 4)).tiff().toBuffer(), facts('tiff', 40, 30, 4)],
+  [
+    'TIFF of pages of different sizes',
+    () =>
+      Promise.resolve(
+        tiffOf([
+          [4, 3],
+          [40, 30],
+          [1, 1],
+        ]),
+      ),
+    facts('tiff', 4, 3, 3, 12 + 1200 + 1),
+  ],
+  ['TIFF with an unknown tag', () => Promise.resolve(tiffOf([[40, 30, 65000]])), facts('tiff', 40, 30)],
+  ['AVIF', () => noise(40, 30).avif({ effort: 0 }).toBuffer(), facts('avif', 40, 30)],
+  [
+    'AVIF with alpha',
+    () => noise(40, 30).ensureAlpha(0.5).avif({ effort: 0 }).toBuffer(),
+    facts('avif', 40, 30),
+  ],
+  ['tiny JPEG', () => noise(1, 1).jpeg({ progressive: true }).toBuffer(), facts('jpeg', 1, 1)],
+  ['tall JPEG', () => noise(1, 30000).jpeg().toBuffer(), facts('jpeg', 1, 30000)],
+  ['broad TIFF', () => noise(30000, 1).tiff().toBuffer(), facts('tiff', 30000, 1)],
+];
+
+describe.each(KINDS)('%s', (_name, make, expected) => {
+  it('is accepted with true facts', async () => {
+    const whole = await make();
+    expect(await inspectImage(whole, PIXELS)).toEqual(expected);
+    expect(await onFile(whole, PIXELS)).toEqual(expected);
+    expect(await inspectImage(whole, HEADER)).toEqual(expected);
+    expect(await onFile(whole, HEADER)).toEqual(expected);
+    expect(await inspectImage(Buffer.concat([whole, Buffer.from('behind')]), PIXELS)).toEqual(expected);
+  });
+
+  it('is refused when cut', async () => {
+    const whole = await make();
+    for (const part of [0.3, 0.6, 0.9, 1]) {
+      const cut = whole.subarray(0, Math.floor(whole.length * part) - 1);
+      expect(await codeOf(inspectImage(cut, PIXELS))).toBe('incomplete-image');
+      expect(await codeOf(onFile(cut, PIXELS))).toBe('incomplete-image');
+    }
+  });
+
+  it('is refused when it has a pixel too many', async () => {
+    const whole = await make();
+    const { pixels } = expected as ImageInfo;
+    for (const verify of ['pixels', 'header'] as const) {
+      expect(await codeOf(inspectImage(whole, { verify, maxPixels: pixels }))).toBe('accepted');
+      expect(await codeOf(inspectImage(whole, { verify, maxPixels: pixels - 1 }))).toBe('too-many-pixels');
+    }
+  });
+});
+
+describe('damage', () => {
+  /** Replaces a hundredth of the bytes, at `part` of the way. */
+  const spoil = (whole: Buffer, part: number): Buffer => {
+    const spoilt = Buffer.from(whole);
+    const at = Math.floor(whole.length * part);
+    for (let index = at; index < at + whole.length / 100; index += 1) spoilt[index] = (index * 89 + 13) % 251;
+    return spoilt;
+  };
+
+  it.each<[string, (image: Sharp) => Sharp]>([
+    ['progressive JPEG', (image) => image.jpeg({ progressive: true })],
+    ['PNG', (image) => image.png()],
+    ['interlaced PNG', (image) => image.png({ progressive: true })],
+    ['GIF', (image) => image.gif()],
+    ['AVIF', (image) => image.avif({ effort: 0 })],
+    ['LZW TIFF', (image) => image.tiff({ compression: 'lzw' })],
+    [
+      'tiled TIFF',
+      (image) => image.tiff({ compression: 'deflate', tile: true, tileWidth: 64, tileHeight: 64 }),
+    ],
+  ])('%s is refused wherever it is', async (_name, encode) => {
+    const whole = await encode(picture(300, 200)).toBuffer();
+    for (const part of [0.2, 0.5, 0.8, 0.95]) {
+      expect(await codeOf(inspectImage(spoil(whole, part), PIXELS))).toMatch(/^(broken|incomplete)-image$/);
+    }
+  });
+
+  it.each([false, true])(
+    'a JPEG (progressive: %s) that lost bytes on its way is refused',
+    async (progressive) => {
+      for (const [width, height] of [
+        [300, 200],
+        [203, 301],
+        [64, 64],
+      ] as const) {
+        const whole = await picture(width, height).jpeg({ progressive }).toBuffer();
+        for (const part of [0.3, 0.6, 0.85]) {
+          const at = Math.floor(whole.length * part);
+          const lossy = Buffer.concat([whole.subarray(0, at), whole.subarray(at + whole.length / 10)]);
+          expect(await codeOf(inspectImage(lossy, PIXELS))).toBe('broken-image');
+          expect(await codeOf(inspectImage(lossy, HEADER))).toBe('accepted');
+        }
+      }
+    },
+  );
+
+  it('in the last frame of an animation is refused', async () => {
+    const whole = await sharp(await picture(60, 200).raw().toBuffer(), {
+      raw: { width: 60, height: 200, channels: 3, pageHeight: 40 },
+    })
+      .gif()
+      .toBuffer();
+    expect(await codeOf(inspectImage(spoil(whole, 0.9), PIXELS))).toMatch(/^(broken|incomplete)-image$/);
+  });
+
+  it('carries the cause, and does not show it', async () => {
+    const error: unknown = await inspectImage(
+      spoil(await picture(300, 200).tiff({ compression: 'lzw' }).toBuffer(), 0.5),
+      PIXELS,
+    ).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'broken-image', cause: { message: expect.any(String) as string } });
+    expect((error as Error).message).not.toMatch(/vips|lzw|tiff|\//i);
+  });
+});
+
+describe('a TIFF with untidy tags', () => {
+  it.each<[string, number, number]>([
+    ['out of order', 0, 65000],
+    ['of the wrong type', 2, 12],
+  ])('%s', async (_name, offset, value) => {
+    const whole = await picture(300, 200).tiff({ compression: 'lzw' }).toBuffer();
+    const table = whole.readUInt32LE(4);
+    const entry = Array.from(
+      { length: whole.readUInt16LE(table) },
+      (_, index) => table + 2 + index * 12,
+    ).find((at) => whole.readUInt16LE(at) === 274)!;
+    whole.writeUInt16LE(value, entry + offset);
+    expect(await inspectImage(whole, PIXELS)).toMatchObject({ width: 300, height: 200 });
+    whole.fill(0x5a, 5000, 6000);
+    expect(await codeOf(inspectImage(whole, PIXELS))).toBe('broken-image');
+  });
+});
+
+describe('what is no image', () => {
+  it.each([
+    ['nothing', ''],
+    ['one byte', '\xff'],
+    ['HTML', '<!doctype html><title>Not found</title>'],
+    ['SVG', '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'],
+    ['PDF', '%PDF-1.7\n%%EOF'],
+    ['a .v of libvips', '\xb6\xa6\xf2\x08' + '\0'.repeat(100)],
+    ['HEIC', '\0\0\0\x18ftypheic\0\0\0\0mif1heic'],
+  ])('%s', async (_name, text) => {
+    for (const options of [PIXELS, HEADER]) {
+      expect(await codeOf(inspectImage(Buffer.from(text, 'latin1'), options))).toBe('not-an-image');
+      expect(await codeOf(onFile(Buffer.from(text, 'latin1'), options))).toBe('not-an-image');
+    }
+  });
+
+  it('a header without an image behind it', async () => {
+    const empty = Buffer.from('89504e470d0a1a0a0000000049454e44ae426082', 'hex');
+    expect(await codeOf(inspectImage(empty, PIXELS))).toBe('broken-image');
+    expect(await codeOf(inspectImage(empty, HEADER))).toBe('broken-image');
+  });
+});
+
+it('does not let a small first page hide a large second one', async () => {
+  const bytes = tiffOf([
+    [1, 1],
+    [500, 500],
+  ]);
+  expect(await codeOf(inspectImage(bytes, { verify: 'pixels', maxPixels: 250_000 }))).toBe('too-many-pixels');
+  expect(await codeOf(inspectImage(bytes, { verify: 'header', maxPixels: 250_000 }))).toBe('too-many-pixels');
+  expect(await inspectImage(bytes, { verify: 'pixels', maxPixels: 250_001 })).toMatchObject({
+    pixels: 250_001,
+  });
+});
+
+it('decodes every page, also where they differ in size', async () => {
+  const bytes = tiffOf([
+    [4, 3],
+    [40, 30],
+  ]);
+  expect(await codeOf(inspectImage(bytes, PIXELS))).toBe('accepted');
+  // The second page now calls itself LZW: tag 259, one LONG.
+  const tag = bytes.lastIndexOf(Buffer.from('0301040001000000', 'hex'));
+  bytes.writeUInt32LE(5, tag + 8);
+  expect(await codeOf(inspectImage(bytes, PIXELS))).toBe('broken-image');
+});
+
+it('decides by maxPixels alone, not by a limit of the library', async () => {
+  const large = await sharp({
+    create: { width: 17000, height: 16000, channels: 3, background: 'red' },
+    limitInputPixels: false,
+  })
+    .png({ compressionLevel: 1 })
+    .toBuffer();
+  expect(await inspectImage(large, { verify: 'pixels', maxPixels: 272_000_000 })).toMatchObject({
+    pixels: 272_000_000,
+  });
+}, 30_000);
+
+describe('by path', () => {
+  const TILES = { tile: true, tileWidth: 16, tileHeight: 16 };
+
+  it.each<[string, (image: Sharp) => Sharp]>([
+    ['jpeg', (image) => image.jpeg()],
+    ['png', (image) => image.png()],
+    ['webp', (image) => image.webp()],
+    ['gif', (image) => image.gif()],
+    ['tiff', (image) => image.tiff()],
+    ['tiled tiff', (image) => image.tiff(TILES)],
+    ['avif', (image) => image.avif({ effort: 0 })],
+  ])('%s: a new file of the same name is looked at anew', async (name, encode) => {
+    const path = join(folder, name);
+    for (const options of [HEADER, PIXELS]) {
+      for (const width of [50, 60]) {
+        expect(await onFile(await encode(noise(width, 40)).toBuffer(), options, path)).toMatchObject({
+          width,
+        });
+      }
+    }
+    const cut = (await encode(noise(60, 40)).toBuffer()).subarray(0, -1);
+    expect(await codeOf(onFile(cut, PIXELS, path))).toBe('incomplete-image');
+  });
+
+  testOnLinux('leaves no file open', async () => {
+    for (const encode of [
+      (image: Sharp) => image.jpeg(),
+      (image: Sharp) => image.png(),
+      (image: Sharp) => image.webp(),
+      (image: Sharp) => image.gif(),
+      (image: Sharp) => image.tiff(),
+      (image: Sharp) => image.tiff(TILES),
+      (image: Sharp) => image.avif({ effort: 0 }),
+    ]) {
+      for (const options of [HEADER, PIXELS]) await onFile(await encode(noise(50, 40)).toBuffer(), options);
+    }
+    expect(await descriptorsBelow(folder)).toEqual([]);
+  });
+});

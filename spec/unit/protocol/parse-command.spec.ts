@@ -1,0 +1,472 @@
+// What lib/command.ts makes of a URL: pass-through, the command and what is left for the renderer.
+import { mightBeSaveCommand, parseCommand, type SaveCommand } from '../../../lib/protocol/parse-command.js';
+import { codeOf, refusalOf } from '../../support/refusal.js';
+
+const SAVE = 'req=saveToFile';
+
+function parse(url: string): SaveCommand {
+  const command = parseCommand(url);
+  if (command === undefined) throw new Error(`No command was found in ${url}`);
+  return command;
+}
+
+const nameIn = (query: string): string => parse(`/shoe?${query}`).name;
+const leftOf = (query: string): string => parse(`/shoe?${query}`).rendererUrl;
+const codeFor = (query: string): Promise<string> => codeOf(() => parseCommand(`/shoe?${query}`));
+
+/** The escapes of a character, both cases of its hexadecimal digits. */
+function escapesOf(character: string): string[] {
+  const hex = character.charCodeAt(0).toString(16);
+  return [`%${hex.toLowerCase()}`, `%${hex.toUpperCase()}`];
+}
+
+/** All the ways to write one letter in a URL. */
+function spellingsOf(letter: string): string[] {
+  const cases = [letter.toLowerCase(), letter.toUpperCase()];
+  return [...cases, ...cases.flatMap(escapesOf)];
+}
+
+/** A text with one of its letters in each of its spellings, and all of its letters in the same way. */
+function variantsOf(text: string): string[] {
+  const letters = Array.from(text);
+  const one = letters.flatMap((letter, at) =>
+    spellingsOf(letter).map((spelling) => letters.with(at, spelling).join('')),
+  );
+  const ways = spellingsOf('a').length;
+  const all = Array.from({ length: ways }, (_, way) =>
+    letters.map((letter) => spellingsOf(letter)[way] ?? letter).join(''),
+  );
+  return [...one, ...all];
+}
+
+describe('the look that every request pays for', () => {
+  test.each([
+    '/',
+    '/is/image/shoe',
+    '/is/image/shoe?wid=800&fmt=png',
+    '/shoe?req=img',
+    '/shoe?req=props,text',
+    '/shoe?name=saveToFile',
+    '/saveToFile',
+    '/shoe?saveToFile',
+    '/shoe?req=saveToFil',
+    '/shoe?req=save%2554oFile',
+    '',
+  ])('sees that %j holds no command', (url) => {
+    // A name= with that value has to be parsed to be told apart: a yes that costs time, and nothing else.
+    expect([mightBeSaveCommand(url), parseCommand(url)]).toEqual([url.includes('=saveToFile'), undefined]);
+  });
+
+  it('never misses a command, whatever way its letters are written', () => {
+    for (const value of variantsOf('saveToFile')) {
+      for (const name of ['req', 'REQ', 'r%65q', '%72%45%71']) {
+        const url = `/shoe?wid=8&${name}=${value}&name=a.png`;
+        expect([url, mightBeSaveCommand(url), parseCommand(url)?.name]).toEqual([url, true, 'a.png']);
+      }
+    }
+  });
+
+  it('agrees with the parser on every URL that has a command', () => {
+    const pieces = [
+      'req=saveToFile',
+      'name=a.png',
+      '(',
+      ')',
+      '&',
+      '?',
+      'REQ=save%54ofile,text',
+      '=',
+      '%',
+      '$',
+    ];
+    // All the queries of up to four of these pieces.
+    let queries = [''];
+    for (let length = 0; length < 4; length++) {
+      queries = queries.flatMap((query) => pieces.map((piece) => query + piece));
+      for (const query of queries) {
+        const url = `/shoe?${query}`;
+        let isCommand: boolean;
+        try {
+          isCommand = parseCommand(url) !== undefined;
+        } catch {
+          isCommand = true;
+        }
+        if (isCommand && !mightBeSaveCommand(url)) throw new Error(`${url} was missed`);
+      }
+    }
+  });
+});
+
+describe('a request that is not ours', () => {
+  test.each([
+    ['has no query', '/shoe'],
+    ['has an empty query', '/shoe?'],
+    ['asks for something else', '/shoe?req=img&name=a.png'],
+    ['asks for something else first', '/shoe?req=img,saveToFile&name=a.png'],
+    ['has the command in its path only', '/req=saveToFile&name=a.png'],
+    ['has it in the name of a command', '/shoe?req=saveToFile2&name=a.png'],
+    ['has it encoded twice', '/shoe?req=save%2554oFile&name=a.png'],
+    ['has it as the value of something else', '/shoe?src=saveToFile&name=a.png'],
+    ['has it in a comment', '/shoe?wid=8&.req=saveToFile&name=a.png'],
+    ['has it behind an encoded equals sign', '/shoe?req%3DsaveToFile=&name=a.png'],
+    ['has it behind an encoded ampersand', '/shoe?wid=8%26req=saveToFile&name=a.png'],
+    ['has it with a space', '/shoe?req=+saveToFile&name=a.png'],
+    ['has it with a malformed escape', '/shoe?req=saveToFile%4&name=a.png'],
+    ['has it in a nested request', '/shoe?src=is(a?req=saveToFile&name=a.png)&wid=8'],
+    ['has it in an embedded request', '/shoe?src={a?req=saveToFile&name=a.png}&wid=8'],
+    ['repeats its own commands', '/shoe?req=img&req=img&name=a&name=b&timeout=x'],
+  ])('passes where it %s', (_why, url) => {
+    expect(parseCommand(url)).toBeUndefined();
+  });
+});
+
+describe('names of commands', () => {
+  it('are recognised in every spelling', () => {
+    for (const name of variantsOf('name')) expect(nameIn(`${SAVE}&${name}=a.png`)).toBe('a.png');
+    for (const timeout of variantsOf('timeout')) {
+      expect(parse(`/shoe?${SAVE}&name=a&${timeout}=70`)).toEqual({
+        name: 'a',
+        timeout: 70,
+        rendererUrl: '/shoe',
+      });
+    }
+    for (const req of variantsOf('req')) expect(nameIn(`${req}=saveToFile&name=a.png`)).toBe('a.png');
+  });
+
+  it.each(['name%20=b', '+name=b', 'name%3D=b', '%256eame=b', 'name%=b', 'n=b', 'names=b'])(
+    'that only look like ours are the renderer’s: %s',
+    (other) => {
+      expect(parse(`/shoe?${SAVE}&name=a&${other}`)).toMatchObject({
+        name: 'a',
+        rendererUrl: `/shoe?${other}`,
+      });
+    },
+  );
+});
+
+describe('req=saveToFile', () => {
+  test.each(['saveToFile,text', 'SAVETOFILE,TEXT', 'saveToFile%2Ctext', 'saveToFile%2ctex%74'])(
+    'may ask for the reply as text, which is the only one: %s',
+    (value) => {
+      expect(nameIn(`req=${value}&name=a`)).toBe('a');
+    },
+  );
+
+  test.each(['xml', 'json', '', 'text,', 'text,text', ',text', '+text', '%EF%BC%8C'])(
+    'is refused with any other option: %j',
+    async (option) => {
+      expect(await codeFor(`req=saveToFile,${option}&name=a`)).toBe('unknown-req-option');
+    },
+  );
+
+  it('is refused with an option that cannot be decoded', async () => {
+    expect(await codeFor('req=saveToFile,%zz&name=a')).toBe('bad-escape');
+  });
+});
+
+describe('values', () => {
+  test.each([
+    ['a+b.png', 'a b.png', 'a plus is a space'],
+    ['a%2Bb.png', 'a+b.png', 'an encoded plus is a plus'],
+    ['a%20b.png', 'a b.png', 'an encoded space is a space'],
+    ['a%2520b.png', 'a%20b.png', 'decoded once, not twice'],
+    ['a%252Bb', 'a%2Bb', 'nor is a plus decoded twice'],
+    ['%C3%A9t%c3%a9.png', 'été.png', 'UTF-8'],
+    ['%F0%9F%91%9F.png', '👟.png', 'UTF-8 beyond the basic plane'],
+    ['\u00c3\u00a9.png', 'é.png', 'UTF-8 in raw bytes, as Node hands them on'],
+    ['\u00f0\u009f\u0091\u009f%F0%9F%91%9F', '👟👟', 'raw bytes and escapes mixed'],
+    ['\u00c3%A9', 'é', 'a character half raw, half escaped'],
+    ['a=b=c', 'a=b=c', 'only the first = divides'],
+    ['a%26b', 'a&b', 'an encoded ampersand does not divide'],
+    ['shoes/red%2Fa.png', 'shoes/red/a.png', 'a slash, encoded or not'],
+    ['a%28b', 'a(b', 'an encoded bracket opens nothing'],
+    ['a?b', 'a?b', 'a second question mark'],
+  ])('name=%s is %j: %s', (value, name) => {
+    expect(nameIn(`${SAVE}&name=${value}`)).toBe(name);
+  });
+
+  test.each(['%', '%4', '%zz', 'a%2', '%C3', '%C3%28', '%FF', '%C0%AF', '%ED%A0%80', '\u00e9.png', '%u0041'])(
+    'are refused where ours are malformed: name=%j',
+    async (value) => {
+      expect(await codeFor(`${SAVE}&name=${value}`)).toBe('bad-escape');
+    },
+  );
+
+  it('are refused where the timeout is malformed, too', async () => {
+    expect(await codeFor(`${SAVE}&name=a&timeout=%3`)).toBe('bad-escape');
+  });
+
+  it('say in the refusal which command to correct', async () => {
+    const { message } = await refusalOf(() => parseCommand(`/?${SAVE}&name=%zz`));
+    expect(message).toContain('name=');
+    expect(message).toContain('%25');
+  });
+
+  test.each(['wid=%', 'x=%zz&%=%', '%zz', 'bgc=%C0%AF', 'q=\u00e9', '$unused=%zz', 'a=%u0041'])(
+    'are the renderer’s business, byte for byte, where they are not ours: %j',
+    (others) => {
+      expect(leftOf(`${others}&${SAVE}&name=a`)).toBe(`/shoe?${others}`);
+    },
+  );
+});
+
+describe('name=', () => {
+  test.each([SAVE, `${SAVE}&name`, `${SAVE}&name=`, `${SAVE}&.name=a`, `${SAVE}&x=(name=a)`])(
+    'is required: %s',
+    async (query) => {
+      expect(await codeFor(query)).toBe('name-missing');
+    },
+  );
+
+  it('may stand before req=', () => {
+    expect(nameIn(`name=a.png&${SAVE}`)).toBe('a.png');
+  });
+});
+
+describe('timeout=', () => {
+  test.each([
+    ['1', 1],
+    ['5000', 5000],
+    ['0005', 5],
+    ['%35', 5],
+    ['4294967296', 4294967296],
+    ['9'.repeat(30), 1e30],
+  ])('%s is whole milliseconds', (value, milliseconds) => {
+    expect(parse(`/?${SAVE}&name=a&timeout=${value}`).timeout).toBe(milliseconds);
+  });
+
+  it('may be so long that only a limit makes sense of it', () => {
+    expect(parse(`/?${SAVE}&name=a&timeout=${'9'.repeat(400)}`).timeout).toBe(Infinity);
+  });
+
+  it('is optional', () => {
+    expect(parse(`/?${SAVE}&name=a`).timeout).toBeUndefined();
+  });
+
+  test.each([
+    '',
+    '0',
+    '000',
+    '-1',
+    '%2B1',
+    '+1',
+    '1+',
+    '1.5',
+    '1e3',
+    '0x10',
+    '5s',
+    'Infinity',
+    'NaN',
+    '1,000',
+    '٣',
+  ])('is refused as %j', async (value) => {
+    expect(await codeFor(`${SAVE}&name=a&timeout=${encodeURI(value).replaceAll('%25', '%')}`)).toBe(
+      'timeout-invalid',
+    );
+  });
+
+  it('is refused without a value', async () => {
+    expect(await codeFor(`${SAVE}&name=a&timeout`)).toBe('timeout-invalid');
+  });
+});
+
+describe('twice the same', () => {
+  test.each([
+    `${SAVE}&name=a&name=b`,
+    `${SAVE}&name=a&name=a`,
+    `${SAVE}&name=a&NAME=b`,
+    `${SAVE}&name=a&n%61me=b`,
+    `${SAVE}&name=a&name`,
+    `${SAVE}&${SAVE}&name=a`,
+    `${SAVE}&req=img&name=a`,
+    `req=img&${SAVE}&name=a`,
+    `${SAVE}&name=a&req`,
+    `${SAVE}&name=a&timeout=5&timeout=5`,
+    `${SAVE}&name=a&timeout=5&Timeout=6`,
+  ])('is refused, never guessed: %s', async (query) => {
+    expect(await codeFor(query)).toBe('repeated-command');
+  });
+
+  it('is the renderer’s business in commands that are not ours', () => {
+    expect(leftOf(`wid=1&wid=2&${SAVE}&name=a&wid=3`)).toBe('/shoe?wid=1&wid=2&wid=3');
+  });
+});
+
+describe('nested requests', () => {
+  test.each([
+    ['src=is(a?req=img&name=x)', 'a request in parentheses'],
+    ['src={a?req=img&name=x&timeout=1}', 'a request in braces'],
+    ['src=is(a?src=is(b?name=x)&name=y)', 'one in another'],
+    ['src=is{a?src=ir(b?name=x)&name=y}', 'one in another of the other kind'],
+    ['a=()&b={}', 'empty ones'],
+    ['a=(name=x)(name=y){name=z}', 'several in a row'],
+    ['(name=x)', 'one that is a command by itself'],
+    ['a=({name=x)name=y}', 'brackets that cross: the outer pair counts, the rest is plain'],
+    ['a=(((name=x)', 'openers too many inside one value'],
+    ['a={x)&name=x}', 'a closer of the other kind in a pair'],
+    ['a=)&b=(name=x)', 'a closer without an opener before it'],
+  ])('%s stays as it is, and names no file: %s', (nested) => {
+    const queries = [
+      `${nested}&${SAVE}&name=a.png`,
+      `${SAVE}&${nested}&name=a.png`,
+      `${SAVE}&name=a.png&${nested}`,
+    ];
+    for (const query of queries) {
+      expect(parse(`/shoe?${query}`)).toEqual({
+        name: 'a.png',
+        timeout: undefined,
+        rendererUrl: `/shoe?${nested}`,
+      });
+    }
+  });
+
+  test.each(['wid=(8', 'wid=8)', 'wid={8', 'wid=8}', 'wid=(8}', 'wid={8)', 'wid=)8(', 'wid=((', 'wid=}}{{'])(
+    'do not begin at a bracket without its partner: %s',
+    (plain) => {
+      const query = `${plain}&${SAVE}&name=a.png&timeout=5`;
+      expect(parse(`/shoe?${query}`)).toEqual({ name: 'a.png', timeout: 5, rendererUrl: `/shoe?${plain}` });
+    },
+  );
+
+  it('do not begin at an encoded bracket', () => {
+    expect(parse(`/shoe?wid=%28&${SAVE}&name=a.png&b=)`)).toMatchObject({
+      name: 'a.png',
+      rendererUrl: '/shoe?wid=%28&b=)',
+    });
+    expect(parse(`/shoe?wid=%7B&${SAVE}&name=a.png&b=}`).name).toBe('a.png');
+  });
+
+  it('do not end at an encoded bracket', () => {
+    expect(parseCommand(`/shoe?src=(a?x=%29&${SAVE}&name=x)`)).toBeUndefined();
+  });
+
+  it('may stand in the name', () => {
+    expect(nameIn(`${SAVE}&name=shoe(1).png`)).toBe('shoe(1).png');
+    expect(nameIn(`${SAVE}&name=shoe(1.png`)).toBe('shoe(1.png');
+    expect(nameIn(`${SAVE}&name=shoe{a%26b&c}.png`)).toBe('shoe{a&b&c}.png');
+  });
+
+  it('skip a crossed bracket only as far as its own pair goes', () => {
+    // The brace is closed by nobody inside the parentheses, so what follows them is not inside anything.
+    expect(parse(`/shoe?a=(x{y)&${SAVE}&name=b.png&c=}`)).toMatchObject({
+      name: 'b.png',
+      rendererUrl: '/shoe?a=(x{y)&c=}',
+    });
+  });
+});
+
+describe('$var$ in name=', () => {
+  test.each([
+    ['$id=shoe', '$id$.png', 'shoe.png', 'is replaced'],
+    ['$id=shoe', 'a/$id$-$id$.png', 'a/shoe-shoe.png', 'everywhere'],
+    ['$a=1&$b=2', '$a$$b$.png', '12.png', 'also side by side'],
+    ['$id=one&$id=two', '$id$', 'two', 'by the latest of its commands'],
+    ['$ID=shoe', '$id$', 'shoe', 'whatever the case of the command'],
+    ['$id=shoe', '$Id$', 'shoe', 'whatever the case of the use'],
+    ['$id=caf%C3%A9+1', '$id$', 'café 1', 'by the decoded value'],
+    ['%24id=shoe', '$id$', 'shoe', 'where the command’s $ is encoded'],
+    ['$id=shoe', '%24id%24', 'shoe', 'where its own $ is encoded'],
+    ['$i%64=shoe', '$%69d$', 'shoe', 'where its letters are encoded'],
+    ['$my+id=shoe', '$my+id$', 'shoe', 'with a space in it'],
+    ['$caf%C3%A9=x', '$caf%c3%a9$', 'x', 'with UTF-8 in it'],
+    ['$a=$b$&$b=x', '$a$', '$b$', 'in one pass, without nesting'],
+    ['$a=x$&$b=y', '$a$b$', 'x$b$', 'and what was put in begins no other'],
+    ['$id=shoe', 'a$b.png', 'a$b.png', 'but a single $ is a $'],
+    ['$id=shoe', '$no$.png', '$no$.png', 'but an undefined one stays'],
+    ['$id=shoe', '$no$id$', '$noshoe', 'and its second $ may begin the next'],
+    ['$id=shoe', '$$id$$', '$shoe$', 'and the one in between two $ is found'],
+    ['$=x', '$$', '$$', 'but one without a name is none'],
+    ['id=shoe', '$id$', '$id$', 'but not by a command without the $'],
+    ['$id$=shoe', '$id$', '$id$', 'but not by one with two'],
+    ['$id=', 'a$id$.png', 'a.png', 'by nothing, where nothing was given'],
+    ['$id=a=b', '$id$', 'a=b', 'by all that follows the first ='],
+    ['src=(a?$id=x)', '$id$', '$id$', 'but not by what a nested request defines'],
+    ['.$id=x', '$id$', '$id$', 'but not by a comment'],
+    [
+      '$constructor=1',
+      '$constructor$ $__proto__$',
+      '1 $__proto__$',
+      'by what was given, and nothing built in',
+    ],
+  ])('%s&name=%s gives %j: %s', (definitions, name, expected) => {
+    expect(nameIn(`${definitions}&${SAVE}&name=${name}`)).toBe(expected);
+    expect(leftOf(`${definitions}&${SAVE}&name=${name}`)).toBe(`/shoe?${definitions}`);
+  });
+
+  it('is not replaced by a later command', () => {
+    expect(nameIn(`${SAVE}&name=$id$&$id=shoe`)).toBe('$id$');
+    expect(nameIn(`$id=early&${SAVE}&name=$id$&$id=late`)).toBe('early');
+  });
+
+  it('is refused where the value that it needs is malformed, and only then', async () => {
+    expect(await codeFor(`$id=%zz&${SAVE}&name=$id$`)).toBe('bad-escape');
+    expect(nameIn(`$id=%zz&${SAVE}&name=a`)).toBe('a');
+  });
+
+  it('does not let a short query make a name of megabytes', async () => {
+    const query = `$a=${'x'.repeat(4000)}&${SAVE}&name=${'$a$'.repeat(4000)}`;
+    expect(await codeFor(query)).toBe('name-invalid');
+  });
+});
+
+describe('what is left for the renderer', () => {
+  const ours = [SAVE, 'name=a', 'timeout=5'];
+
+  test.each([
+    ['/shoe?<1>&<2>&<3>', '/shoe', 'the ? goes with the last command'],
+    ['/shoe?<1>&<2>&<3>&', '/shoe', 'also where an empty command is all there is'],
+    ['/shoe?wid=8&<1>&<2>&<3>', '/shoe?wid=8', 'before them'],
+    ['/shoe?<1>&<2>&<3>&wid=8', '/shoe?wid=8', 'after them'],
+    ['/shoe?a&<1>&b&<2>&c&<3>&d', '/shoe?a&b&c&d', 'between them'],
+    ['/shoe?&&<1>&&<2>&<3>&&', '/shoe?&&&&', 'empty commands stay'],
+    ['/shoe?<1>&<2>&<3>&=', '/shoe?=', 'nameless ones, too'],
+    ['/shoe?<1>&<2>&<3>&a=1&a=2&b&c=', '/shoe?a=1&a=2&b&c=', 'repeated and valueless ones, too'],
+    ['/shoe?x=%2b+%2B%zz&<1>&<2>&<3>', '/shoe?x=%2b+%2B%zz', 'escapes as they were written'],
+    ['/shoe?<1>&<2>&<3>&.a+comment', '/shoe?.a+comment', 'comments'],
+    [
+      '/shoe?.req=img&.name=b&<1>&<2>&<3>&.timeout=x',
+      '/shoe?.req=img&.name=b&.timeout=x',
+      'comments on our commands',
+    ],
+    ['/shoe?<1>&<2>&<3>&src=is(a?req=img&name=b)', '/shoe?src=is(a?req=img&name=b)', 'nested requests'],
+    ['/shoe?<1>&<2>&<3>&a?b=?', '/shoe?a?b=?', 'further question marks'],
+    ['/a%20b/../c;v=1?<1>&<2>&<3>', '/a%20b/../c;v=1', 'a path of any form'],
+    ['http://host/shoe?<1>&<2>&<3>&wid=8', 'http://host/shoe?wid=8', 'an absolute address'],
+    ['?<1>&<2>&<3>', '', 'no path'],
+    ['/shoe?\u00e9=\u00ff&<1>&<2>&<3>', '/shoe?\u00e9=\u00ff', 'raw bytes'],
+  ])('%s becomes %s: %s', (pattern, expected) => {
+    const url = pattern.replace(/<(\d)>/g, (_all, digit: string) => ours[Number(digit) - 1] ?? '');
+    expect(parse(url).rendererUrl).toBe(expected);
+  });
+});
+
+describe('hostile queries', () => {
+  // So long that an algorithm which looks again at what it has seen would not come to an end in a test's time.
+  const MANY = 300_000;
+  const end = `&${SAVE}&name=a.png`;
+
+  test.each([
+    ['opening brackets', '('.repeat(MANY)],
+    ['closing brackets', ')'.repeat(MANY)],
+    ['opening brackets of both kinds', '({'.repeat(MANY / 2)],
+    ['openers, then closers of the other kind', '('.repeat(MANY / 2) + '}'.repeat(MANY / 2)],
+    ['openers of both kinds, then closers of one', '({'.repeat(MANY / 2) + ')'.repeat(MANY)],
+    ['nested brackets', '('.repeat(MANY / 2) + ')'.repeat(MANY / 2)],
+    ['crossing brackets', '({)}'.repeat(MANY / 4)],
+    ['empty commands', '&'.repeat(MANY)],
+    ['commands', 'a=b&'.repeat(MANY / 4)],
+    ['names of variables', '$a=b&'.repeat(MANY / 5)],
+    ['escapes', `x=${'%41'.repeat(MANY / 3)}`],
+    ['almost commands', '=saveToFil'.repeat(MANY / 10)],
+    ['almost commands of escapes', '=%73%61%76%65%54%6f%46%69%6c'.repeat(MANY / 28)],
+  ])('of %s take no longer than their length', (_what, hostile) => {
+    expect(mightBeSaveCommand(`/?${hostile}${end}`)).toBe(true);
+    expect(nameIn(hostile + end)).toBe('a.png');
+  });
+
+  it('with a name of dollars take no longer than their length', async () => {
+    expect(nameIn(`$a=&${SAVE}&name=${'$a$'.repeat(MANY / 3)}`)).toBe('');
+    expect(await codeFor(`${SAVE}&name=${'$'.repeat(MANY)}`)).toBe('name-invalid');
+    expect(await codeFor(`${SAVE}&name=${'$no'.repeat(MANY / 3)}`)).toBe('name-invalid');
+  });
+});

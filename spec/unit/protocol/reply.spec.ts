@@ -1,0 +1,346 @@
+// What lib/reply.ts writes and reads: the properties text that tells a client of the outcome.
+import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getProperties } from 'properties-file';
+import { ERROR_CODES, SaveError } from '../../../lib/errors.js';
+import {
+  formatReply,
+  parseReply,
+  sendReply,
+  type SaveSuccess,
+  type SaveFailure,
+} from '../../../lib/protocol/reply.js';
+
+const NOW = new Date(Date.UTC(2026, 10, 22, 13, 28, 5));
+
+const done = (changes: Partial<SaveSuccess> = {}): SaveSuccess => ({
+  status: 'done',
+  name: 'shoes/red.png',
+  info: { format: 'png', type: 'image/png', width: 400, height: 300, pages: 2, pixels: 240_000 },
+  length: 12_345,
+  lastUpdated: 1_279_669_591_000,
+  ...changes,
+});
+
+const failed = (message = 'Choose another name.', changes: Partial<SaveFailure> = {}): SaveFailure => ({
+  status: 'failed',
+  error: new SaveError('file-exists', message, new Error('/srv/secret')),
+  ...changes,
+});
+
+describe('the reply to a save that is done', () => {
+  it('has this text', () => {
+    expect(formatReply(done(), NOW)).toBe(
+      [
+        '#S7Z OK',
+        '#Sun Nov 22 13:28:05 UTC 2026',
+        'status=done',
+        'lastUpdated=1279669591000',
+        'pixelsTotal=240000',
+        'name=shoes/red.png',
+        'image.width=400',
+        'image.height=300',
+        'image.type=image/png',
+        'image.length=12345',
+        '',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('the reply to a save that is not done', () => {
+  it('has this text', () => {
+    expect(formatReply(failed(), NOW)).toBe(
+      [
+        '#S7Z ERROR',
+        '#Sun Nov 22 13:28:05 UTC 2026',
+        'status=failed',
+        'error.code=file-exists',
+        'error.message=Choose another name.',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('has this text where the time was over', () => {
+    const error = new SaveError('timeout', 'The image was not saved within 5 ms.');
+    expect(formatReply({ status: 'timeout', error }, NOW)).toBe(
+      [
+        '#S7Z ERROR',
+        '#Sun Nov 22 13:28:05 UTC 2026',
+        'status=timeout',
+        'error.code=timeout',
+        'error.message=The image was not saved within 5 ms.',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('does not hold what went wrong underneath', () => {
+    expect(formatReply(failed(), NOW)).not.toMatch(/secret|at |cause/);
+  });
+
+  test.each(ERROR_CODES)('brings the code %s through', (code) => {
+    const text = formatReply({ status: 'failed', error: new SaveError(code, 'Why.') }, NOW);
+    expect(parseReply(text).error).toEqual({ code, message: 'Why.' });
+  });
+});
+
+describe('the time', () => {
+  test.each([
+    [Date.UTC(2010, 6, 20, 16, 46, 31), 'Tue Jul 20 16:46:31 UTC 2010'],
+    [Date.UTC(2026, 0, 1), 'Thu Jan 01 00:00:00 UTC 2026'],
+    [Date.UTC(2024, 1, 29, 23, 59, 59, 999), 'Thu Feb 29 23:59:59 UTC 2024'],
+    [Date.UTC(2027, 11, 31, 9, 8, 7), 'Fri Dec 31 09:08:07 UTC 2027'],
+    [0, 'Thu Jan 01 00:00:00 UTC 1970'],
+  ])('is written as java.util.Date prints it: %i is %s', (time, expected) => {
+    expect(formatReply(done(), new Date(time)).split('\n')[1]).toBe(`#${expected}`);
+  });
+
+  it('has every month and every day of the week by its English name', () => {
+    for (let day = 0; day < 366; day++) {
+      const date = new Date(Date.UTC(2026, 0, 1 + day, 12));
+      const part = (option: Intl.DateTimeFormatOptions): string =>
+        date.toLocaleString('en-US', { timeZone: 'UTC', ...option });
+      const [weekday, month] = [part({ weekday: 'short' }), part({ month: 'short' })];
+      const dayOfMonth = part({ day: 'numeric' }).padStart(2, '0');
+      const expected = `#${weekday} ${month} ${dayOfMonth} 12:00:00 UTC ${date.getUTCFullYear()}`;
+      expect(formatReply(done(), date).split('\n')[1]).toBe(expected);
+    }
+  });
+});
+
+describe('text', () => {
+  test.each([
+    ['a=b', 'a\\=b'],
+    ['a:b', 'a\\:b'],
+    ['#a!b', '\\#a\\!b'],
+    ['a b', 'a b'],
+    [' a b ', '\\ a b '],
+    ['a\nb', 'a\\nb'],
+    ['a\r\nb', 'a\\r\\nb'],
+    ['a\tb', 'a\\tb'],
+    ['a\\b', 'a\\\\b'],
+    ['a\\nb', 'a\\\\nb'],
+    ['caf\u00e9', 'caf\\u00e9'],
+    ['\u0000\u0007\u007f\u0080', '\\u0000\\u0007\\u007f\\u0080'],
+    ['\u20ac', '\\u20ac'],
+    ['\u{1f45f}', '\\ud83d\\udc5f'],
+    ['\u2028\u2029\ufeff\u00a0', '\\u2028\\u2029\\ufeff\\u00a0'],
+    ['\ud83d', '\\ud83d'],
+    ['', ''],
+  ])('%j is written as %s', (text, written) => {
+    expect(formatReply(done({ name: text }), NOW)).toContain(`\nname=${written}\n`);
+    expect(formatReply(failed(text), NOW)).toContain(`\nerror.message=${written}\n`);
+  });
+
+  it('of any kind is ASCII on the wire, and read back as it was', () => {
+    let all = '';
+    for (let unit = 0; unit <= 0xffff; unit++) all += String.fromCharCode(unit);
+    const texts = [
+      all,
+      ' \t\f leading',
+      'trailing \\',
+      'a=b:c#d!e',
+      '\u{10ffff}\u{10000}',
+      '\n\n',
+      '\\u0041',
+      '%41',
+    ];
+    for (const text of texts) {
+      for (const written of [formatReply(done({ name: text }), NOW), formatReply(failed(text), NOW)]) {
+        expect(written).toMatch(/^[\n\x20-\x7e]*$/);
+        const properties = getProperties(written);
+        expect((properties['name'] ?? properties['error.message']) === text).toBe(true);
+      }
+    }
+  });
+
+  it('cannot become a property of its own', () => {
+    const text = 'x\nstatus=done\rstatus=done\u2028status=done\\\nstatus=done';
+    const properties = getProperties(formatReply(failed(text), NOW));
+    expect(Object.keys(properties)).toEqual(['status', 'error.code', 'error.message']);
+    expect(properties['status']).toBe('failed');
+  });
+});
+
+describe('parseReply', () => {
+  it('reads ours, done', () => {
+    const text = formatReply(done({ name: 'caf\u00e9/\u{1f45f}.png' }), NOW);
+    expect(parseReply(text)).toEqual({
+      status: 'done',
+      lastUpdated: 1_279_669_591_000,
+      pixelsTotal: 240_000,
+      name: 'caf\u00e9/\u{1f45f}.png',
+      image: { width: 400, height: 300, type: 'image/png', length: 12_345 },
+      properties: getProperties(text),
+    });
+  });
+
+  it('reads ours, failed', () => {
+    const text = formatReply(failed('No: "a=b"\n\u00e9'), NOW);
+    expect(parseReply(text)).toEqual({
+      status: 'failed',
+      error: { code: 'file-exists', message: 'No: "a=b"\n\u00e9' },
+      properties: getProperties(text),
+    });
+  });
+
+  it('reads Image Serving’s own', () => {
+    const lines = [
+      '#S7Z OK',
+      '#Tue Jul 20 16:46:31 PDT 2010',
+      'lastUpdated=1279669591000',
+      'status=done',
+      'pixelsTotal=160000',
+    ];
+    const expected = {
+      status: 'done',
+      lastUpdated: 1_279_669_591_000,
+      pixelsTotal: 160_000,
+      properties: { lastUpdated: '1279669591000', status: 'done', pixelsTotal: '160000' },
+    };
+    for (const end of ['\n', '\r\n']) {
+      expect(parseReply(lines.join(end))).toEqual(expected);
+      expect(parseReply(lines.join(end) + end)).toEqual(expected);
+    }
+  });
+
+  test.each(['failed', 'timeout'] as const)('reads a short one: %s', (status) => {
+    expect(parseReply(`#S7Z ERROR\nstatus=${status}\n`)).toEqual({ status, properties: { status } });
+  });
+
+  it('reads the code of an error that has no message', () => {
+    expect(parseReply('status=failed\nerror.code=new-one').error).toEqual({ code: 'new-one', message: '' });
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['a page', '<!doctype html><html><body class="x">Not Found</body></html>'],
+    ['JSON', '{"status":"done"}'],
+    ['another status', 'status=pending'],
+    ['another case', 'STATUS=done'],
+    ['a reply without a status', '#S7Z OK\nlastUpdated=1\n'],
+    ['a path of Windows', 'Cannot open C:\\users\\me'],
+    ['an escape that is none', 'a=\\u12'],
+    ['the bytes of an image', '\u0089PNG\r\n\u001a\n\u0000\u0000\u0000\rIHDR\\u'],
+  ])('refuses %s by a TypeError that helps', (_what, text) => {
+    let thrown: unknown;
+    try {
+      parseReply(text);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(TypeError);
+    expect(thrown).toMatchObject({ message: expect.stringContaining('req=saveToFile') as string });
+  });
+});
+
+describe('sending', () => {
+  /** What a client gets of a response that a handler makes. */
+  function answerOf(handler: (res: ServerResponse) => void): Promise<IncomingMessage & { text: string }> {
+    return new Promise((resolve, reject) => {
+      const server = createServer((_req, res) => {
+        handler(res);
+      });
+      server.listen(0, '127.0.0.1', () => {
+        const { port } = server.address() as AddressInfo;
+        request({ port, host: '127.0.0.1', agent: false }, (answer) => {
+          let text = '';
+          answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+          answer.on('end', () => {
+            server.close();
+            resolve(Object.assign(answer, { text }));
+          });
+        })
+          .on('error', reject)
+          .end();
+      });
+    });
+  }
+
+  const outcomes: [string, SaveSuccess | SaveFailure, number, string][] = [
+    ['done', done(), 200, 'OK'],
+    ['failed', failed(), 403, 'Forbidden'],
+    ['timeout', { status: 'timeout', error: new SaveError('timeout', 'Too late.') }, 403, 'Forbidden'],
+  ];
+
+  test.each(outcomes)(
+    '%s has the status and the headers of the protocol',
+    async (_what, outcome, status, phrase) => {
+      const answer = await answerOf((res) => {
+        sendReply(res, outcome);
+      });
+      expect([answer.statusCode, answer.statusMessage]).toEqual([status, phrase]);
+      expect(answer.headers).toMatchObject({
+        'content-type': 'text/plain',
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+        'content-length': String(answer.text.length),
+      });
+      expect(parseReply(answer.text).status).toBe(outcome.status);
+    },
+  );
+
+  it('takes off what earlier middleware said of another body, and leaves its other headers', async () => {
+    const another = {
+      ETag: '"x"',
+      'Last-Modified': 'Sun, 22 Nov 2026 13:28:00 GMT',
+      'Content-Encoding': 'gzip',
+      'Content-Range': 'bytes 0-1/2',
+      'Transfer-Encoding': 'chunked',
+      Trailer: 'X-Y',
+    };
+    const answer = await answerOf((res) => {
+      res.statusCode = 304;
+      res.statusMessage = 'As Before';
+      for (const [name, value] of Object.entries(another)) res.setHeader(name, value);
+      res.setHeader('Content-Type', 'image/png');
+      res.setHeader('Content-Length', 5);
+      res.setHeader('Cache-Control', 'public');
+      res.setHeader('X-Powered-By', 'Shoes');
+      res.setHeader('Set-Cookie', ['a=1', 'b=2']);
+      sendReply(res, done());
+    });
+    for (const name of Object.keys(another)) expect(answer.headers).not.toHaveProperty([name.toLowerCase()]);
+    expect([answer.statusCode, answer.statusMessage]).toEqual([200, 'OK']);
+    expect(answer.headers).toMatchObject({
+      'content-type': 'text/plain',
+      'cache-control': 'no-store',
+      'content-length': String(answer.text.length),
+      'x-powered-by': 'Shoes',
+      'set-cookie': ['a=1', 'b=2'],
+    });
+  });
+
+  it.each(['setHeader', 'writeHead', 'end'])(
+    'goes around what earlier middleware has made of %s, where that fails, and warns the operator',
+    async (name) => {
+      const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+      const answer = await answerOf((res) => {
+        Object.defineProperty(res, name, {
+          configurable: true,
+          value: () => {
+            throw new Error('no session store');
+          },
+        });
+        sendReply(res, failed());
+      });
+      expect([answer.statusCode, parseReply(answer.text).error?.code]).toEqual([403, 'file-exists']);
+      expect(warn).toHaveBeenCalledTimes(1);
+      expect(String(warn.mock.calls[0]?.[0])).toContain('no session store');
+      warn.mockRestore();
+    },
+  );
+
+  it('carries the time of the answer', async () => {
+    const before = Math.floor(Date.now() / 1000) * 1000;
+    const { text } = await answerOf((res) => {
+      sendReply(res, done());
+    });
+    const [, time = ''] = text.split('\n');
+    const sent = Date.parse(time.slice(1).replace('UTC ', '') + ' UTC');
+    expect(sent).toBeGreaterThanOrEqual(before);
+    expect(sent).toBeLessThanOrEqual(Date.now());
+  });
+});

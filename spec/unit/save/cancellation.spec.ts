@@ -1,0 +1,220 @@
+// What lib/deadline.ts says: when a save has lost its purpose, and why; once, and never after it was disarmed.
+import { once } from 'node:events';
+import { Socket } from 'node:net';
+import { Cancellation } from '../../../lib/save/cancellation.js';
+import { SaveError } from '../../../lib/errors.js';
+import { codeOf } from '../../support/refusal.js';
+
+let socket: Socket;
+let deadline: Cancellation;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  socket = new Socket();
+  deadline = new Cancellation(socket, () => undefined);
+});
+afterEach(() => {
+  deadline.disarm();
+  socket.destroy();
+  jest.useRealTimers();
+});
+
+/** Why the save is over, or undefined as long as it is not. */
+const reason = (of = deadline): string | undefined =>
+  of.signal.aborted ? (of.signal.reason as SaveError).code : undefined;
+
+const error = (): SaveError => new SaveError('renderer-failed', 'It failed.');
+
+/** The client leaves. */
+async function leave(): Promise<void> {
+  const closed = once(socket, 'close');
+  socket.destroy();
+  await closed;
+}
+
+describe('the clock', () => {
+  it('runs out after the timeout, and not before', () => {
+    deadline.startTimer(1000, performance.now());
+    jest.advanceTimersByTime(999);
+    expect(reason()).toBeUndefined();
+    jest.advanceTimersByTime(1);
+    expect(reason()).toBe('timeout');
+    expect((deadline.signal.reason as SaveError).message).toContain('1000 ms');
+  });
+
+  it('starts when the command arrives, not when it has been read', () => {
+    const arrival = performance.now();
+    jest.advanceTimersByTime(600);
+    deadline.startTimer(1000, arrival);
+    jest.advanceTimersByTime(399);
+    expect(reason()).toBeUndefined();
+    jest.advanceTimersByTime(1);
+    expect(reason()).toBe('timeout');
+  });
+
+  it('runs out at once where the time is already over', () => {
+    const arrival = performance.now();
+    jest.advanceTimersByTime(5000);
+    deadline.startTimer(1000, arrival);
+    jest.advanceTimersByTime(1);
+    expect(reason()).toBe('timeout');
+  });
+
+  it('takes the longest timeout that there is', () => {
+    deadline.startTimer(2 ** 31 - 1, performance.now());
+    jest.advanceTimersByTime(2 ** 31 - 2);
+    expect(reason()).toBeUndefined();
+    jest.advanceTimersByTime(1);
+    expect(reason()).toBe('timeout');
+  });
+
+  it.each([
+    ['disarmed', 'disarm'],
+    ['failed', 'abort'],
+  ] as const)('stops when the save is %s, and leaves no timer', (_how, call) => {
+    deadline.startTimer(1000, performance.now());
+    deadline[call](error());
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('does not start once the save is over', () => {
+    deadline.abort(error());
+    deadline.startTimer(1000, performance.now());
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a client that leaves', () => {
+  it('ends the save', async () => {
+    await leave();
+    expect(reason()).toBe('client-disconnected');
+  });
+
+  it('has ended it already where it had left before', async () => {
+    await leave();
+    expect(reason(new Cancellation(socket, () => undefined))).toBe('client-disconnected');
+  });
+
+  it('is told of before anybody else is', () => {
+    const order: string[] = [];
+    socket.prependListener('close', () => order.push('somebody else'));
+    const late = new Cancellation(new Socket(), () => undefined);
+    late.disarm();
+    const other = new Socket();
+    other.on('close', () => order.push('the server'));
+    const watching = new Cancellation(other, () => undefined);
+    watching.signal.addEventListener('abort', () => order.push('the save'));
+    other.emit('close');
+    expect(order).toEqual(['the save', 'the server']);
+    other.destroy();
+  });
+
+  it('ends all the saves of its connection, and none of another', async () => {
+    const [same, other] = [
+      new Cancellation(socket, () => undefined),
+      new Cancellation(new Socket(), () => undefined),
+    ];
+    await leave();
+    expect([reason(), reason(same), reason(other)]).toEqual([
+      'client-disconnected',
+      'client-disconnected',
+      undefined,
+    ]);
+  });
+
+  it('ends only those saves that still run', async () => {
+    const [disarmed, failed] = [
+      new Cancellation(socket, () => undefined),
+      new Cancellation(socket, () => undefined),
+    ];
+    disarmed.disarm();
+    failed.abort(error());
+    await leave();
+    expect([reason(), reason(disarmed), reason(failed)]).toEqual([
+      'client-disconnected',
+      undefined,
+      'renderer-failed',
+    ]);
+  });
+
+  it('may be watched for by any number of saves, with one listener', () => {
+    const before = socket.listenerCount('close');
+    const many = Array.from({ length: 100 }, () => new Cancellation(socket, () => undefined));
+    expect(socket.listenerCount('close')).toBe(before);
+    for (const one of many) one.disarm();
+  });
+});
+
+describe('the last look', () => {
+  it('passes while nothing has ended the save, and then nothing ends it any more', async () => {
+    deadline.startTimer(1000, performance.now());
+    deadline.commit();
+    expect(jest.getTimerCount()).toBe(0);
+    deadline.abort(error());
+    await leave();
+    expect(deadline.signal.aborted).toBe(false);
+  });
+
+  it('passes again once it has passed', () => {
+    deadline.commit();
+    deadline.abort(error());
+    deadline.commit();
+    expect(deadline.signal.aborted).toBe(false);
+  });
+
+  it('throws what has ended the save, as often as it is taken', () => {
+    const first = error();
+    deadline.abort(first);
+    expect(() => {
+      deadline.commit();
+    }).toThrow(first);
+    expect(() => {
+      deadline.commit();
+    }).toThrow(first);
+  });
+
+  it('throws where the time is up, or the client has gone', async () => {
+    const late = new Cancellation(new Socket(), () => undefined);
+    late.startTimer(1000, performance.now());
+    jest.advanceTimersByTime(1000);
+    await leave();
+    const codes = await Promise.all(
+      [late, deadline].map((one) =>
+        codeOf(() => {
+          one.commit();
+        }),
+      ),
+    );
+    expect(codes).toEqual(['timeout', 'client-disconnected']);
+  });
+});
+
+describe('the end of a save', () => {
+  it('has the reason that came first', () => {
+    const first = error();
+    deadline.startTimer(1000, performance.now());
+    deadline.abort(first);
+    deadline.abort(new SaveError('internal-error', 'Another.'));
+    jest.advanceTimersByTime(2000);
+    expect(deadline.signal.reason).toBe(first);
+  });
+
+  it('is told once', async () => {
+    let told = 0;
+    deadline.signal.addEventListener('abort', () => told++);
+    deadline.abort(error());
+    deadline.abort(error());
+    await leave();
+    expect(told).toBe(1);
+  });
+
+  it('never comes once the save was disarmed', async () => {
+    deadline.startTimer(1000, performance.now());
+    deadline.disarm();
+    deadline.disarm();
+    jest.advanceTimersByTime(2000);
+    deadline.abort(error());
+    await leave();
+    expect(deadline.signal.aborted).toBe(false);
+  });
+});

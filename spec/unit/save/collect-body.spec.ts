@@ -1,0 +1,403 @@
+// What lib/collect.ts makes of a reply's body: its bytes, decoded and counted, in memory or in a file.
+import { createCipheriv } from 'node:crypto';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { brotliCompressSync, deflateRawSync, constants, createGzip, deflateSync, gzipSync } from 'node:zlib';
+import type { ResponseHead } from '../../../lib/capture/response-capture.js';
+import { collectBody, decodersFor, tooManyBytes } from '../../../lib/save/collect-body.js';
+import type { ImageBytes } from '../../../lib/image/types.js';
+import { CapturedBody } from '../../../lib/capture/captured-body.js';
+import { DiskTempFile } from '../../../lib/temp-files/temp-file.js';
+import { temporaryName } from '../../../lib/temp-files/stale-files.js';
+import { useFolder } from '../../support/temp-dir.js';
+import { codeOf } from '../../support/refusal.js';
+
+const inFolder = useFolder();
+const MEGABYTE = 1024 * 1024;
+const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+
+let file: DiskTempFile;
+let body: CapturedBody;
+
+beforeEach(async () => {
+  await mkdir(inFolder('saved'));
+  file = newFile();
+  body = new CapturedBody(
+    () => undefined,
+    () => undefined,
+  );
+});
+afterEach(async () => {
+  await body.release();
+  await file.discard();
+});
+
+const newFile = (): DiskTempFile => new DiskTempFile(inFolder('saved', temporaryName()), 0o666);
+
+const head = (announced: Partial<ResponseHead> = {}): ResponseHead => ({
+  status: 200,
+  contentLength: undefined,
+  contentEncoding: '',
+  ...announced,
+});
+
+const collected = (announced: Partial<ResponseHead> = {}, maxBytes = NO_LIMIT): Promise<ImageBytes> =>
+  collectBody(body, head(announced), () => file, maxBytes);
+
+const codeFor = (announced: Partial<ResponseHead> = {}, maxBytes = NO_LIMIT): Promise<string> =>
+  codeOf(() => collected(announced, maxBytes));
+
+/** The bytes, wherever they are. */
+const bytesOf = async (bytes: ImageBytes): Promise<Buffer> =>
+  Buffer.isBuffer(bytes) ? bytes : readFile(bytes.path);
+
+/** Writes an image in pieces, and waits where a renderer has to. */
+async function send(image: Uint8Array, pieceLength: number): Promise<void> {
+  for (let at = 0; at < image.length; at += pieceLength) {
+    const more = body.write(image.subarray(at, at + pieceLength));
+    if (!more) await new Promise((resolve) => body.once('drain', resolve));
+  }
+  body.end();
+}
+
+/** At its default quality, brotli takes seconds for what is needed here. */
+const brotli = (bytes: Buffer): Buffer =>
+  brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } });
+
+/** Bytes without a pattern, which hardly become fewer by an encoding; the same each time. */
+const noise = (length: number): Buffer =>
+  createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(length));
+
+describe('an image that is sent at once', () => {
+  it.each([1000, 3 * MEGABYTE])(
+    'is passed on as the very same buffer, not as a copy: %i bytes',
+    async (length) => {
+      const image = noise(length);
+      body.end(image);
+      expect(await collected()).toBe(image);
+      expect(await readdir(inFolder('saved'))).toEqual([]);
+    },
+  );
+
+  it('is passed on so, too, with its length announced and an encoding that is none', async () => {
+    const image = noise(1000);
+    body.end(image);
+    expect(await collected({ contentLength: '1000', contentEncoding: 'identity' })).toBe(image);
+  });
+
+  it('is kept from the renderer as long as the stream is not let go', async () => {
+    let ended = false;
+    body.end(noise(10), () => {
+      ended = true;
+    });
+    await collected();
+    expect(ended).toBe(false);
+    await body.release();
+    expect(ended).toBe(true);
+  });
+});
+
+describe('an image that is sent in pieces', () => {
+  test.each([
+    ['little', 10_000, 999],
+    ['as much as is held in memory', MEGABYTE, 100_000],
+  ])('stays in memory where it is %s', async (_what, length, pieceLength) => {
+    const image = noise(length);
+    const [bytes] = await Promise.all([collected(), send(image, pieceLength)]);
+    expect(Buffer.isBuffer(bytes)).toBe(true);
+    expect((await bytesOf(bytes)).equals(image)).toBe(true);
+    expect(await readdir(inFolder('saved'))).toEqual([]);
+  });
+
+  test.each([
+    ['a byte more than that', MEGABYTE + 1, 100_000],
+    ['much', 5 * MEGABYTE, 70_001],
+    ['much, in big pieces', 5 * MEGABYTE, 2 * MEGABYTE],
+  ])('goes into the file where it is %s', async (_what, length, pieceLength) => {
+    const image = noise(length);
+    const [bytes] = await Promise.all([collected(), send(image, pieceLength)]);
+    expect(bytes).toMatchObject({ length });
+    expect((await bytesOf(bytes)).equals(image)).toBe(true);
+    expect(file.length).toBe(length);
+    expect(await readdir(inFolder('saved'))).toHaveLength(1);
+  });
+
+  it('may come in one and a rest of nothing', async () => {
+    const image = noise(1000);
+    body.write(image);
+    body.end();
+    expect((await bytesOf(await collected())).equals(image)).toBe(true);
+  });
+
+  it('may be nothing at all', async () => {
+    body.end();
+    expect(await collected()).toHaveLength(0);
+  });
+
+  it.each([10_000, 3 * MEGABYTE])(
+    'is not changed by a renderer that uses its buffer again: %i bytes',
+    async (length) => {
+      const image = noise(length);
+      const piece = Buffer.alloc(1000);
+      const collecting = collected();
+      for (let at = 0; at < length; at += piece.length) {
+        const size = image.copy(piece, 0, at);
+        await new Promise((resolve) => body.write(piece.subarray(0, size), resolve));
+        piece.fill('?');
+      }
+      body.end();
+      expect((await bytesOf(await collecting)).equals(image)).toBe(true);
+    },
+  );
+
+  it('that is encoded is not changed by a renderer that uses its buffer again, either', async () => {
+    const image = noise(500_000);
+    const encoded = gzipSync(image);
+    const piece = Buffer.alloc(10_000);
+    const collecting = collected({ contentEncoding: 'gzip' });
+    for (let at = 0; at < encoded.length; at += piece.length) {
+      const size = encoded.copy(piece, 0, at);
+      await new Promise((resolve) => body.write(piece.subarray(0, size), resolve));
+      piece.fill('?');
+    }
+    body.end();
+    expect((await bytesOf(await collecting)).equals(image)).toBe(true);
+  });
+
+  it('that breaks off is no image', async () => {
+    const collecting = collected();
+    body.write(noise(1000));
+    body.destroy();
+    await expect(collecting).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  });
+
+  it('that breaks off is no image where it is encoded, either', async () => {
+    const collecting = codeFor({ contentEncoding: 'gzip' });
+    body.write(gzipSync(noise(1000)));
+    body.destroy();
+    expect(await collecting).toBe('broken-encoding');
+  });
+});
+
+describe('Content-Length', () => {
+  const ways: [string, (image: Buffer) => unknown][] = [
+    ['at once', (image) => body.end(image)],
+    ['in pieces', (image) => send(image, 300)],
+  ];
+
+  describe.each(ways)('of an image that is sent %s', (_how, start) => {
+    it('may be true', async () => {
+      const [bytes] = await Promise.all([collected({ contentLength: '1000' }), start(noise(1000))]);
+      expect((await bytesOf(bytes)).equals(noise(1000))).toBe(true);
+    });
+
+    it.each(['999', '1001', '0', '', 'many', '1000, 1000', '-1'])(
+      'may not be %j for 1000 bytes',
+      async (length) => {
+        const [code] = await Promise.all([codeFor({ contentLength: length }), start(noise(1000))]);
+        expect(code).toBe('length-mismatch');
+      },
+    );
+  });
+
+  it('counts the bytes that were sent, not those that they stand for', async () => {
+    const image = noise(5000);
+    const encoded = gzipSync(image);
+    body.end(encoded);
+    const bytes = await collected({ contentLength: String(encoded.length), contentEncoding: 'gzip' });
+    expect((await bytesOf(bytes)).equals(image)).toBe(true);
+  });
+
+  it.each([-1, 1])('that is wrong by %i is refused for encoded images, too', async (error) => {
+    const encoded = gzipSync(noise(5000));
+    body.end(encoded);
+    const contentLength = String(encoded.length + error);
+    expect(await codeFor({ contentLength, contentEncoding: 'gzip' })).toBe('length-mismatch');
+  });
+});
+
+describe('maxBytes', () => {
+  it.each([1000, 2 * MEGABYTE])('allows so many and no more: %i', async (length) => {
+    const image = noise(length);
+    const [bytes] = await Promise.all([collected({}, length), send(image, 100_000)]);
+    expect((await bytesOf(bytes)).equals(image)).toBe(true);
+  });
+
+  it.each([1000, 2 * MEGABYTE])('refuses one byte more than %i, at once or in pieces', async (length) => {
+    const started = codeFor({}, length);
+    void send(noise(length + 1), 100_000);
+    expect(await started).toBe('too-many-bytes');
+    const other = new CapturedBody(
+      () => undefined,
+      () => undefined,
+    );
+    other.end(noise(length + 1));
+    expect(await codeOf(() => collectBody(other, head(), () => file, length))).toBe('too-many-bytes');
+    await other.release();
+  });
+
+  it('tells the limit', () => {
+    expect(tooManyBytes(12345).message).toContain('12345');
+  });
+
+  it('stops reading: the rest of an endless image is held back', async () => {
+    let sent = 0;
+    const writing = (async () => {
+      while (!body.destroyed) {
+        const more = body.write(Buffer.alloc(100_000));
+        sent += 100_000;
+        if (!more) await new Promise((resolve) => body.once('drain', resolve).once('close', resolve));
+      }
+    })();
+    expect(await codeFor({}, MEGABYTE)).toBe('too-many-bytes');
+    await body.release();
+    await writing;
+    // What is allowed, and what a renderer may write ahead.
+    expect(sent).toBeLessThan(2 * MEGABYTE);
+  });
+
+  it('counts encoded bytes, too', async () => {
+    const image = noise(100_000);
+    body.end(gzipSync(image, { level: 0 }));
+    expect(await codeFor({ contentEncoding: 'gzip' }, 100_000)).toBe('too-many-bytes');
+  });
+
+  it('counts what the bytes stand for', async () => {
+    body.end(gzipSync(Buffer.alloc(100_001)));
+    expect(await codeFor({ contentEncoding: 'gzip' }, 100_000)).toBe('too-many-bytes');
+  });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotli],
+  ] as const)('stops a bomb of %s early: little is decoded, nothing is kept', async (encoding, encode) => {
+    const zeros = Buffer.alloc(100 * MEGABYTE);
+    const bomb = encode(zeros);
+    expect(bomb.length).toBeLessThan(MEGABYTE);
+    body.end(bomb);
+    expect(await codeFor({ contentEncoding: encoding }, 3 * MEGABYTE)).toBe('too-many-bytes');
+    // What was taken before the limit was met, and no more.
+    expect(file.length).toBeLessThanOrEqual(3 * MEGABYTE);
+  });
+
+  it('stops a bomb without end', async () => {
+    const bomb = createGzip();
+    const zeros = Buffer.alloc(MEGABYTE);
+    let sent = 0;
+    const fill = (): void => {
+      sent++;
+      bomb.write(zeros, (error) => {
+        if (!error && !body.destroyed) fill();
+      });
+    };
+    fill();
+    bomb.pipe(body);
+    expect(await codeFor({ contentEncoding: 'gzip' }, 20 * MEGABYTE)).toBe('too-many-bytes');
+    await body.release();
+    bomb.destroy();
+    expect(sent).toBeGreaterThan(0);
+    expect(file.length).toBeLessThanOrEqual(20 * MEGABYTE);
+  });
+});
+
+describe('Content-Encoding', () => {
+  const image = noise(1.5 * MEGABYTE);
+  const small = noise(20_000);
+
+  it.each([
+    ['gzip', (bytes: Buffer) => gzipSync(bytes)],
+    ['x-gzip', (bytes: Buffer) => gzipSync(bytes)],
+    ['GZIP', (bytes: Buffer) => gzipSync(bytes)],
+    [' gzip ', (bytes: Buffer) => gzipSync(bytes)],
+    ['gzip,', (bytes: Buffer) => gzipSync(bytes)],
+    ['deflate', (bytes: Buffer) => deflateSync(bytes)],
+    ['br', (bytes: Buffer) => brotli(bytes)],
+    ['identity', (bytes: Buffer) => bytes],
+    ['identity, gzip', (bytes: Buffer) => gzipSync(bytes)],
+    ['gzip, br', (bytes: Buffer) => brotli(gzipSync(bytes))],
+    ['br,gzip', (bytes: Buffer) => gzipSync(brotli(bytes))],
+    ['gzip, gzip', (bytes: Buffer) => gzipSync(gzipSync(bytes))],
+    ['deflate, identity, gzip, br', (bytes: Buffer) => brotli(gzipSync(deflateSync(bytes)))],
+    ['', (bytes: Buffer) => bytes],
+  ])('%j is undone, the last one first', async (contentEncoding, encode) => {
+    for (const original of [small, image]) {
+      const stream = new CapturedBody(
+        () => undefined,
+        () => undefined,
+      );
+      const own = newFile();
+      stream.write(encode(original).subarray(0, 10));
+      stream.end(encode(original).subarray(10));
+      const bytes = await collectBody(stream, head({ contentEncoding }), () => own, NO_LIMIT);
+      expect((await bytesOf(bytes)).equals(original)).toBe(true);
+      expect(Buffer.isBuffer(bytes)).toBe(original === small);
+      await stream.release();
+      await own.discard();
+    }
+  });
+
+  it('is undone piece by piece', async () => {
+    const [bytes] = await Promise.all([collected({ contentEncoding: 'gzip' }), send(gzipSync(small), 100)]);
+    expect((await bytesOf(bytes)).equals(small)).toBe(true);
+  });
+
+  it.each([
+    'zstd',
+    'compress',
+    'gzip, zstd',
+    'zstd, gzip',
+    'gzip;q=1',
+    'gzip br',
+    'constructor',
+    '__proto__',
+  ])('%j is not known, and refused before a byte is read', async (contentEncoding) => {
+    expect(await codeOf(() => decodersFor(contentEncoding))).toBe('unknown-encoding');
+    // Nothing has been written, and nothing is waited for.
+    expect(await codeFor({ contentEncoding })).toBe('unknown-encoding');
+  });
+
+  it.each([
+    ['gzip', gzipSync(small)],
+    ['deflate', deflateSync(small)],
+    ['br', brotli(small)],
+  ])('%s that is cut or damaged is refused', async (contentEncoding, encoded) => {
+    const damaged = Buffer.from(encoded);
+    // Brotli has no checksum: what is damaged in its middle is for the look at the pixels to find.
+    damaged.fill(0xff, contentEncoding === 'br' ? 0 : 100, 200);
+    const cuts = [1, 10, encoded.length >> 1, encoded.length - 1].map((end) => encoded.subarray(0, end));
+    for (const wrong of [...cuts, damaged, small]) {
+      const stream = new CapturedBody(
+        () => undefined,
+        () => undefined,
+      );
+      stream.end(wrong);
+      expect(await codeOf(() => collectBody(stream, head({ contentEncoding }), () => file, NO_LIMIT))).toBe(
+        'broken-encoding',
+      );
+      await stream.release();
+    }
+  });
+
+  it('in the wrong order is refused', async () => {
+    body.end(gzipSync(brotli(small)));
+    expect(await codeFor({ contentEncoding: 'gzip, br' })).toBe('broken-encoding');
+  });
+
+  it('deflate without its wrapper is refused', async () => {
+    body.end(deflateRawSync(small));
+    expect(await codeFor({ contentEncoding: 'deflate' })).toBe('broken-encoding');
+  });
+
+  it('gzip with its checksum wrong is refused', async () => {
+    const encoded = gzipSync(small);
+    encoded.writeUInt32LE(0, encoded.length - 8);
+    body.end(encoded);
+    expect(await codeFor({ contentEncoding: 'gzip' })).toBe('broken-encoding');
+  });
+
+  it('of a file that cannot be written fails for that reason', async () => {
+    await file.discard();
+    body.end(gzipSync(image));
+    expect(await codeFor({ contentEncoding: 'gzip' })).toBe('write-failed');
+  });
+});

@@ -1,0 +1,475 @@
+// What lib/stores/folder/target.ts says of names and folders: which place may be saved to, and that it stays that place.
+import { execFile } from 'node:child_process';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { checkName } from '../../../../lib/protocol/file-name.js';
+import { DirectoryHandle, openTarget } from '../../../../lib/stores/folder/target.js';
+import { canMount, runInChild, source } from '../../../support/run-in-child.js';
+import { around } from '../../../support/intercept-fs.js';
+import { descriptorsBelow, onLinux, useFolder } from '../../../support/temp-dir.js';
+import { codeOf, refusalOf } from '../../../support/refusal.js';
+
+const inFolder = useFolder();
+const REPLACE = { overwrite: true };
+const KEEP = { overwrite: false };
+
+/** Where a name leads below `saved`, as the path of its folder and its entry; the folder is closed again. */
+async function targetOf(name: string, options = REPLACE, savePath = inFolder('saved')): Promise<string> {
+  const { directory, basename } = await openTarget(savePath, checkName(name), options);
+  directory.close();
+  return join(directory.path, basename);
+}
+
+const refused = (name: string, options = REPLACE, savePath?: string): Promise<string> =>
+  codeOf(() => targetOf(name, options, savePath));
+
+beforeEach(async () => {
+  await mkdir(inFolder('saved/shoes/red'), { recursive: true });
+  await mkdir(inFolder('outside'));
+});
+
+describe('a place', () => {
+  it('is the entry of the save path', async () => {
+    expect(await targetOf('a.png')).toBe(inFolder('saved/a.png'));
+  });
+
+  it('is the entry of a folder below it', async () => {
+    expect(await targetOf('shoes/red/a.png')).toBe(inFolder('saved/shoes/red/a.png'));
+  });
+
+  it('may have a file already, which is replaced', async () => {
+    await writeFile(inFolder('saved/a.png'), 'old');
+    expect(await targetOf('a.png')).toBe(inFolder('saved/a.png'));
+  });
+
+  it('may not have one where existing files are kept', async () => {
+    await writeFile(inFolder('saved/a.png'), 'old');
+    expect(await refused('a.png', KEEP)).toBe('file-exists');
+    expect(await targetOf('b.png', KEEP)).toBe(inFolder('saved/b.png'));
+  });
+
+  it('needs its folder: none is created', async () => {
+    expect(await refused('hats/a.png')).toBe('folder-missing');
+    expect(await refused('shoes/blue/dark/a.png')).toBe('folder-missing');
+    expect(await readdir(inFolder('saved'))).toEqual(['shoes']);
+  });
+
+  it('has no folder where a file is', async () => {
+    await writeFile(inFolder('saved/hats'), '');
+    expect(await refused('hats/a.png')).toBe('folder-missing');
+    expect(await refused('hats/red/a.png')).toBe('folder-missing');
+  });
+
+  it('may not be a folder', async () => {
+    expect(await refused('shoes')).toBe('not-a-file');
+    expect(await refused('shoes', KEEP)).toBe('not-a-file');
+    expect(await refused('shoes/red')).toBe('not-a-file');
+  });
+
+  it('may not have a path that is too long for the system', async () => {
+    const parts = Array<string>(40).fill('x'.repeat(250));
+    expect(await refused(`${parts.join('/')}/a.png`)).toBe('name-invalid');
+  });
+
+  onLinux('that is neither file nor folder', () => {
+    it('is refused, and not opened', async () => {
+      await promisify(execFile)('mkfifo', [inFolder('saved/pipe'), inFolder('saved/pipe.png')]);
+      expect(await refused('pipe')).toBe('not-a-file');
+      expect(await refused('pipe.png')).toBe('not-a-file');
+      expect(await refused('pipe/a.png')).toBe('folder-missing');
+    });
+  });
+
+  it('leaves no folder open, whether it is refused or not', async () => {
+    await targetOf('shoes/a.png');
+    await symlink(inFolder('outside'), inFolder('saved/out'));
+    await refused('shoes');
+    await refused('out/a.png');
+    await refused('hats/a.png');
+    if (process.platform === 'linux') expect(await descriptorsBelow(inFolder())).toEqual([]);
+  });
+});
+
+describe('links', () => {
+  it('to a folder inside the save path are followed', async () => {
+    await symlink(inFolder('saved/shoes/red'), inFolder('saved/hot'));
+    await symlink('shoes', inFolder('saved/boots'));
+    expect(await targetOf('hot/a.png')).toBe(inFolder('saved/shoes/red/a.png'));
+    expect(await targetOf('boots/red/a.png')).toBe(inFolder('saved/shoes/red/a.png'));
+  });
+
+  it('to the save path itself are followed', async () => {
+    await symlink('..', inFolder('saved/shoes/up'));
+    expect(await targetOf('shoes/up/a.png')).toBe(inFolder('saved/a.png'));
+  });
+
+  it('that leave the save path and come back are followed: the folder that they lead to counts', async () => {
+    await symlink(inFolder('saved/shoes'), inFolder('outside/back'));
+    await symlink(inFolder('outside'), inFolder('saved/out'));
+    expect(await targetOf('out/back/a.png')).toBe(inFolder('saved/shoes/a.png'));
+  });
+
+  it('to a folder outside are refused', async () => {
+    await symlink(inFolder('outside'), inFolder('saved/out'));
+    await symlink('../../outside', inFolder('saved/shoes/out'));
+    await mkdir(inFolder('outside/deep'));
+    expect(await refused('out/a.png')).toBe('outside-save-path');
+    expect(await refused('out/deep/a.png')).toBe('outside-save-path');
+    expect(await refused('shoes/out/a.png')).toBe('outside-save-path');
+  });
+
+  it('to a folder outside whose path begins like the save path’s are refused, too', async () => {
+    await mkdir(inFolder('saved-not'));
+    await symlink(inFolder('saved-not'), inFolder('saved/out'));
+    expect(await refused('out/a.png')).toBe('outside-save-path');
+  });
+
+  it('to the folder above the save path are refused', async () => {
+    await symlink('..', inFolder('saved/up'));
+    expect(await refused('up/a.png')).toBe('outside-save-path');
+    expect(await targetOf('up/saved/a.png')).toBe(inFolder('saved/a.png'));
+  });
+
+  it('that dangle, go in circles or lead to a file are no folders', async () => {
+    await writeFile(inFolder('saved/file'), '');
+    await symlink(inFolder('nowhere'), inFolder('saved/dangling'));
+    await symlink('circle', inFolder('saved/circle'));
+    await symlink('file', inFolder('saved/tofile'));
+    for (const name of ['dangling/a.png', 'circle/a.png', 'tofile/a.png']) {
+      expect([name, await refused(name)]).toEqual([name, 'folder-missing']);
+    }
+  });
+
+  it('at the final name are replaced, wherever they lead', async () => {
+    await writeFile(inFolder('outside/secret'), 'secret');
+    await symlink(inFolder('outside/secret'), inFolder('saved/file'));
+    await symlink(inFolder('outside'), inFolder('saved/folder'));
+    await symlink(inFolder('nowhere'), inFolder('saved/dangling'));
+    await symlink('circle', inFolder('saved/circle'));
+    for (const name of ['file', 'folder', 'dangling', 'circle']) {
+      expect(await targetOf(name)).toBe(inFolder('saved', name));
+    }
+  });
+
+  it('at the final name are files to be kept where existing files are', async () => {
+    await symlink(inFolder('nowhere'), inFolder('saved/dangling.png'));
+    expect(await refused('dangling.png', KEEP)).toBe('file-exists');
+  });
+});
+
+describe('the save path', () => {
+  it('may be relative, and lead through links', async () => {
+    await symlink(inFolder('saved'), inFolder('link'));
+    expect(await targetOf('shoes/a.png', REPLACE, relative(process.cwd(), inFolder('link')))).toBe(
+      inFolder('saved/shoes/a.png'),
+    );
+  });
+
+  it('may be a link whose own folder has links to it', async () => {
+    await symlink(inFolder('saved'), inFolder('link'));
+    await symlink(inFolder('link/shoes'), inFolder('saved/again'));
+    expect(await targetOf('again/a.png', REPLACE, inFolder('link'))).toBe(inFolder('saved/shoes/a.png'));
+  });
+
+  it('may become a link between two saves: the second goes where it leads', async () => {
+    await mkdir(inFolder('other/shoes'), { recursive: true });
+    expect(await targetOf('shoes/a.png')).toBe(inFolder('saved/shoes/a.png'));
+    await rename(inFolder('saved'), inFolder('before'));
+    await symlink(inFolder('other'), inFolder('saved'));
+    expect(await targetOf('shoes/a.png')).toBe(inFolder('other/shoes/a.png'));
+    await symlink(inFolder('before'), inFolder('other/out'));
+    expect(await refused('out/a.png')).toBe('outside-save-path');
+  });
+
+  onLinux('that leads through no link', () => {
+    it('needs no look of its own', async () => {
+      const looks = around('realpath', (real) => real());
+      await targetOf('shoes/a.png');
+      expect(looks).not.toHaveBeenCalled();
+      await symlink(inFolder('saved'), inFolder('link'));
+      await targetOf('shoes/a.png', REPLACE, inFolder('link'));
+      expect(looks).toHaveBeenCalledTimes(1);
+    });
+  });
+
+  it('may be the root of the file system', async () => {
+    expect(await targetOf(`${inFolder('saved').slice(1)}/a.png`, REPLACE, '/')).toBe(inFolder('saved/a.png'));
+  });
+
+  it('may have a slash at its end', async () => {
+    expect(await targetOf('a.png', REPLACE, `${inFolder('saved')}/`)).toBe(inFolder('saved/a.png'));
+  });
+
+  it('may come later: until then each save is refused', async () => {
+    expect(await refused('a.png', REPLACE, inFolder('mounted'))).toBe('save-path-missing');
+    expect(await refused('shoes/a.png', REPLACE, inFolder('mounted'))).toBe('save-path-missing');
+    await mkdir(inFolder('mounted'));
+    expect(await targetOf('a.png', REPLACE, inFolder('mounted'))).toBe(inFolder('mounted/a.png'));
+  });
+
+  it('is missing where it dangles, goes in circles or leads through a file', async () => {
+    await symlink(inFolder('nowhere'), inFolder('dangling'));
+    await symlink('circle', inFolder('circle'));
+    await writeFile(inFolder('file'), '');
+    for (const path of ['dangling', 'circle', 'file/below']) {
+      expect([path, await refused('a.png', REPLACE, inFolder(path))]).toEqual([path, 'save-path-missing']);
+    }
+  });
+
+  it.each(['a.png', 'shoes/a.png'])('is missing where it is a file, whatever the name: %s', async (name) => {
+    await writeFile(inFolder('file'), '');
+    expect(await refused(name, REPLACE, inFolder('file'))).toBe('save-path-missing');
+  });
+
+  it('is not told to the client', async () => {
+    await symlink(inFolder('outside'), inFolder('saved/out'));
+    const refusals = await Promise.all([
+      refusalOf(() => targetOf('a.png', REPLACE, inFolder('nowhere'))),
+      refusalOf(() => targetOf('hats/a.png')),
+      refusalOf(() => targetOf('out/a.png')),
+      refusalOf(() => targetOf('shoes')),
+    ]);
+    for (const { message } of refusals) expect(message).not.toMatch(/image-save-spec|saved|ENO|outside\//);
+  });
+});
+
+describe('permissions', () => {
+  it.each([
+    ['that may not be written to', 0o555, 'not-writable'],
+    ['that may not be entered', 0o666, 'not-writable'],
+    ['that may not be used at all', 0o000, 'not-writable'],
+    ['that may be used', 0o777, 'nothing'],
+  ])('of a folder %s are seen beforehand', async (_what, mode, code) => {
+    await chmod(inFolder(), 0o755);
+    await chmod(inFolder('saved/shoes'), mode);
+    try {
+      const codes = await runInChild(
+        `import { checkName } from ${source('lib/protocol/file-name.ts')};
+         import { openTarget } from ${source('lib/stores/folder/target.ts')};
+        const codes = [];
+        for (const [savePath, name] of ${JSON.stringify([
+          [inFolder('saved'), 'shoes/a.png'],
+          [inFolder('saved/shoes'), 'a.png'],
+        ])}) {
+          await openTarget(savePath, checkName(name), { overwrite: true }).then(
+            ({ directory }) => { codes.push('nothing'); directory.close(); },
+            (error) => codes.push(error.code),
+          );
+        }
+        console.log(JSON.stringify(codes));`,
+        { unprivileged: true },
+      );
+      expect(codes).toEqual([code, code]);
+    } finally {
+      await chmod(inFolder('saved/shoes'), 0o755);
+    }
+  });
+
+  it('of what has the name already do not count: it is replaced, not written to', async () => {
+    await chmod(inFolder(), 0o755);
+    await writeFile(inFolder('saved/a.png'), 'old');
+    await chmod(inFolder('saved/a.png'), 0o000);
+    await chmod(inFolder('saved'), 0o777);
+    const found = await runInChild(
+      `import { openTarget } from ${source('lib/stores/folder/target.ts')};
+      const { directory } = await openTarget(${JSON.stringify(inFolder('saved'))}, ['a.png'], { overwrite: true });
+      directory.close();
+      console.log(JSON.stringify('found'));`,
+      { unprivileged: true },
+    );
+    expect(found).toBe('found');
+  });
+});
+
+(canMount ? describe : describe.skip)('a mount', () => {
+  it.each([
+    ['ro', 'not-writable'],
+    ['rw', 'nothing'],
+  ])('with the option %s is seen beforehand, on top of or below the save path', async (option, code) => {
+    const codes = await runInChild(
+      `import { openTarget } from ${source('lib/stores/folder/target.ts')};
+      const codes = [];
+      for (const [savePath, ...parts] of ${JSON.stringify([
+        [inFolder('saved'), 'shoes', 'a.png'],
+        [inFolder('saved/shoes'), 'a.png'],
+      ])}) {
+        await openTarget(savePath, parts, { overwrite: true }).then(
+          ({ directory }) => { codes.push('nothing'); directory.close(); },
+          (error) => codes.push(error.code),
+        );
+      }
+      console.log(JSON.stringify(codes));`,
+      { mount: { at: inFolder('saved/shoes'), options: option } },
+    );
+    expect(codes).toEqual([code, code]);
+  });
+});
+
+/** The systems that a folder can be held on: this one, and those where it is known by its path only. */
+const SYSTEMS: readonly (readonly [string, string])[] = [
+  ['this system', process.platform],
+  // Windows opens no folders; apart from that, what is asked of it here is the same everywhere.
+  ['a system without descriptors of folders', 'win32'],
+];
+
+describe.each(SYSTEMS)('a folder that is held, on %s', (_name, platform) => {
+  const actual = process.platform;
+  let directory: DirectoryHandle;
+
+  beforeEach(async () => {
+    Object.defineProperty(process, 'platform', { value: platform });
+    directory = await DirectoryHandle.open(inFolder('saved/shoes'));
+  });
+  afterEach(() => {
+    Object.defineProperty(process, 'platform', { value: actual });
+    directory.close();
+  });
+
+  it('is known by its real path', async () => {
+    await symlink(inFolder('saved/shoes'), inFolder('link'));
+    const byLink = await DirectoryHandle.open(inFolder('link'));
+    expect(byLink.path).toBe(inFolder('saved/shoes'));
+    byLink.close();
+  });
+
+  it('is still there as long as nothing happens, whatever happens in it', async () => {
+    expect(await directory.isUnmoved()).toBe(true);
+    await writeFile(inFolder('saved/shoes/a.png'), '');
+    await rm(inFolder('saved/shoes/red'), { recursive: true });
+    expect(await directory.isUnmoved()).toBe(true);
+  });
+
+  it('leads to its entries and to itself', async () => {
+    await writeFile(directory.join('a.png'), 'new');
+    expect(await readFile(inFolder('saved/shoes/a.png'), 'utf8')).toBe('new');
+    expect((await readdir(directory.join('.'))).sort()).toEqual(['a.png', 'red']);
+  });
+
+  it('is not there any more once it is renamed', async () => {
+    await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
+    expect(await directory.isUnmoved()).toBe(false);
+  });
+
+  it('is not there any more once a folder above it is renamed', async () => {
+    await rename(inFolder('saved'), inFolder('kept'));
+    expect(await directory.isUnmoved()).toBe(false);
+  });
+
+  it('is not there any more once it is removed', async () => {
+    await rm(inFolder('saved/shoes'), { recursive: true });
+    expect(await directory.isUnmoved()).toBe(false);
+  });
+
+  it('is not there any more once a link has its place', async () => {
+    await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
+    await symlink(inFolder('outside'), inFolder('saved/shoes'));
+    expect(await directory.isUnmoved()).toBe(false);
+  });
+
+  it('is there again once it is moved back', async () => {
+    await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
+    await rename(inFolder('saved/boots'), inFolder('saved/shoes'));
+    expect(await directory.isUnmoved()).toBe(true);
+  });
+
+  it('can be flushed, and closed twice', async () => {
+    await directory.sync();
+    directory.close();
+    directory.close();
+  });
+
+  it('may be flushed in vain once it is closed', async () => {
+    directory.close();
+    await directory.sync();
+  });
+
+  it('is an error where there is none', async () => {
+    await expect(DirectoryHandle.open(inFolder('nowhere'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+onLinux('a folder that is held by its descriptor', () => {
+  let directory: DirectoryHandle;
+  beforeEach(async () => {
+    directory = (await openTarget(inFolder('saved'), ['shoes', 'a.png'], REPLACE)).directory;
+  });
+  afterEach(() => {
+    directory.close();
+  });
+
+  it('is not there any more once another folder has its place', async () => {
+    await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
+    await mkdir(inFolder('saved/shoes'));
+    expect(await directory.isUnmoved()).toBe(false);
+  });
+
+  it('is not there any more once it is removed and made again', async () => {
+    await rm(inFolder('saved/shoes'), { recursive: true });
+    await mkdir(inFolder('saved/shoes'));
+    expect(await directory.isUnmoved()).toBe(false);
+  });
+
+  it('stays the folder that was checked when a link is put in its place', async () => {
+    await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
+    await symlink(inFolder('outside'), inFolder('saved/shoes'));
+    await writeFile(directory.join('a.png'), 'new');
+    expect(await readdir(inFolder('outside'))).toEqual([]);
+    expect(await readFile(inFolder('saved/boots/a.png'), 'utf8')).toBe('new');
+  });
+
+  it('takes no file any more once it is removed', async () => {
+    await rm(inFolder('saved/shoes/red'), { recursive: true });
+    await rmdir(inFolder('saved/shoes'));
+    await mkdir(inFolder('saved/shoes'));
+    await expect(writeFile(directory.join('a.png'), 'new')).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await readdir(inFolder('saved/shoes'))).toEqual([]);
+  });
+
+  it('is held by one descriptor, until it is closed', async () => {
+    expect(await descriptorsBelow(inFolder())).toEqual([inFolder('saved/shoes')]);
+    directory.close();
+    expect(await descriptorsBelow(inFolder())).toEqual([]);
+  });
+
+  it('is not opened where it is something else', async () => {
+    await promisify(execFile)('mkfifo', [inFolder('pipe')]);
+    await writeFile(inFolder('file'), '');
+    await expect(DirectoryHandle.open(inFolder('pipe'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+    await expect(DirectoryHandle.open(inFolder('file'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+    expect(await descriptorsBelow(inFolder())).toEqual([inFolder('saved/shoes')]);
+  });
+
+  it('may have a name that looks like a removed one’s', async () => {
+    await mkdir(inFolder('saved/x (deleted)'));
+    const odd = await DirectoryHandle.open(inFolder('saved/x (deleted)'));
+    expect(await odd.isUnmoved()).toBe(true);
+    expect(odd.path).toBe(await realpath(inFolder('saved/x (deleted)')));
+    odd.close();
+  });
+});
+
+onLinux('the look at a place', () => {
+  it('changes nothing', async () => {
+    await writeFile(inFolder('saved/a.png'), 'old');
+    const before = await lstat(inFolder('saved'));
+    await targetOf('a.png');
+    await refused('a.png', KEEP);
+    await refused('.a.png').catch(() => undefined);
+    const after = await lstat(inFolder('saved'));
+    expect([after.mtimeMs, after.ctimeMs]).toEqual([before.mtimeMs, before.ctimeMs]);
+    expect((await readdir(inFolder('saved'))).sort()).toEqual(['a.png', 'shoes']);
+  });
+});

@@ -1,0 +1,98 @@
+// lib/s3-store.ts and lib/s3-errors.ts, as far as no store is needed: options, and what errors mean.
+import { S3Client } from '@aws-sdk/client-s3';
+import { SaveError } from '../../../../lib/errors.js';
+import { concernsBucket, storeError } from '../../../../lib/stores/s3/s3-errors.js';
+import { s3Store, type S3StoreOptions } from '../../../../lib/s3.js';
+
+const client = new S3Client({ region: 'us-east-1' });
+
+describe('the options', () => {
+  it('need no more than a client and a bucket', () => {
+    expect(() => s3Store({ client, bucket: 'renders' })).not.toThrow();
+  });
+
+  it.each<[string, unknown, string]>([
+    ['nothing', undefined, "s3Store takes an object, as in s3Store({ client, bucket: 'renders' })"],
+    ['null', null, "s3Store takes an object, as in s3Store({ client, bucket: 'renders' })"],
+    [
+      'no client',
+      { bucket: 'b' },
+      'The option client of s3Store must be an S3Client, as in new S3Client({ region })',
+    ],
+    ['null as client', { client: null, bucket: 'b' }, 'The option client of s3Store must be an S3Client'],
+    ['no bucket', { client }, 'The option bucket of s3Store must be the name of a bucket'],
+    ['an empty bucket', { client, bucket: '' }, 'The option bucket of s3Store must be the name of a bucket'],
+    [
+      'a prefix from the root',
+      { client, bucket: 'b', prefix: '/saved/' },
+      'The option prefix of s3Store must be',
+    ],
+    ['small parts', { client, bucket: 'b', partSize: 1000 }, 'must be whole bytes from 5 MiB to 5 GiB'],
+    ['broken parts', { client, bucket: 'b', partSize: 6e6 + 0.5 }, 'must be whole bytes from 5 MiB to 5 GiB'],
+    ['no time', { client, bucket: 'b', answerTimeout: 0 }, 'must be whole milliseconds from 1 to 2147483647'],
+    [
+      'a misspelling',
+      { client, bucket: 'b', prefx: 'a/' },
+      's3Store has no option "prefx"; its options are client, bucket, prefix, partSize, answerTimeout',
+    ],
+  ])('%s: says what to change', (_, options, message) => {
+    expect(() => s3Store(options as S3StoreOptions)).toThrow(TypeError);
+    expect(() => s3Store(options as S3StoreOptions)).toThrow(message);
+  });
+});
+
+/** An error as the client throws it. */
+function thrown(name: string, httpStatusCode?: number): Error {
+  return Object.assign(new Error('bucket renders at 10.0.0.1'), { name, $metadata: { httpStatusCode } });
+}
+
+describe('an error', () => {
+  it.each([
+    ['NoSuchBucket', 404, 'store-missing'],
+    ['PermanentRedirect', 301, 'store-missing'],
+    ['AccessDenied', 403, 'store-denied'],
+    ['SignatureDoesNotMatch', 403, 'store-denied'],
+    ['ExpiredToken', 400, 'store-denied'],
+    ['CredentialsProviderError', undefined, 'store-denied'],
+    ['Unauthorized', 401, 'store-denied'],
+    ['QuotaExceeded', 403, 'disk-full'],
+    ['InsufficientStorage', 507, 'disk-full'],
+    ['KeyTooLongError', 400, 'name-invalid'],
+    ['PreconditionFailed', 412, 'file-exists'],
+    ['ConditionalRequestConflict', 409, 'store-unavailable'],
+    ['SlowDown', 503, 'store-unavailable'],
+    ['InternalError', 500, 'store-unavailable'],
+    ['TooManyRequests', 429, 'store-unavailable'],
+    ['TimeoutError', undefined, 'store-unavailable'],
+    ['Error', undefined, 'store-unavailable'],
+    ['EntityTooLarge', 400, 'write-failed'],
+  ])('%s (%s) is told as %s', (name, status, code) => {
+    const cause = thrown(name, status);
+    const error = storeError(cause);
+    expect(error).toMatchObject({ name: 'SaveError', code, cause });
+    expect(error.message).not.toMatch(/renders|10\.0/);
+  });
+
+  it('that is told already stays as it is', () => {
+    const error = new SaveError('timeout', 'Too late.');
+    expect(storeError(error)).toBe(error);
+  });
+
+  it.each([
+    ['NoSuchBucket', 404, true],
+    ['InvalidAccessKeyId', 403, true],
+    // Another object may be allowed.
+    ['AccessDenied', 403, false],
+    ['SlowDown', 503, false],
+  ])('%s (%s) concerns every object of the bucket: %s', (name, status, all) => {
+    expect(concernsBucket(storeError(thrown(name, status)))).toBe(all);
+  });
+});
+
+it('refuses a name that is too long for a key', async () => {
+  const store = s3Store({ client, bucket: 'renders', prefix: 'p/'.repeat(100) });
+  const name = Array.from({ length: 9 }, () => 'x'.repeat(100)).join('/');
+  const { signal } = new AbortController();
+  const wish = { req: {} as never, overwrite: true, durable: true, signal };
+  await expect(store.prepare(name, wish)).rejects.toMatchObject({ code: 'name-invalid' });
+});
