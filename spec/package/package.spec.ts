@@ -1,6 +1,6 @@
 // The package as npm lays it out: what is in it, and whoever imports it, by whatever way.
-import { execFileSync, type ExecFileSyncOptions } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync, type SpawnSyncOptions } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { linkFolder, makeFolder, removeFolders } from '../support/folder.js';
 
@@ -14,31 +14,37 @@ let packed: string;
 let files: string[];
 let unpacked: string;
 
-/** Runs a program and returns what it printed; where it fails, what it printed is the error. */
-function run(command: string, args: string[], options: ExecFileSyncOptions): string {
-  try {
-    return execFileSync(command, args, { ...options, encoding: 'utf8', stdio: 'pipe' });
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout: string; stderr: string };
-    throw new Error(`${command} ${args.join(' ')}\n${stdout}\n${stderr}`);
-  }
+interface Output {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end. A failure throws an error that shows the output. */
+function run(command: string, args: string[], options: SpawnSyncOptions): Output {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { ...options, encoding: 'utf8' });
+  if (error ?? status !== 0)
+    throw new Error(`${command} ${args.join(' ')}\n${stdout}\n${stderr}`, { cause: error });
+  return { stdout, stderr };
 }
 
 /** Runs a script in a folder, on the Node that runs this. */
 function runNode(cwd: string, ...args: string[]): string {
-  return run(process.execPath, args, { cwd });
+  return run(process.execPath, args, { cwd }).stdout;
+}
+
+/** Runs npm, which is a script on Windows: there a shell runs it, so what would need quotes goes by the environment. */
+function runNpm(cwd: string, args: string[], env: Record<string, string> = {}): Output {
+  return run('npm', args, { cwd, shell: process.platform === 'win32', env: { ...process.env, ...env } });
 }
 
 beforeAll(() => {
   const folder = makeFolder();
-  runNode(root, 'scripts/build.mjs');
-  const packing = run('npm', ['pack', '--json', '--ignore-scripts'], {
-    cwd: root,
-    // On Windows npm is a script, which only a shell runs; what a shell would have to quote goes by the environment.
-    shell: process.platform === 'win32',
-    env: { ...process.env, npm_config_pack_destination: folder },
+  // npm itself builds dist/, as for a release.
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  const { stdout } = runNpm(root, ['pack', '--json', '--foreground-scripts=false'], {
+    npm_config_pack_destination: folder,
   });
-  const [pack] = JSON.parse(packing) as [{ filename: string; files: { path: string }[] }];
+  const [pack] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
   packed = join(folder, pack.filename);
   files = pack.files.map((file) => file.path);
   // By a name without a drive, which some would take for the name of a host.
@@ -106,6 +112,34 @@ test('holds the build, the documentation and nothing else', () => {
     expect.arrayContaining(['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts']),
   );
 });
+
+test('npm installs the package without warning of install scripts', () => {
+  const { scripts } = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  // `prepare` is one of them where the package comes from a file or from git. npm before 11 runs them without a word.
+  const installing = ['preinstall', 'install', 'postinstall', 'prepare'];
+  expect(Object.keys(scripts).filter((name) => installing.includes(name))).toEqual([]);
+
+  const project = makeFolder();
+  // A dependency without code, so that nothing is downloaded.
+  mkdirSync(join(project, 'properties-file'));
+  const { version } = JSON.parse(
+    readFileSync(join(root, 'node_modules/properties-file/package.json'), 'utf8'),
+  ) as { version: string };
+  writeFileSync(
+    join(project, 'properties-file/package.json'),
+    JSON.stringify({ name: 'properties-file', version }),
+  );
+  const dependencies = {
+    'express-image-save': `file:${packed}`,
+    'properties-file': 'file:properties-file',
+  };
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ dependencies }));
+  const { stdout, stderr } = runNpm(project, ['install', '--offline', '--legacy-peer-deps']);
+  expect(stdout + stderr).not.toMatch(/script/i);
+  expect(existsSync(join(project, 'node_modules/express-image-save/dist/index.js'))).toBe(true);
+}, 60_000);
 
 test('is found right by publint and attw', () => {
   runNode(root, PUBLINT, '--strict', packed);
