@@ -1,7 +1,7 @@
-// What was chosen → the URL that renders it, the URL that saves it, and the same as a line for a shell.
+// Turns the choices on the page into URLs that render or save the image, and into a curl command.
 
 /**
- * What a person can choose. Numbers are as they were typed: the server says what is wrong with them.
+ * The choices on the page. Numbers stay as typed: the server checks them.
  *
  * @typedef {object} Choices
  * @property {string} picture
@@ -16,7 +16,7 @@
  * @property {string} qlt
  */
 
-/** The formats, each with the extension of its files. */
+/** The file extension of each format. */
 export const EXTENSIONS = { jpeg: 'jpg', webp: 'webp', avif: 'avif', png: 'png', gif: 'gif', tif: 'tif' };
 
 /** @param {string} fmt */
@@ -40,8 +40,8 @@ export function renderUrl(choices) {
   };
   const query = Object.entries(commands)
     .filter(([, value]) => value !== '')
-    .map(([name, value]) => `${name}=${encoded(value)}`);
-  return `/is/image/${encoded(choices.picture)}?${query.join('&')}`;
+    .map(([name, value]) => `${name}=${encode(value)}`);
+  return `/is/image/${encode(choices.picture)}?${query.join('&')}`;
 }
 
 /**
@@ -49,13 +49,13 @@ export function renderUrl(choices) {
  * @param {string} name
  */
 export function saveUrl(choices, name) {
-  return `${renderUrl(choices)}&req=saveToFile&name=${encoded(name)}`;
+  return `${renderUrl(choices)}&req=saveToFile&name=${encode(name)}`;
 }
 
 /**
- * The line that does in a shell what the page has done.
+ * Returns the curl command that sends the same request.
  *
- * @param {string} url An absolute URL, in which {@link encoded} has left no quote.
+ * @param {string} url An absolute URL without quotes, which {@link encode} has removed.
  */
 export function curlLine(url) {
   return `curl '${url}'`;
@@ -68,13 +68,13 @@ export function suggestedName({ picture, wid, hei, fmt }) {
 }
 
 /**
- * A name that someone has typed, once another format was chosen: only an extension that was right changes.
+ * Adapts a typed name to another format. A name keeps an extension that did not fit the old format.
  *
  * @param {string} name
  * @param {string} before
  * @param {string} fmt
  */
-export function renamed(name, before, fmt) {
+export function withFormat(name, before, fmt) {
   const extension = `.${extensionOf(before)}`;
   return name.endsWith(extension) ? `${name.slice(0, -extension.length)}.${extensionOf(fmt)}` : name;
 }
@@ -85,23 +85,23 @@ export function extensionOf(fmt) {
 }
 
 /**
- * The largest box of some proportions in the middle of a picture, as crop= takes it.
+ * Returns the largest centred box of the given proportions: left, top, width and height, as for `crop=`.
  *
  * @param {{ width: number, height: number }} picture
- * @param {number} ratio Width by height.
+ * @param {number} ratio Width divided by height.
  */
-export function middleBox({ width, height }, ratio) {
+export function centredBox({ width, height }, ratio) {
   const w = Math.min(width, Math.round(height * ratio));
   const h = Math.min(height, Math.round(width / ratio));
   return [Math.floor((width - w) / 2), Math.floor((height - h) / 2), w, h];
 }
 
 /**
- * Encodes a value so that it is safe in a query and between a shell's quotes; commas and slashes stay readable.
+ * Encodes a value for a query that may stand between a shell's quotes. Commas and slashes stay readable.
  *
  * @param {string} text
  */
-function encoded(text) {
+function encode(text) {
   return encodeURIComponent(text)
     .replace(/['()!*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)
     .replaceAll('%2C', ',')

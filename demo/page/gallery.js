@@ -1,23 +1,23 @@
-// Shows what the server has saved.
+// Lists the images that the server has saved.
 
-import { byId, make, readableBytes, readableType, showError } from './dom.js';
+import { byId, createElement, formatBytes, formatType, showError } from './dom.js';
 
 /** @typedef {{ name: string, bytes: number, width: number, height: number, type: string, time: number }} Saved */
 
 const list = byId('gallery', HTMLUListElement);
-let latest = 0;
+let lastReload = 0;
 
-/** Loads the list anew; of several that are under way, the one asked for last is shown. */
+/** Reloads the list. Of several reloads at once, only the latest is shown. */
 export async function updateGallery() {
-  const turn = ++latest;
-  const answer = await load();
-  if (turn !== latest) return;
+  const reload = ++lastReload;
+  const saved = await load();
+  if (reload !== lastReload) return;
   showError(
     'gallery-error',
-    answer === undefined ? 'The list could not be loaded. Is the server running?' : '',
+    saved === undefined ? 'The list could not be loaded. Is the server running?' : '',
   );
-  if (answer === undefined) return;
-  const { total, images } = answer;
+  if (saved === undefined) return;
+  const { total, images } = saved;
   byId('gallery-count', HTMLElement).textContent =
     images.length < total ? `${images.length} of ${total}` : String(total);
   byId('gallery-empty', HTMLElement).hidden = images.length > 0;
@@ -36,7 +36,7 @@ async function load() {
 
 /** @param {Saved[]} images */
 function show(images) {
-  // What has not changed keeps its element, and with it the keyboard's focus.
+  // Unchanged images keep their elements, so that the keyboard focus stays.
   const old = new Map(
     [...list.children].map((item) => [/** @type {HTMLElement} */ (item).dataset['key'], item]),
   );
@@ -56,19 +56,19 @@ function show(images) {
 function card({ name, bytes, width, height, type, time }) {
   const url = `/saved/${name.split('/').map(encodeURIComponent).join('/')}`;
   const saved = new Date(time);
-  return make(
+  return createElement(
     'li',
     {},
     thumbnail(`${url}?${time}`, type),
-    make('a', { href: url }, name),
-    make(
+    createElement('a', { href: url }, name),
+    createElement(
       'p',
       {},
       `${width} × ${height} · `,
-      make('data', { value: String(bytes) }, readableBytes(bytes)),
-      ` · ${readableType(type)}`,
+      createElement('data', { value: String(bytes) }, formatBytes(bytes)),
+      ` · ${formatType(type)}`,
     ),
-    make(
+    createElement(
       'time',
       { dateTime: saved.toISOString() },
       saved.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' }),
@@ -81,11 +81,11 @@ function card({ name, bytes, width, height, type, time }) {
  * @param {string} type
  */
 function thumbnail(src, type) {
-  const box = make('div', { className: 'thumbnail' });
-  const image = make('img', { alt: '', loading: 'lazy', src });
-  // Browsers show no TIFF.
+  const box = createElement('div', { className: 'thumbnail' });
+  const image = createElement('img', { alt: '', loading: 'lazy', src });
+  // Browsers do not show TIFF: its type takes the place of the thumbnail.
   image.addEventListener('error', () => {
-    image.replaceWith(make('span', {}, readableType(type)));
+    image.replaceWith(createElement('span', {}, formatType(type)));
   });
   box.append(image);
   return box;

@@ -1,39 +1,40 @@
-// The page itself: what is chosen, the rendering of it, and saving it.
+// The page itself: reads the choices, requests renderings, and saves them.
 
 import {
   canBeTransparent,
+  centredBox,
   curlLine,
   hasQuality,
-  middleBox,
-  renamed,
   renderUrl,
   saveUrl,
   suggestedName,
+  withFormat,
 } from './command.js';
-import { byId, inputOf, make, readableBytes, showError } from './dom.js';
+import { byId, createElement, formatBytes, inputById, showError } from './dom.js';
 import { updateGallery } from './gallery.js';
-import { askForRendering } from './preview.js';
-import { placeOf, save } from './save.js';
+import { requestRendering } from './preview.js';
+import { getPlace, save } from './save.js';
 import { setUpSet } from './set.js';
 
 /** @typedef {{ id: string, width: number, height: number }} Picture */
 /** @typedef {import('./command.js').Choices} Choices */
-/** @typedef {import('./save.js').Answer} Answer */
+/** @typedef {import('./save.js').Reply} Reply */
 
 const choicesForm = byId('choices', HTMLFormElement);
-const nameField = inputOf('name');
+const nameField = inputById('name');
+const setNameField = inputById('set-name');
 const saveButton = byId('save-button', HTMLButtonElement);
 const cropSelect = byId('crop', HTMLSelectElement);
 const cropFields = [...byId('crop-box', HTMLElement).querySelectorAll('input')];
 const fmtSelect = byId('fmt', HTMLSelectElement);
 const fitSelect = byId('fit', HTMLSelectElement);
 
-/** Where the page says what is wrong with a command, and the fields that it is about. */
+/** The elements that show what is wrong with a command, and the fields that set this command. */
 const PLACES = {
-  'size-error': { commands: ['wid', 'hei', 'scl', 'fit'], fields: [inputOf('wid'), inputOf('hei')] },
-  'format-error': { commands: ['fmt', 'qlt', 'bgc'], fields: [inputOf('qlt')] },
+  'size-error': { commands: ['wid', 'hei', 'scl', 'fit'], fields: [inputById('wid'), inputById('hei')] },
+  'format-error': { commands: ['fmt', 'qlt', 'bgc'], fields: [inputById('qlt')] },
   'crop-error': { commands: ['crop'], fields: cropFields },
-  'rotate-error': { commands: ['rotate'], fields: [inputOf('rotate')] },
+  'rotate-error': { commands: ['rotate'], fields: [inputById('rotate')] },
 };
 
 /** @type {Map<string, Picture>} */
@@ -48,9 +49,9 @@ await start();
 async function start() {
   const response = await fetch('/pictures.json');
   for (const picture of /** @type {Picture[]} */ (await response.json())) pictures.set(picture.id, picture);
-  byId('pictures', HTMLElement).append(...[...pictures.keys()].map(pictureChoice));
-  pairUp('qlt');
-  pairUp('rotate');
+  byId('pictures', HTMLElement).append(...[...pictures.keys()].map(createPictureChoice));
+  linkSlider('qlt');
+  linkSlider('rotate');
   choicesForm.addEventListener('input', update);
   choicesForm.addEventListener('submit', (event) => {
     event.preventDefault();
@@ -61,7 +62,7 @@ async function start() {
   });
   byId('copy', HTMLButtonElement).addEventListener('click', () => void copy());
   update();
-  setUpSet(chosen, (message) => {
+  setUpSet(readChoices, clearRefusals, (message) => {
     showError('render-error', message);
   });
   await updateGallery();
@@ -71,63 +72,68 @@ async function start() {
  * @param {string} id
  * @param {number} at
  */
-function pictureChoice(id, at) {
-  const radio = make('input', { type: 'radio', name: 'picture', value: id, defaultChecked: at === 0 });
-  // Larger than it is shown, for dense screens.
-  const image = make('img', {
+function createPictureChoice(id, at) {
+  const radio = createElement('input', {
+    type: 'radio',
+    name: 'picture',
+    value: id,
+    defaultChecked: at === 0,
+  });
+  // Twice the displayed size, for dense screens.
+  const image = createElement('img', {
     src: `/is/image/${id}?wid=240&hei=160&fit=crop`,
     alt: '',
     width: 120,
     height: 80,
   });
-  return make('label', {}, radio, image, make('span', {}, id));
+  return createElement('label', {}, radio, image, createElement('span', {}, id));
 }
 
 /**
- * Keeps a slider and its field at the same value.
+ * Keeps a field and its slider at the same value.
  *
  * @param {string} id
  */
-function pairUp(id) {
-  const field = inputOf(id);
-  const range = inputOf(`${id}-range`);
+function linkSlider(id) {
+  const field = inputById(id);
+  const range = inputById(`${id}-range`);
   range.addEventListener('input', () => (field.value = range.value));
   field.addEventListener('input', () => (range.value = field.value));
 }
 
 /** @returns {Picture} */
-function chosenPicture() {
+function readPicture() {
   const id = String(new FormData(choicesForm).get('picture'));
   return pictures.get(id) ?? { id, width: 1, height: 1 };
 }
 
 /** @returns {Choices} */
-function chosen() {
+function readChoices() {
   return {
-    picture: chosenPicture().id,
+    picture: readPicture().id,
     crop: cropSelect.value === '' ? '' : cropFields.map((field) => field.value).join(','),
-    rotate: inputOf('rotate').value,
-    wid: inputOf('wid').value,
-    hei: inputOf('hei').value,
+    rotate: inputById('rotate').value,
+    wid: inputById('wid').value,
+    hei: inputById('hei').value,
     fit: fitSelect.value,
-    bgc: inputOf('bgc').value.slice(1),
-    transparent: inputOf('transparent').checked,
+    bgc: inputById('bgc').value.slice(1),
+    transparent: inputById('transparent').checked,
     fmt: fmtSelect.value,
-    qlt: inputOf('qlt').value,
+    qlt: inputById('qlt').value,
   };
 }
 
-/** Brings everything in line with what is chosen now. */
+/** Applies the current choices to the controls, the names and the rendering. */
 function update() {
   updateCrop();
-  const choices = chosen();
+  const choices = readChoices();
   updateControls(choices);
   updateNames(choices);
-  askForRendering(
+  requestRendering(
     {
       url: renderUrl(choices),
       shownAs: renderUrl(choices.fmt === 'tif' ? { ...choices, fmt: 'png' } : choices),
-      alt: `${choices.picture}, as it is chosen`,
+      alt: `${choices.picture}, rendered with the current settings`,
     },
     showRenderingError,
   );
@@ -135,10 +141,10 @@ function update() {
 
 function updateCrop() {
   const own = cropSelect.value === 'own';
-  const picture = chosenPicture();
+  const picture = readPicture();
   byId('crop-box', HTMLElement).hidden = !own;
   if (own) return;
-  const box = middleBox(picture, Number(cropSelect.value) || picture.width / picture.height);
+  const box = centredBox(picture, Number(cropSelect.value) || picture.width / picture.height);
   cropFields.forEach((field, at) => (field.value = String(box[at])));
 }
 
@@ -146,83 +152,96 @@ function updateCrop() {
 function updateControls({ fmt, wid, hei, transparent }) {
   const alpha = canBeTransparent(fmt);
   byId('fit-label', HTMLElement).hidden = wid === '' || hei === '';
-  inputOf('transparent').disabled = !alpha;
-  byId('transparent-hint', HTMLElement).textContent = alpha ? '' : '(a JPEG cannot be)';
-  inputOf('bgc').disabled = alpha && transparent;
-  for (const id of ['qlt', 'qlt-range']) inputOf(id).disabled = !hasQuality(fmt);
+  inputById('transparent').disabled = !alpha;
+  byId('transparent-hint', HTMLElement).textContent = alpha ? '' : '(not in a JPEG)';
+  inputById('bgc').disabled = alpha && transparent;
+  for (const id of ['qlt', 'qlt-range']) inputById(id).disabled = !hasQuality(fmt);
 }
 
 /** @param {Choices} choices */
 function updateNames(choices) {
-  const untouched = nameField.value === suggestion || nameField.value === '';
+  const isSuggested = nameField.value === suggestion || nameField.value === '';
   suggestion = suggestedName(choices);
-  nameField.value = untouched ? suggestion : renamed(nameField.value, format, choices.fmt);
+  const name = isSuggested ? suggestion : withFormat(nameField.value, format, choices.fmt);
+  // A refusal concerns a name together with the format.
+  if (name !== nameField.value || format !== choices.fmt) showError('name-error', '', [nameField]);
+  nameField.value = name;
   format = choices.fmt;
-  const setName = inputOf('set-name');
-  if (setName.value === setSuggestion || setName.value === '') setName.value = choices.picture;
+
+  const isSetSuggested = setNameField.value === setSuggestion || setNameField.value === '';
+  if (isSetSuggested && setNameField.value !== choices.picture) {
+    showError('set-error', '', [setNameField]);
+    setNameField.value = choices.picture;
+  }
   setSuggestion = choices.picture;
 }
 
-/** @param {string} message What the renderer has against it, which starts with the command, or nothing. */
+/** @param {string} message The renderer's error, which starts with the name of the command, or `''`. */
 function showRenderingError(message) {
   const command = /^\w+/.exec(message)?.[0] ?? '';
-  let placed = false;
+  let isShown = false;
   for (const [id, { commands, fields }] of Object.entries(PLACES)) {
-    const here = commands.includes(command);
-    showError(id, here ? message : '', fields);
-    placed ||= here;
+    const isHere = commands.includes(command);
+    showError(id, isHere ? message : '', fields);
+    isShown ||= isHere;
   }
-  showError('render-error', placed ? '' : message);
+  showError('render-error', isShown ? '' : message);
 }
 
 async function saveNow() {
-  const url = saveUrl(chosen(), nameField.value);
+  const url = saveUrl(readChoices(), nameField.value);
   setSaving(true);
-  const answer = await save(url);
+  const reply = await save(url);
   setSaving(false);
-  showAnswer(url, answer);
+  showReply(url, reply);
   await updateGallery();
 }
 
-/** @param {boolean} now */
-function setSaving(now) {
-  saving = now;
-  // Not disabled: that would take the focus away from whoever has just pressed it.
-  saveButton.setAttribute('aria-disabled', String(now));
-  byId('save-progress', HTMLElement).hidden = !now;
-  if (!now) return;
+/** @param {boolean} isSaving */
+function setSaving(isSaving) {
+  saving = isSaving;
+  // The attribute `disabled` would take the keyboard focus away from the button.
+  saveButton.setAttribute('aria-disabled', String(isSaving));
+  byId('save-progress', HTMLElement).hidden = !isSaving;
+  if (!isSaving) return;
   byId('save-status', HTMLElement).textContent = `Saving ${nameField.value}…`;
+  clearRefusals();
+}
+
+/** Removes the errors of earlier saves: the page shows only those of the latest save or set. */
+function clearRefusals() {
   showError('name-error', '', [nameField]);
+  showError('set-error', '', [setNameField]);
   showError('general-error', '');
   showError('render-error', '');
 }
 
 /**
  * @param {string} url
- * @param {Answer} answer
+ * @param {Reply} reply
  */
-function showAnswer(url, answer) {
-  const { properties } = answer;
+function showReply(url, reply) {
+  const { properties } = reply;
   byId('result', HTMLElement).hidden = false;
   byId('curl', HTMLElement).textContent = curlLine(location.origin + url);
   byId('copy-status', HTMLElement).textContent = '';
-  byId('answer-status', HTMLElement).textContent = answer.status;
-  byId('properties', HTMLElement).replaceChildren(...[...properties].map(propertyRow));
-  byId('save-status', HTMLElement).textContent = answer.done
+  byId('reply-status', HTMLElement).textContent = reply.status;
+  byId('properties', HTMLElement).replaceChildren(...[...properties].map(createRow));
+  byId('save-status', HTMLElement).textContent = reply.done
     ? `Saved ${properties.get('name')}: ${properties.get('image.width')} × ${properties.get('image.height')} ` +
-      `pixels, ${readableBytes(Number(properties.get('image.length')))}.`
+      `pixels, ${formatBytes(Number(properties.get('image.length')))}.`
     : '';
-  if (!answer.done) showRefusal(answer);
+  if (!reply.done) showRefusal(reply);
 }
 
 /** @param {[key: string, value: string]} property */
-function propertyRow([key, value]) {
-  return make('tr', {}, make('th', { scope: 'row' }, key), make('td', {}, value));
+function createRow([key, value]) {
+  return createElement('tr', {}, createElement('th', { scope: 'row' }, key), createElement('td', {}, value));
 }
 
-/** @param {Answer} answer */
+/** @param {Reply} reply */
 function showRefusal({ code, message }) {
-  const place = placeOf(code);
+  const place = getPlace(code);
   if (place === 'rendering') {
     showError('render-error', `Not saved. ${message}`);
   } else if (place === 'name') {
@@ -240,8 +259,8 @@ async function copy() {
     await navigator.clipboard.writeText(line.textContent ?? '');
     status.textContent = 'Copied';
   } catch {
-    // Browsers lend the clipboard to secure pages only.
+    // Browsers give only secure pages access to the clipboard.
     getSelection()?.selectAllChildren(line);
-    status.textContent = 'Selected: copy it by keyboard';
+    status.textContent = 'Selected. Copy it with the keyboard.';
   }
 }

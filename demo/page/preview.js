@@ -1,9 +1,9 @@
-// Shows the rendering of what is chosen now: asks when changes pause, and drops every answer but the last.
+// Shows the rendering of the current choices: requests it when changes pause, and ignores all responses but the latest.
 
-import { byId, make, readableBytes, readableType } from './dom.js';
+import { byId, createElement, formatBytes, formatType } from './dom.js';
 
-/** How long changes must pause, in milliseconds. */
-const PAUSE = 150;
+/** How long changes must pause before a request. */
+const PAUSE_MS = 150;
 
 /** @typedef {{ url: string, shownAs: string, alt: string }} Wanted */
 
@@ -13,41 +13,43 @@ const link = byId('rendering-link', HTMLAnchorElement);
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
-let asking = new AbortController();
+let current = new AbortController();
 
 /**
- * @param {Wanted} wanted The rendering, and the URL of an image that a browser can show in its place.
- * @param {(message: string) => void} onAnswer Told why there is no rendering, or nothing (`''`).
+ * @param {Wanted} wanted The URL of the rendering, and the URL of an image that browsers can show instead.
+ * @param {(message: string) => void} onDone Called with the reason for a failure, or with `''`.
  */
-export function askForRendering(wanted, onAnswer) {
-  asking.abort();
-  asking = new AbortController();
-  const { signal } = asking;
+export function requestRendering(wanted, onDone) {
+  current.abort();
+  current = new AbortController();
+  const { signal } = current;
   figure.setAttribute('aria-busy', 'true');
   link.href = wanted.url;
   clearTimeout(timer);
   timer = setTimeout(async () => {
-    const message = await show(wanted, signal).catch(() => 'The server did not answer. Is it still running?');
+    const message = await show(wanted, signal).catch(
+      () => 'The server did not respond. Is it still running?',
+    );
     if (signal.aborted) return;
     figure.setAttribute('aria-busy', 'false');
     figure.classList.toggle('refused', message !== '');
     if (message !== '') facts.textContent = 'Not rendered';
-    onAnswer(message);
-  }, PAUSE);
+    onDone(message);
+  }, PAUSE_MS);
 }
 
 /**
  * @param {Wanted} wanted
  * @param {AbortSignal} signal
- * @returns {Promise<string>} Why the server has not rendered it, or an empty string.
+ * @returns {Promise<string>} Why there is no rendering, or `''`.
  */
 async function show({ url, shownAs, alt }, signal) {
   const blob = await fetchImage(url, signal);
   if (typeof blob === 'string') return blob;
   const shown = shownAs === url ? blob : await fetchImage(shownAs, signal);
   if (typeof shown === 'string') return shown;
-  // A new element is shown once it is decoded, so that there is always a whole picture to look at.
-  const image = make('img', { id: 'rendering', alt, src: URL.createObjectURL(shown) });
+  // The new element is decoded before it replaces the old one, so that the page never shows half an image.
+  const image = createElement('img', { id: 'rendering', alt, src: URL.createObjectURL(shown) });
   try {
     await image.decode();
     if (signal.aborted) return '';
@@ -60,19 +62,19 @@ async function show({ url, shownAs, alt }, signal) {
   }
   const note = shownAs === url ? '' : ' (shown as PNG)';
   facts.textContent =
-    `${image.naturalWidth} × ${image.naturalHeight} pixels · ${readableBytes(blob.size)} · ` +
-    `${readableType(blob.type)}${note}`;
+    `${image.naturalWidth} × ${image.naturalHeight} pixels · ${formatBytes(blob.size)} · ` +
+    `${formatType(blob.type)}${note}`;
   return '';
 }
 
 /**
  * @param {string} url
  * @param {AbortSignal} signal
- * @returns {Promise<Blob | string>} The image, or what the server says instead.
+ * @returns {Promise<Blob | string>} The image, or the server's message.
  */
 async function fetchImage(url, signal) {
   const response = await fetch(url, { signal });
   const text = response.headers.get('content-type')?.startsWith('text/plain');
   if (response.ok) return response.blob();
-  return text ? (await response.text()).trim() : `The server answered ${response.status}.`;
+  return text ? (await response.text()).trim() : `The server responded with ${response.status}.`;
 }

@@ -1,17 +1,17 @@
-// Sends a save command and says what became of it, and to which part of the page a refusal belongs.
+// Sends a save command, reads the reply, and decides which part of the page shows a refusal.
 
-import { readProperties } from './reply.js';
+import { parseProperties } from './reply.js';
 
 /**
- * @typedef {object} Answer
+ * @typedef {object} Reply
  * @property {boolean} done
- * @property {string} status The HTTP status, in words.
+ * @property {string} status The HTTP status code and its text.
  * @property {Map<string, string>} properties
- * @property {string} code Empty where there is no refusal.
+ * @property {string} code The `error.code`, or `''`.
  * @property {string} message
  */
 
-const ABOUT_THE_NAME = new Set([
+const NAME_CODES = new Set([
   'name-missing',
   'name-invalid',
   'unknown-extension',
@@ -23,7 +23,7 @@ const ABOUT_THE_NAME = new Set([
   'file-exists',
 ]);
 
-const ABOUT_THE_RENDERING = new Set([
+const RENDERING_CODES = new Set([
   'renderer-failed',
   'renderer-status',
   'renderer-aborted',
@@ -39,17 +39,19 @@ const ABOUT_THE_RENDERING = new Set([
 ]);
 
 /**
+ * Returns the part of the page that a refusal concerns.
+ *
  * @param {string} code An `error.code`.
  * @returns {'name' | 'rendering' | 'general'}
  */
-export function placeOf(code) {
-  if (ABOUT_THE_NAME.has(code)) return 'name';
-  return ABOUT_THE_RENDERING.has(code) ? 'rendering' : 'general';
+export function getPlace(code) {
+  if (NAME_CODES.has(code)) return 'name';
+  return RENDERING_CODES.has(code) ? 'rendering' : 'general';
 }
 
 /**
  * @param {string} url
- * @returns {Promise<Answer>}
+ * @returns {Promise<Reply>}
  */
 export async function save(url) {
   let response, text;
@@ -57,11 +59,11 @@ export async function save(url) {
     response = await fetch(url, { cache: 'no-store' });
     text = await response.text();
   } catch {
-    return refusal('No answer', 'The server did not answer. Is it still running?');
+    return createFailure('No response', 'The server did not respond. Is it still running?');
   }
   const status = `${response.status} ${response.statusText}`.trim();
-  const properties = readProperties(text);
-  if (!properties.has('status')) return refusal(status, 'This is not the answer to a save command.');
+  const properties = parseProperties(text);
+  if (!properties.has('status')) return createFailure(status, 'This is not a reply to a save command.');
   return {
     done: properties.get('status') === 'done',
     status,
@@ -74,8 +76,8 @@ export async function save(url) {
 /**
  * @param {string} status
  * @param {string} message
- * @returns {Answer}
+ * @returns {Reply}
  */
-function refusal(status, message) {
+function createFailure(status, message) {
   return { done: false, status, properties: new Map(), code: '', message };
 }

@@ -1,14 +1,15 @@
-// Saves one picture in several widths and formats, one after the other, until all are saved or it is stopped.
+// Saves one picture in several widths and formats, one after another, until all are saved, one is refused, or the
+// visitor stops it.
 
 import { extensionOf, saveUrl } from './command.js';
-import { byId, inputOf, showError } from './dom.js';
+import { byId, inputById, showError } from './dom.js';
 import { updateGallery } from './gallery.js';
-import { placeOf, save } from './save.js';
+import { getPlace, save } from './save.js';
 
 /** @typedef {import('./command.js').Choices} Choices */
 
 const form = byId('set', HTMLFormElement);
-const nameField = inputOf('set-name');
+const nameField = inputById('set-name');
 const button = byId('set-button', HTMLButtonElement);
 const stopButton = byId('stop', HTMLButtonElement);
 const progress = byId('set-progress', HTMLElement);
@@ -18,30 +19,40 @@ let running = false;
 let stopped = false;
 
 /**
- * @param {() => Choices} chosen
+ * Connects the form.
+ *
+ * @param {() => Choices} readChoices
+ * @param {() => void} clearRefusals
  * @param {(message: string) => void} showRenderingError
  */
-export function setUpSet(chosen, showRenderingError) {
-  const describe = () => {
-    const count = plannedSaves(chosen()).length;
+export function setUpSet(readChoices, clearRefusals, showRenderingError) {
+  const updateButton = () => {
+    const count = planSaves(readChoices()).length;
     button.textContent = `Save ${count} ${count === 1 ? 'image' : 'images'}`;
   };
-  form.addEventListener('change', describe);
-  describe();
+  form.addEventListener('change', (event) => {
+    updateButton();
+    // A typed name keeps its error until the next save, because text that disappears would move what the visitor
+    // clicks to leave the field.
+    if (event.target !== nameField) showError('set-error', '', [nameField]);
+  });
+  updateButton();
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    if (!running) void run(plannedSaves(chosen()), showRenderingError);
+    if (running) return;
+    clearRefusals();
+    void run(planSaves(readChoices()), showRenderingError);
   });
   stopButton.addEventListener('click', () => {
     stopped = true;
-    status.textContent = 'Stopping after the image that is being saved…';
+    status.textContent = 'Stopping after this image…';
   });
 }
 
 /** @param {Choices} choices */
-function plannedSaves(choices) {
-  return ticked('set-widths').flatMap((wid) =>
-    ticked('set-formats').map((fmt) => {
+function planSaves(choices) {
+  return checkedValues('set-widths').flatMap((wid) =>
+    checkedValues('set-formats').map((fmt) => {
       const name = `${nameField.value}-${wid}.${extensionOf(fmt)}`;
       return { name, url: saveUrl({ ...choices, wid, hei: '', fmt }, name) };
     }),
@@ -49,7 +60,7 @@ function plannedSaves(choices) {
 }
 
 /** @param {string} id */
-function ticked(id) {
+function checkedValues(id) {
   return [...byId(id, HTMLElement).querySelectorAll('input')]
     .filter((box) => box.checked)
     .map((box) => box.value);
@@ -60,7 +71,6 @@ function ticked(id) {
  * @param {(message: string) => void} showRenderingError
  */
 async function run(saves, showRenderingError) {
-  showError('set-error', '', [nameField]);
   if (saves.length === 0) {
     status.textContent = '';
     showError('set-error', 'Choose at least one width and one format.');
@@ -72,11 +82,11 @@ async function run(saves, showRenderingError) {
   showCount(0, saves.length);
   for (const { name, url } of saves) {
     if (stopped) break;
-    const answer = await save(url);
-    if (!answer.done) {
-      // What is wrong with one is most likely wrong with all.
-      refused = `${name}: ${answer.message}`;
-      const place = placeOf(answer.code);
+    const reply = await save(url);
+    if (!reply.done) {
+      // Most errors concern every image of the set.
+      refused = `${name}: ${reply.message}`;
+      const place = getPlace(reply.code);
       if (place === 'rendering') showRenderingError(refused);
       else showError('set-error', refused, place === 'name' ? [nameField] : []);
       break;
@@ -85,7 +95,7 @@ async function run(saves, showRenderingError) {
     void updateGallery();
   }
   setRunning(false);
-  status.textContent = ending(done, saves.length, refused !== '');
+  status.textContent = describeEnd(done, saves.length, refused !== '');
   await updateGallery();
 }
 
@@ -94,21 +104,21 @@ async function run(saves, showRenderingError) {
  * @param {number} total
  * @param {boolean} refused
  */
-function ending(done, total, refused) {
+function describeEnd(done, total, refused) {
   if (done === total) return `All ${total} saved.`;
   return `${refused ? 'Refused' : 'Stopped'}: ${done} of ${total} saved.`;
 }
 
-/** @param {boolean} now */
-function setRunning(now) {
-  running = now;
+/** @param {boolean} isRunning */
+function setRunning(isRunning) {
+  running = isRunning;
   stopped = false;
-  // Whoever works by keyboard stays where the next step is.
-  const focused = document.activeElement === (now ? button : stopButton);
-  button.hidden = now;
-  stopButton.hidden = !now;
-  if (focused) (now ? stopButton : button).focus();
-  progress.hidden = !now;
+  // The keyboard focus moves from the button that disappears to the one that takes its place.
+  const focused = document.activeElement === (isRunning ? button : stopButton);
+  button.hidden = isRunning;
+  stopButton.hidden = !isRunning;
+  if (focused) (isRunning ? stopButton : button).focus();
+  progress.hidden = !isRunning;
 }
 
 /**

@@ -27,7 +27,7 @@ function call<Result>(page: Page, module: string, name: string, ...values: unkno
   );
 }
 
-describe('reading an answer', () => {
+describe('parsing a reply', () => {
   test.each([
     'plain.jpg',
     'with blanks  and = signs: many.jpg',
@@ -39,7 +39,7 @@ describe('reading an answer', () => {
     '',
   ])('%j is what was written', async (message) => {
     const text = formatReply({ status: 'failed', error: new SaveError('name-invalid', message) }, new Date());
-    const read = await call(studio.page, 'reply.js', 'readProperties', text);
+    const read = await call(studio.page, 'reply.js', 'parseProperties', text);
     expect(read).toEqual({ status: 'failed', 'error.code': 'name-invalid', 'error.message': message });
     expect(read).toEqual(parseReply(text).properties);
   });
@@ -47,7 +47,7 @@ describe('reading an answer', () => {
   test('also the forms that others write', async () => {
     const text =
       '#S7Z OK\r\n!comment\r\n\r\n  status : done\r\na\\:b\\=c\\ d=e\r\nempty\r\nlast\\u00dc=\\u00DC=';
-    expect(await call(studio.page, 'reply.js', 'readProperties', text)).toEqual({
+    expect(await call(studio.page, 'reply.js', 'parseProperties', text)).toEqual({
       status: 'done',
       'a:b=c d': 'e',
       empty: '',
@@ -103,7 +103,7 @@ describe('the command', () => {
 
 test('every error code has its place, and none is about a place unknown to the library', async () => {
   const places = new Map<string, string>();
-  for (const code of ERROR_CODES) places.set(code, await call(studio.page, 'save.js', 'placeOf', code));
+  for (const code of ERROR_CODES) places.set(code, await call(studio.page, 'save.js', 'getPlace', code));
   expect(Object.fromEntries(places)).toMatchObject({
     'name-invalid': 'name',
     'file-exists': 'name',

@@ -28,7 +28,7 @@ test('each control changes the pixels that are shown', async () => {
     distance(whole, await filePixels(await sharp(dunes).resize(300, 200).png().toBuffer())),
   ).toBeLessThan(ALIKE);
 
-  await page.getByLabel('Part of the picture').selectOption('Square');
+  await page.getByLabel('Area').selectOption('Square');
   await rendered(page);
   const square = { left: 266, top: 0, width: 1067, height: 1067 };
   const cropped = await sharp(dunes).extract(square).resize(300, 300).png().toBuffer();
@@ -41,7 +41,7 @@ test('each control changes the pixels that are shown', async () => {
   expect(distance(await shownPixels(page), await filePixels(turned))).toBeLessThan(ALIKE);
 
   await number('Size', 'Height', '100');
-  await page.getByLabel('Both given').selectOption('stretch,1');
+  await page.getByLabel('Fit').selectOption('stretch,1');
   await rendered(page);
   expect(await shownPixels(page)).toMatchObject({ width: 300, height: 100 });
 });
@@ -167,7 +167,7 @@ test.each([
 
 test('a crop that reaches out of the picture is refused at the crop', async () => {
   const { page } = studio();
-  await page.getByLabel('Part of the picture').selectOption('own');
+  await page.getByLabel('Area').selectOption('own');
   await number('Crop', 'Width', '5000');
   await rendered(page);
   expect(await page.locator('.error:not(:empty)').allTextContents()).toEqual([
@@ -182,6 +182,6 @@ test('a server that is gone is said to be', async () => {
   await number('Size', 'Width', '200');
   await rendered(page);
   expect(await page.locator('#render-error').textContent()).toBe(
-    'The server did not answer. Is it still running?',
+    'The server did not respond. Is it still running?',
   );
 });

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { Locator } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { parseReply } from '../../lib/index.js';
 import {
@@ -77,7 +77,7 @@ test('what is shown is saved, on disk and in the gallery, with its true figures'
   expect(served.headers.get('x-content-type-options')).toBe('nosniff');
   expect(Buffer.from(await served.arrayBuffer())).toEqual(await readFile(file));
 
-  expect(await page.locator('#answer-status').textContent()).toBe('200 OK');
+  expect(await page.locator('#reply-status').textContent()).toBe('200 OK');
   expect(await properties()).toEqual({
     status: 'done',
     lastUpdated: String(Math.floor(mtimeMs)),
@@ -181,7 +181,7 @@ test.each([
   expect(shown['name-error']).toMatch(message);
   expect(await nameField().getAttribute('aria-invalid')).toBe('true');
   expect(await nameField().evaluate((field) => field === document.activeElement)).toBe(true);
-  expect(await page.locator('#answer-status').textContent()).toBe('403 Forbidden');
+  expect(await page.locator('#reply-status').textContent()).toBe('403 Forbidden');
   expect((await properties())['error.message']).toBe(shown['name-error']);
   expect(await readdir(savePath)).toEqual([]);
 
@@ -190,9 +190,35 @@ test.each([
   await card('right.jpg').waitFor();
 });
 
+test.each<[string, string, (page: Page) => Promise<unknown>]>([
+  ['another picture', '', (page) => page.getByRole('radio', { name: 'dunes' }).check()],
+  ['another width', '', (page) => page.locator('#wid').fill('300')],
+  ['the format of the name', 'aurora.png', (page) => page.getByLabel('File type').selectOption('png')],
+  ['a whole set', '', (page) => page.getByRole('button', { name: /^Save \d+ images$/ }).click()],
+])('the page takes back the refusal of a name after %s', async (_what, name, act) => {
+  const { page } = studio();
+  await saveAs(name);
+  expect(Object.keys(await errors())).toEqual(['name-error']);
+  await act(page);
+  await page.locator('#name:not([aria-invalid])').waitFor();
+  expect(await errors()).toEqual({});
+  await page.locator('#set-progress').waitFor({ state: 'hidden' });
+  await rendered(page);
+});
+
+test('the page keeps the refusal of a name that another choice does not change', async () => {
+  const { page } = studio();
+  await saveAs('../mine.jpg');
+  await page.locator('#wid').fill('300');
+  await rendered(page);
+  expect(await nameField().inputValue()).toBe('../mine.jpg');
+  expect(Object.keys(await errors())).toEqual(['name-error']);
+  expect(await nameField().getAttribute('aria-invalid')).toBe('true');
+});
+
 test('a rendering that cannot be is refused at its controls', async () => {
   const { page, savePath } = studio();
-  await page.getByLabel('Part of the picture').selectOption('own');
+  await page.getByLabel('Area').selectOption('own');
   await page.getByRole('group', { name: 'Crop' }).getByRole('spinbutton', { name: 'Width' }).fill('9999');
   await rendered(page);
   await saveAs('bad-crop.jpg');
@@ -213,7 +239,7 @@ test('any other refusal, and a server that is gone, are told below the button', 
   );
   await page.route(/saveToFile/, (route) => route.abort());
   await saveButton().click();
-  await hasText(page, '#general-error', 'Not saved. The server did not answer. Is it still running?');
+  await hasText(page, '#general-error', 'Not saved. The server did not respond. Is it still running?');
   await mkdir(savePath);
 });
 

@@ -1,7 +1,8 @@
 // Saving a whole set: its progress, its end, how it is stopped and how it is refused.
 
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { hasText, hold, rendered, useStudio } from './studio.js';
 
@@ -9,12 +10,12 @@ const studio = useStudio();
 
 const start = () => studio().page.getByRole('button', { name: /^Save \d+ images?$/ });
 const stop = () => studio().page.getByRole('button', { name: 'Stop' });
-const bar = () => studio().page.getByRole('progressbar', { name: 'Save a whole set' });
+const bar = () => studio().page.getByRole('progressbar', { name: 'Save a set' });
 
 test('every width in every format is saved, and counted', async () => {
   const { page, savePath } = studio();
   await page.getByRole('radio', { name: 'dahlia' }).check();
-  await page.getByLabel('Part of the picture').selectOption('Wide, 16 : 9');
+  await page.getByLabel('Area').selectOption('Landscape, 16:9');
   await page.getByLabel('960').uncheck();
   await page.getByRole('group', { name: 'Formats' }).getByLabel('PNG').check();
   expect(await start().textContent()).toBe('Save 6 images');
@@ -49,7 +50,7 @@ test('stopped half-way, it finishes the image that it is at, and no more', async
   await start().click();
   await arrived;
   await stop().click();
-  await hasText(page, '#set-status', 'Stopping after the image that is being saved');
+  await hasText(page, '#set-status', 'Stopping after this image');
   release();
   await hasText(page, '#set-status', 'Stopped: 3 of 6 saved.');
   expect((await readdir(savePath)).sort()).toEqual(['aurora-320.jpg', 'aurora-320.webp', 'aurora-640.jpg']);
@@ -60,17 +61,17 @@ test('stopped half-way, it finishes the image that it is at, and no more', async
 
 test('a refusal ends it and is told where the mistake is', async () => {
   const { page, savePath } = studio();
-  await page.getByLabel('Names start with').fill('missing/aurora');
+  await page.getByLabel('Name prefix').fill('missing/aurora');
   await start().click();
   await hasText(
     page,
     '#set-error',
     'missing/aurora-320.jpg: Name a folder that exists: saving creates none.',
   );
-  expect(await page.getByLabel('Names start with').getAttribute('aria-invalid')).toBe('true');
+  expect(await page.getByLabel('Name prefix').getAttribute('aria-invalid')).toBe('true');
   expect(await page.locator('#set-status').textContent()).toBe('Refused: 0 of 6 saved.');
 
-  await page.getByLabel('Names start with').fill('aurora');
+  await page.getByLabel('Name prefix').fill('aurora');
   await page.locator('#rotate').fill('999');
   await rendered(page);
   await start().click();
@@ -79,9 +80,28 @@ test('a refusal ends it and is told where the mistake is', async () => {
   expect(await readdir(savePath)).toEqual([]);
 });
 
-test('a set of nothing says what to choose', async () => {
+test('a set of nothing says what to choose, until something is chosen', async () => {
   const { page } = studio();
   for (const width of ['320', '640', '960']) await page.getByLabel(width, { exact: true }).uncheck();
   await start().click();
   await hasText(page, '#set-error', 'Choose at least one width and one format.');
+  await page.getByLabel('640', { exact: true }).check();
+  expect(await page.locator('#set-error').textContent()).toBe('');
+});
+
+test.each<[string, (page: Page) => Promise<unknown>]>([
+  ['another picture', (page) => page.getByRole('radio', { name: 'dunes' }).check()],
+  ['one save by itself', (page) => page.locator('#save-button').click()],
+])('the page takes back the refusal of a set after %s', async (_what, act) => {
+  const { page, savePath } = studio();
+  // A folder has the first name of the set.
+  await mkdir(path.join(savePath, 'aurora-320.jpg'));
+  await start().click();
+  await hasText(page, '#set-error', /^aurora-320\.jpg: /);
+  expect(await page.locator('#set-name').getAttribute('aria-invalid')).toBe('true');
+  await act(page);
+  await page.locator('#set-name:not([aria-invalid])').waitFor();
+  expect(await page.locator('#set-error').textContent()).toBe('');
+  await page.locator('#save-progress').waitFor({ state: 'hidden' });
+  await rendered(page);
 });
