@@ -1,15 +1,15 @@
-// One of the processes that save: a renderer of small numbered pictures, and in front of it the middleware.
+// The server in each process: a renderer of small numbered pictures, with the middleware in front.
 
 import { createHash } from 'node:crypto';
 import express from 'express';
 import sharp from 'sharp';
 import { imageSave } from '../../lib/index.js';
 import { s3Store } from '../../lib/s3.js';
-import { placeInStore } from './bucket.js';
+import { getBucketLocation } from './bucket.js';
 
 const SIZE = { width: 48, height: 32, channels: 3 } as const;
 
-/** Draws a picture of noise that no other number has. The same number is the same picture, to the byte. */
+/** Draws a picture of noise. The same number gives the same bytes, and each number a picture of its own. */
 export function draw(number: number): Promise<Buffer> {
   const outputLength = SIZE.width * SIZE.height * SIZE.channels;
   const pixels = createHash('shake256', { outputLength }).update(String(number)).digest();
@@ -18,12 +18,12 @@ export function draw(number: number): Promise<Buffer> {
 
 export function serve(): void {
   const app = express();
-  app.use('/is/image', imageSave({ store: s3Store(placeInStore()) }));
+  app.use('/is/image', imageSave({ store: s3Store(getBucketLocation()) }));
   app.get('/is/image/:number', async (req, res) => {
     res.type('png').send(await draw(Number(req.params.number)));
   });
-  // Port 0 is one and the same free port for all processes of a cluster.
+  // With port 0, all processes of a cluster share one free port.
   app.listen(0, '127.0.0.1');
-  // Ctrl-C reaches all processes at once: the first one ends the others.
+  // Ctrl-C reaches every process. The primary process ends the others.
   process.on('SIGINT', () => undefined);
 }

@@ -1,19 +1,22 @@
-// The whole run, in order: a bucket, the processes, the saves, the kills, the check, and what is told of it.
+// Runs the demo: opens a bucket, starts the processes, saves, kills some of them, checks the objects, and prints the result.
 
-import { openBucket, placeInStore } from './bucket.js';
+import { getBucketLocation, openBucket } from './bucket.js';
 import { Saves } from './saves.js';
 import { Servers } from './servers.js';
 
 const PROCESSES = 4;
-const MOST_KILLS = 12;
-/** A new process takes a second to start. */
-const LEAST_SAVES_PER_KILL = 50;
+const MAX_KILLS = 12;
+/** A new process takes about a second to start. */
+const MIN_SAVES_PER_KILL = 50;
 
-/** Makes so many saves and prints what became of them. Exits with 1 where anything acknowledged is not there, whole. */
-export async function run(given = '3000'): Promise<void> {
-  const count = Number(given);
+/**
+ * Saves `argument` images and prints the result. Exits with 1 if an acknowledged image is missing or broken, and with 2
+ * if the argument is not a whole number.
+ */
+export async function run(argument = '3000'): Promise<void> {
+  const count = Number(argument);
   if (!Number.isInteger(count) || count < 1) {
-    console.error('Say how many saves: npm run demo:cluster -- 500');
+    console.error('The number of saves must be a whole number, as in: npm run demo:cluster -- 500');
     process.exit(2);
   }
   const stop = new AbortController();
@@ -23,40 +26,40 @@ export async function run(given = '3000'): Promise<void> {
     });
   }
   let close = (): Promise<void> => Promise.resolve();
-  let isGood = false;
+  let isComplete = false;
   try {
     close = await openBucket();
     stop.signal.throwIfAborted();
-    isGood = await saveAndCheck(count, stop);
+    isComplete = await saveAndCheck(count, stop);
   } catch (error) {
-    // What ended everything else, rather than what came of it.
+    // After an abort, its reason says more than the errors that it caused.
     console.error(stop.signal.aborted ? String(stop.signal.reason) : String(error));
   }
   stop.abort();
   await Servers.stop();
   await close();
-  process.exit(isGood ? 0 : 1);
+  process.exit(isComplete ? 0 : 1);
 }
 
 async function saveAndCheck(count: number, stop: AbortController): Promise<boolean> {
-  const place = placeInStore();
+  const location = getBucketLocation();
   const saves = new Saves();
   const { servers, url } = await Servers.start(PROCESSES, stop);
   console.log(
-    `${PROCESSES} processes serve ${url} and save to the bucket ${place.bucket}. Saving ${count} times …`,
+    `${PROCESSES} processes serve ${url} and save to the bucket ${location.bucket}. Saving ${count} times …`,
   );
 
-  const begin = performance.now();
-  const killEvery = Math.max(LEAST_SAVES_PER_KILL, Math.ceil(count / MOST_KILLS));
+  const start = performance.now();
+  const killEvery = Math.max(MIN_SAVES_PER_KILL, Math.ceil(count / MAX_KILLS));
   await saves.make(count, url, stop.signal, async () => {
     if (saves.acknowledged % killEvery === 0) await servers.kill();
   });
-  const seconds = (performance.now() - begin) / 1000;
-  const { checked, missing, broken } = await saves.check(place);
+  const seconds = (performance.now() - start) / 1000;
+  const { checked, missing, broken } = await saves.check(location);
 
   console.log(`
   saves acknowledged     ${saves.acknowledged}
-  saves that broke off   ${saves.brokenOff} (and were sent again)
+  saves interrupted      ${saves.interrupted} (and sent again)
   processes killed       ${servers.killed}
   objects checked whole  ${checked - missing.length - broken.length} of ${checked}
   objects missing        ${[missing.length, ...missing.slice(0, 5)].join(' ')}

@@ -1,4 +1,4 @@
-// The processes behind one port: each one that is killed is followed by a new one.
+// The server processes, which share one port. A new process replaces each one that is killed.
 
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 
 export class Servers {
   killed = 0;
-  /** Aborts when they have been stopped, or when one of them has ended by itself. */
+  /** Aborts when the demo stops, or when a process ends by itself. */
   readonly #signal: AbortSignal;
-  /** Those that accept connections, the longest at it first. */
+  /** The processes that accept connections, the oldest first. */
   readonly #serving: Worker[] = [];
 
   private constructor(stop: AbortController) {
@@ -23,9 +23,9 @@ export class Servers {
     });
   }
 
-  /** Starts some processes, and returns them and their URL when all of them serve. */
+  /** Starts `count` processes. Resolves when all of them accept connections. */
   static async start(count: number, stop: AbortController): Promise<{ servers: Servers; url: string }> {
-    // They accept connections themselves: one that is handed to a process which is killed just then would be lost.
+    // Each process accepts connections itself: a connection handed to a process that is being killed would be lost.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     const servers = new Servers(stop);
     for (let started = 0; started < count; started += 1) cluster.fork();
@@ -40,14 +40,14 @@ export class Servers {
     return { servers, url: `http://127.0.0.1:${port}` };
   }
 
-  /** Kills one as the system would, with the saves that it is at; as soon as another one serves beside it. */
+  /** Kills the oldest process with its saves in progress, once another process accepts connections. */
   async kill(): Promise<void> {
     while (this.#serving.length < 2) await once(cluster, 'listening', { signal: this.#signal });
     this.#serving.shift()!.process.kill('SIGKILL');
     this.killed += 1;
   }
 
-  /** Ends all of them. */
+  /** Ends all processes. */
   static async stop(): Promise<void> {
     const ending = Object.values(cluster.workers ?? {}).map(async (worker) => {
       if (worker!.isDead()) return;

@@ -230,7 +230,7 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes) => {
       return { brokenAfter: MIB, then };
     };
     const code = await codeOf(save(storeOf(), NAME, image));
-    startGateway();
+    await startGateway();
     expect(killed).toBe(true);
     expect(broken).toContain(code);
     // An upload that could not be aborted is aborted later.

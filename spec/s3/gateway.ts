@@ -1,45 +1,33 @@
-// The gateway that the specs of this folder save to: clients, buckets, and what is in them.
+// The S3 gateway of these specs: its clients and buckets, and the objects in them.
 import { readFileSync } from 'node:fs';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import {
   CreateBucketCommand,
-  GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
-  ListObjectsV2Command,
   PutBucketPolicyCommand,
-  S3Client,
+  type S3Client,
   type HeadObjectCommandOutput,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
+import { restartGateway, type Ceph } from '../../demo/cluster/ceph.js';
+import { createS3Client, listKeys, readObject } from '../../demo/cluster/s3.js';
 import { SaveError } from '../../lib/errors.js';
 import type { ImageBytes } from '../../lib/image/types.js';
 import type { ImageStore, PublishResult, InspectedImage } from '../../lib/stores/types.js';
-import { ceph } from './ceph.js';
 
-interface Gateway {
-  readonly endpoint: string;
-  readonly users: readonly {
-    readonly name: string;
-    readonly accessKey: string;
-    readonly secretKey: string;
-  }[];
-}
+export const gateway = JSON.parse(process.env['CEPH']!) as Ceph;
 
-export const gateway = JSON.parse(process.env['CEPH_S3']!) as Gateway;
-
-/** A client of the owner of the buckets, or of the guest who has only the rights that a bucket grants. */
+/** Creates a client of the owner of all buckets, or of the guest, who has only the rights that a bucket grants. */
 export function clientOf(
   name: 'owner' | 'guest',
-  { endpoint = gateway.endpoint, ...config }: S3ClientConfig & { endpoint?: string } = {},
+  config: S3ClientConfig & { endpoint?: string } = {},
 ): S3Client {
   const user = gateway.users.find((one) => one.name === name)!;
-  return new S3Client({
-    endpoint,
-    region: 'us-east-1',
-    forcePathStyle: true,
+  return createS3Client({
+    endpoint: gateway.endpoint,
     credentials: { accessKeyId: user.accessKey, secretAccessKey: user.secretKey },
     ...config,
   });
@@ -56,7 +44,7 @@ export async function makeBucket(): Promise<string> {
   return bucket;
 }
 
-/** Lets the guest see everything in a bucket, and save nothing. */
+/** Lets the guest read everything in a bucket and save nothing. */
 export async function letGuestRead(bucket: string): Promise<void> {
   const Statement = [
     {
@@ -70,15 +58,9 @@ export async function letGuestRead(bucket: string): Promise<void> {
   await owner.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
 }
 
-/** Looks past the store's own code. */
+/** Reads an object without the code of the store under test. */
 export async function read(bucket: string, key: string): Promise<Buffer | undefined> {
-  try {
-    const { Body } = await owner.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-    return Buffer.from(await Body!.transformToByteArray());
-  } catch (error) {
-    if ((error as Error).name === 'NoSuchKey') return undefined;
-    throw error;
-  }
+  return readObject(owner, bucket, key);
 }
 
 export async function head(bucket: string, key: string): Promise<HeadObjectCommandOutput> {
@@ -91,16 +73,15 @@ export async function uploadsIn(bucket: string): Promise<string[]> {
 }
 
 export async function objectsIn(bucket: string): Promise<string[]> {
-  const { Contents = [] } = await owner.send(new ListObjectsV2Command({ Bucket: bucket }));
-  return Contents.map(({ Key }) => Key!);
+  return listKeys(owner, bucket);
 }
 
-/** What of one save differs from the ordinary. */
+/** The settings of one save that differ from the ordinary. */
 export interface SaveOptions {
   readonly overwrite?: boolean;
   readonly signal?: AbortSignal;
   readonly lastLook?: () => void;
-  /** Called between the finding of the place, which renderers come after, and the publishing. */
+  /** Called between prepare() and publish(), where the renderer would run. */
   readonly found?: () => unknown;
 }
 
@@ -138,7 +119,7 @@ export async function save(
   }
 }
 
-/** The code that a save is refused by. */
+/** Returns the code of a save's refusal, or `saved`. */
 export async function codeOf(save: Promise<unknown>): Promise<string> {
   const outcome = await save.then(
     () => 'saved',
@@ -149,14 +130,11 @@ export async function codeOf(save: Promise<unknown>): Promise<string> {
   throw outcome;
 }
 
-/** Kills the gateway as if the power had gone. */
+/** Kills the gateway, as a power cut would. */
 export function killGateway(): void {
-  process.kill(
-    Number(readFileSync(join(process.env['CEPH_FOLDER']!, 'run/client.gateway.pid'), 'utf8')),
-    'SIGKILL',
-  );
+  process.kill(Number(readFileSync(join(gateway.folder, 'run/client.gateway.pid'), 'utf8')), 'SIGKILL');
 }
 
-export function startGateway(): void {
-  ceph('gateway', process.env['CEPH_FOLDER']!);
+export async function startGateway(): Promise<void> {
+  await restartGateway(gateway);
 }

@@ -1,24 +1,10 @@
-// Starts Ceph before the specs of this folder, or says what is missing.
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+// Starts Ceph before the specs of this folder. Jest does not map the imports of a global setup, so it uses `require`.
+import { createRequire } from 'node:module';
+import type * as Ceph from '../../demo/cluster/ceph.js';
 
-/** Runs `scripts/ceph.mjs` and returns what it prints. */
-export function ceph(command: 'start' | 'gateway' | 'stop', folder: string): string {
-  const script = join(__dirname, '../../scripts/ceph.mjs');
-  return execFileSync(process.execPath, [script, command, folder], { encoding: 'utf8' });
-}
+const { startCeph } = createRequire(__filename)('../../demo/cluster/ceph.ts') as typeof Ceph;
 
-export default function startCeph(): void {
-  const folder = mkdtempSync(join(tmpdir(), 'image-save-ceph-'));
-  process.env['CEPH_FOLDER'] = folder;
-  try {
-    // The specs run in this process or in its children: they inherit it.
-    process.env['CEPH_S3'] = ceph('start', folder);
-  } catch (error) {
-    ceph('stop', folder);
-    rmSync(folder, { recursive: true, force: true });
-    throw error;
-  }
+export default async function setUp(): Promise<void> {
+  // The specs, which run in this process or in its children, inherit it.
+  process.env['CEPH'] = JSON.stringify(await startCeph());
 }

@@ -1,8 +1,9 @@
 // Stops Ceph after the specs of this folder.
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import type * as Ceph from '../../demo/cluster/ceph.js';
 
-export default function stopCeph(): void {
-  const script = join(__dirname, '../../scripts/ceph.mjs');
-  execFileSync(process.execPath, [script, 'stop', process.env['CEPH_FOLDER']!]);
+const { stopCeph } = createRequire(__filename)('../../demo/cluster/ceph.ts') as typeof Ceph;
+
+export default async function tearDown(): Promise<void> {
+  await stopCeph(JSON.parse(process.env['CEPH']!) as Ceph.Ceph);
 }

@@ -296,7 +296,7 @@ describe.each(ways)('a picture that is sent %s', (_, picture, middle, publishes)
     };
     const images = await serve();
     const answer = await send(images, picture);
-    startGateway();
+    await startGateway();
     expect(killed).toBe(true);
     // What the system has taken off our hands to the last byte may have arrived, for all that can be known here.
     expectRefused(answer, [
