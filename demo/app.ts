@@ -1,4 +1,4 @@
-// The demo's server: a renderer, and in front of it the middleware that saves what it renders.
+// The demo's server: a renderer with the middleware in front, the saved images, and the page.
 
 import { fileURLToPath } from 'node:url';
 import express from 'express';
@@ -11,7 +11,7 @@ const PICTURES = fileURLToPath(new URL('pictures', import.meta.url));
 export function createApp(savePath: string): express.Express {
   const app = express();
   app.use('/is/image', imageSave({ savePath }), createRenderer(PICTURES));
-  // Whoever may save chooses what is served here: no browser shall take it for anything but its type.
+  // Clients choose these files, so browsers must not guess their type.
   const setHeaders = (res: express.Response) => res.set('X-Content-Type-Options', 'nosniff');
   app.use('/saved', express.static(savePath, { setHeaders }));
   app.use(createPage(PICTURES, savePath));

@@ -1,11 +1,11 @@
-// The everyday Image Serving commands, read from a query string and checked.
+// Parses and checks the common commands of Image Serving in a query string.
 
-/** Image Serving's `MaxPix`: no reply is wider or higher than this. */
+/** The largest width and height of a rendering, in pixels: `MaxPix` of Image Serving. */
 export const MAX_PIX = 5000;
 
 const FIT_MODES = ['fit', 'constrain', 'crop', 'wrap', 'stretch', 'hfit', 'vfit'] as const;
 
-// Image Serving's names of the formats. Those that end in `-alpha` keep what is transparent.
+// The formats by their names in Image Serving. Those ending in `-alpha` keep transparent pixels.
 const FORMATS = {
   jpg: 'jpeg',
   jpeg: 'jpeg',
@@ -30,7 +30,7 @@ export interface Box {
 
 export interface Fit {
   mode: (typeof FIT_MODES)[number];
-  /** Whether the picture may be drawn larger than it is. */
+  /** Whether the picture may be enlarged. */
   upscale: boolean;
 }
 
@@ -52,10 +52,14 @@ export interface Commands {
   qlt: number;
 }
 
-/** A command that cannot be obeyed. The message tells the client which one, and what is allowed. */
+/** An invalid command. The message tells the client which command, and which values are allowed. */
 export class BadCommand extends Error {}
 
-/** Reads a query string. As in Image Serving, names are in any case, and unknown commands are ignored. */
+/**
+ * Parses a query string. As in Image Serving, the case of names does not matter, and unknown commands are ignored.
+ *
+ * @throws BadCommand
+ */
 export function parseCommands(query: string): Commands {
   const given = new Map([...new URLSearchParams(query)].map(([name, value]) => [name.toLowerCase(), value]));
 
@@ -63,12 +67,12 @@ export function parseCommands(query: string): Commands {
     const value = given.get(name);
     if (value === undefined) return undefined;
     const parsed = parse(value);
-    if (parsed === undefined) throw new BadCommand(`${name}=${value} is wrong: ${name} takes ${allowed}`);
+    if (parsed === undefined) throw new BadCommand(`${name}=${value} is invalid: ${name} takes ${allowed}`);
     return parsed;
   }
 
   const pixels = `a whole number of pixels from 1 to ${MAX_PIX}`;
-  read('req', 'img (this renderer sends nothing but images)', oneOf(['img']));
+  read('req', 'img (this renderer sends only images)', oneOf(['img']));
   const commands: Commands = {
     crop: read('crop', 'x,y,width,height in whole pixels of the picture, such as 0,0,400,300', parseBox),
     flip: read('flip', 'lr, ud or lrud', oneOf(['lr', 'ud', 'lrud'])) ?? '',
@@ -79,7 +83,7 @@ export function parseCommands(query: string): Commands {
     fit: read('fit', `${FIT_MODES.join(', ')}, each with ,1 to allow upscaling`, parseFit),
     bgc: read('bgc', 'a colour as RRGGBB, such as ffcc00', parseColour) ?? '#ffffff',
     fmt: read('fmt', Object.keys(FORMATS).join(', '), parseFormat) ?? { type: 'jpeg', alpha: false },
-    // A second value, as in qlt=80,1, is about chroma; it is left to the encoder here.
+    // The second value, as in qlt=80,1, sets the chroma sampling, which this renderer leaves to the encoder.
     qlt:
       read('qlt', 'a whole number from 1 to 100', (value) => wholeNumber(1, 100)(value.split(',')[0]!)) ?? 80,
   };
@@ -93,13 +97,13 @@ function oneOf<T extends string>(words: readonly T[]) {
   return (value: string): T | undefined => words.find((word) => word === value.toLowerCase());
 }
 
-function number(least: number, most: number, pattern = /^-?(\d+\.?\d*|\.\d+)$/) {
+function number(min: number, max: number, pattern = /^-?(\d+\.?\d*|\.\d+)$/) {
   return (value: string): number | undefined =>
-    pattern.test(value) && Number(value) >= least && Number(value) <= most ? Number(value) : undefined;
+    pattern.test(value) && Number(value) >= min && Number(value) <= max ? Number(value) : undefined;
 }
 
-function wholeNumber(least: number, most: number) {
-  return number(least, most, /^\d+$/);
+function wholeNumber(min: number, max: number) {
+  return number(min, max, /^\d+$/);
 }
 
 function parseBox(value: string): Box | undefined {

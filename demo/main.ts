@@ -1,4 +1,4 @@
-// What `npm run demo` starts: an image server that saves, which is asked for a first save and keeps serving.
+// The entry point of `npm run demo`: starts the server, saves a first image, and keeps serving.
 
 import { once } from 'node:events';
 import { mkdir, stat } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type * as ImageSave from '../lib/index.js';
 import type * as App from './app.js';
 
-// By `require`, because the image library's own build for `import` does not load in Node 20.9.
+// By `require`: the ESM build of sharp does not load in Node 20.9.
 const require = createRequire(import.meta.url);
 const { parseReply } = require('../lib/index.ts') as typeof ImageSave;
 const { createApp } = require('./app.ts') as typeof App;
@@ -22,14 +22,14 @@ const server = createServer(createApp(savePath));
 const origin = await listen(process.env['PORT'] ?? '3000');
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close());
 await saveFirstImage();
-console.log(`Serving until Ctrl-C. To try:
+console.log(`Serving until Ctrl-C. Try these:
 
-  Look around   ${origin}/
-  Render        ${origin}/is/image/dunes?wid=800&hei=800&fit=crop
-  Save a PNG    ${origin}/is/image/shoe?wid=600&fmt=png-alpha&req=saveToFile&name=shoe.png
-  Save a WebP   ${origin}/is/image/aurora?hei=900&fmt=webp&qlt=70&req=saveToFile&name=aurora.webp
-  Be refused    ${origin}/is/image/shoe?req=saveToFile&name=../shoe.jpg
-  See a file    ${origin}/saved/harbour.jpg`);
+  Open the page  ${origin}/
+  Render         ${origin}/is/image/dunes?wid=800&hei=800&fit=crop
+  Save a PNG     ${origin}/is/image/shoe?wid=600&fmt=png-alpha&req=saveToFile&name=shoe.png
+  Save a WebP    ${origin}/is/image/aurora?hei=900&fmt=webp&qlt=70&req=saveToFile&name=aurora.webp
+  Get a refusal  ${origin}/is/image/shoe?req=saveToFile&name=../shoe.jpg
+  View a file    ${origin}/saved/harbour.jpg`);
 
 async function listen(port: string): Promise<string> {
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) {
@@ -40,7 +40,7 @@ async function listen(port: string): Promise<string> {
     await once(server, 'listening');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const reason = code === 'EADDRINUSE' ? 'is taken' : `cannot be used (${code})`;
+    const reason = code === 'EADDRINUSE' ? 'is in use' : `cannot be used (${code})`;
     return stop(
       `Port ${port} ${reason}. Choose another one: PORT=${port === '3001' ? 3002 : 3001} npm run demo`,
     );

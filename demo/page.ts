@@ -1,13 +1,13 @@
-// The demo's page: its files, under a strict policy, and the two lists that it shows.
+// Serves the files of the demo's page under a strict policy, and the two lists that the page shows.
 
 import { fileURLToPath } from 'node:url';
 import express from 'express';
-import { readFacts, savedImages } from './saved-images.js';
-import { picturesIn } from './renderer.js';
+import { listSavedImages, readImageInfo } from './saved-images.js';
+import { findPictures } from './renderer.js';
 
 const FILES = fileURLToPath(new URL('page', import.meta.url));
 
-/** Nothing inline, nothing from elsewhere. `blob:` is the rendering, which the page has fetched itself. */
+/** Forbids inline code and other sites. `blob:` allows the renderings, which the page fetches itself. */
 const POLICY = [
   "default-src 'self'",
   "img-src 'self' blob:",
@@ -29,14 +29,14 @@ export function createPage(picturesFolder: string, savePath: string): express.Ro
   });
   router.use(express.static(FILES));
   router.get('/pictures.json', async (_req, res) => {
-    const pictures = [...picturesIn(picturesFolder)].map(async ([id, file]) => {
-      const { width, height } = await readFacts(file);
+    const pictures = [...findPictures(picturesFolder)].map(async ([id, file]) => {
+      const { width, height } = await readImageInfo(file);
       return { id, width, height };
     });
     res.json(await Promise.all(pictures));
   });
   router.get('/saved.json', async (_req, res) => {
-    res.set('Cache-Control', 'no-store').json(await savedImages(savePath));
+    res.set('Cache-Control', 'no-store').json(await listSavedImages(savePath));
   });
   return router;
 }

@@ -1,5 +1,5 @@
-// An image renderer: answers GET /:picture with the picture as Image Serving's commands ask for it.
-// It knows nothing of saving. imageSave() is mounted in front of it, as it would be in front of any other.
+// An image renderer: sends `GET /:picture` as the commands of Image Serving in its query require. The renderer does not
+// know that imageSave() is mounted in front of it.
 
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import express from 'express';
 import sharp from 'sharp';
 import { BadCommand, MAX_PIX, parseCommands, type Box, type Commands } from './commands.js';
 
-// Image Serving's `DefaultPix`: where neither wid, hei nor scl is given, the reply fits into this square.
+// `DefaultPix` of Image Serving: without wid, hei and scl, the rendering fits into a square of this size.
 const DEFAULT_PIX = 400;
 
 interface Size {
@@ -16,19 +16,19 @@ interface Size {
 }
 
 interface Picture extends Size {
-  /** Red, green, blue and alpha of each pixel. */
+  /** The pixels, four bytes each. */
   rgba: Buffer;
 }
 
-/** The pictures of a folder: the id of each, which is its file name without the extension, and its file. */
-export function picturesIn(folder: string): Map<string, string> {
+/** Maps the id of each picture in a folder, which is its file name without the extension, to its path. */
+export function findPictures(folder: string): Map<string, string> {
   const names = readdirSync(folder).filter((name) => /\.(jpe?g|png)$/i.test(name));
   return new Map(names.map((name) => [path.parse(name).name, path.join(folder, name)]));
 }
 
 export function createRenderer(picturesFolder: string): express.Router {
-  // An id is only ever looked up here, never made into a path, so no request leads out of the folder.
-  const pictures = picturesIn(picturesFolder);
+  // Ids are looked up here and never become paths, so that no request can leave the folder.
+  const pictures = findPictures(picturesFolder);
   const router = express.Router();
 
   router.get('/:picture', async (req, res) => {
@@ -37,7 +37,7 @@ export function createRenderer(picturesFolder: string): express.Router {
       res
         .status(404)
         .type('text')
-        .send(`No such picture. There are: ${[...pictures.keys()].join(', ')}\n`);
+        .send(`Unknown picture. Available: ${[...pictures.keys()].join(', ')}\n`);
       return;
     }
     try {
@@ -55,23 +55,23 @@ export function createRenderer(picturesFolder: string): express.Router {
 }
 
 async function render(file: string, commands: Commands): Promise<Buffer> {
-  const picture = await turnedPicture(file, commands);
-  const drawn = drawnSize(picture, commands);
-  const view = viewSize(drawn, commands);
+  const picture = await cropAndRotate(file, commands);
+  const drawn = getDrawnSize(picture, commands);
+  const view = getViewSize(drawn, commands);
   for (const { width, height } of [drawn, view]) {
     if (Math.max(width, height) > MAX_PIX) {
       throw new BadCommand(
-        `wid, hei, scl: the picture would become ${width} x ${height}, at most ${MAX_PIX} x ${MAX_PIX} is allowed`,
+        `wid, hei, scl: the image would be ${width} x ${height}, and at most ${MAX_PIX} x ${MAX_PIX} is allowed`,
       );
     }
   }
   return encode(picture, drawn, view, commands);
 }
 
-// Two passes, since sharp does not crop, rotate and resize in this order in one.
-async function turnedPicture(file: string, { crop, flip, rotate }: Commands): Promise<Picture> {
+// A pass of its own, because sharp cannot crop, rotate and resize in this order in one pass.
+async function cropAndRotate(file: string, { crop, flip, rotate }: Commands): Promise<Picture> {
   const image = sharp(file).ensureAlpha();
-  if (crop) image.extract(await checkedCrop(crop, file));
+  if (crop) image.extract(await checkCrop(crop, file));
   const { data, info } = await image
     .flop(flip.startsWith('lr'))
     .flip(flip.endsWith('ud'))
@@ -81,25 +81,25 @@ async function turnedPicture(file: string, { crop, flip, rotate }: Commands): Pr
   return { rgba: data, width: info.width, height: info.height };
 }
 
-// Image Serving would fill up what lies outside of the picture. Here it is more likely to be a mistake.
-async function checkedCrop(crop: Box, file: string): Promise<Box> {
+// Image Serving would fill the area outside the picture. Here such a crop is more likely a mistake.
+async function checkCrop(crop: Box, file: string): Promise<Box> {
   const { width, height } = await sharp(file).metadata();
   if (crop.left + crop.width > width || crop.top + crop.height > height) {
-    throw new BadCommand(`crop reaches out of the picture, which is ${width} x ${height}`);
+    throw new BadCommand(`crop extends beyond the picture, which is ${width} x ${height}`);
   }
   return crop;
 }
 
-/** How large the whole picture is drawn. */
-function drawnSize(picture: Size, commands: Commands): Size {
-  const [x, y] = scales(picture, commands);
+/** Returns the size of the whole picture after scaling. */
+function getDrawnSize(picture: Size, commands: Commands): Size {
+  const [x, y] = getScales(picture, commands);
   return {
     width: Math.max(1, Math.round(picture.width * x)),
     height: Math.max(1, Math.round(picture.height * y)),
   };
 }
 
-function scales({ width, height }: Size, { scl, wid, hei, fit }: Commands): [x: number, y: number] {
+function getScales({ width, height }: Size, { scl, wid, hei, fit }: Commands): [x: number, y: number] {
   if (scl !== undefined) return [1 / scl, 1 / scl];
   if (wid === undefined && hei === undefined) {
     const scale = Math.min(1, DEFAULT_PIX / Math.max(width, height));
@@ -107,7 +107,7 @@ function scales({ width, height }: Size, { scl, wid, hei, fit }: Commands): [x: 
   }
   const x = wid === undefined ? hei! / height : wid / width;
   const y = hei === undefined ? x : hei / height;
-  // Image Serving's default is fit=fit,0. One side alone is exact, though, as there is nothing to fit into.
+  // The default of Image Serving is fit=fit,0. A single side is always exact, because there is no box to fit into.
   const { mode, upscale } = fit ?? { mode: 'fit', upscale: wid === undefined || hei === undefined };
   const limited = (scale: number) => (upscale ? scale : Math.min(scale, 1));
   const uniform = {
@@ -122,8 +122,8 @@ function scales({ width, height }: Size, { scl, wid, hei, fit }: Commands): [x: 
   return [limited(uniform[mode]), limited(uniform[mode])];
 }
 
-/** How large the reply is, in the middle of which the picture is drawn. */
-function viewSize(drawn: Size, { scl, wid, hei, fit }: Commands): Size {
+/** Returns the size of the rendering, which has the picture in its centre. */
+function getViewSize(drawn: Size, { scl, wid, hei, fit }: Commands): Size {
   const asDrawn = scl === undefined && (fit?.mode === 'constrain' || fit?.mode === 'wrap');
   return asDrawn ? drawn : { width: wid ?? drawn.width, height: hei ?? drawn.height };
 }
@@ -133,7 +133,7 @@ function encode(picture: Picture, drawn: Size, view: Size, { bgc, fmt, qlt }: Co
   const image = sharp(rgba, { raw: { width, height, channels: 4 } });
   if (!fmt.alpha) image.flatten({ background: bgc });
 
-  // What sticks out of the view is cut off and what is missing is filled up, evenly on both sides.
+  // Cuts off the parts outside the view, or adds margins, evenly on both sides.
   const shown = { width: Math.min(drawn.width, view.width), height: Math.min(drawn.height, view.height) };
   const left = Math.floor((view.width - shown.width) / 2);
   const top = Math.floor((view.height - shown.height) / 2);
@@ -151,17 +151,17 @@ function encode(picture: Picture, drawn: Size, view: Size, { bgc, fmt, qlt }: Co
       bottom: view.height - shown.height - top,
       background: fmt.alpha ? 'transparent' : bgc,
     })
-    .toFormat(fmt.type, encoderOptions(fmt.type, qlt))
+    .toFormat(fmt.type, getEncoderOptions(fmt.type, qlt))
     .toBuffer();
 }
 
-function encoderOptions(type: Commands['fmt']['type'], quality: number) {
+function getEncoderOptions(type: Commands['fmt']['type'], quality: number) {
   switch (type) {
     case 'jpeg':
     case 'webp':
       return { quality };
     case 'avif':
-      // The least effort: someone is waiting for the image.
+      // The least effort, because a visitor waits for the image.
       return { quality, effort: 0 };
     case 'tiff':
       return { compression: 'lzw' };

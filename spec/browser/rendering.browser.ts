@@ -136,15 +136,15 @@ test.each([
     'Width',
     '5001',
     '#size-error',
-    'wid=5001 is wrong: wid takes a whole number of pixels from 1 to 5000',
+    'wid=5001 is invalid: wid takes a whole number of pixels from 1 to 5000',
   ],
-  ['Format', 'Quality', '0', '#format-error', 'qlt=0 is wrong: qlt takes a whole number from 1 to 100'],
+  ['Format', 'Quality', '0', '#format-error', 'qlt=0 is invalid: qlt takes a whole number from 1 to 100'],
   [
     'Rotation',
     'Degrees',
     '999',
     '#rotate-error',
-    'rotate=999 is wrong: rotate takes degrees clockwise from -360 to 360',
+    'rotate=999 is invalid: rotate takes degrees clockwise from -360 to 360',
   ],
 ])('what is wrong with %s is said there, until it is right', async (group, name, value, place, message) => {
   const { page } = studio();
@@ -171,7 +171,7 @@ test('a crop that reaches out of the picture is refused at the crop', async () =
   await number('Crop', 'Width', '5000');
   await rendered(page);
   expect(await page.locator('.error:not(:empty)').allTextContents()).toEqual([
-    'crop reaches out of the picture, which is 1067 x 1600',
+    'crop extends beyond the picture, which is 1067 x 1600',
   ]);
   expect(await page.locator('#crop-error').textContent()).not.toBe('');
 });

@@ -223,7 +223,7 @@ test('a rendering that cannot be is refused at its controls', async () => {
   await rendered(page);
   await saveAs('bad-crop.jpg');
   expect(await errors()).toEqual({
-    'crop-error': 'crop reaches out of the picture, which is 1067 x 1600',
+    'crop-error': 'crop extends beyond the picture, which is 1067 x 1600',
     'render-error': 'Not saved. Check what was asked for: the server answered 400, not 200.',
   });
   expect((await properties())['error.code']).toBe('renderer-status');

@@ -96,12 +96,12 @@ test('every URL that it prints does what it says', async () => {
     answers.set(what!, `${response.status} ${response.headers.get('content-type')} ${reply}`.trim());
   }
   expect(Object.fromEntries(answers)).toEqual({
-    'Look around': '200 text/html; charset=utf-8',
+    'Open the page': '200 text/html; charset=utf-8',
     Render: '200 image/jpeg',
     'Save a PNG': '200 text/plain done',
     'Save a WebP': '200 text/plain done',
-    'Be refused': '403 text/plain failed',
-    'See a file': '200 image/jpeg',
+    'Get a refusal': '403 text/plain failed',
+    'View a file': '200 image/jpeg',
   });
 });
 
@@ -158,7 +158,7 @@ test('a port that is taken gets a clear message', async () => {
   try {
     const demo = start({ PORT: String(port) });
     expect(await demo.exit).toBe(1);
-    expect(demo.output()).toBe(`Port ${port} is taken. Choose another one: PORT=3001 npm run demo\n`);
+    expect(demo.output()).toBe(`Port ${port} is in use. Choose another one: PORT=3001 npm run demo\n`);
   } finally {
     other.close();
   }

@@ -295,35 +295,35 @@ describe('how commands are read', () => {
 
 describe('refusals', () => {
   test.each([
-    ['wid=0', 'wid=0 is wrong: wid takes a whole number of pixels from 1 to 5000'],
-    ['wid=', 'wid= is wrong: wid takes a whole number of pixels from 1 to 5000'],
-    ['wid=1e3', /^wid=1e3 is wrong/],
-    ['wid=-5', /^wid=-5 is wrong/],
-    ['hei=5001', 'hei=5001 is wrong: hei takes a whole number of pixels from 1 to 5000'],
-    ['hei=10.5', /^hei=10.5 is wrong/],
-    ['scl=0', 'scl=0 is wrong: scl takes a number from 0.01 to 1000: 2 halves the picture'],
-    ['scl=big', /^scl=big is wrong/],
-    ['scl=0.05', 'wid, hei, scl: the picture would become 12000 x 8000, at most 5000 x 5000 is allowed'],
-    ['crop=0,0,600,1&wid=100&hei=5000&fit=crop,1', /would become 3000000 x 5000, at most 5000 x 5000/],
-    ['crop=0,0,10', /^crop=0,0,10 is wrong: crop takes x,y,width,height/],
-    ['crop=0,0,10,10,10', /^crop=.* is wrong/],
-    ['crop=-1,0,10,10', /^crop=.* is wrong/],
-    ['crop=0,0,0,10', /^crop=.* is wrong/],
-    ['crop=500,0,101,10', 'crop reaches out of the picture, which is 600 x 400'],
-    ['crop=0,400,1,1', 'crop reaches out of the picture, which is 600 x 400'],
-    ['rotate=361', 'rotate=361 is wrong: rotate takes degrees clockwise from -360 to 360'],
-    ['rotate=left', /^rotate=left is wrong/],
-    ['flip=x', 'flip=x is wrong: flip takes lr, ud or lrud'],
-    ['fit=cover&wid=10', /^fit=cover is wrong: fit takes fit, constrain, crop, wrap, stretch, hfit, vfit/],
-    ['fit=crop,2&wid=10', /^fit=crop,2 is wrong/],
-    ['fit=crop,1,1&wid=10', /^fit=crop,1,1 is wrong/],
+    ['wid=0', 'wid=0 is invalid: wid takes a whole number of pixels from 1 to 5000'],
+    ['wid=', 'wid= is invalid: wid takes a whole number of pixels from 1 to 5000'],
+    ['wid=1e3', /^wid=1e3 is invalid/],
+    ['wid=-5', /^wid=-5 is invalid/],
+    ['hei=5001', 'hei=5001 is invalid: hei takes a whole number of pixels from 1 to 5000'],
+    ['hei=10.5', /^hei=10.5 is invalid/],
+    ['scl=0', 'scl=0 is invalid: scl takes a number from 0.01 to 1000: 2 halves the picture'],
+    ['scl=big', /^scl=big is invalid/],
+    ['scl=0.05', 'wid, hei, scl: the image would be 12000 x 8000, and at most 5000 x 5000 is allowed'],
+    ['crop=0,0,600,1&wid=100&hei=5000&fit=crop,1', /would be 3000000 x 5000, and at most 5000 x 5000/],
+    ['crop=0,0,10', /^crop=0,0,10 is invalid: crop takes x,y,width,height/],
+    ['crop=0,0,10,10,10', /^crop=.* is invalid/],
+    ['crop=-1,0,10,10', /^crop=.* is invalid/],
+    ['crop=0,0,0,10', /^crop=.* is invalid/],
+    ['crop=500,0,101,10', 'crop extends beyond the picture, which is 600 x 400'],
+    ['crop=0,400,1,1', 'crop extends beyond the picture, which is 600 x 400'],
+    ['rotate=361', 'rotate=361 is invalid: rotate takes degrees clockwise from -360 to 360'],
+    ['rotate=left', /^rotate=left is invalid/],
+    ['flip=x', 'flip=x is invalid: flip takes lr, ud or lrud'],
+    ['fit=cover&wid=10', /^fit=cover is invalid: fit takes fit, constrain, crop, wrap, stretch, hfit, vfit/],
+    ['fit=crop,2&wid=10', /^fit=crop,2 is invalid/],
+    ['fit=crop,1,1&wid=10', /^fit=crop,1,1 is invalid/],
     ['fit=crop', 'fit needs wid, hei or both to fit the picture into'],
-    ['fmt=bmp', /^fmt=bmp is wrong: fmt takes jpg, jpeg, png, png-alpha, gif/],
-    ['fmt=constructor', /^fmt=constructor is wrong/],
-    ['qlt=0', 'qlt=0 is wrong: qlt takes a whole number from 1 to 100'],
-    ['qlt=101', /^qlt=101 is wrong/],
-    ['bgc=red', 'bgc=red is wrong: bgc takes a colour as RRGGBB, such as ffcc00'],
-    ['req=saveToFile', 'req=saveToFile is wrong: req takes img (this renderer sends nothing but images)'],
+    ['fmt=bmp', /^fmt=bmp is invalid: fmt takes jpg, jpeg, png, png-alpha, gif/],
+    ['fmt=constructor', /^fmt=constructor is invalid/],
+    ['qlt=0', 'qlt=0 is invalid: qlt takes a whole number from 1 to 100'],
+    ['qlt=101', /^qlt=101 is invalid/],
+    ['bgc=red', 'bgc=red is invalid: bgc takes a colour as RRGGBB, such as ffcc00'],
+    ['req=saveToFile', 'req=saveToFile is invalid: req takes img (this renderer sends only images)'],
   ])('%s', async (query, message) => {
     const text = await refusal(`/is/image/quarters?${query}`);
     if (typeof message === 'string') expect(text).toBe(`${message}\n`);
@@ -344,7 +344,7 @@ describe('refusals', () => {
     'constructor',
   ])('there is no picture %s', async (picture) => {
     const text = await refusal(`/is/image/${picture}`, 404);
-    expect(text).toBe('No such picture. There are: broken, cutout, quarters, tiny\n');
+    expect(text).toBe('Unknown picture. Available: broken, cutout, quarters, tiny\n');
   });
 
   test('a picture that cannot be decoded is the fault of the server', async () => {
