@@ -1,21 +1,21 @@
-// The page for everybody: by keyboard alone, on a phone, in the dark, and without what axe finds.
+// Accessibility: the keyboard, phones, dark mode, and the checks of axe.
 
 import { readdir } from 'node:fs/promises';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { startChromium } from './chromium.js';
-import { hasText, openStudio, rendered, saved, type Studio } from './studio.js';
+import { hasText, openDemoPage, rendered, saved, type DemoPage } from './demo-page.js';
 
 let browser: Browser;
-let studio: Studio | undefined;
+let demo: DemoPage | undefined;
 
 beforeAll(async () => {
   browser = await startChromium();
 });
 afterAll(() => browser.close());
 afterEach(async () => {
-  await studio?.close();
-  studio = undefined;
+  await demo?.close();
+  demo = undefined;
 });
 
 const SCREENS: Record<string, BrowserContextOptions> = {
@@ -27,8 +27,8 @@ const SCREENS: Record<string, BrowserContextOptions> = {
 };
 
 async function open(screen: string): Promise<Page> {
-  studio = await openStudio(browser, { reducedMotion: 'reduce', ...SCREENS[screen] });
-  return studio.page;
+  demo = await openDemoPage(browser, { reducedMotion: 'reduce', ...SCREENS[screen] });
+  return demo.page;
 }
 
 /** Brings the page to show everything that it can show at once, with an error at every control but those of the set. */
@@ -133,7 +133,7 @@ test('the dark page is dark, the light one light', async () => {
       return Math.max(...channels.slice(1).map(Number));
     });
   expect(await brightness(await open('dark'))).toBeLessThan(40);
-  await studio?.close();
+  await demo?.close();
   expect(await brightness(await open('light'))).toBeGreaterThan(220);
 });
 
@@ -159,7 +159,7 @@ test('by keyboard alone: choose, change, save, copy, run a set', async () => {
   await tabTo(page, page.locator('#set-button'));
   await page.keyboard.press('Enter');
   await hasText(page, '#set-status', 'All 6 saved.');
-  expect(await readdir(studio!.savePath)).toHaveLength(7);
+  expect(await readdir(demo!.savePath)).toHaveLength(7);
 });
 
 async function tabTo(page: Page, control: Locator): Promise<void> {

@@ -1,4 +1,4 @@
-// Finds and starts the browser that the page's tests run in.
+// Finds and starts the browser of these specs.
 
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
@@ -17,7 +17,7 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** @throws Error There is none; the message says how to install one. */
+/** @throws Error There is no browser. The message says how to install one. */
 export async function startChromium(): Promise<Browser> {
   return chromium.launch({ executablePath: findChromium(), args: FLAGS });
 }

@@ -5,17 +5,17 @@ import { parseReply } from '../../lib/index.js';
 import { formatReply } from '../../lib/protocol/reply.js';
 import { ERROR_CODES, SaveError } from '../../lib/errors.js';
 import { findChromium, startChromium } from './chromium.js';
-import { openStudio, type Studio } from './studio.js';
+import { openDemoPage, type DemoPage } from './demo-page.js';
 
 let browser: Browser;
-let studio: Studio;
+let demo: DemoPage;
 
 beforeAll(async () => {
   browser = await startChromium();
-  studio = await openStudio(browser);
+  demo = await openDemoPage(browser);
 });
 afterAll(async () => {
-  await studio.close();
+  await demo.close();
   await browser.close();
 });
 
@@ -39,7 +39,7 @@ describe('parsing a reply', () => {
     '',
   ])('%j is what was written', async (message) => {
     const text = formatReply({ status: 'failed', error: new SaveError('name-invalid', message) }, new Date());
-    const read = await call(studio.page, 'reply.js', 'parseProperties', text);
+    const read = await call(demo.page, 'reply.js', 'parseProperties', text);
     expect(read).toEqual({ status: 'failed', 'error.code': 'name-invalid', 'error.message': message });
     expect(read).toEqual(parseReply(text).properties);
   });
@@ -47,7 +47,7 @@ describe('parsing a reply', () => {
   test('also the forms that others write', async () => {
     const text =
       '#S7Z OK\r\n!comment\r\n\r\n  status : done\r\na\\:b\\=c\\ d=e\r\nempty\r\nlast\\u00dc=\\u00DC=';
-    expect(await call(studio.page, 'reply.js', 'parseProperties', text)).toEqual({
+    expect(await call(demo.page, 'reply.js', 'parseProperties', text)).toEqual({
       status: 'done',
       'a:b=c d': 'e',
       empty: '',
@@ -81,12 +81,12 @@ describe('the command', () => {
       '/is/image/a%20b?crop=1,2,3,4&rotate=-9&fmt=jpeg&qlt=80',
     ],
   ])('%j', async (change, url) => {
-    expect(await call(studio.page, 'command.js', 'renderUrl', { ...choices, ...change })).toBe(url);
+    expect(await call(demo.page, 'command.js', 'renderUrl', { ...choices, ...change })).toBe(url);
   });
 
   test('a name goes whole through query and shell', async () => {
     const name = "a&b=c+d 'e' (f) #g%41/h.jpg";
-    const url = await call<string>(studio.page, 'command.js', 'saveUrl', choices, name);
+    const url = await call<string>(demo.page, 'command.js', 'saveUrl', choices, name);
     expect(new URL(url, 'http://host').searchParams.get('name')).toBe(name);
     expect(url).not.toMatch(/['()\s]/);
   });
@@ -97,13 +97,13 @@ describe('the command', () => {
     [{ hei: '20', fmt: 'tif' }, 'shoe-h20.tif'],
     [{ wid: '10', hei: '20', fmt: 'webp' }, 'shoe-10x20.webp'],
   ])('the name suggested for %j is %s', async (change, name) => {
-    expect(await call(studio.page, 'command.js', 'suggestedName', { ...choices, ...change })).toBe(name);
+    expect(await call(demo.page, 'command.js', 'suggestedName', { ...choices, ...change })).toBe(name);
   });
 });
 
 test('every error code has its place, and none is about a place unknown to the library', async () => {
   const places = new Map<string, string>();
-  for (const code of ERROR_CODES) places.set(code, await call(studio.page, 'save.js', 'getPlace', code));
+  for (const code of ERROR_CODES) places.set(code, await call(demo.page, 'save.js', 'getPlace', code));
   expect(Object.fromEntries(places)).toMatchObject({
     'name-invalid': 'name',
     'file-exists': 'name',
@@ -115,11 +115,11 @@ test('every error code has its place, and none is about a place unknown to the l
 });
 
 test('the page may load nothing inline and nothing from elsewhere', async () => {
-  const { headers } = await fetch(studio.origin);
+  const { headers } = await fetch(demo.origin);
   const policy = headers.get('content-security-policy')!;
   expect(policy).toMatch(/^default-src 'self';/);
   expect(policy).not.toMatch(/unsafe|\*|https?:|data:/);
-  expect(studio.faults).toEqual([]);
+  expect(demo.faults).toEqual([]);
 });
 
 test('without a browser the suite says how to get one', () => {

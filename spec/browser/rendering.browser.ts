@@ -2,9 +2,18 @@
 
 import path from 'node:path';
 import sharp from 'sharp';
-import { PICTURES, distance, filePixels, hasText, hold, rendered, shownPixels, useStudio } from './studio.js';
+import {
+  PICTURES,
+  distance,
+  filePixels,
+  hasText,
+  hold,
+  rendered,
+  shownPixels,
+  useDemoPage,
+} from './demo-page.js';
 
-const studio = useStudio();
+const demo = useDemoPage();
 
 /** How far two decoders and two resizers may differ, on the average. */
 const ALIKE = 4;
@@ -12,12 +21,12 @@ const ALIKE = 4;
 const dunes = path.join(PICTURES, 'dunes.jpg');
 
 async function number(group: string, name: string, value: string): Promise<void> {
-  const { page } = studio();
+  const { page } = demo();
   await page.getByRole('group', { name: group }).getByRole('spinbutton', { name }).fill(value);
 }
 
 test('each control changes the pixels that are shown', async () => {
-  const { page } = studio();
+  const { page } = demo();
   await page.getByRole('radio', { name: 'dunes' }).check();
   await number('Size', 'Width', '300');
   await page.getByLabel('File type').selectOption('png');
@@ -47,7 +56,7 @@ test('each control changes the pixels that are shown', async () => {
 });
 
 test('the background fills what rotation opens, and may be transparent', async () => {
-  const { page } = studio();
+  const { page } = demo();
   await page.getByRole('radio', { name: 'dunes' }).check();
   await page.getByLabel('File type').selectOption('png');
   await number('Rotation', 'Degrees', '45');
@@ -67,7 +76,7 @@ test.each([
   ['GIF', 'image/gif'],
   ['TIFF', 'image/tiff'],
 ])('%s is shown, with its true figures', async (format, type) => {
-  const { page, origin } = studio();
+  const { page, origin } = demo();
   await page.getByLabel('File type').selectOption(format);
   await rendered(page);
   expect(await shownPixels(page)).toMatchObject({ width: 800, height: 1200 });
@@ -79,7 +88,7 @@ test.each([
 });
 
 test('a lower quality makes a smaller image; a format without any takes none', async () => {
-  const { page } = studio();
+  const { page } = demo();
   const kilobytes = async () => Number(/([\d.]+) kB/.exec((await page.locator('#facts').textContent())!)![1]);
   const before = await kilobytes();
   await page.getByRole('slider', { name: 'Quality' }).fill('20');
@@ -91,7 +100,7 @@ test('a lower quality makes a smaller image; a format without any takes none', a
 });
 
 test('the page says that it waits, and keeps the last picture meanwhile', async () => {
-  const { page } = studio();
+  const { page } = demo();
   const { arrived, release } = await hold(page, /wid=333/);
   await number('Size', 'Width', '333');
   await arrived;
@@ -103,7 +112,7 @@ test('the page says that it waits, and keeps the last picture meanwhile', async 
 });
 
 test('an answer that is out of date never replaces a newer one', async () => {
-  const { page } = studio();
+  const { page } = demo();
   const { arrived, release } = await hold(page, /wid=500/);
   await number('Size', 'Width', '500');
   await arrived;
@@ -117,7 +126,7 @@ test('an answer that is out of date never replaces a newer one', async () => {
 });
 
 test('many changes in a row are one request', async () => {
-  const { page } = studio();
+  const { page } = demo();
   const asked: string[] = [];
   page.on('request', (request) => asked.push(new URL(request.url()).search));
   await page.locator('#wid').evaluate((field) => {
@@ -147,7 +156,7 @@ test.each([
     'rotate=999 is invalid: rotate takes degrees clockwise from -360 to 360',
   ],
 ])('what is wrong with %s is said there, until it is right', async (group, name, value, place, message) => {
-  const { page } = studio();
+  const { page } = demo();
   const field = page.getByRole('group', { name: group }).getByRole('spinbutton', { name });
   const right = await field.inputValue();
   await field.fill(value);
@@ -166,7 +175,7 @@ test.each([
 });
 
 test('a crop that reaches out of the picture is refused at the crop', async () => {
-  const { page } = studio();
+  const { page } = demo();
   await page.getByLabel('Area').selectOption('own');
   await number('Crop', 'Width', '5000');
   await rendered(page);
@@ -177,7 +186,7 @@ test('a crop that reaches out of the picture is refused at the crop', async () =
 });
 
 test('a server that is gone is said to be', async () => {
-  const { page } = studio();
+  const { page } = demo();
   await page.route('**/is/image/**', (route) => route.abort());
   await number('Size', 'Width', '200');
   await rendered(page);

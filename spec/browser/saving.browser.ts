@@ -16,39 +16,39 @@ import {
   rendered,
   saved,
   shownPixels,
-  useStudio,
-} from './studio.js';
+  useDemoPage,
+} from './demo-page.js';
 
-const studio = useStudio();
+const demo = useDemoPage();
 
-const nameField = () => studio().page.getByLabel('Name on the server');
-const saveButton = () => studio().page.getByRole('button', { name: 'Save', exact: true });
+const nameField = () => demo().page.getByLabel('Name on the server');
+const saveButton = () => demo().page.getByRole('button', { name: 'Save', exact: true });
 const card = (name: string): Locator =>
-  studio()
+  demo()
     .page.getByRole('listitem')
-    .filter({ has: studio().page.getByRole('link', { name, exact: true }) });
+    .filter({ has: demo().page.getByRole('link', { name, exact: true }) });
 
 async function saveAs(name: string): Promise<void> {
   await nameField().fill(name);
-  await saved(studio().page, () => saveButton().click());
+  await saved(demo().page, () => saveButton().click());
 }
 
 async function errors(): Promise<Record<string, string>> {
-  const places = await studio()
+  const places = await demo()
     .page.locator('.error:not(:empty)')
     .evaluateAll((found) => found.map(({ id, textContent }) => [id, textContent] as const));
   return Object.fromEntries(places);
 }
 
 async function properties(): Promise<Record<string, string>> {
-  const rows = await studio()
+  const rows = await demo()
     .page.locator('#properties tr')
     .evaluateAll((found) => found.map((row) => [...row.children].map((cell) => cell.textContent)));
   return Object.fromEntries(rows) as Record<string, string>;
 }
 
 test('what is shown is saved, on disk and in the gallery, with its true figures', async () => {
-  const { page, savePath } = studio();
+  const { page, savePath } = demo();
   expect(await page.locator('#gallery-empty').isVisible()).toBe(true);
   await page.getByRole('radio', { name: 'shoe' }).check();
   await page.getByLabel('File type').selectOption('png');
@@ -73,7 +73,7 @@ test('what is shown is saved, on disk and in the gallery, with its true figures'
   await thumbnail.evaluate((image) => (image instanceof HTMLImageElement ? image.decode() : undefined));
   expect(await thumbnail.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(420);
   const link = await saved420.getByRole('link').getAttribute('href');
-  const served = await fetch(new URL(link!, studio().origin));
+  const served = await fetch(new URL(link!, demo().origin));
   expect(served.headers.get('x-content-type-options')).toBe('nosniff');
   expect(Buffer.from(await served.arrayBuffer())).toEqual(await readFile(file));
 
@@ -91,7 +91,7 @@ test('what is shown is saved, on disk and in the gallery, with its true figures'
 });
 
 test('a reload keeps the gallery, and a new image of an old name replaces it', async () => {
-  const { page } = studio();
+  const { page } = demo();
   await saveAs('one.jpg');
   await saveAs('two words.jpg');
   await page.reload();
@@ -107,7 +107,7 @@ test('a reload keeps the gallery, and a new image of an old name replaces it', a
 });
 
 test('images in folders are listed; half-written and foreign files are not', async () => {
-  const { savePath } = studio();
+  const { savePath } = demo();
   await mkdir(path.join(savePath, 'products'));
   await writeFile(
     path.join(savePath, '.image-save-0123.tmp'),
@@ -117,12 +117,12 @@ test('images in folders are listed; half-written and foreign files are not', asy
   await saveAs('products/Größe #1.jpg');
   await card('products/Größe #1.jpg').waitFor();
   const link = await card('products/Größe #1.jpg').getByRole('link').getAttribute('href');
-  expect((await fetch(new URL(link!, studio().origin))).status).toBe(200);
-  expect(await studio().page.locator('#gallery a').allTextContents()).toEqual(['products/Größe #1.jpg']);
+  expect((await fetch(new URL(link!, demo().origin))).status).toBe(200);
+  expect(await demo().page.locator('#gallery a').allTextContents()).toEqual(['products/Größe #1.jpg']);
 });
 
 test('progress is shown for as long as a save takes, and a second one is not sent', async () => {
-  const { page } = studio();
+  const { page } = demo();
   const sent: string[] = [];
   page.on('request', (request) => sent.push(request.url()));
   const { arrived, release } = await hold(page, /saveToFile/);
@@ -139,7 +139,7 @@ test('progress is shown for as long as a save takes, and a second one is not sen
 });
 
 test('the request can be copied and does the same in a shell', async () => {
-  const { page, savePath, origin } = studio();
+  const { page, savePath, origin } = demo();
   const name = "it's 50% of $HOME; `ü` (1).jpg";
   await saveAs(name);
   await page.getByRole('button', { name: 'Copy' }).click();
@@ -157,7 +157,7 @@ test('the request can be copied and does the same in a shell', async () => {
 });
 
 test('without a clipboard the request is selected, to be copied by keyboard', async () => {
-  const { page } = studio();
+  const { page } = demo();
   await page.evaluate(() => {
     Object.defineProperty(navigator, 'clipboard', { value: undefined });
   });
@@ -174,7 +174,7 @@ test.each([
   ['shoe.png', 'Give the name an extension of jpeg, or ask for png: the image is jpeg.'],
   ['missing/shoe.jpg', 'Name a folder that exists: saving creates none.'],
 ])('a wrong name (%s) is refused at the name', async (name, message) => {
-  const { page, savePath } = studio();
+  const { page, savePath } = demo();
   await saveAs(name);
   const shown = await errors();
   expect(Object.keys(shown)).toEqual(['name-error']);
@@ -196,7 +196,7 @@ test.each<[string, string, (page: Page) => Promise<unknown>]>([
   ['the format of the name', 'aurora.png', (page) => page.getByLabel('File type').selectOption('png')],
   ['a whole set', '', (page) => page.getByRole('button', { name: /^Save \d+ images$/ }).click()],
 ])('the page takes back the refusal of a name after %s', async (_what, name, act) => {
-  const { page } = studio();
+  const { page } = demo();
   await saveAs(name);
   expect(Object.keys(await errors())).toEqual(['name-error']);
   await act(page);
@@ -207,7 +207,7 @@ test.each<[string, string, (page: Page) => Promise<unknown>]>([
 });
 
 test('the page keeps the refusal of a name that another choice does not change', async () => {
-  const { page } = studio();
+  const { page } = demo();
   await saveAs('../mine.jpg');
   await page.locator('#wid').fill('300');
   await rendered(page);
@@ -217,7 +217,7 @@ test('the page keeps the refusal of a name that another choice does not change',
 });
 
 test('a rendering that cannot be is refused at its controls', async () => {
-  const { page, savePath } = studio();
+  const { page, savePath } = demo();
   await page.getByLabel('Area').selectOption('own');
   await page.getByRole('group', { name: 'Crop' }).getByRole('spinbutton', { name: 'Width' }).fill('9999');
   await rendered(page);
@@ -231,7 +231,7 @@ test('a rendering that cannot be is refused at its controls', async () => {
 });
 
 test('any other refusal, and a server that is gone, are told below the button', async () => {
-  const { page, savePath } = studio();
+  const { page, savePath } = demo();
   await rm(savePath, { recursive: true });
   await saveAs('one.jpg');
   expect((await errors())['general-error']).toBe(
@@ -244,7 +244,7 @@ test('any other refusal, and a server that is gone, are told below the button', 
 });
 
 test('the suggested name follows what is chosen, and what was typed stays', async () => {
-  const { page } = studio();
+  const { page } = demo();
   const name = () => nameField().inputValue();
   expect(await name()).toBe('aurora-800.jpg');
   await page.locator('#hei').fill('300');
@@ -261,7 +261,7 @@ test('the suggested name follows what is chosen, and what was typed stays', asyn
 });
 
 test('a TIFF, which browsers do not show, gets its type for a thumbnail', async () => {
-  const { page } = studio();
+  const { page } = demo();
   await page.getByLabel('File type').selectOption('tif');
   await saveAs('print.tif');
   await hasText(page, '#gallery .thumbnail', 'TIFF');

@@ -4,16 +4,16 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
-import { hasText, hold, rendered, useStudio } from './studio.js';
+import { hasText, hold, rendered, useDemoPage } from './demo-page.js';
 
-const studio = useStudio();
+const demo = useDemoPage();
 
-const start = () => studio().page.getByRole('button', { name: /^Save \d+ images?$/ });
-const stop = () => studio().page.getByRole('button', { name: 'Stop' });
-const bar = () => studio().page.getByRole('progressbar', { name: 'Save a set' });
+const start = () => demo().page.getByRole('button', { name: /^Save \d+ images?$/ });
+const stop = () => demo().page.getByRole('button', { name: 'Stop' });
+const bar = () => demo().page.getByRole('progressbar', { name: 'Save a set' });
 
 test('every width in every format is saved, and counted', async () => {
-  const { page, savePath } = studio();
+  const { page, savePath } = demo();
   await page.getByRole('radio', { name: 'dahlia' }).check();
   await page.getByLabel('Area').selectOption('Landscape, 16:9');
   await page.getByLabel('960').uncheck();
@@ -45,7 +45,7 @@ test('every width in every format is saved, and counted', async () => {
 });
 
 test('stopped half-way, it finishes the image that it is at, and no more', async () => {
-  const { page, savePath } = studio();
+  const { page, savePath } = demo();
   const { arrived, release } = await hold(page, /name=aurora-640\.jpg/);
   await start().click();
   await arrived;
@@ -60,7 +60,7 @@ test('stopped half-way, it finishes the image that it is at, and no more', async
 });
 
 test('a refusal ends it and is told where the mistake is', async () => {
-  const { page, savePath } = studio();
+  const { page, savePath } = demo();
   await page.getByLabel('Name prefix').fill('missing/aurora');
   await start().click();
   await hasText(
@@ -81,7 +81,7 @@ test('a refusal ends it and is told where the mistake is', async () => {
 });
 
 test('a set of nothing says what to choose, until something is chosen', async () => {
-  const { page } = studio();
+  const { page } = demo();
   for (const width of ['320', '640', '960']) await page.getByLabel(width, { exact: true }).uncheck();
   await start().click();
   await hasText(page, '#set-error', 'Choose at least one width and one format.');
@@ -93,7 +93,7 @@ test.each<[string, (page: Page) => Promise<unknown>]>([
   ['another picture', (page) => page.getByRole('radio', { name: 'dunes' }).check()],
   ['one save by itself', (page) => page.locator('#save-button').click()],
 ])('the page takes back the refusal of a set after %s', async (_what, act) => {
-  const { page, savePath } = studio();
+  const { page, savePath } = demo();
   // A folder has the first name of the set.
   await mkdir(path.join(savePath, 'aurora-320.jpg'));
   await start().click();

@@ -1,4 +1,4 @@
-// The demo in a browser: its server on a free port, a folder of its own, and what the tests do on the page.
+// Opens the demo's page in a browser, with a server on a free port and a save folder of its own.
 
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -12,17 +12,17 @@ import sharp from 'sharp';
 import { createApp } from '../../demo/app.js';
 import { startChromium } from './chromium.js';
 
-export interface Studio {
+export interface DemoPage {
   readonly origin: string;
   readonly savePath: string;
   readonly page: Page;
-  /** Errors of the page's script and breaches of its policy, which nobody should meet. */
+  /** Uncaught errors of the page's scripts, and violations of its content security policy. */
   readonly faults: string[];
   readonly close: () => Promise<void>;
 }
 
-export async function openStudio(browser: Browser, options: BrowserContextOptions = {}): Promise<Studio> {
-  const savePath = await mkdtemp(path.join(tmpdir(), 'studio-'));
+export async function openDemoPage(browser: Browser, options: BrowserContextOptions = {}): Promise<DemoPage> {
+  const savePath = await mkdtemp(path.join(tmpdir(), 'demo-'));
   const server = createServer(createApp(savePath)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -56,32 +56,32 @@ export async function openStudio(browser: Browser, options: BrowserContextOption
 }
 
 /**
- * Opens a studio for each test of a file, in one browser, and expects that nobody met a fault in it. Call it at the top
- * of a file.
+ * Opens the page anew for each test of a file, in one browser, and expects no fault on it. Call this function at the top
+ * of the file.
  */
-export function useStudio(): () => Studio {
+export function useDemoPage(): () => DemoPage {
   let browser: Browser;
-  let studio: Studio;
+  let demo: DemoPage;
   beforeAll(async () => {
     browser = await startChromium();
   });
   afterAll(() => browser.close());
   beforeEach(async () => {
-    studio = await openStudio(browser);
+    demo = await openDemoPage(browser);
   });
   afterEach(async () => {
-    await studio.close();
-    expect(studio.faults).toEqual([]);
+    await demo.close();
+    expect(demo.faults).toEqual([]);
   });
-  return () => studio;
+  return () => demo;
 }
 
-/** Waits until what is shown is what was chosen, or why it cannot be. */
+/** Waits until the page shows the rendering of the current choices, or an error. */
 export async function rendered(page: Page): Promise<void> {
   await page.locator('#preview[aria-busy="false"]').waitFor();
 }
 
-/** Waits until the server's answer to a save is on the page. */
+/** Calls `act`, which saves, and waits until the page shows the reply. */
 export async function saved(page: Page, act: () => Promise<void>): Promise<void> {
   const answer = page.waitForResponse((response) => response.url().includes('req=saveToFile'));
   await act();
@@ -97,11 +97,11 @@ export async function hasText(page: Page, selector: string, text: string | RegEx
 export interface Pixels {
   width: number;
   height: number;
-  /** Red, green, blue and alpha, x and y being shares of the width and the height. */
+  /** Returns red, green, blue and alpha at a point, given as fractions of the width and the height. */
   at: (x: number, y: number) => number[];
 }
 
-/** The pixels of the rendering as the browser shows it. */
+/** Returns the pixels of the rendering as the browser shows it. */
 export async function shownPixels(page: Page): Promise<Pixels> {
   const url = await page.locator('#rendering').evaluate((image) => {
     if (!(image instanceof HTMLImageElement)) throw new TypeError('This is no image');
@@ -116,7 +116,7 @@ export async function shownPixels(page: Page): Promise<Pixels> {
   return filePixels(Buffer.from(url.slice(url.indexOf(',') + 1), 'base64'));
 }
 
-/** The pixels of an image file. */
+/** Returns the pixels of an image file. */
 export async function filePixels(file: string | Buffer): Promise<Pixels> {
   const { data, info } = await sharp(file).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
   const { width, height } = info;
@@ -127,7 +127,7 @@ export async function filePixels(file: string | Buffer): Promise<Pixels> {
   return { width, height, at };
 }
 
-/** How far apart two images are: the mean difference of all channels over a grid of points. */
+/** Returns the mean difference of two images: over all channels and a grid of points. */
 export function distance(one: Pixels, other: Pixels): number {
   const shares = Array.from({ length: 9 }, (_, i) => (i + 1) / 10);
   const differences = shares.flatMap((x) =>
@@ -138,7 +138,7 @@ export function distance(one: Pixels, other: Pixels): number {
 
 export const PICTURES = fileURLToPath(new URL('../../demo/pictures/', import.meta.url));
 
-/** Holds back the requests that match, and hands the first of them over as it arrives. */
+/** Delays the requests that match until `release` is called. `arrived` resolves with the URL of the first one. */
 export async function hold(
   page: Page,
   matches: RegExp,
@@ -150,7 +150,7 @@ export async function hold(
   await page.route(matches, async (route) => {
     arrive(route.request().url());
     await released;
-    // The page may have called it off by now.
+    // The page may have aborted the request.
     await route.continue().catch(() => undefined);
   });
   return { arrived, release };
