@@ -14,13 +14,14 @@ export { saveOf, type Save } from './save/save-context.js';
 export { SaveError, type SaveErrorCode } from './errors.js';
 // For clients and their tests.
 export { parseReply, type SaveReply } from './protocol/reply.js';
-// For those who write a store.
+// For authors of stores.
 export type {
   ImageStore,
-  SaveTarget,
-  PrepareOptions,
-  PublishResult,
-  TempFile,
   InspectedImage,
+  PrepareOptions,
+  PublishOptions,
+  PublishResult,
+  SaveTarget,
 } from './stores/types.js';
-export type { ImageBytes, ImageInfo, FileBytes } from './image/types.js';
+export type { ImageInfo, ReadableBytes } from './image/types.js';
+export type { TempFile } from './temp-files/types.js';

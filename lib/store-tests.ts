@@ -1,15 +1,13 @@
 // The entry point `express-image-save/store-tests`: the tests that every store must pass.
-export {
-  storeTests,
-  type StoreFixture,
-  type StoreTest,
-  type StoreTestOptions,
-} from './stores/conformance.js';
+export { storeTests } from './stores/conformance.js';
+export type { StoreFixture, StoreTest, StoreTestOptions } from './stores/conformance-harness.js';
+export type { ReadableBytes } from './image/types.js';
+export type { TempFile } from './temp-files/types.js';
 export type {
   ImageStore,
+  InspectedImage,
   PrepareOptions,
+  PublishOptions,
   PublishResult,
   SaveTarget,
-  TempFile,
-  InspectedImage,
 } from './stores/types.js';

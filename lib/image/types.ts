@@ -1,14 +1,34 @@
 // An image on its way to the store: where its bytes are, and what is known of them.
+import type { Readable } from 'node:stream';
 import type { ImageFormat } from './formats.js';
 
-/** Where the bytes of an image are. */
-export type ImageBytes = Buffer | FileBytes;
-
-/** Bytes of an image that wait in a file. */
-export interface FileBytes {
-  readonly path: string;
+/** The bytes of an image, in memory or in a file, as a store reads them. */
+export interface ReadableBytes {
   /** How many bytes there are. */
   readonly length: number;
+  /**
+   * The bytes from `start` (default 0) to `end` (default `length`, exclusive), in chunks. Each call makes a new stream
+   * from the same bytes. A chunk may be kept and must not be changed.
+   *
+   * Nothing is read ahead of the consumer by more than a few chunks. A failed read ends the stream with a `SaveError`;
+   * without an `error` listener that error does not end the process.
+   */
+  stream(start?: number, end?: number): Readable;
+  /**
+   * All bytes. An image in memory is returned without a copy, one in a file is read whole. The buffer may be kept and
+   * must not be changed.
+   *
+   * @throws SaveError The file could not be read.
+   */
+  buffer(): Promise<Buffer>;
+}
+
+/** Where the middleware keeps the bytes of an image until they are inspected. */
+export type ImageBytes = Buffer | FileBytes;
+
+/** The bytes of an image in a file. */
+export interface FileBytes extends ReadableBytes {
+  readonly path: string;
   /**
    * Fills a buffer with the bytes from a position on.
    *

@@ -6,7 +6,7 @@ import type { ResponseHead } from '../capture/response-capture.js';
 import { SaveError } from '../errors.js';
 import type { ImageBytes } from '../image/types.js';
 import type { Batch } from '../capture/captured-body.js';
-import type { TempFile } from '../stores/types.js';
+import type { TempFile } from '../temp-files/types.js';
 
 /** What is no more than this, in bytes, is not written before it has been inspected. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;

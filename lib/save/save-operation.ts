@@ -11,9 +11,11 @@ import type { Settings } from '../options.js';
 import { checkName } from '../protocol/file-name.js';
 import type { SaveCommand } from '../protocol/parse-command.js';
 import { sendReply, type SaveFailure, type SaveResult, type SaveSuccess } from '../protocol/reply.js';
-import type { ImageStore, SaveTarget, TempFile } from '../stores/types.js';
+import type { ImageStore, SaveTarget } from '../stores/types.js';
+import { MemoryBytes } from '../temp-files/readable-bytes.js';
 import type { StaleFileSweeper } from '../temp-files/stale-files.js';
 import { createPrivateTempFile } from '../temp-files/temp-file.js';
+import type { TempFile } from '../temp-files/types.js';
 import { Cancellation } from './cancellation.js';
 import { collectBody, decodersFor, tooManyBytes } from './collect-body.js';
 import { attachSave } from './save-context.js';
@@ -111,9 +113,11 @@ export class SaveOperation {
     const bytes = await collectBody(capture.body, head, createTempFile, settings.maxBytes);
     const info = await inspectImage(bytes, settings);
     checkExtension(command.name, info.format);
-    const { lastUpdated, warning } = await target.publish({ ...info, bytes }, () => {
+    const image = { ...info, bytes: Buffer.isBuffer(bytes) ? new MemoryBytes(bytes) : bytes };
+    const commit = (): void => {
       this.#cancellation.commit();
-    });
+    };
+    const { lastUpdated, warning } = await target.publish(image, { commit });
     this.#warning = warning;
     return { status: 'done', name: command.name, info, length: bytes.length, lastUpdated };
   }

@@ -1,78 +1,78 @@
-// Where images are published: what a folder, an object store and any other keeper of images have in common.
+// The store interface: what the middleware needs from a folder, a bucket or any other place for images.
 import type { IncomingMessage } from 'node:http';
-import type { ImageBytes, ImageInfo, FileBytes } from '../image/types.js';
+import type { ImageInfo, ReadableBytes } from '../image/types.js';
+import type { TempFile } from '../temp-files/types.js';
 
 /**
- * A keeper of images. Before it, names are checked and images inspected, and after it commands are answered: all that
- * a store does is to say whether a name can be saved to, and to put one whole image under it, at once or not at all.
+ * Publishes images. The middleware checks names, inspects images and replies to commands. A store decides whether a
+ * name can be saved to, and publishes one whole image under it in a single step.
  */
 export interface ImageStore {
   /**
-   * Finds the place that a name stands for, before an image is rendered for it. What can be known cheaply to fail
-   * later is refused here.
+   * Prepares a save, before the image is rendered. A name that cannot be saved to is refused here, where that can be
+   * known cheaply.
    *
-   * @param name A legal name: relative, `/` between its parts, none of them empty, hidden or with a `..`.
+   * @param name A checked name: relative, with `/` between its segments. No segment is empty, `.` or `..`, or starts
+   * with a dot.
    * @throws SaveError The name cannot be saved to. Any other error is reported as `internal-error`.
    */
-  prepare(name: string, wish: PrepareOptions): Promise<SaveTarget>;
+  prepare(name: string, options: PrepareOptions): Promise<SaveTarget>;
 }
 
-/** What is known of a save before its image is there. */
+/** The circumstances of a save. */
 export interface PrepareOptions {
-  /** The request that brought the command, for stores that differ from tenant to tenant. */
+  /** The request with the save command, for stores that differ per tenant. */
   readonly req: IncomingMessage;
-  /** Replace an image of that name, or leave it and refuse with `file-exists`. */
+  /** `true`: replace an image of that name. `false`: refuse with `file-exists`. */
   readonly overwrite: boolean;
-  /** Do not call an image published before it would survive a power cut. */
+  /** Whether a published image must survive a power cut. */
   readonly durable: boolean;
-  /** Aborts when the save has lost its purpose: its time is up, its client has gone, its image was refused. */
+  /** Aborts when the save ends early: deadline, disconnected client, refused image. Its reason is a `SaveError`. */
   readonly signal: AbortSignal;
 }
 
-/** Where one image goes. */
+/** The target of one save. */
 export interface SaveTarget {
   /**
-   * Where an image waits to be inspected that is too large for memory. Where a place has none, that is a private
-   * file in the system's temporary folder.
+   * The file that collects an image too large for memory. Without one, the middleware uses a private file in the
+   * system's temporary folder.
    */
   readonly tempFile?: TempFile;
 
   /**
-   * Publishes an image, in one step that nobody can see half done.
+   * Publishes an image in a single step: at any moment, readers see the old image or the new one, whole.
    *
-   * @param image Inspected and whole.
-   * @param lastLook To be called when only that step is left. It throws where the save has lost its purpose: then
-   * nothing may change and nothing may be left behind. Once it has returned, nothing stops the save any more, and
-   * what is said of it must be the truth. Calling it again does no harm.
-   * @throws SaveError What was under the name is still there, whole.
+   * @param image The inspected image.
+   * @throws SaveError The old image is untouched. Any other error is reported as `internal-error`.
    */
-  publish(image: InspectedImage, lastLook: () => void): Promise<PublishResult>;
+  publish(image: InspectedImage, options: PublishOptions): Promise<PublishResult>;
 
-  /** Called once, when no other step is running any more, however the save has ended. Must not fail. */
+  /**
+   * Called once when the save has ended, in whatever way, and no other call is running. That may be after the reply.
+   * A rejection becomes a process warning.
+   */
   close?(): Promise<void>;
 }
 
-/** An image that may be published. */
-export interface InspectedImage extends ImageInfo {
-  readonly bytes: ImageBytes;
-}
-
-/** What became of a published image. */
-export interface PublishResult {
-  /** The store's own time of the image, whole milliseconds since 1970. */
-  readonly lastUpdated: number;
-  /** What went wrong after the image was in place, for the operator. */
-  readonly warning?: unknown;
-}
-
-/** A file in which the bytes of an image gather. Nothing is on the disk before the first write. */
-export interface TempFile extends FileBytes {
+/** What {@link SaveTarget.publish} needs besides the image. */
+export interface PublishOptions {
   /**
-   * Appends all bytes of some chunks.
-   *
-   * @throws SaveError The file could not be made, or not all bytes could be written.
+   * The point of no return, to be called right before the step that publishes. It throws if the save is no longer
+   * wanted: then nothing may change, nothing may stay behind, and `publish` rejects with that error. After it has
+   * returned, nothing stops the save, and `publish` must report the real outcome. More calls do no harm.
    */
-  write(chunks: readonly Uint8Array[]): Promise<void>;
-  /** Closes the file, and removes it unless it has become the image. Never fails; may be called at any time, twice too. */
-  discard(): Promise<void>;
+  readonly commit: () => void;
+}
+
+/** An image that passed inspection. */
+export interface InspectedImage extends ImageInfo {
+  readonly bytes: ReadableBytes;
+}
+
+/** The outcome of a published image. */
+export interface PublishResult {
+  /** When the image was published, by the store's own clock: whole milliseconds since 1970. */
+  readonly lastUpdated: number;
+  /** An error that happened after the image was published, for the operator. */
+  readonly warning?: unknown;
 }

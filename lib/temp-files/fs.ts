@@ -1,4 +1,4 @@
-// The calls to the file system that every save makes. Node's promises of them, and its file handles, cost twice as much.
+// The file-system calls of a save. Promisified callbacks cost half of what `node:fs/promises` and file handles cost.
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 
@@ -17,16 +17,16 @@ export const fsCalls = {
   writev: promisify(fs.writev),
 };
 
-/** Linux: where a descriptor can be used in place of a path. */
+/** A path that leads to an open file or folder by its fd (Linux). */
 export function fdPath(fd: number): string {
   return `/proc/self/fd/${fd}`;
 }
 
 /**
- * Where the file of a descriptor is now, on Linux; undefined elsewhere.
+ * The current path of an open file or folder on Linux; undefined elsewhere.
  *
- * Synchronous, as is {@link closeFdSync} and nothing else: the kernel answers it from its own memory and asks no disk, so it
- * cannot block, and a promise of it would cost ten times as much. Nothing comes between it and the call that relies on it.
+ * Synchronous, like {@link closeFdSync} alone: the kernel answers from memory without a disk access, and a promise
+ * would cost ten times as much. No other code runs between this call and the call that relies on its result.
  */
 export function readFdPath(fd: number): string | undefined {
   try {
@@ -36,14 +36,11 @@ export function readFdPath(fd: number): string | undefined {
   }
 }
 
-/**
- * Closes a folder that was opened to be reached by its descriptor. There is nothing to be written back, so the kernel
- * only strikes it off a list.
- */
+/** Closes the fd of a folder. Nothing has to be written back, so the call does not block. Never throws. */
 export function closeFdSync(fd: number): void {
   try {
     fs.closeSync(fd);
   } catch {
-    // It was not open.
+    // The fd was not open.
   }
 }

@@ -1,57 +1,66 @@
-// What temporary files are called, and the removal of those that killed processes left behind.
+// Names of temporary files, and removal of those that killed processes left behind.
 import { randomUUID } from 'node:crypto';
 import { opendir } from 'node:fs/promises';
 import { fsCalls } from './fs.js';
 
-/** What every temporary file of ours is called. */
-const TEMP_FILE_PATTERN = /^\.image-save-[0-9a-f]{32}\.tmp$/;
+/**
+ * The name of every temporary file. The first number is the file's lifetime in milliseconds, set by the mount that
+ * created it: processes and mounts with other time limits share the folder, and must not remove a file in use.
+ */
+const TEMP_FILE_PATTERN = /^\.image-save-(\d{1,15})-[0-9a-f]{32}\.tmp$/;
 
-/** 122 random bits: nobody can guess the name and put a link in its place. */
-export function temporaryName(): string {
-  return `.image-save-${randomUUID().replaceAll('-', '')}.tmp`;
+/**
+ * Makes a name for a temporary file, with 122 random bits: an attacker cannot guess it and put a link in its place.
+ *
+ * @param lifetime Milliseconds after the file's last change from which no save can use it any more.
+ */
+export function temporaryName(lifetime: number): string {
+  return `.image-save-${lifetime}-${randomUUID().replaceAll('-', '')}.tmp`;
 }
 
-/** A folder, by where it is and by how its entries are reached. */
+/** A folder: its path, and the path of an entry for system calls. */
 export interface SweepableDir {
   readonly path: string;
   join(entry: string): string;
 }
 
-/** How many folders are remembered as swept; the oldest are forgotten first and then swept once more. */
+/** How many folders are remembered as swept. The oldest is forgotten first, and then swept once more. */
 const MAX_TRACKED_DIRS = 10_000;
 
-/** One for each middleware. */
+/** Removes stale temporary files. Each middleware has one. */
 export class StaleFileSweeper {
-  readonly #maxAge: number;
+  /** The lifetime of this middleware's own temporary files, in milliseconds. */
+  readonly lifetime: number;
   /** The path of each folder → when it was swept last, milliseconds since 1970. */
   readonly #swept = new Map<string, number>();
 
-  /** @param maxAge Milliseconds after which a temporary file can belong to no save that still runs. */
-  constructor(maxAge: number) {
-    this.#maxAge = maxAge;
+  /** @param lifetime Milliseconds after which no save of this middleware can use a temporary file any more. */
+  constructor(lifetime: number) {
+    this.lifetime = lifetime;
   }
 
-  /** Sweeps a folder that is due: one not seen yet, or not since what was too young then has come of age. Never fails. */
-  async sweep(folder: SweepableDir): Promise<void> {
+  /** Sweeps a folder that was not swept within the last {@link lifetime}. Never rejects. */
+  async sweep(dir: SweepableDir): Promise<void> {
     const now = Date.now();
-    if (now - (this.#swept.get(folder.path) ?? 0) < this.#maxAge) return;
-    this.#swept.delete(folder.path);
-    this.#swept.set(folder.path, now);
+    if (now - (this.#swept.get(dir.path) ?? 0) < this.lifetime) return;
+    this.#swept.delete(dir.path);
+    this.#swept.set(dir.path, now);
     const [oldest] = this.#swept.keys();
     if (this.#swept.size > MAX_TRACKED_DIRS && oldest !== undefined) this.#swept.delete(oldest);
     try {
-      for await (const { name } of await opendir(folder.join('.'))) {
-        // One that cannot be removed, or that somebody else has just removed, is no reason to stop.
-        if (TEMP_FILE_PATTERN.test(name))
-          await this.#removeIfOld(folder.join(name), now).catch(() => undefined);
+      for await (const { name } of await opendir(dir.join('.'))) {
+        const lifetime = TEMP_FILE_PATTERN.exec(name)?.[1];
+        if (lifetime === undefined) continue;
+        // One file that cannot be removed, or that another process has just removed, must not stop the sweep.
+        await removeIfOlder(dir.join(name), now - Number(lifetime)).catch(() => undefined);
       }
     } catch {
-      // A folder that cannot be listed now is looked at again when it is due.
+      // A folder that cannot be listed is tried again at its next sweep.
     }
   }
+}
 
-  async #removeIfOld(path: string, now: number): Promise<void> {
-    const stats = await fsCalls.lstat(path);
-    if (stats.isFile() && now - stats.mtimeMs > this.#maxAge) await fsCalls.unlink(path);
-  }
+async function removeIfOlder(path: string, time: number): Promise<void> {
+  const stats = await fsCalls.lstat(path);
+  if (stats.isFile() && stats.mtimeMs < time) await fsCalls.unlink(path);
 }

@@ -1,33 +1,35 @@
-// A file in which the bytes of an image gather until somebody has looked at them.
+// The temporary file that holds an image until it is inspected and published.
 import { constants } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fsCalls } from './fs.js';
+import type { Readable } from 'node:stream';
 import { fileSystemError } from '../errors.js';
-import type { TempFile } from '../stores/types.js';
+import { fsCalls } from './fs.js';
+import { readRange, streamFile } from './readable-bytes.js';
 import { temporaryName, type StaleFileSweeper } from './stale-files.js';
+import type { TempFile } from './types.js';
 
 /**
- * A file in the system's temporary folder that nobody but its owner may read. What killed processes left there is
- * swept before one is made.
+ * Makes a temporary file in the system's temporary folder, readable by its owner alone. Before the file is created,
+ * stale files of killed processes are removed from that folder.
  */
 export function createPrivateTempFile(sweeper: StaleFileSweeper): DiskTempFile {
   const path = tmpdir();
-  const at = (entry: string): string => join(path, entry);
-  return new DiskTempFile(at(temporaryName()), 0o600, () => sweeper.sweep({ path, join }));
+  const dir = { path, join: (entry: string): string => join(path, entry) };
+  return new DiskTempFile(dir.join(temporaryName(sweeper.lifetime)), 0o600, () => sweeper.sweep(dir));
 }
 
 /** Systems read no more than 2 GiB in one call. */
 const MAX_READ_BYTES = 2 ** 30;
 
-/** A new file that nobody else knows of. Nothing is on the disk before the first write. */
+/** A new file under an unguessable name. Nothing is on the disk before the first write. */
 export class DiskTempFile implements TempFile {
   length = 0;
   readonly path: string;
   readonly #mode: number;
   readonly #beforeCreate: (() => Promise<void>) | undefined;
   #opening: Promise<number> | undefined;
-  /** Calls that have the descriptor. Discarding waits for them: its number could mean another file by then. */
+  /** Calls that use the fd. Discarding waits for them, since the system may give the same fd to another file. */
   readonly #running = new Set<Promise<unknown>>();
   #discarding: Promise<void> | undefined;
   #closed = false;
@@ -35,7 +37,7 @@ export class DiskTempFile implements TempFile {
 
   /**
    * @param mode The mode of the file, before the umask.
-   * @param beforeCreate Called before the file is made; rejects where it may not be made any more.
+   * @param beforeCreate Called once, before the file is created. A rejection prevents that.
    */
   constructor(path: string, mode: number, beforeCreate?: () => Promise<void>) {
     this.path = path;
@@ -71,7 +73,7 @@ export class DiskTempFile implements TempFile {
     }
   }
 
-  /** A short write is continued; one that makes no progress is an error. */
+  /** Continues short writes. A write without progress is an error. */
   async #writeAll(fd: number, chunks: readonly Uint8Array[]): Promise<void> {
     let rest = chunks.filter((chunk) => chunk.byteLength > 0);
     while (rest.length > 0) {
@@ -84,30 +86,38 @@ export class DiskTempFile implements TempFile {
 
   async read(buffer: Uint8Array, position: number): Promise<number> {
     return this.#use(async (fd) => {
-      let got = 0;
-      while (got < buffer.byteLength) {
-        const most = Math.min(buffer.byteLength - got, MAX_READ_BYTES);
-        const { bytesRead } = await fsCalls.read(fd, buffer, got, most, position + got);
+      let total = 0;
+      while (total < buffer.byteLength) {
+        const count = Math.min(buffer.byteLength - total, MAX_READ_BYTES);
+        const { bytesRead } = await fsCalls.read(fd, buffer, total, count, position + total);
         if (bytesRead === 0) break;
-        got += bytesRead;
+        total += bytesRead;
       }
-      return got;
+      return total;
     });
   }
 
+  stream(start = 0, end = this.length): Readable {
+    return streamFile(this, start, end);
+  }
+
+  buffer(): Promise<Buffer> {
+    return readRange(this, 0, this.length);
+  }
+
   /**
-   * Closes the file when all its bytes are in it.
+   * Closes the file and checks its size.
    *
-   * @param flush Wait until they are on the disk.
+   * @param flush Whether to wait until the bytes are on the disk.
    * @returns The file's modification time, whole milliseconds since 1970.
-   * @throws Error Some bytes are missing, or the file system could not store them after all.
+   * @throws Error The size is wrong, or the file system could not store the bytes after all.
    */
   async finish(flush: boolean): Promise<number> {
     const { size, mtimeMs } = await this.#use(async (fd) => {
       if (flush) await fsCalls.fsync(fd);
       const stats = await fsCalls.fstat(fd);
       this.#closed = true;
-      // Some file systems report only here that they could not store what they had taken.
+      // Some file systems report a failed write only here.
       await fsCalls.close(fd);
       return stats;
     });
@@ -115,7 +125,7 @@ export class DiskTempFile implements TempFile {
     return Math.floor(mtimeMs);
   }
 
-  /** The file has become the image: from here on it stays. */
+  /** Tells that the file was renamed to the published image, so that {@link discard} keeps it. */
   markPublished(): void {
     this.#published = true;
   }
@@ -128,14 +138,14 @@ export class DiskTempFile implements TempFile {
   async #remove(): Promise<void> {
     const fd = await this.#opening?.catch(() => undefined);
     if (fd === undefined) return;
-    // What cannot be removed now is swept later.
+    // A file that cannot be removed now is swept later.
     if (!this.#published) await fsCalls.unlink(this.path).catch(() => undefined);
     await Promise.allSettled(this.#running);
     if (!this.#closed) await fsCalls.close(fd).catch(() => undefined);
   }
 }
 
-/** What is left of some chunks once so many bytes of them are written. */
+/** The chunks without their first bytes. */
 function withoutFirst(bytes: number, chunks: readonly Uint8Array[]): Uint8Array[] {
   const rest: Uint8Array[] = [];
   let skip = bytes;

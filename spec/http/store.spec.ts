@@ -1,4 +1,4 @@
-// Images that are kept elsewhere than in a folder: what a store is asked, when, and what becomes of its answers.
+// The middleware with a store of the host's own: when it calls the store, and what it does with the results.
 import { mkdirSync, statSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -26,75 +26,64 @@ import { start, stopAll, type Handler, type Running } from '../support/host.js';
 import { jpeg, png } from '../support/images.js';
 import { moment, turn } from '../support/intercept-fs.js';
 
-/** The store's clock: nobody else's. */
+/** A time that only the store's clock can show. */
 const TIME = 1_234_567_890_123;
 
-/** A store in memory, that notes what it is asked. A test changes what it does. */
-class Shelf implements ImageStore {
+/** A store in memory that records its calls. A test changes what it does. */
+class RecordingStore implements ImageStore {
   readonly images = new Map<string, Buffer>();
-  readonly wishes: [string, PrepareOptions][] = [];
+  readonly prepared: [string, PrepareOptions][] = [];
   readonly published: InspectedImage[] = [];
-  /** What happened, in order; the tests add what happens around the store. */
-  readonly happened: string[] = [];
-  /** Done before a place is given away. */
-  finding: (wish: PrepareOptions) => unknown = () => undefined;
-  /** Done before the last look. */
-  publishing: (image: InspectedImage) => unknown = () => undefined;
-  /** Done once nothing can stop the save any more. */
-  putting: () => unknown = () => undefined;
-  closing: () => unknown = () => undefined;
-  fault: unknown;
-  spool: TempFile | undefined;
+  /** The calls in order. The tests add calls of the renderer. */
+  readonly calls: string[] = [];
+  /** Called before `prepare` resolves. */
+  onPrepare: (options: PrepareOptions) => unknown = () => undefined;
+  /** Called before commit. */
+  onPublish: (image: InspectedImage) => unknown = () => undefined;
+  /** Called after commit. */
+  onCommit: () => unknown = () => undefined;
+  onClose: () => unknown = () => undefined;
+  warning: unknown;
+  tempFile: TempFile | undefined;
 
-  async prepare(name: string, wish: PrepareOptions): Promise<SaveTarget> {
-    this.wishes.push([name, wish]);
-    this.happened.push('find');
-    await this.finding(wish);
+  async prepare(name: string, options: PrepareOptions): Promise<SaveTarget> {
+    this.prepared.push([name, options]);
+    this.calls.push('prepare');
+    await this.onPrepare(options);
     return {
-      ...(this.spool && { tempFile: this.spool }),
-      publish: (image, lastLook) => this.#noted(this.#publish(name, image, lastLook)),
+      ...(this.tempFile && { tempFile: this.tempFile }),
+      publish: (image, { commit }) => this.#record(this.#publish(name, image, commit)),
       close: async () => {
-        this.happened.push('close');
-        await this.closing();
+        this.calls.push('close');
+        await this.onClose();
       },
     };
   }
 
-  async #publish(name: string, image: InspectedImage, lastLook: () => void): Promise<PublishResult> {
-    this.happened.push('publish');
+  async #publish(name: string, image: InspectedImage, commit: () => void): Promise<PublishResult> {
+    this.calls.push('publish');
     this.published.push(image);
-    const bytes = await allOf(image);
-    await this.publishing(image);
-    lastLook();
-    await this.putting();
+    const bytes = await image.bytes.buffer();
+    await this.onPublish(image);
+    commit();
+    await this.onCommit();
     this.images.set(name, bytes);
-    return { lastUpdated: TIME, warning: this.fault };
+    return { lastUpdated: TIME, warning: this.warning };
   }
 
-  async #noted(publishing: Promise<PublishResult>): Promise<PublishResult> {
+  async #record(publishing: Promise<PublishResult>): Promise<PublishResult> {
     try {
       return await publishing;
     } finally {
-      this.happened.push('published or not');
+      this.calls.push('publish settled');
     }
   }
-}
-
-async function allOf({ bytes }: InspectedImage): Promise<Buffer> {
-  if (Buffer.isBuffer(bytes)) return Buffer.from(bytes);
-  const all = Buffer.alloc(bytes.length);
-  for (let got = 0; got < all.length;) {
-    const count = await bytes.read(all.subarray(got, got + 100_000), got);
-    if (count === 0) throw new Error('The file is shorter than it said');
-    got += count;
-  }
-  return all;
 }
 
 let small: Buffer;
 /** More than is kept in memory. */
 let large: Buffer;
-let shelf: Shelf;
+let store: RecordingStore;
 let records: SaveRecord[];
 let reported: ReturnType<typeof moment>;
 
@@ -102,7 +91,7 @@ beforeAll(async () => {
   [small, large] = await Promise.all([jpeg(), png(800, 800)]);
 });
 beforeEach(() => {
-  shelf = new Shelf();
+  store = new RecordingStore();
   records = [];
   reported = moment();
 });
@@ -128,7 +117,7 @@ const pieces =
 function serve(renderer: Handler = whole, options: ImageSaveOptions = {}): Promise<Running> {
   return start([
     imageSave({
-      store: shelf,
+      store,
       onSave: (record) => {
         records.push(record);
         reported.comes();
@@ -136,7 +125,7 @@ function serve(renderer: Handler = whole, options: ImageSaveOptions = {}): Promi
       ...options,
     }),
     (req, res, next) => {
-      shelf.happened.push('render');
+      store.calls.push('render');
       return renderer(req, res, next);
     },
   ]);
@@ -158,20 +147,20 @@ function sendTo({ port }: Running): Socket {
 }
 
 describe('a store', () => {
-  it('gets the image, and its time is the one that the client is told', async () => {
+  it('gets the image, and its time goes into the reply', async () => {
     const answer = await save();
     expect(answer.status).toBe(200);
     expect(answer.reply).toMatchObject({ status: 'done', name: 'x.jpg', lastUpdated: TIME });
-    expect(shelf.images.get('x.jpg')?.equals(small)).toBe(true);
+    expect(store.images.get('x.jpg')?.equals(small)).toBe(true);
     expect(records).toMatchObject([
       { outcome: 'done', code: undefined, bytes: small.length, cause: undefined },
     ]);
-    expect(shelf.happened).toEqual(['find', 'render', 'publish', 'published or not', 'close']);
+    expect(store.calls).toEqual(['prepare', 'render', 'publish', 'publish settled', 'close']);
   });
 
-  it('is told what the image is', async () => {
+  it('gets what inspection found out about the image', async () => {
     await save();
-    const { bytes, ...facts } = shelf.published[0]!;
+    const { bytes, ...facts } = store.published[0]!;
     expect(facts).toEqual({
       format: 'jpeg',
       type: 'image/jpeg',
@@ -186,39 +175,39 @@ describe('a store', () => {
   it.each([
     [true, false],
     [false, true],
-  ])('is told what is wished for (overwrite: %s, durable: %s)', async (overwrite, durable) => {
+  ])('gets the options of the save (overwrite: %s, durable: %s)', async (overwrite, durable) => {
     let asking: IncomingMessage | undefined;
     const { url } = await start([
       (req, _res, next) => {
         asking = req;
         next();
       },
-      imageSave({ store: shelf, overwrite, durable }),
+      imageSave({ store, overwrite, durable }),
       whole,
     ]);
     await get(`${url}/x?req=saveToFile&name=shoes/red/x.jpg`);
-    const [[name, wish]] = shelf.wishes as [[string, PrepareOptions]];
+    const [[name, options]] = store.prepared as [[string, PrepareOptions]];
     expect(name).toBe('shoes/red/x.jpg');
-    expect(wish).toMatchObject({ overwrite, durable });
+    expect(options).toMatchObject({ overwrite, durable });
     expect(asking).toBeDefined();
-    expect(wish.req).toBe(asking);
-    expect(wish.signal).toBeInstanceOf(AbortSignal);
-    expect(wish.signal.aborted).toBe(false);
+    expect(options.req).toBe(asking);
+    expect(options.signal).toBeInstanceOf(AbortSignal);
+    expect(options.signal.aborted).toBe(false);
   });
 
-  it('is not asked for names that are illegal, nor for those that may not be saved', async () => {
+  it('is not called for illegal or unauthorized names', async () => {
     expect((await save(whole, {}, '/x?req=saveToFile&name=../x.jpg')).reply.error?.code).toBe('name-invalid');
     expect((await save(whole, { authorize: () => false })).reply.error?.code).toBe('not-authorized');
-    expect(shelf.happened).toEqual([]);
+    expect(store.calls).toEqual([]);
   });
 
-  it('is not asked for requests without the command', async () => {
+  it('is not called for requests without the command', async () => {
     const { url } = await serve();
     expect((await get(`${url}/x`)).body.equals(small)).toBe(true);
-    expect(shelf.happened).toEqual(['render']);
+    expect(store.calls).toEqual(['render']);
   });
 
-  it('may do without closing', async () => {
+  it('may omit close', async () => {
     const publish = (): Promise<PublishResult> => Promise.resolve({ lastUpdated: TIME });
     const warned = jest.spyOn(process, 'emitWarning').mockImplementation();
     const answer = await save(whole, { store: { prepare: () => Promise.resolve({ publish }) } });
@@ -228,8 +217,8 @@ describe('a store', () => {
 });
 
 describe('a store that refuses', () => {
-  it('before rendering spares the renderer the work', async () => {
-    shelf.finding = () => {
+  it('in prepare spares the renderer the work', async () => {
+    store.onPrepare = () => {
       throw new SaveError('file-exists', 'Choose another name.', 'taken');
     };
     const answer = await save();
@@ -239,29 +228,29 @@ describe('a store that refuses', () => {
       error: { code: 'file-exists', message: 'Choose another name.' },
     });
     expect(records).toMatchObject([{ outcome: 'failed', code: 'file-exists', cause: 'taken' }]);
-    expect(shelf.happened).toEqual(['find']);
+    expect(store.calls).toEqual(['prepare']);
   });
 
-  it('when publishing tells the client why', async () => {
-    shelf.publishing = () => {
+  it('in publish sets the code and message of the reply', async () => {
+    store.onPublish = () => {
       throw new SaveError('disk-full', 'There is no room.');
     };
     const answer = await save();
     expect(answer.status).toBe(403);
     expect(answer.reply.error).toMatchObject({ code: 'disk-full', message: 'There is no room.' });
-    expect(shelf.happened).toEqual(['find', 'render', 'publish', 'published or not', 'close']);
-    expect(shelf.images.size).toBe(0);
+    expect(store.calls).toEqual(['prepare', 'render', 'publish', 'publish settled', 'close']);
+    expect(store.images.size).toBe(0);
   });
 });
 
 describe('a store that fails', () => {
   it.each([
-    ['finding', ['find']],
-    ['publishing', ['find', 'render', 'publish', 'published or not', 'close']],
-    ['putting', ['find', 'render', 'publish', 'published or not', 'close']],
-  ] as const)('at %s is an internal error, and the operator learns the cause', async (step, expected) => {
+    ['onPrepare', ['prepare']],
+    ['onPublish', ['prepare', 'render', 'publish', 'publish settled', 'close']],
+    ['onCommit', ['prepare', 'render', 'publish', 'publish settled', 'close']],
+  ] as const)('in %s causes internal-error, with the error as the cause', async (step, expected) => {
     const cause = new Error('the bucket /secret is on fire');
-    shelf[step] = () => {
+    store[step] = () => {
       throw cause;
     };
     const answer = await save();
@@ -270,16 +259,16 @@ describe('a store that fails', () => {
     expect(answer.body.toString()).not.toContain('secret');
     expect(records).toMatchObject([{ outcome: 'failed', code: 'internal-error' }]);
     expect(records[0]?.cause).toBe(cause);
-    expect(shelf.happened).toEqual(expected);
+    expect(store.calls).toEqual(expected);
   });
 
-  it('after the image is in place has saved it: the operator learns the fault', async () => {
-    shelf.fault = new Error('the replica is behind');
+  it('after publishing still replies done, with the warning as the cause', async () => {
+    store.warning = new Error('the replica is behind');
     const answer = await save();
     expect(answer.status).toBe(200);
     expect(answer.reply.status).toBe('done');
     expect(records).toMatchObject([{ outcome: 'done', code: undefined }]);
-    expect(records[0]?.cause).toBe(shelf.fault);
+    expect(records[0]?.cause).toBe(store.warning);
   });
 
   it.each([
@@ -290,12 +279,12 @@ describe('a store that fails', () => {
         throw new Error('not closed');
       },
     ],
-  ])('at closing, by %s, is a warning and no more', async (_how, close) => {
+  ])('in close, by %s, causes a process warning', async (_how, close) => {
     const warned = jest.spyOn(process, 'emitWarning').mockImplementation();
-    const store: ImageStore = {
-      prepare: async (name, wish) => ({ ...(await shelf.prepare(name, wish)), close }),
+    const failing: ImageStore = {
+      prepare: async (name, options) => ({ ...(await store.prepare(name, options)), close }),
     };
-    const answer = await save(whole, { store });
+    const answer = await save(whole, { store: failing });
     expect(answer.reply).toMatchObject({ status: 'done', lastUpdated: TIME });
     expect(records).toMatchObject([{ outcome: 'done' }]);
     expect(warned).toHaveBeenCalledTimes(1);
@@ -303,7 +292,7 @@ describe('a store that fails', () => {
   });
 });
 
-describe('a place is closed once', () => {
+describe('a target is closed once', () => {
   it.each<[string, Handler]>([
     ['the renderer has no image', (_req, res) => res.writeHead(404).end('none')],
     ['the image is none', (_req, res) => res.end('not an image')],
@@ -315,23 +304,23 @@ describe('a place is closed once', () => {
         throw new Error('out of paint');
       },
     ],
-  ])('where %s, without having been asked to publish', async (_what, renderer) => {
+  ])('without publish if %s', async (_what, renderer) => {
     jest.spyOn(console, 'error').mockImplementation();
     expect((await save(renderer)).reply.status).toBe('failed');
-    expect(shelf.happened).toEqual(['find', 'render', 'close']);
+    expect(store.calls).toEqual(['prepare', 'render', 'close']);
   });
 
-  it('where the time is up while the image is made', async () => {
+  it('if the deadline passes during rendering', async () => {
     const deadline = deadlineInHand();
     const answer = await save(() => {
       deadline.comes();
     }, LONG);
     expect(answer.reply).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
-    expect(shelf.happened).toEqual(['find', 'render', 'close']);
-    expect((shelf.wishes[0]?.[1].signal.reason as SaveError).code).toBe('timeout');
+    expect(store.calls).toEqual(['prepare', 'render', 'close']);
+    expect((store.prepared[0]?.[1].signal.reason as SaveError).code).toBe('timeout');
   });
 
-  it('where the client leaves while the image is made', async () => {
+  it('if the client disconnects during rendering', async () => {
     const asked = moment();
     const client = sendTo(
       await serve(() => {
@@ -342,70 +331,70 @@ describe('a place is closed once', () => {
     client.destroy();
     await reported.come;
     expect(records).toMatchObject([{ outcome: 'failed', code: 'client-disconnected' }]);
-    expect(shelf.happened).toEqual(['find', 'render', 'close']);
-    expect((shelf.wishes[0]?.[1].signal.reason as SaveError).code).toBe('client-disconnected');
+    expect(store.calls).toEqual(['prepare', 'render', 'close']);
+    expect((store.prepared[0]?.[1].signal.reason as SaveError).code).toBe('client-disconnected');
   });
 
-  it('where it is found too late, and nothing is rendered for it', async () => {
+  it('if prepare resolves after the reply, without rendering', async () => {
     const deadline = deadlineInHand();
     const [goesOn, closed] = [moment(), moment()];
-    shelf.finding = () => {
+    store.onPrepare = () => {
       deadline.comes();
       return goesOn.come;
     };
-    shelf.closing = () => {
+    store.onClose = () => {
       closed.comes();
     };
     expect((await save(whole, LONG)).reply.status).toBe('timeout');
-    expect(shelf.happened).toEqual(['find']);
+    expect(store.calls).toEqual(['prepare']);
     goesOn.comes();
     await closed.come;
     await turn();
-    expect(shelf.happened).toEqual(['find', 'close']);
+    expect(store.calls).toEqual(['prepare', 'close']);
   });
 
-  it('where it is found when the time has just come, and nothing is rendered for it either', async () => {
+  it('if the deadline passes as prepare resolves, without rendering', async () => {
     const deadline = deadlineInHand();
-    shelf.finding = () => {
+    store.onPrepare = () => {
       deadline.comes();
     };
     expect((await save(whole, LONG)).reply.status).toBe('timeout');
-    expect(shelf.happened).toEqual(['find', 'close']);
+    expect(store.calls).toEqual(['prepare', 'close']);
   });
 
-  it('and not before publishing has come to its end, which may be after the answer', async () => {
+  it('after publish has settled, which may be after the reply', async () => {
     const deadline = deadlineInHand();
     const [goesOn, closed] = [moment(), moment()];
-    shelf.publishing = () => {
+    store.onPublish = () => {
       deadline.comes();
       return goesOn.come;
     };
-    shelf.closing = () => {
+    store.onClose = () => {
       closed.comes();
     };
     const answer = await save(whole, LONG);
     expect(answer.reply).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
-    expect(shelf.happened).toEqual(['find', 'render', 'publish']);
+    expect(store.calls).toEqual(['prepare', 'render', 'publish']);
     goesOn.comes();
     await closed.come;
     await turn();
-    expect(shelf.happened).toEqual(['find', 'render', 'publish', 'published or not', 'close']);
-    // The last look came too late.
-    expect(shelf.images.size).toBe(0);
+    expect(store.calls).toEqual(['prepare', 'render', 'publish', 'publish settled', 'close']);
+    // commit has thrown.
+    expect(store.images.size).toBe(0);
   });
 });
 
-describe('the last look', () => {
-  it('throws where the time was up: the answer is timeout, and nothing is saved', async () => {
+describe('commit', () => {
+  it('throws after the deadline, so nothing is saved and the reply is timeout', async () => {
     const deadline = deadlineInHand();
     let thrown: unknown;
-    const store: ImageStore = {
-      prepare: (_name, wish) =>
+    const late: ImageStore = {
+      prepare: (_name, { signal }) =>
         Promise.resolve({
-          publish(_image, lastLook) {
+          publish(_image, { commit }) {
             deadline.comes();
             try {
-              lastLook();
+              commit();
             } catch (error) {
               thrown = error;
               throw error;
@@ -413,42 +402,42 @@ describe('the last look', () => {
             return Promise.resolve({ lastUpdated: TIME });
           },
           close: () => {
-            shelf.happened.push(`closed, aborted: ${wish.signal.aborted}`);
+            store.calls.push(`closed, aborted: ${signal.aborted}`);
             return Promise.resolve();
           },
         }),
     };
-    const answer = await save(whole, { store, ...LONG });
+    const answer = await save(whole, { store: late, ...LONG });
     expect(answer.status).toBe(403);
     expect(answer.reply).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
     expect((thrown as SaveError).code).toBe('timeout');
-    expect(shelf.happened).toEqual(['render', 'closed, aborted: true']);
+    expect(store.calls).toEqual(['render', 'closed, aborted: true']);
   });
 
-  it('once passed, lets the deadline end nothing any more', async () => {
+  it('disarms the deadline', async () => {
     const deadline = deadlineInHand();
-    shelf.putting = () => {
+    store.onCommit = () => {
       deadline.comes();
     };
     expect((await save(whole, LONG)).reply.status).toBe('done');
-    expect(shelf.wishes[0]?.[1].signal.aborted).toBe(false);
+    expect(store.prepared[0]?.[1].signal.aborted).toBe(false);
   });
 
-  it('once passed, lets the save go on where the client leaves: what is said of it is true', async () => {
+  it('lets the save finish if the client disconnects, and records it as done', async () => {
     let left: Promise<unknown> | undefined;
     const running = await serve();
     running.server.on('connection', (socket: Socket) => {
       left = new Promise((resolve) => socket.on('close', resolve));
     });
-    shelf.putting = () => {
+    store.onCommit = () => {
       client.destroy();
       return left;
     };
     const client = sendTo(running);
     await reported.come;
     expect(records).toMatchObject([{ outcome: 'done' }]);
-    expect(shelf.images.get('x.jpg')?.equals(small)).toBe(true);
-    expect(shelf.wishes[0]?.[1].signal.aborted).toBe(false);
+    expect(store.images.get('x.jpg')?.equals(small)).toBe(true);
+    expect(store.prepared[0]?.[1].signal.aborted).toBe(false);
   });
 });
 
@@ -463,35 +452,39 @@ describe('an image that is too large for memory', () => {
     expect(large.length).toBeGreaterThan(1024 * 1024);
   });
 
-  it('waits in a private file, which is gone before the answer', async () => {
+  it('waits in a private file, which is removed before the reply', async () => {
     let there: string[] = [];
-    shelf.publishing = ({ bytes }) => {
-      if (Buffer.isBuffer(bytes)) throw new Error('It is in memory');
-      there = [...list(temporary), dirname(bytes.path), (statSync(bytes.path).mode & 0o777).toString(8)];
+    store.onPublish = ({ bytes }) => {
+      const { path } = bytes as TempFile;
+      there = [...list(temporary), dirname(path), (statSync(path).mode & 0o777).toString(8)];
     };
-    shelf.closing = () => {
-      shelf.happened.push(`left: ${list(temporary).length}`);
+    store.onClose = () => {
+      store.calls.push(`left: ${list(temporary).length}`);
     };
     const { url } = await serve(pieces(() => large));
     const answer = await get(url + NAMED_PNG);
     expect(list(temporary)).toEqual([]);
     expect(answer.reply).toMatchObject({ status: 'done', lastUpdated: TIME });
-    expect(there).toEqual([expect.stringMatching(/^\.image-save-[0-9a-f]{32}\.tmp$/), temporary, '600']);
-    expect(shelf.images.get('x.png')?.equals(large)).toBe(true);
+    expect(there).toEqual([
+      expect.stringMatching(/^\.image-save-1200000-[0-9a-f]{32}\.tmp$/),
+      temporary,
+      '600',
+    ]);
+    expect(store.images.get('x.png')?.equals(large)).toBe(true);
   });
 
   it.each<[string, () => Handler]>([
     ['refused', () => pieces(() => large.subarray(0, -1))],
     ['broken off', () => (_req, res) => res.write(large, () => res.destroy())],
-  ])('leaves nothing where it is %s', async (_what, renderer) => {
+  ])('leaves nothing if it is %s', async (_what, renderer) => {
     expect((await save(renderer(), {}, NAMED_PNG)).reply.status).toBe('failed');
     expect(list(temporary)).toEqual([]);
-    expect(shelf.happened).toEqual(['find', 'render', 'close']);
+    expect(store.calls).toEqual(['prepare', 'render', 'close']);
   });
 
   // The file is made by the work on the bytes, which goes on for some steps after the save has failed.
   it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
-    'leaves nothing where it is refused %i steps after it has come',
+    'leaves nothing if it is refused %i steps after its first byte',
     async (steps) => {
       const answer = await save(
         async (_req, res) => {
@@ -507,8 +500,8 @@ describe('an image that is too large for memory', () => {
     },
   );
 
-  it('leaves nothing where the store fails', async () => {
-    shelf.publishing = () => {
+  it('leaves nothing if the store fails', async () => {
+    store.onPublish = () => {
       throw new Error('no connection');
     };
     const answer = await save(
@@ -520,20 +513,20 @@ describe('an image that is too large for memory', () => {
     expect(list(temporary)).toEqual([]);
   });
 
-  it('waits where the place says, and is discarded there', async () => {
+  it('waits in the temporary file of the target, which is discarded', async () => {
     const own = join(temporary, '..', 'own');
     mkdirSync(own);
-    const spool = new DiskTempFile(join(own, 'spool'), 0o600);
-    shelf.spool = spool;
+    const tempFile = new DiskTempFile(join(own, 'image'), 0o600);
+    store.tempFile = tempFile;
     let path: string | undefined;
-    shelf.publishing = ({ bytes }) => {
-      path = Buffer.isBuffer(bytes) ? 'memory' : bytes.path;
-      expect([list(own), list(temporary)]).toEqual([['spool'], []]);
+    store.onPublish = ({ bytes }) => {
+      path = (bytes as TempFile).path;
+      expect([list(own), list(temporary)]).toEqual([['image'], []]);
     };
     const { url } = await serve(pieces(() => large));
     expect((await get(url + NAMED_PNG)).reply.status).toBe('done');
-    expect(path).toBe(spool.path);
+    expect(path).toBe(tempFile.path);
     expect([list(own), list(temporary)]).toEqual([[], []]);
-    expect(shelf.images.get('x.png')?.equals(large)).toBe(true);
+    expect(store.images.get('x.png')?.equals(large)).toBe(true);
   });
 });

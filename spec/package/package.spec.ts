@@ -267,7 +267,7 @@ http.createServer((req, res) => middleware(req, res, () => res.end()));
 const reply: SaveReply = parseReply('status=done');
 const pixels: number | undefined = reply.pixelsTotal;
 if (options instanceof SaveError) console.log(options.code satisfies string, pixels);
-const store: ImageStore = { prepare: async (name, { overwrite }) => ({ publish: async ({ bytes }, lastLook) => (lastLook(), { lastUpdated: bytes.length + name.length + Number(overwrite) }) }) };
+const store: ImageStore = { prepare: async (name, { overwrite }) => ({ publish: async ({ bytes }, { commit }) => (commit(), { lastUpdated: bytes.length + name.length + Number(overwrite) }) }) };
 storeTests({ open: async () => ({ store, read: async () => undefined, list: async () => [], close: async () => undefined }) });
 // @ts-expect-error there is no such option
 imageSave({ savepath: 'x' });

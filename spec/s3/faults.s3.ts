@@ -79,11 +79,11 @@ describe('the bucket', () => {
   });
 
   it('is missing: refused before anything is rendered', async () => {
-    const found = jest.fn();
+    const onPrepared = jest.fn();
     const store = storeOf({ bucket: `${bucket}-not` });
-    expect(await codeOf(save(store, NAME, OLD, { found }))).toBe('store-missing');
-    expect(await codeOf(save(store, NAME, OLD, { found }))).toBe('store-missing');
-    expect(found).not.toHaveBeenCalled();
+    expect(await codeOf(save(store, NAME, OLD, { onPrepared }))).toBe('store-missing');
+    expect(await codeOf(save(store, NAME, OLD, { onPrepared }))).toBe('store-missing');
+    expect(onPrepared).not.toHaveBeenCalled();
     // The second save took the first one's word for it.
     expect(proxy.requests).toHaveLength(1);
   });
@@ -91,10 +91,10 @@ describe('the bucket', () => {
   it('is not there for these credentials: refused, and the next save before anything is rendered', async () => {
     const credentials = { accessKeyId: gateway.users[0]!.accessKey, secretAccessKey: 'wrong' };
     const store = storeOf({ client: clientOf('owner', { endpoint: proxy.endpoint, credentials }) });
-    const found = jest.fn();
-    expect(await codeOf(save(store, NAME, randomBytes(1000), { found }))).toBe('store-denied');
-    expect(await codeOf(save(store, NAME, randomBytes(1000), { found }))).toBe('store-denied');
-    expect(found).toHaveBeenCalledTimes(1);
+    const onPrepared = jest.fn();
+    expect(await codeOf(save(store, NAME, randomBytes(1000), { onPrepared }))).toBe('store-denied');
+    expect(await codeOf(save(store, NAME, randomBytes(1000), { onPrepared }))).toBe('store-denied');
+    expect(onPrepared).toHaveBeenCalledTimes(1);
     await expectUntouched();
   });
 
@@ -113,10 +113,10 @@ describe('a gateway', () => {
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
     await new Promise((resolve) => server.close(resolve));
-    const found = jest.fn();
+    const onPrepared = jest.fn();
     const store = storeOf({ client: clientOf('owner', { endpoint: `http://127.0.0.1:${port}` }) });
-    expect(await codeOf(save(store, NAME, OLD, { found }))).toBe('store-unavailable');
-    expect(found).not.toHaveBeenCalled();
+    expect(await codeOf(save(store, NAME, OLD, { onPrepared }))).toBe('store-unavailable');
+    expect(onPrepared).not.toHaveBeenCalled();
   });
 
   it('that hangs: the deadline ends the waiting, before anything is rendered', async () => {

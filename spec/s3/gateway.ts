@@ -15,7 +15,7 @@ import {
 import { restartGateway, type Ceph } from '../../demo/cluster/ceph.js';
 import { createS3Client, listKeys, readObject } from '../../demo/cluster/s3.js';
 import { SaveError } from '../../lib/errors.js';
-import type { ImageBytes } from '../../lib/image/types.js';
+import { MemoryBytes } from '../../lib/temp-files/readable-bytes.js';
 import type { ImageStore, PublishResult, InspectedImage } from '../../lib/stores/types.js';
 
 export const gateway = JSON.parse(process.env['CEPH']!) as Ceph;
@@ -80,28 +80,27 @@ export async function objectsIn(bucket: string): Promise<string[]> {
 export interface SaveOptions {
   readonly overwrite?: boolean;
   readonly signal?: AbortSignal;
-  readonly lastLook?: () => void;
-  /** Called between prepare() and publish(), where the renderer would run. */
-  readonly found?: () => unknown;
+  /** Called between `prepare` and `publish`, where the middleware calls the renderer. */
+  readonly onPrepared?: () => unknown;
 }
 
 export async function save(
   store: ImageStore,
   name: string,
-  bytes: ImageBytes,
+  bytes: Buffer,
   options: SaveOptions = {},
 ): Promise<PublishResult> {
   const { signal = new AbortController().signal } = options;
-  const place = await store.prepare(name, {
+  const target = await store.prepare(name, {
     req: new IncomingMessage(new Socket()),
     overwrite: options.overwrite ?? true,
     durable: true,
     signal,
   });
   try {
-    await options.found?.();
+    await options.onPrepared?.();
     const image: InspectedImage = {
-      bytes,
+      bytes: new MemoryBytes(bytes),
       format: 'png',
       type: 'image/png',
       width: 30,
@@ -109,14 +108,18 @@ export async function save(
       pages: 1,
       pixels: 600,
     };
-    const lastLook = (): void => {
+    const commit = (): void => {
       signal.throwIfAborted();
-      options.lastLook?.();
     };
-    return await place.publish(image, lastLook);
+    return await target.publish(image, { commit });
   } finally {
-    await place.close?.();
+    await target.close?.();
   }
+}
+
+/** Expects a time within a second of the object's own: the store takes it from the `Date` of the answer. */
+export function expectSecondsApart(lastUpdated: number | undefined, object: HeadObjectCommandOutput): void {
+  expect(Math.abs(lastUpdated! - object.LastModified!.getTime())).toBeLessThanOrEqual(1000);
 }
 
 /** Returns the code of a save's refusal, or `saved`. */

@@ -11,12 +11,14 @@ import {
   type SaveReply,
 } from '../../lib/index.js';
 import { s3Store, type S3StoreOptions } from '../../lib/s3.js';
+import { MemoryBytes } from '../../lib/temp-files/readable-bytes.js';
 import { get, type Answer } from '../support/client.js';
 import { deadlineInHand, LONG } from '../support/manual-timer.js';
 import { start, stopAll, type Handler } from '../support/host.js';
 import { noise } from '../support/images.js';
 import {
   clientOf,
+  expectSecondsApart,
   gateway,
   head,
   killGateway,
@@ -40,7 +42,7 @@ const PICTURES = {
   /** Kept in memory. */
   small: 60,
   /** Waits in a file, and is sent at once, when the gateway has said that it takes it. */
-  spooled: 1024,
+  inFile: 1024,
   /** Waits in a file, and is sent in three parts. */
   huge: 2000,
 } as const;
@@ -48,7 +50,7 @@ type Picture = keyof typeof PICTURES;
 
 /** How a picture is sent, what of it is in the middle of that, and what publishes it. */
 const ways = [
-  ['at once', 'spooled', /^PUT \S+a\.png/, /^PUT \S+a\.png/],
+  ['at once', 'inFile', /^PUT \S+a\.png/, /^PUT \S+a\.png/],
   ['in parts', 'huge', /^PUT \S+a\.png\?partNumber=2/, /^POST \S+a\.png\?uploadId=/],
 ] as const;
 
@@ -90,12 +92,12 @@ const renderer: express.RequestHandler<{ picture: Picture }> = (req, res) => {
 
 function noting(store: ImageStore): ImageStore {
   return {
-    async prepare(name, wish) {
-      const place = await store.prepare(name, wish);
+    async prepare(name, options) {
+      const target = await store.prepare(name, options);
       return {
-        publish(image, lastLook) {
-          inMemory.push(Buffer.isBuffer(image.bytes));
-          return place.publish(image, lastLook);
+        publish(image, publishOptions) {
+          inMemory.push(image.bytes instanceof MemoryBytes);
+          return target.publish(image, publishOptions);
         },
       };
     },
@@ -161,7 +163,7 @@ const fate =
 describe('a save', () => {
   it.each([
     ['small', true, /^PUT \S+a\.png\?x-id=PutObject/, 1],
-    ['spooled', false, /^PUT \S+a\.png\?x-id=PutObject/, 1],
+    ['inFile', false, /^PUT \S+a\.png\?x-id=PutObject/, 1],
     ['huge', false, /^PUT \S+a\.png\?partNumber=/, 3],
   ] as const)(
     'of a %s picture is answered when it is in the bucket',
@@ -173,10 +175,10 @@ describe('a save', () => {
       expect(answer.reply).toMatchObject({
         status: 'done',
         name: 'a.png',
-        lastUpdated: object.LastModified!.getTime(),
         pixelsTotal: width * width,
         image: { width, height: width, type: 'image/png', length: object.ContentLength! },
       });
+      expectSecondsApart(answer.reply.lastUpdated, object);
       expect(object.ContentType).toBe('image/png');
       expect(object.Metadata).toMatchObject({
         'image-width': String(width),

@@ -2,10 +2,11 @@
 import { SaveError } from '../../lib/errors.js';
 import type {
   ImageStore,
-  SaveTarget,
-  PrepareOptions,
-  PublishResult,
   InspectedImage,
+  PrepareOptions,
+  PublishOptions,
+  PublishResult,
+  SaveTarget,
 } from '../../lib/stores/types.js';
 
 export class MemoryStore implements ImageStore {
@@ -13,13 +14,13 @@ export class MemoryStore implements ImageStore {
 
   async prepare(name: string, { overwrite, signal }: PrepareOptions): Promise<SaveTarget> {
     this.checkFree(name, overwrite);
-    const publish = async (image: InspectedImage, lastLook: () => void): Promise<PublishResult> => {
-      const bytes = await this.bytesOf(image);
+    const publish = async ({ bytes }: InspectedImage, { commit }: PublishOptions): Promise<PublishResult> => {
+      const buffer = await bytes.buffer();
       signal.throwIfAborted();
       this.checkFree(name, overwrite);
-      lastLook();
-      // Nothing comes between the last look and this.
-      this.images.set(name, bytes);
+      commit();
+      // No other code runs between commit and this.
+      this.images.set(name, buffer);
       return { lastUpdated: Date.now() };
     };
     return Promise.resolve({ publish });
@@ -28,13 +29,5 @@ export class MemoryStore implements ImageStore {
   protected checkFree(name: string, overwrite: boolean): void {
     if (overwrite || !this.images.has(name)) return;
     throw new SaveError('file-exists', 'Choose another name: there is an image of this one.');
-  }
-
-  protected async bytesOf({ bytes }: InspectedImage): Promise<Buffer> {
-    // A copy: what is in memory is the renderer's own.
-    if (Buffer.isBuffer(bytes)) return Buffer.from(bytes);
-    const all = Buffer.alloc(bytes.length);
-    await bytes.read(all, 0);
-    return all;
   }
 }

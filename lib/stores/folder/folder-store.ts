@@ -1,28 +1,37 @@
-// Saves to a folder: a temporary file next to the name → the name, all or nothing.
+// Publishes images as files below a folder: a temporary file is renamed to the final name, all or nothing.
 import type { IncomingMessage } from 'node:http';
-import { fsCalls } from '../../temp-files/fs.js';
 import { SaveError, fileSystemError, systemCode } from '../../errors.js';
-import { DiskTempFile } from '../../temp-files/temp-file.js';
-import type { ImageStore, SaveTarget, PrepareOptions, PublishResult, InspectedImage } from '../types.js';
+import type { ReadableBytes } from '../../image/types.js';
+import { fsCalls } from '../../temp-files/fs.js';
+import { MemoryBytes } from '../../temp-files/readable-bytes.js';
 import { temporaryName, type StaleFileSweeper } from '../../temp-files/stale-files.js';
-import { fileExists, openTarget, type DirectoryHandle, type ResolvedPath } from './target.js';
+import { DiskTempFile } from '../../temp-files/temp-file.js';
+import type {
+  ImageStore,
+  InspectedImage,
+  PrepareOptions,
+  PublishOptions,
+  PublishResult,
+  SaveTarget,
+} from '../types.js';
+import type { DirectoryHandle } from './directory.js';
+import { fileExists, openTarget, type ResolvedPath } from './target.js';
 
 /**
- * A store that keeps images as files below a folder.
+ * Makes a store that keeps images as files below a folder.
  *
- * @param resolveSavePath Returns an absolute path, or an empty one where saving is disabled.
- * @param sweeper Removes what killed processes have left in a folder that is saved to.
+ * @param resolveSavePath Returns an absolute path, or an empty one if saving is disabled.
+ * @param sweeper Removes stale temporary files from each folder that is saved to.
  */
 export function folderStore(
   resolveSavePath: (req: IncomingMessage) => string | Promise<string>,
   sweeper: StaleFileSweeper,
 ): ImageStore {
   return {
-    async prepare(name, wish) {
-      const savePath = await readSavePath(wish.req, resolveSavePath);
-      wish.signal.throwIfAborted();
-      const target = await openTarget(savePath, name.split('/'), wish);
-      return new FolderTarget(target, wish, sweeper.sweep(target.directory));
+    async prepare(name, options) {
+      const savePath = await readSavePath(options.req, resolveSavePath);
+      options.signal.throwIfAborted();
+      return new FolderTarget(await openTarget(savePath, name.split('/'), options), options, sweeper);
     },
   };
 }
@@ -40,42 +49,48 @@ async function readSavePath(
   throw new SaveError('saving-disabled', 'This server saves no images. Its operator can set a save folder.');
 }
 
-/** An entry of a folder that is held open. */
+/** An entry of an open folder. */
 export class FolderTarget implements SaveTarget {
-  /** In the folder of the target: the same file system, so that the rename cannot fail across devices. */
+  /** In the folder of the target, so that the rename stays within one file system. */
   readonly tempFile: DiskTempFile;
-  readonly #target: ResolvedPath;
+  readonly #resolved: ResolvedPath;
   readonly #options: Pick<PrepareOptions, 'overwrite' | 'durable'>;
-  readonly #swept: Promise<void> | undefined;
+  readonly #swept: Promise<void>;
 
+  /** @param sweeper Starts to sweep the folder, and sets the lifetime of the temporary file. */
   constructor(
-    target: ResolvedPath,
-    wish: Pick<PrepareOptions, 'overwrite' | 'durable'>,
-    swept?: Promise<void>,
+    resolved: ResolvedPath,
+    options: Pick<PrepareOptions, 'overwrite' | 'durable'>,
+    sweeper: StaleFileSweeper,
   ) {
-    const { directory } = target;
-    this.#target = target;
-    this.#options = wish;
-    this.#swept = swept;
-    // Whoever swaps the folder for a link between the first look and the first byte gets no file.
-    this.tempFile = new DiskTempFile(directory.join(temporaryName()), 0o666, () => checkUnmoved(directory));
+    const { directory } = resolved;
+    this.#resolved = resolved;
+    this.#options = options;
+    this.#swept = sweeper.sweep(directory);
+    // Checked again before the first byte: an attacker may have swapped the folder for a link.
+    this.tempFile = new DiskTempFile(directory.join(temporaryName(sweeper.lifetime)), 0o666, () =>
+      assertUnmoved(directory),
+    );
   }
 
-  async publish(image: Pick<InspectedImage, 'bytes'>, commit: () => void): Promise<PublishResult> {
+  async publish(image: Pick<InspectedImage, 'bytes'>, options: PublishOptions): Promise<PublishResult> {
     try {
-      return await this.#publish(image, commit);
+      return await this.#publish(image, options);
     } catch (error) {
       throw fileSystemError(error);
     }
   }
 
-  /** In the order that keeps the promise: everything on the disk first, then the name, then the folder's entry. */
-  async #publish({ bytes }: Pick<InspectedImage, 'bytes'>, commit: () => void): Promise<PublishResult> {
-    const { directory, basename } = this.#target;
+  /** The order keeps the promise: first the bytes are on the disk, then the name changes, then the folder is flushed. */
+  async #publish(
+    { bytes }: Pick<InspectedImage, 'bytes'>,
+    { commit }: PublishOptions,
+  ): Promise<PublishResult> {
+    const { directory, basename } = this.#resolved;
     const { overwrite, durable } = this.#options;
-    if (Buffer.isBuffer(bytes)) await this.tempFile.write([bytes]);
+    if (bytes !== this.tempFile) await this.#copy(bytes);
     const lastUpdated = await this.tempFile.finish(durable);
-    await checkUnmoved(directory);
+    await assertUnmoved(directory);
     commit();
     if (overwrite) {
       await fsCalls.rename(this.tempFile.path, directory.join(basename));
@@ -88,14 +103,23 @@ export class FolderTarget implements SaveTarget {
     return { lastUpdated, warning };
   }
 
+  async #copy(bytes: ReadableBytes): Promise<void> {
+    if (bytes instanceof MemoryBytes) {
+      // One write without a stream: this is the way of every small image.
+      await this.tempFile.write([await bytes.buffer()]);
+      return;
+    }
+    for await (const chunk of bytes.stream()) await this.tempFile.write([chunk as Buffer]);
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.tempFile.discard(), this.#swept]);
-    this.#target.directory.close();
+    this.#resolved.directory.close();
   }
 }
 
-async function checkUnmoved(folder: DirectoryHandle): Promise<void> {
-  if (await folder.isUnmoved()) return;
+async function assertUnmoved(directory: DirectoryHandle): Promise<void> {
+  if (await directory.isUnmoved()) return;
   throw new SaveError('folder-changed', 'The folder was moved or removed during the save. Try again.');
 }
 

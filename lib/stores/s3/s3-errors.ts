@@ -1,14 +1,14 @@
-// What the errors of an S3 store and of its client mean to whoever asked for a save.
+// Maps the errors of an S3 store and of its client to error codes.
 import { SaveError, type SaveErrorCode } from '../../errors.js';
 import { fileExists } from '../folder/target.js';
 
-/** The HTTP status of the answer that an error stands for, or undefined where there was none. */
+/** The HTTP status of the answer behind an error; undefined without an answer. */
 export function getStatus(error: unknown): number | undefined {
   const { $metadata } = (error ?? {}) as { $metadata?: { httpStatusCode?: number } };
   return $metadata?.httpStatusCode;
 }
 
-/** The name that S3 or its client gives to an error, such as `NoSuchBucket`. */
+/** The name of an error of S3 or of its client, such as `NoSuchBucket`. */
 export function getErrorName(error: unknown): string {
   const { name } = (error ?? {}) as { name?: unknown };
   return typeof name === 'string' ? name : '';
@@ -26,12 +26,12 @@ const MESSAGES = {
   'write-failed': 'The server could not write the image. Try again; if it fails again, tell its operator.',
 } as const satisfies Partial<Record<SaveErrorCode, string>>;
 
-/** A refusal by a store. */
+/** Makes the error of a code. */
 export function refusal(code: keyof typeof MESSAGES, cause?: unknown): SaveError {
   return new SaveError(code, MESSAGES[code], cause);
 }
 
-/** The names that S3 gives to what its statuses do not tell apart. (Amazon S3 API Reference, "Error responses".) */
+/** Errors that the status alone does not tell apart, by S3's own names. (Amazon S3 API Reference, "Error responses".) */
 const CODES: ReadonlyMap<string, keyof typeof MESSAGES> = new Map<string, keyof typeof MESSAGES>([
   ['NoSuchBucket', 'store-missing'],
   ['PermanentRedirect', 'store-missing'],
@@ -42,11 +42,11 @@ const CODES: ReadonlyMap<string, keyof typeof MESSAGES> = new Map<string, keyof 
   ['KeyTooLongError', 'name-invalid'],
   ['QuotaExceeded', 'disk-full'],
   ['RequestTimeout', 'store-unavailable'],
-  // Another conditional save of the same name is under way.
+  // Another conditional save of the same name is in progress.
   ['ConditionalRequestConflict', 'store-unavailable'],
 ]);
 
-/** Turns what a call of the client threw into the reason that is told, with the error as its cause. */
+/** Converts an error of the client to a SaveError, with the original error as its cause. */
 export function storeError(error: unknown): SaveError {
   if (error instanceof SaveError) return error;
   const status = getStatus(error);
@@ -55,7 +55,7 @@ export function storeError(error: unknown): SaveError {
 }
 
 function getCodeByStatus(status: number | undefined): keyof typeof MESSAGES {
-  // No answer at all.
+  // Without a status there was no answer.
   if (status === undefined) return 'store-unavailable';
   if (status === 401 || status === 403) return 'store-denied';
   if (status === 301 || status === 404) return 'store-missing';
@@ -64,7 +64,7 @@ function getCodeByStatus(status: number | undefined): keyof typeof MESSAGES {
   return 'write-failed';
 }
 
-/** Names of refusals that concern the credentials, whatever object they are used for. */
+/** Errors that concern the credentials, and so all objects. */
 const BAD_CREDENTIALS: ReadonlySet<string> = new Set([
   'InvalidAccessKeyId',
   'SignatureDoesNotMatch',
@@ -74,7 +74,7 @@ const BAD_CREDENTIALS: ReadonlySet<string> = new Set([
   'AuthorizationHeaderMalformed',
 ]);
 
-/** Would every other save to the same bucket be refused for the same reason? */
+/** Whether the error would refuse every other save to the same bucket. */
 export function concernsBucket(error: SaveError): boolean {
   return error.code === 'store-missing' || BAD_CREDENTIALS.has(getErrorName(error.cause));
 }

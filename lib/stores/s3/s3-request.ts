@@ -1,4 +1,4 @@
-// One request to a store: with a body that can be sent again, and stopped until its last byte has gone out.
+// One request to a store: its body can be sent again, and it can be aborted until its last byte is sent.
 import type {
   CompleteMultipartUploadCommand,
   PutObjectCommand,
@@ -7,33 +7,31 @@ import type {
   UploadPartCommandOutput,
 } from '@aws-sdk/client-s3';
 import { UploadBody, type Payload } from './upload-body.js';
-import type { RoundTrip } from './server-clock.js';
 
-/**
- * As many bytes as are worth a question whether the store will take them, so that its refusal is heard before they are
- * sent: as many as to the client itself.
- */
+/** The client's own default of `expectContinueHeader`, in bytes. */
 const EXPECT_CONTINUE_BYTES = 2 * 1024 ** 2;
 
 /** How a request is made. */
 export interface RequestOptions {
-  /** The body. The command has none of its own: it could be sent only once, or would have to be in memory. */
+  /** The body. The command has none: a stream could be sent only once, and a buffer would hold the image in memory. */
   readonly payload?: Payload;
-  /** Stops the request: one that publishes, until its last byte goes out. */
+  /** Aborts the request. A request that publishes is aborted only before its last byte is sent. */
   readonly signal: AbortSignal;
-  /** What makes the request one that publishes. */
+  /** Makes the request one that publishes. */
   readonly publishing?: {
-    /** Called before the last byte goes out, in each attempt; throws where it must not. */
+    /** Called before the last byte is sent, in each attempt. Throws if that byte must not be sent. */
     readonly commit: () => void;
-    /** How long to wait for the answer from then on, in milliseconds. */
+    /** How long to wait for the answer after the last byte, in milliseconds. */
     readonly answerTimeout: number;
   };
 }
 
-/** As much as is needed here of what goes through the client's own middleware. */
+/** The arguments of the client's `build` step, as far as they are used here. */
 interface BuildArgs {
   readonly request: { readonly headers: Record<string, string>; body?: unknown };
 }
+
+/** The result of the client's `deserialize` step, as far as it is used here. */
 interface DeserializeResult {
   readonly response: {
     readonly statusCode: number;
@@ -42,41 +40,33 @@ interface DeserializeResult {
 }
 
 /**
- * A request, by as many attempts as the client makes.
+ * A request with all the attempts that the client makes.
  *
- * No server publishes an object before it has the last byte of the request, and whether it has done so from then on
- * only its answer can tell: that byte is the point of no return.
+ * A store publishes no object before it has the last byte of the request. From then on, only its answer tells whether
+ * it has: that byte is the point of no return.
  */
 export class S3Request {
-  /** Whether the last byte of a request that publishes has gone out, in any attempt. */
+  /** Whether the last byte of a request that publishes was sent, in any attempt. */
   lastByteSent = false;
-  /** Why the request was stopped, if it was. */
-  abortReason: unknown;
+  /** The `Date` of the last answer, milliseconds since 1970 in whole seconds; undefined without one. */
+  date: number | undefined;
   readonly #options: RequestOptions;
-  readonly #stop = new AbortController();
+  readonly #abortController = new AbortController();
+  #abortReason: unknown;
   #timer: NodeJS.Timeout | undefined;
-  /** How often the last byte has gone out without an answer that says that nothing was published. */
+  /** The attempts whose last byte was sent and that no answer has rejected. */
   #unconfirmed = 0;
-  #sentAt = 0;
-  #receivedAt = 0;
-  #date = NaN;
 
   constructor(options: RequestOptions) {
     this.#options = options;
   }
 
-  /** Can the object have been published, now or later, although no answer says so? */
+  /** Whether the object may be published, now or later, although no answer says so. */
   get outcomeUnknown(): boolean {
     return this.#unconfirmed > 0;
   }
 
-  /** The attempt that was answered, if its answer said when. */
-  get exchange(): RoundTrip | undefined {
-    const exchange = { sentAt: this.#sentAt, receivedAt: this.#receivedAt, date: this.#date };
-    return Number.isNaN(this.#date) ? undefined : exchange;
-  }
-
-  /** Sends a command. Rejects with why it was stopped, or with what the client throws. */
+  /** Sends a command. Rejects with the reason of an abort, or with the client's error. */
   async send(
     client: S3Client,
     command: PutObjectCommand | UploadPartCommand | CompleteMultipartUploadCommand,
@@ -88,12 +78,12 @@ export class S3Request {
     signal.throwIfAborted();
     signal.addEventListener('abort', onAbort);
     try {
-      // Whichever command it is: they differ in nothing that matters here.
+      // The three commands do not differ in anything that is used here.
       const anyCommand = command as UploadPartCommand;
-      this.#attach(anyCommand);
-      return await client.send(anyCommand, { abortSignal: this.#stop.signal });
+      this.#attach(anyCommand, client);
+      return await client.send(anyCommand, { abortSignal: this.#abortController.signal });
     } catch (error) {
-      throw this.abortReason ?? error;
+      throw this.#abortReason ?? error;
     } finally {
       signal.removeEventListener('abort', onAbort);
       clearTimeout(this.#timer);
@@ -101,42 +91,41 @@ export class S3Request {
   }
 
   #abort(reason: unknown): void {
-    this.abortReason ??= reason;
-    this.#stop.abort();
+    this.#abortReason ??= reason;
+    this.#abortController.abort();
   }
 
-  #attach({ middlewareStack }: UploadPartCommand): void {
+  #attach({ middlewareStack }: UploadPartCommand, client: S3Client): void {
     const { payload } = this.#options;
     if (payload !== undefined) {
-      // Before it is signed.
+      // Before the request is signed.
       middlewareStack.add(
         (next) => (args) => {
-          Object.assign((args as BuildArgs).request.headers, headersOf(payload));
+          Object.assign((args as BuildArgs).request.headers, createHeaders(payload, client));
           return next(args);
         },
         { step: 'build', name: 'imageSavePayload' },
       );
     }
-    // The innermost place, below the retries and the signing: each attempt goes out and comes back through here.
+    // The innermost step, below retries and signing: each attempt passes here.
     middlewareStack.add(
       (next) => async (args) => {
         const { request } = args as BuildArgs;
         let lastByteSent = false;
-        const pass = (): boolean => (lastByteSent = this.#commit());
-        this.#sentAt = performance.now();
-        if (payload === undefined && !pass()) throw this.abortReason;
+        const commit = (): boolean => (lastByteSent = this.#commit());
+        if (payload === undefined && !commit()) throw this.#abortReason;
         const body =
           payload &&
           new UploadBody(payload, {
-            beforeLastChunk: pass,
-            failed: (error) => {
+            beforeLastChunk: commit,
+            onError: (error) => {
               this.#abort(error);
             },
           });
         try {
-          const answer = await next({ ...args, request: withBody(request, body) });
-          this.#onResponse(answer as DeserializeResult, lastByteSent);
-          return answer;
+          const result = await next({ ...args, request: withBody(request, body) });
+          this.#onResponse(result as DeserializeResult, lastByteSent);
+          return result;
         } finally {
           body?.destroy();
         }
@@ -145,7 +134,7 @@ export class S3Request {
     );
   }
 
-  /** The last byte is about to go out: may it? */
+  /** Called before the last byte is sent. Returns whether it may be sent. */
   #commit(): boolean {
     const { publishing } = this.#options;
     if (publishing === undefined) return true;
@@ -164,25 +153,36 @@ export class S3Request {
   }
 
   #onResponse({ response }: DeserializeResult, lastByteSent: boolean): void {
-    this.#receivedAt = performance.now();
-    this.#date = Date.parse(response.headers['date'] ?? '');
+    const date = Date.parse(response.headers['date'] ?? '');
+    this.date = Number.isNaN(date) ? undefined : date;
     const { statusCode } = response;
-    // Of 502 and 504 a proxy says only that it has not heard from the store itself.
+    // 502 and 504 come from a proxy that got no answer from the store.
     if (lastByteSent && statusCode >= 300 && statusCode !== 502 && statusCode !== 504) this.#unconfirmed -= 1;
   }
 }
 
-function headersOf({ start, end, sha256 }: Payload): Record<string, string> {
+function createHeaders({ start, end, sha256 }: Payload, client: S3Client): Record<string, string> {
   return {
     'content-length': String(end - start),
-    // Two names for one checksum: the first is signed, and stores that do not know the second hold the body to it.
+    // The first checksum is signed, so stores that do not know the second one verify the body too.
     'x-amz-content-sha256': sha256.toString('hex'),
     'x-amz-checksum-sha256': sha256.toString('base64'),
-    ...(end - start >= EXPECT_CONTINUE_BYTES ? { expect: '100-continue' } : {}),
+    ...(expectsContinue(client, end - start) && { expect: '100-continue' }),
   };
 }
 
-/** A request that differs in its body: what is above sends its own again. */
+/**
+ * Whether the store is asked for permission before a body is sent (`Expect: 100-continue`), so that it can refuse first.
+ * The rule is that of the client for its own bodies; early versions of the client have no setting for it.
+ */
+function expectsContinue({ config }: S3Client, length: number): boolean {
+  const { expectContinueHeader = EXPECT_CONTINUE_BYTES } = config as {
+    expectContinueHeader?: boolean | number;
+  };
+  return typeof expectContinueHeader === 'number' ? length >= expectContinueHeader : expectContinueHeader;
+}
+
+/** A copy of a request with a body, so that the original can be sent again. */
 function withBody<Kind extends BuildArgs['request']>(request: Kind, body: UploadBody | undefined): Kind {
   const copy = Object.assign(Object.create(Object.getPrototypeOf(request) as object), request) as Kind;
   if (body !== undefined) copy.body = body;

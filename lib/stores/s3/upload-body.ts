@@ -1,111 +1,88 @@
-// The bytes of an image on their way to a store: by ranges, each with its checksum, and held back before the last.
+// The body of an upload: a range of an image with its checksum, whose last chunk is held back until the save commits.
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { fileSystemError } from '../../errors.js';
-import type { ImageBytes, FileBytes } from '../../image/types.js';
+import { buffer } from 'node:stream/consumers';
+import type { ReadableBytes } from '../../image/types.js';
+import { MemoryBytes } from '../../temp-files/readable-bytes.js';
 
-/** How many bytes are read and handed on at once. */
-const READ_CHUNK_BYTES = 1024 ** 2;
-
-/** An image in a file of so many bytes is read once, and not again for each time that it is sent. */
+/** A range of a file up to this length is read once and kept in memory for retries. */
 const MAX_PRELOADED_BYTES = 8 * 1024 ** 2;
 
-/** A range of an image that is sent as the body of one request. */
+/** A range of an image, sent as the body of one request. */
 export interface Payload {
-  readonly bytes: ImageBytes;
-  /** The first byte, and the one after the last. */
+  readonly bytes: ReadableBytes;
   readonly start: number;
+  /** Exclusive. */
   readonly end: number;
   readonly sha256: Buffer;
 }
 
-/** Makes a payload of a range of an image. Rejects with a SaveError where the image's file cannot be read. */
-export async function createPayload(image: ImageBytes, start: number, end: number): Promise<Payload> {
-  if (!Buffer.isBuffer(image) && end - start <= MAX_PRELOADED_BYTES) {
-    return createPayload(await read(image, start, end), 0, end - start);
+/**
+ * Makes a payload of a range of an image.
+ *
+ * @throws SaveError The image's file could not be read.
+ */
+export async function createPayload(bytes: ReadableBytes, start: number, end: number): Promise<Payload> {
+  if (end - start <= MAX_PRELOADED_BYTES && !(bytes instanceof MemoryBytes)) {
+    const range = await buffer(bytes.stream(start, end));
+    return createPayload(new MemoryBytes(range), 0, range.length);
   }
   const hash = createHash('sha256');
-  let at = start;
-  let chunk = read(image, at, Math.min(at + READ_CHUNK_BYTES, end));
-  while (at < end) {
-    const now = Buffer.isBuffer(chunk) ? chunk : await chunk;
-    at += now.length;
-    // The next is read while this one is looked at.
-    if (at < end) chunk = read(image, at, Math.min(at + READ_CHUNK_BYTES, end));
-    hash.update(now);
-  }
-  return { bytes: image, start, end, sha256: hash.digest() };
+  for await (const chunk of bytes.stream(start, end)) hash.update(chunk as Buffer);
+  return { bytes, start, end, sha256: hash.digest() };
 }
 
-/** Some bytes of an image: of one in memory not a copy, of one in a file all of them or a SaveError. */
-function read(bytes: ImageBytes, start: number, end: number): Buffer | Promise<Buffer> {
-  return Buffer.isBuffer(bytes) ? bytes.subarray(start, end) : readFile(bytes, start, end);
-}
-
-async function readFile(file: FileBytes, start: number, end: number): Promise<Buffer> {
-  const range = Buffer.allocUnsafeSlow(end - start);
-  try {
-    const got = await file.read(range, start);
-    if (got < range.length) throw new Error(`The file ends after ${start + got} bytes`);
-  } catch (error) {
-    throw fileSystemError(error);
-  }
-  return range;
-}
-
-/** How a body is held back. */
+/** The callbacks of an {@link UploadBody}. */
 export interface UploadBodyOptions {
-  /** Called when all but the last bytes are out; they go only if it returns true. */
+  /** Called when all but the last chunk is out. That chunk is sent only if the result is true. */
   readonly beforeLastChunk: () => boolean;
-  /** Called with why bytes could not be read. */
-  readonly failed: (error: unknown) => void;
+  /** Called with the error of a failed read. */
+  readonly onError: (error: unknown) => void;
 }
 
 /**
- * The body of a request. It ends after its last byte or not at all: with a body that is not finished the other side
- * can begin nothing, since it knows the length.
+ * The body of one attempt. It ends after its last byte or not at all: the store knows the length, so it publishes
+ * nothing of a body that stops early.
  */
 export class UploadBody extends Readable {
-  readonly #payload: Payload;
   readonly #options: UploadBodyOptions;
-  #at: number;
+  readonly #source: Readable;
+  readonly #chunks: AsyncIterator<Buffer>;
+  #remaining: number;
 
-  constructor(payload: Payload, options: UploadBodyOptions) {
-    // Nothing is read ahead: what is read is handed on.
+  constructor({ bytes, start, end }: Payload, options: UploadBodyOptions) {
+    // Without a buffer of its own, so that the last chunk is asked for when all others are sent.
     super({ highWaterMark: 0 });
-    this.#payload = payload;
     this.#options = options;
-    this.#at = payload.start;
+    this.#source = bytes.stream(start, end);
+    this.#chunks = this.#source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    this.#remaining = end - start;
   }
 
   override _read(): void {
-    const { bytes, end } = this.#payload;
-    const until = Math.min(this.#at + READ_CHUNK_BYTES, end);
-    const chunk = read(bytes, this.#at, until);
-    this.#at = until;
-    if (Buffer.isBuffer(chunk)) {
-      this.#pushChunk(chunk);
-      return;
-    }
-    chunk.then(
-      (range) => {
-        if (!this.destroyed) this.#pushChunk(range);
-      },
-      (error: unknown) => {
-        this.#options.failed(error);
-        this.destroy();
-      },
-    );
+    this.#pushNext().catch((error: unknown) => {
+      if (this.destroyed) return;
+      this.#options.onError(error);
+      this.destroy();
+    });
   }
 
-  #pushChunk(chunk: Buffer): void {
-    const last = this.#at === this.#payload.end;
-    if (last && !this.#options.beforeLastChunk()) {
-      // Not by an error, which nobody would listen for: whoever sends the body has been told to stop.
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#source.destroy();
+    done(error);
+  }
+
+  async #pushNext(): Promise<void> {
+    const next = await this.#chunks.next();
+    if (this.destroyed) return;
+    const chunk = next.done === true ? undefined : next.value;
+    this.#remaining -= chunk?.length ?? 0;
+    if (this.#remaining === 0 && !this.#options.beforeLastChunk()) {
+      // Without an error: the caller has aborted the request already.
       this.destroy();
       return;
     }
-    this.push(chunk);
-    if (last) this.push(null);
+    if (chunk !== undefined) this.push(chunk);
+    if (this.#remaining === 0) this.push(null);
   }
 }

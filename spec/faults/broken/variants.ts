@@ -51,7 +51,7 @@ const ignoresFlushErrors: Edit = {
   pieces: [['await fsCalls.fsync(fd);', 'await fsCalls.fsync(fd).catch(() => undefined);']],
 };
 const goesByPath: Edit = {
-  file: 'stores/folder/target.ts',
+  file: 'stores/folder/directory.ts',
   pieces: [
     ['return join(this.#base, basename);', 'return join(this.path, basename);'],
     [IS_STILL_THERE, 'return true;'],
@@ -87,7 +87,7 @@ export const variants: readonly Variant[] = [
     run: sweep,
     edit: {
       file: 'temp-files/stale-files.ts',
-      pieces: [['if (TEMP_FILE_PATTERN.test(name))', 'if (name === "")']],
+      pieces: [['if (lifetime === undefined) continue;', 'continue;']],
     },
     says: /are not swept/,
   },
@@ -95,7 +95,7 @@ export const variants: readonly Variant[] = [
     check: 'sweep',
     fault: 'sweeps whatever it finds',
     run: sweep,
-    edit: { file: 'temp-files/stale-files.ts', pieces: [['now - stats.mtimeMs > this.#maxAge', 'now > 0']] },
+    edit: { file: 'temp-files/stale-files.ts', pieces: [['stats.mtimeMs < time', 'time > 0']] },
     says: /young leftovers of|files were swept/,
   },
   {
@@ -150,7 +150,7 @@ export const variants: readonly Variant[] = [
     check: 'failing system calls',
     fault: 'leaves the folder open',
     run: systemCalls,
-    edit: { file: 'stores/folder/folder-store.ts', pieces: [['this.#target.directory.close();', '']] },
+    edit: { file: 'stores/folder/folder-store.ts', pieces: [['this.#resolved.directory.close();', '']] },
     says: /descriptors are left open/,
     needs: [compiling],
   },
@@ -181,7 +181,7 @@ export const variants: readonly Variant[] = [
     fault: 'goes by path and looks twice',
     run: race,
     edit: {
-      file: 'stores/folder/target.ts',
+      file: 'stores/folder/directory.ts',
       pieces: [['const fdTarget = readFdPath(fd);', 'const path2: string | undefined = undefined;']],
     },
     says: /outside/,
@@ -278,7 +278,7 @@ export const variants: readonly Variant[] = [
     check: 'power loss',
     fault: 'does not flush the folder',
     run: power,
-    edit: { file: 'stores/folder/target.ts', pieces: [['await fsCalls.fsync(this.#fd);', '']] },
+    edit: { file: 'stores/folder/directory.ts', pieces: [['await fsCalls.fsync(this.#fd);', '']] },
     says: /0 calls for the fsync of the folder/,
     needs: [tracing],
   },

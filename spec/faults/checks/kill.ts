@@ -84,7 +84,7 @@ export const sweep: Check = async ({ app, folder, times }) => {
   mkdirSync(savePath);
   const options = { savePath, maxTimeout: MAX_TIMEOUT };
   const killed = times(3);
-  for (let round = 0; round < killed; round += 1) await killInMidSave(app, savePath, round);
+  for (let round = 0; round < killed; round += 1) await killInMidSave(app, options, round);
   const leftovers = temporaryFiles(savePath);
   hold(
     leftovers.length === killed,
@@ -112,8 +112,12 @@ function makeOld(savePath: string, leftovers: readonly string[]): void {
   for (const name of leftovers) utimesSync(join(savePath, name), old, old);
 }
 
-async function killInMidSave(app: string, savePath: string, round: number): Promise<void> {
-  const server = await Server.start({ app, options: { savePath } });
+async function killInMidSave(
+  app: string,
+  options: { readonly savePath: string; readonly maxTimeout: number },
+  round: number,
+): Promise<void> {
+  const server = await Server.start({ app, options });
   const save = server.save('half/1/4000000/key', `${round}.tif`).catch(() => undefined);
   await server.asked('key');
   await server.kill();

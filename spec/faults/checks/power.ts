@@ -48,7 +48,7 @@ const isReply = ({ text }: Call): boolean => text.includes('HTTP/1.1 200');
 
 /** Every step has returned before the next begins. */
 function holdOrder(calls: readonly Call[], savePath: string, length: number): number {
-  const temporary = new RegExp(`<${savePath}/\\.image-save-[0-9a-f]{32}\\.tmp(?:\\(deleted\\))?>`);
+  const temporary = new RegExp(`<${savePath}/\\.image-save-\\d+-[0-9a-f]{32}\\.tmp(?:\\(deleted\\))?>`);
   const ofTheFile = ({ text }: Call): boolean => temporary.test(text);
   const writes = calls.filter((call) => call.name.includes('write') && ofTheFile(call));
   const written = writes.reduce((sum, { result }) => sum + result, 0);

@@ -5,7 +5,7 @@ import type { Answer } from '../../support/client.js';
 import { hold } from './hold.js';
 import { seedOf } from './picture.js';
 
-const OURS = /^\.image-save-[0-9a-f]{32}\.tmp$/;
+const OURS = /^\.image-save-\d+-[0-9a-f]{32}\.tmp$/;
 
 /** The temporary files in a folder, ours by their name. */
 export function temporaryFiles(folder: string): string[] {

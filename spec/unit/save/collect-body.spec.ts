@@ -31,7 +31,7 @@ afterEach(async () => {
   await file.discard();
 });
 
-const newFile = (): DiskTempFile => new DiskTempFile(inFolder('saved', temporaryName()), 0o666);
+const newFile = (): DiskTempFile => new DiskTempFile(inFolder('saved', temporaryName(60_000)), 0o666);
 
 const head = (announced: Partial<ResponseHead> = {}): ResponseHead => ({
   status: 200,

@@ -1,11 +1,18 @@
-// lib/store-tests.ts: a store that keeps the contract passes all of it, and each fault is found by the check for it.
+// The store tests: a store that keeps the contract passes all of them, and each fault fails the test for it.
 import { setImmediate as turn } from 'node:timers/promises';
 import { SaveError } from '../../../lib/errors.js';
 import { storeTests } from '../../../lib/stores/conformance.js';
-import type { SaveTarget, PrepareOptions, PublishResult, InspectedImage } from '../../../lib/stores/types.js';
+import type {
+  InspectedImage,
+  PrepareOptions,
+  PublishOptions,
+  PublishResult,
+  SaveTarget,
+} from '../../../lib/stores/types.js';
+import { MemoryBytes } from '../../../lib/temp-files/readable-bytes.js';
 import { MemoryStore } from '../../support/memory-store.js';
 
-const checksOf = (makeStore: () => MemoryStore): ReturnType<typeof storeTests> =>
+const testsOf = (makeStore: () => MemoryStore): ReturnType<typeof storeTests> =>
   storeTests({
     open() {
       const store = makeStore();
@@ -19,127 +26,137 @@ const checksOf = (makeStore: () => MemoryStore): ReturnType<typeof storeTests> =
   });
 
 describe('a store in memory', () => {
-  const checks = checksOf(() => new MemoryStore());
-  it.each(checks.map(({ name, run }) => [name, run] as const))('%s', async (_name, run) => {
+  const tests = testsOf(() => new MemoryStore());
+  it.each(tests.map(({ name, run }) => [name, run] as const))('%s', async (_name, run) => {
     await run();
   });
 });
 
-type Publish = (image: InspectedImage, lastLook: () => void, wish: PrepareOptions) => Promise<PublishResult>;
+type Publish = (
+  image: InspectedImage,
+  options: PublishOptions,
+  prepared: PrepareOptions,
+) => Promise<PublishResult>;
 
-/** A store that publishes otherwise than it should. */
+/** A store with another `publish`. */
 function publishing(how: (store: MemoryStore, name: string, publish: Publish) => Publish): () => MemoryStore {
   return () =>
     new (class extends MemoryStore {
-      override async prepare(name: string, wish: PrepareOptions): Promise<SaveTarget> {
-        const place = await super.prepare(name, wish);
-        const publish = how(this, name, (image, lastLook) => place.publish(image, lastLook));
-        return { publish: (image, lastLook) => publish(image, lastLook, wish) };
+      override async prepare(name: string, options: PrepareOptions): Promise<SaveTarget> {
+        const target = await super.prepare(name, options);
+        const publish = how(this, name, (image, publishOptions) => target.publish(image, publishOptions));
+        return { publish: (image, publishOptions) => publish(image, publishOptions, options) };
       }
     })();
 }
 
-const allBytes = async ({ bytes }: InspectedImage): Promise<Buffer> => {
-  if (Buffer.isBuffer(bytes)) return bytes;
-  const all = Buffer.alloc(bytes.length);
-  await bytes.read(all, 0);
-  return all;
-};
-
 const set =
   (change: (bytes: Buffer, image: InspectedImage) => Buffer) =>
   (store: MemoryStore, name: string, publish: Publish): Publish =>
-  async (image, lastLook, wish) => {
-    const published = await publish(image, lastLook, wish);
+  async (image, options, prepared) => {
+    const published = await publish(image, options, prepared);
     store.images.set(name, change(store.images.get(name)!, image));
     return published;
   };
 
 const LARGE = 1024 ** 2;
 
-/** A fault, the store that has it, and a check that must find it. */
+/** A fault, a store that has it, and the test that must fail. */
 const faults: readonly (readonly [string, () => MemoryStore, string])[] = [
-  ['loses the end', publishing(set((bytes) => bytes.subarray(1))), 'publishes an image that is in memory'],
   [
-    'loses the end of what is in a file',
-    publishing(set((bytes, image) => (Buffer.isBuffer(image.bytes) ? bytes : bytes.subarray(1)))),
-    'publishes an image that is in a file',
+    'loses the first byte of each image',
+    publishing(set((bytes) => bytes.subarray(1))),
+    'publishes an image from memory',
   ],
   [
-    'loses the end of what is large',
+    'loses the first byte of an image from a file',
+    publishing(set((bytes, image) => (image.bytes instanceof MemoryBytes ? bytes : bytes.subarray(1)))),
+    'publishes an image from a file',
+  ],
+  [
+    'loses the first byte of a large image',
     publishing(set((bytes) => (bytes.length > LARGE ? bytes.subarray(1) : bytes))),
     'publishes a large image, from memory and from a file',
   ],
   [
+    'changes the bytes of the image',
+    publishing((_store, _name, publish) => async (image, options, prepared) => {
+      const result = await publish(image, options, prepared);
+      (await image.bytes.buffer())[0]! ^= 1;
+      return result;
+    }),
+    'does not change the bytes of the image',
+  ],
+  [
     'never replaces',
-    publishing((store, name, publish) => async (image, lastLook, wish) => {
+    publishing((store, name, publish) => async (image, options, prepared) => {
       const old = store.images.get(name);
-      const published = await publish(image, lastLook, wish);
+      const published = await publish(image, options, prepared);
       if (old) store.images.set(name, old);
       return published;
     }),
     'replaces an image',
   ],
   [
-    'replaces what must be kept',
+    'replaces an image although overwrite is false',
     () =>
       new (class extends MemoryStore {
         protected override checkFree(): void {
-          // Everything is free.
+          // Finds every name free.
         }
       })(),
-    'keeps an image that must not be replaced',
+    'keeps an existing image if overwrite is false',
   ],
   [
-    'looks whether a name is free before the image is made, and not again',
-    publishing((store, name) => async (image, lastLook) => {
-      const bytes = await allBytes(image);
-      lastLook();
+    'checks a name only before rendering',
+    publishing((store, name) => async (image, { commit }) => {
+      const bytes = await image.bytes.buffer();
+      commit();
       store.images.set(name, bytes);
       return { lastUpdated: Date.now() };
     }),
-    'keeps an image that comes while another is made',
+    'keeps an image that was published during a save with overwrite: false',
   ],
   [
-    'does not look again when the image is large',
-    publishing((store, name, publish) => async (image, lastLook, wish) => {
-      if (image.bytes.length < LARGE) return publish(image, lastLook, wish);
-      const bytes = await allBytes(image);
-      lastLook();
+    'checks the name of a large image only before rendering',
+    publishing((store, name, publish) => async (image, options, prepared) => {
+      if (image.bytes.length < LARGE) return publish(image, options, prepared);
+      const bytes = await image.bytes.buffer();
+      options.commit();
       store.images.set(name, bytes);
       return { lastUpdated: Date.now() };
     }),
-    'keeps a large image that comes while another is made',
+    'keeps an image that was published during a large save with overwrite: false',
   ],
   [
-    'lets time pass between its look and its publishing',
-    publishing((store, name) => async (image, lastLook, { overwrite }) => {
-      const bytes = await allBytes(image);
+    'waits between checking the name and publishing',
+    publishing((store, name) => async (image, { commit }, { overwrite }) => {
+      const bytes = await image.bytes.buffer();
       if (!overwrite && store.images.has(name)) throw new SaveError('file-exists', 'There is one.');
       await turn();
-      lastLook();
+      commit();
       store.images.set(name, bytes);
       return { lastUpdated: Date.now() };
     }),
-    'lets exactly one of many win who must not replace each other',
+    'acknowledges exactly one of many saves of a name with overwrite: false',
   ],
   [
-    'refuses the losers by another code',
-    publishing((_store, _name, publish) => async (image, lastLook, wish) => {
+    'refuses a taken name with another code',
+    publishing((_store, _name, publish) => async (image, options, prepared) => {
       try {
-        return await publish(image, lastLook, wish);
+        return await publish(image, options, prepared);
       } catch (error) {
         if ((error as SaveError).code !== 'file-exists') throw error;
         throw new SaveError('write-failed', 'It did not work.');
       }
     }),
-    'lets exactly one of many win who must not replace each other',
+    'acknowledges exactly one of many saves of a name with overwrite: false',
   ],
   [
     'writes piece by piece',
-    publishing((store, name) => async (image, lastLook) => {
-      const bytes = await allBytes(image);
-      lastLook();
+    publishing((store, name) => async (image, { commit }) => {
+      const bytes = await image.bytes.buffer();
+      commit();
       store.images.set(name, Buffer.alloc(0));
       for (let at = 0; at < bytes.length; at += 5000) {
         await turn();
@@ -147,117 +164,117 @@ const faults: readonly (readonly [string, () => MemoryStore, string])[] = [
       }
       return { lastUpdated: Date.now() };
     }),
-    'leaves one whole image when many replace each other',
+    'leaves one whole image after many saves of a name',
   ],
   [
-    'leaves what it worked with',
-    publishing((store, name, publish) => (image, lastLook, wish) => {
+    'leaves a temporary file',
+    publishing((store, name, publish) => (image, options, prepared) => {
       store.images.set(`${name}.tmp`, Buffer.alloc(1));
-      return publish(image, lastLook, wish);
+      return publish(image, options, prepared);
     }),
-    'leaves one whole image when many replace each other',
+    'leaves one whole image after many saves of a name',
   ],
   [
     'saves one at a time and refuses the others',
     () => {
       let busy = false;
-      return publishing((_store, _name, publish) => async (image, lastLook, wish) => {
+      return publishing((_store, _name, publish) => async (image, options, prepared) => {
         if (busy) throw new SaveError('too-many-open-files', 'Try again.');
         busy = true;
         await turn();
         busy = false;
-        return publish(image, lastLook, wish);
+        return publish(image, options, prepared);
       })();
     },
-    'saves many images at once',
+    'publishes many images at once',
   ],
   [
     'decodes names',
     () =>
       new (class extends MemoryStore {
-        override prepare(name: string, wish: PrepareOptions): Promise<SaveTarget> {
-          return super.prepare(name.replaceAll('+', ' '), wish);
+        override prepare(name: string, options: PrepareOptions): Promise<SaveTarget> {
+          return super.prepare(name.replaceAll('+', ' '), options);
         }
       })(),
-    'keeps legal names apart, letter for letter',
+    'keeps similar names apart',
   ],
   ...(['small', 'large'] as const).flatMap((kind) => {
     const concerned = (image: InspectedImage): boolean =>
       kind === 'small' ? true : image.bytes.length > LARGE;
     return [
       [
-        `does not ask before it publishes a ${kind} image`,
+        `publishes a ${kind} image without commit`,
         publishing(
-          (_store, _name, publish) => (image, lastLook, wish) =>
-            publish(image, concerned(image) ? () => undefined : lastLook, wish),
+          (_store, _name, publish) => (image, options, prepared) =>
+            publish(image, concerned(image) ? { commit: () => undefined } : options, prepared),
         ),
-        `asks once more before it publishes a ${kind} image`,
+        `calls commit before it publishes a ${kind} image`,
       ],
       [
-        `asks after it has published a ${kind} image`,
-        publishing((_store, _name, publish) => async (image, lastLook, wish) => {
-          if (!concerned(image)) return publish(image, lastLook, wish);
-          const published = await publish(image, () => undefined, wish);
-          lastLook();
+        `calls commit after it has published a ${kind} image`,
+        publishing((_store, _name, publish) => async (image, options, prepared) => {
+          if (!concerned(image)) return publish(image, options, prepared);
+          const published = await publish(image, { commit: () => undefined }, prepared);
+          options.commit();
           return published;
         }),
-        `changes nothing when the last look at a ${kind} image forbids it`,
+        `changes nothing if commit throws for a ${kind} image`,
       ],
       [
-        `hears the signal after the last look at a ${kind} image`,
-        publishing((_store, _name, publish) => async (image, lastLook, wish) => {
-          if (!concerned(image)) return publish(image, lastLook, wish);
-          lastLook();
+        `obeys the signal after commit of a ${kind} image`,
+        publishing((_store, _name, publish) => async (image, options, prepared) => {
+          if (!concerned(image)) return publish(image, options, prepared);
+          options.commit();
           await turn();
           await turn();
-          return publish(image, () => undefined, wish);
+          return publish(image, { commit: () => undefined }, prepared);
         }),
-        `does not let itself be stopped after the last look at a ${kind} image`,
+        `ignores the signal after commit of a ${kind} image`,
       ],
       [
-        `publishes a ${kind} image that is no longer wanted`,
-        publishing((_store, _name, publish) => async (image, lastLook, wish) => {
+        `acknowledges a ${kind} image that is no longer wanted`,
+        publishing((_store, _name, publish) => async (image, options, prepared) => {
           try {
-            return await publish(image, lastLook, wish);
+            return await publish(image, options, prepared);
           } catch (error) {
             if (!concerned(image) || (error as SaveError).code !== 'client-disconnected') throw error;
             return { lastUpdated: Date.now() };
           }
         }),
-        `changes nothing when a ${kind} image is no longer wanted`,
+        `changes nothing if the signal aborts before commit of a ${kind} image`,
       ],
     ] as const;
   }),
   [
-    'makes an empty image of a place that is given up',
+    'creates an empty image when a save is prepared',
     () =>
       new (class extends MemoryStore {
-        override async prepare(name: string, wish: PrepareOptions): Promise<SaveTarget> {
-          const place = await super.prepare(name, wish);
+        override async prepare(name: string, options: PrepareOptions): Promise<SaveTarget> {
+          const target = await super.prepare(name, options);
           this.images.set(name, Buffer.alloc(0));
-          return place;
+          return target;
         }
       })(),
-    'leaves nothing at a place that is given up',
+    'leaves nothing of a save that is abandoned',
   ],
   [
-    'tells the time in seconds',
-    publishing((_store, _name, publish) => async (image, lastLook, wish) => {
-      const { lastUpdated } = await publish(image, lastLook, wish);
+    'returns the time in seconds',
+    publishing((_store, _name, publish) => async (image, options, prepared) => {
+      const { lastUpdated } = await publish(image, options, prepared);
       return { lastUpdated: lastUpdated / 1000 };
     }),
-    'tells when an image was saved',
+    'returns the time of an image in milliseconds',
   ],
 ];
 
-describe('a store that', () => {
-  it.each(faults)('%s is found out', async (_fault, makeStore, name) => {
-    const found = checksOf(makeStore).find((check) => check.name === name)!;
+describe('the store tests', () => {
+  it.each(faults)('fail a store that %s', async (_fault, makeStore, name) => {
+    const found = testsOf(makeStore).find((test) => test.name === name)!;
     await expect(found.run()).rejects.toThrow();
   });
 
-  it('has any of these faults: there is one for each check', () => {
-    const names = checksOf(() => new MemoryStore()).map(({ name }) => name);
+  it('have a faulty store for each of them', () => {
+    const names = testsOf(() => new MemoryStore()).map(({ name }) => name);
     expect([...new Set(faults.map(([, , name]) => name))].sort()).toEqual(names.sort());
   });
 });

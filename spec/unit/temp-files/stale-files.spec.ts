@@ -1,7 +1,7 @@
-// What lib/sweeper.ts removes from a folder, and what it leaves: only what a killed process of ours has left behind.
+// The sweeper removes temporary files that killed processes left behind, and nothing else.
 import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { StaleFileSweeper, temporaryName, type SweepableDir } from '../../../lib/temp-files/stale-files.js';
-import { DirectoryHandle } from '../../../lib/stores/folder/target.js';
+import { DirectoryHandle } from '../../../lib/stores/folder/directory.js';
 import { descriptorsBelow, onLinux, useFolder } from '../../support/temp-dir.js';
 
 const inFolder = useFolder();
@@ -20,20 +20,25 @@ afterEach(() => {
 const inSaved = (): Promise<string[]> => readdir(inFolder('saved'));
 
 describe('the name of a temporary file', () => {
-  it('is hidden, and nobody can guess it', () => {
-    const names = Array.from({ length: 100 }, temporaryName);
-    for (const name of names) expect(name).toMatch(/^\.image-save-[0-9a-f]{32}\.tmp$/);
+  it('is hidden, holds the lifetime and cannot be guessed', () => {
+    const names = Array.from({ length: 100 }, () => temporaryName(60_000));
+    for (const name of names) expect(name).toMatch(/^\.image-save-60000-[0-9a-f]{32}\.tmp$/);
     expect(new Set(names).size).toBe(100);
-    // All its places but those that say what kind of random number it is differ from name to name.
-    const places = Array.from({ length: 32 }, (_, at) => '.image-save-'.length + at);
-    const fixed = places.filter((place) => new Set(names.map((name) => name[place])).size === 1);
+    // Every digit is random but the one that tells the version of the UUID.
+    const indexes = Array.from({ length: 32 }, (_, at) => '.image-save-60000-'.length + at);
+    const fixed = indexes.filter((index) => new Set(names.map((name) => name[index])).size === 1);
     expect(fixed.length).toBeLessThanOrEqual(1);
   });
 });
 
+/** The name of a temporary file with these digits. */
+function nameOf(digits: string, lifetime = 60_000): string {
+  return `.image-save-${lifetime}-${digits}.tmp`;
+}
+
 describe('sweeping', () => {
-  const MAX_AGE = 60_000;
-  const OURS = `.image-save-${'0123456789abcdef'.repeat(2)}.tmp`;
+  const LIFETIME = 60_000;
+  const OURS = nameOf('0123456789abcdef'.repeat(2));
   /** What the clock shows while a folder is swept. */
   const NOW = Date.UTC(2026, 10, 22, 13, 28);
 
@@ -53,79 +58,94 @@ describe('sweeping', () => {
     await age(name, milliseconds);
   };
 
-  it('removes what a killed process left', async () => {
-    const other = `.image-save-${'f'.repeat(32)}.tmp`;
-    await leave(OURS, MAX_AGE + 1000);
+  it('removes files that killed processes left', async () => {
+    const other = nameOf('f'.repeat(32));
+    await leave(OURS, LIFETIME + 1000);
     await leave(other, 365 * 24 * 3_600_000);
-    await sweepAt(new StaleFileSweeper(MAX_AGE), NOW);
+    await sweepAt(new StaleFileSweeper(LIFETIME), NOW);
     expect(await inSaved()).toEqual([]);
   });
 
-  it('knows the names that temporary files are given', async () => {
-    await leave(temporaryName(), MAX_AGE + 1000);
-    await sweepAt(new StaleFileSweeper(MAX_AGE), NOW);
+  it('recognises the names that temporaryName makes', async () => {
+    await leave(temporaryName(LIFETIME), LIFETIME + 1000);
+    await sweepAt(new StaleFileSweeper(LIFETIME), NOW);
     expect(await inSaved()).toEqual([]);
   });
 
-  it('leaves what may belong to a save that still runs', async () => {
-    await leave(OURS, MAX_AGE - 1000);
-    await leave(`.image-save-${'a'.repeat(32)}.tmp`, MAX_AGE);
-    await leave(`.image-save-${'b'.repeat(32)}.tmp`, -MAX_AGE);
-    await sweepAt(new StaleFileSweeper(MAX_AGE), NOW);
+  it('leaves files that a running save may use', async () => {
+    await leave(OURS, LIFETIME - 1000);
+    await leave(nameOf('a'.repeat(32)), LIFETIME);
+    await leave(nameOf('b'.repeat(32)), -LIFETIME);
+    await sweepAt(new StaleFileSweeper(LIFETIME), NOW);
     expect(await inSaved()).toHaveLength(3);
   });
 
-  it('leaves all that is not ours by its name', async () => {
+  it('obeys the lifetime in the name, whatever its own is', async () => {
+    const [long, short] = [nameOf('a'.repeat(32), 3_600_000), nameOf('b'.repeat(32), 1000)];
+    await leave(long, 3_600_000 - 1000);
+    await leave(short, 2000);
+    await sweepAt(new StaleFileSweeper(LIFETIME), NOW);
+    expect(await inSaved()).toEqual([long]);
+    await sweepAt(new StaleFileSweeper(LIFETIME), NOW + 2000);
+    expect(await inSaved()).toEqual([]);
+  });
+
+  it('leaves files with other names', async () => {
+    const zeros = '0'.repeat(32);
     const names = [
       'a.png',
-      'image-save-0123456789abcdef0123456789abcdef.tmp',
-      '.image-save-.tmp',
-      `.image-save-${'0'.repeat(31)}.tmp`,
-      `.image-save-${'0'.repeat(33)}.tmp`,
-      `.image-save-${'A'.repeat(32)}.tmp`,
-      `.image-save-${'g'.repeat(32)}.tmp`,
-      `.image-save-${'0'.repeat(32)}.tmp.png`,
-      `.image-save-${'0'.repeat(32)}.tmp\n`,
-      `x.image-save-${'0'.repeat(32)}.tmp`,
-      `.image-save-${'0'.repeat(32)}xtmp`,
+      `image-save-1-${zeros}.tmp`,
+      '.image-save-1-.tmp',
+      `.image-save-${zeros}.tmp`,
+      `.image-save--${zeros}.tmp`,
+      `.image-save-x-${zeros}.tmp`,
+      `.image-save-1e3-${zeros}.tmp`,
+      nameOf('0'.repeat(31)),
+      nameOf('0'.repeat(33)),
+      nameOf('A'.repeat(32)),
+      nameOf('g'.repeat(32)),
+      `${nameOf(zeros)}.png`,
+      `${nameOf(zeros)}\n`,
+      `x${nameOf(zeros)}`,
+      `.image-save-1-${zeros}xtmp`,
     ];
-    for (const name of names) await leave(name, 100 * MAX_AGE);
-    await sweepAt(new StaleFileSweeper(MAX_AGE), NOW);
+    for (const name of names) await leave(name, 100 * LIFETIME);
+    await sweepAt(new StaleFileSweeper(LIFETIME), NOW);
     expect(await inSaved()).toEqual(names.sort());
   });
 
-  it('leaves what is not a file', async () => {
+  it('leaves folders and links', async () => {
     await mkdir(inFolder('saved', OURS));
-    await age(OURS, 100 * MAX_AGE);
+    await age(OURS, 100 * LIFETIME);
     await writeFile(inFolder('outside/a'), 'kept');
     await utimes(inFolder('outside/a'), 0, 0);
-    const linked = `.image-save-${'c'.repeat(32)}.tmp`;
+    const linked = nameOf('c'.repeat(32));
     await symlink(inFolder('outside/a'), inFolder('saved', linked));
-    await sweepAt(new StaleFileSweeper(MAX_AGE), NOW + 365 * 24 * 3_600_000);
+    await sweepAt(new StaleFileSweeper(LIFETIME), NOW + 365 * 24 * 3_600_000);
     expect(await inSaved()).toEqual([OURS, linked].sort());
     expect(await readFile(inFolder('outside/a'), 'utf8')).toBe('kept');
   });
 
-  it('does not go into other folders', async () => {
+  it('leaves subfolders alone', async () => {
     await mkdir(inFolder('saved/shoes'));
-    await leave(`shoes/${OURS}`, 100 * MAX_AGE);
-    await sweepAt(new StaleFileSweeper(MAX_AGE), NOW);
+    await leave(`shoes/${OURS}`, 100 * LIFETIME);
+    await sweepAt(new StaleFileSweeper(LIFETIME), NOW);
     expect(await readdir(inFolder('saved/shoes'))).toEqual([OURS]);
   });
 
-  it('looks into a folder once, until what was too young then is old enough', async () => {
-    const sweeper = new StaleFileSweeper(MAX_AGE);
+  it('sweeps a folder again only after the lifetime', async () => {
+    const sweeper = new StaleFileSweeper(LIFETIME);
     await sweepAt(sweeper, NOW);
-    await leave(OURS, 100 * MAX_AGE);
+    await leave(OURS, 100 * LIFETIME);
     await sweepAt(sweeper, NOW + 1);
-    await sweepAt(sweeper, NOW + MAX_AGE - 1);
+    await sweepAt(sweeper, NOW + LIFETIME - 1);
     expect(await inSaved()).toEqual([OURS]);
-    await sweepAt(sweeper, NOW + MAX_AGE);
+    await sweepAt(sweeper, NOW + LIFETIME);
     expect(await inSaved()).toEqual([]);
   });
 
-  it('looks into each folder, and each middleware looks for itself', async () => {
-    const sweeper = new StaleFileSweeper(MAX_AGE);
+  it('sweeps each folder, once per middleware', async () => {
+    const sweeper = new StaleFileSweeper(LIFETIME);
     const outside = await DirectoryHandle.open(inFolder('outside'));
     await writeFile(inFolder('outside', OURS), '');
     await utimes(inFolder('outside', OURS), 0, 0);
@@ -133,49 +153,51 @@ describe('sweeping', () => {
     await sweepAt(sweeper, NOW, outside);
     expect(await readdir(inFolder('outside'))).toEqual([]);
     outside.close();
-    await leave(OURS, 100 * MAX_AGE);
-    await sweepAt(new StaleFileSweeper(MAX_AGE), NOW + 1);
+    await leave(OURS, 100 * LIFETIME);
+    await sweepAt(new StaleFileSweeper(LIFETIME), NOW + 1);
     expect(await inSaved()).toEqual([]);
   });
 
-  it('looks into a folder that is known by its path alone', async () => {
-    await leave(OURS, 100 * MAX_AGE);
+  it('sweeps a folder by its path alone', async () => {
+    await leave(OURS, 100 * LIFETIME);
     const path = inFolder('saved');
-    await sweepAt(new StaleFileSweeper(MAX_AGE), NOW, { path, join: (entry) => inFolder('saved', entry) });
+    await sweepAt(new StaleFileSweeper(LIFETIME), NOW, { path, join: (entry) => inFolder('saved', entry) });
     expect(await inSaved()).toEqual([]);
   });
 
-  it('survives a folder that has vanished', async () => {
+  it('resolves if the folder was removed', async () => {
     await rm(inFolder('saved'), { recursive: true });
-    await sweepAt(new StaleFileSweeper(MAX_AGE), NOW);
+    await sweepAt(new StaleFileSweeper(LIFETIME), NOW);
   });
 
-  it('survives a file that somebody else removes first', async () => {
-    const names = Array.from({ length: 50 }, (_, at) => `.image-save-${String(at).padStart(32, '0')}.tmp`);
-    for (const name of names) await leave(name, 100 * MAX_AGE);
+  it('goes on if another process removes a file first', async () => {
+    const names = Array.from({ length: 50 }, (_, at) => nameOf(String(at).padStart(32, '0')));
+    for (const name of names) await leave(name, 100 * LIFETIME);
     await Promise.all(
-      [new StaleFileSweeper(MAX_AGE), new StaleFileSweeper(MAX_AGE)].map((sweeper) => sweeper.sweep(folder)),
+      [new StaleFileSweeper(LIFETIME), new StaleFileSweeper(LIFETIME)].map((sweeper) =>
+        sweeper.sweep(folder),
+      ),
     );
     expect(await inSaved()).toEqual([]);
   });
 
-  onLinux('by its descriptor', () => {
-    it('stays in the folder that was checked, and leaves it closed', async () => {
-      await leave(OURS, 100 * MAX_AGE);
+  onLinux('by its fd', () => {
+    it('stays in the checked folder, and leaves no other fd open', async () => {
+      await leave(OURS, 100 * LIFETIME);
       await writeFile(inFolder('outside', OURS), '');
       await utimes(inFolder('outside', OURS), 0, 0);
       await rename(inFolder('saved'), inFolder('moved'));
       await symlink(inFolder('outside'), inFolder('saved'));
-      await sweepAt(new StaleFileSweeper(MAX_AGE), NOW);
+      await sweepAt(new StaleFileSweeper(LIFETIME), NOW);
       expect(await readdir(inFolder('moved'))).toEqual([]);
       expect(await readdir(inFolder('outside'))).toEqual([OURS]);
       expect(await descriptorsBelow(inFolder())).toEqual([inFolder('moved')]);
     });
   });
 
-  it('keeps the memory of folders small', async () => {
-    // More folders than are remembered: known by nothing but their paths, as the sweeper knows them.
-    const sweeper = new StaleFileSweeper(MAX_AGE);
+  it('remembers a limited number of folders', async () => {
+    // More folders than the sweeper remembers.
+    const sweeper = new StaleFileSweeper(LIFETIME);
     const known = await DirectoryHandle.open(inFolder('outside'));
     await sweepAt(sweeper, NOW, known);
     for (let count = 0; count < 10_000; count++) {
@@ -183,7 +205,7 @@ describe('sweeping', () => {
     }
     await writeFile(inFolder('outside', OURS), '');
     await utimes(inFolder('outside', OURS), 0, 0);
-    // It has been forgotten, and is swept once more.
+    // The sweeper has forgotten this folder, and sweeps it again.
     await sweepAt(sweeper, NOW, known);
     expect(await readdir(inFolder('outside'))).toEqual([]);
     known.close();

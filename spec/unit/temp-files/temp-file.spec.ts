@@ -1,4 +1,6 @@
-// What lib/spool.ts keeps in a file until somebody has looked at it, and that nothing of it stays.
+// The temporary file: it holds every byte, and nothing of it stays after discard.
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { constants, readdirSync } from 'node:fs';
 import {
   access,
@@ -15,6 +17,7 @@ import {
 } from 'node:fs/promises';
 // By its default, which is the module itself: calls on it can be listened to.
 import os from 'node:os';
+import { buffer } from 'node:stream/consumers';
 import { fsCalls } from '../../../lib/temp-files/fs.js';
 import { createPrivateTempFile, DiskTempFile } from '../../../lib/temp-files/temp-file.js';
 import { StaleFileSweeper, temporaryName } from '../../../lib/temp-files/stale-files.js';
@@ -36,7 +39,7 @@ afterEach(async () => {
 });
 
 const newFile = (check?: () => Promise<void>): DiskTempFile =>
-  new DiskTempFile(inFolder('saved', temporaryName()), 0o666, check);
+  new DiskTempFile(inFolder('saved', temporaryName(60_000)), 0o666, check);
 const bytes = (text: string): Buffer[] => [Buffer.from(text)];
 const inSaved = (): Promise<string[]> => readdir(inFolder('saved'));
 const textFrom = async (position: number, of = file): Promise<string> => {
@@ -45,13 +48,13 @@ const textFrom = async (position: number, of = file): Promise<string> => {
 };
 
 describe('a temporary file', () => {
-  it('is not there before the first write', async () => {
+  it('is created by the first write', async () => {
     expect(await inSaved()).toEqual([]);
     await file.discard();
     expect(await inSaved()).toEqual([]);
   });
 
-  it('holds what was written, in order, and counts it', async () => {
+  it('holds all chunks in order, and counts their bytes', async () => {
     await file.write(bytes('one '));
     await file.write([Buffer.from('two '), Buffer.alloc(0), Buffer.from('three ')]);
     await file.write([]);
@@ -61,7 +64,7 @@ describe('a temporary file', () => {
     expect(await readFile(file.path, 'utf8')).toBe('one two three four');
   });
 
-  it('can be read back from any position, between the writes too', async () => {
+  it('can be read from any position between writes', async () => {
     await file.write(bytes('one '));
     expect(await textFrom(0)).toBe('one ');
     await file.write(bytes('two three four'));
@@ -72,13 +75,13 @@ describe('a temporary file', () => {
     expect([await file.read(short, 4), short.toString()]).toEqual([3, 'two']);
   });
 
-  it('takes more chunks at once than the system does in one call', async () => {
+  it('takes more chunks than one system call', async () => {
     const chunks = Array.from({ length: 5000 }, (_, at) => Buffer.from(`${at};`));
     await file.write(chunks);
     expect(await readFile(file.path, 'utf8')).toBe(chunks.join(''));
   });
 
-  it('continues a write that was short, in the middle of a chunk or at its end', async () => {
+  it('continues a short write, within a chunk or at its end', async () => {
     for (const taken of [[1], [2], [3], [5], [1, 1, 1]]) {
       const one = newFile();
       const limits = [...taken];
@@ -96,12 +99,12 @@ describe('a temporary file', () => {
     }
   });
 
-  it('does not go on for ever where the file system takes nothing more', async () => {
+  it('rejects if a write makes no progress', async () => {
     around('writev', () => Promise.resolve({ bytesWritten: 0 }));
     expect(await codeOf(() => file.write(bytes('x')))).toBe('write-failed');
   });
 
-  it('is opened exclusively, and never through a link', async () => {
+  it('is opened with O_EXCL and O_NOFOLLOW', async () => {
     const opened = around('open', (real) => real());
     await file.write(bytes('x'));
     const flags = Number(opened.mock.calls[0]?.[1]);
@@ -114,7 +117,7 @@ describe('a temporary file', () => {
   it.each([
     ['a file', (path: string) => writeFile(path, 'theirs')],
     ['a dangling link', (path: string) => symlink(inFolder('nowhere'), path)],
-  ])('leaves %s that has its name already', async (_what, come) => {
+  ])('leaves %s that already has its name', async (_what, come) => {
     await come(file.path);
     expect(await codeOf(() => file.write(bytes('x')))).toBe('write-failed');
     await file.discard();
@@ -122,7 +125,7 @@ describe('a temporary file', () => {
     await expect(access(inFolder('nowhere'))).rejects.toThrow();
   });
 
-  it('is not made where the check beforehand refuses, which is asked once', async () => {
+  it('is not created if beforeCreate rejects, which is called once', async () => {
     let asked = 0;
     const refused = newFile(() => {
       asked++;
@@ -135,8 +138,58 @@ describe('a temporary file', () => {
   });
 });
 
+describe('reading for a store', () => {
+  const image = randomBytes(700_000);
+
+  it('streams the whole file in order, or a range of it, more than once', async () => {
+    await file.write([image]);
+    expect((await buffer(file.stream())).equals(image)).toBe(true);
+    expect((await buffer(file.stream(100, 600_000))).equals(image.subarray(100, 600_000))).toBe(true);
+    expect((await buffer(file.stream(699_999))).equals(image.subarray(699_999))).toBe(true);
+    expect((await buffer(file.stream(700_000))).length).toBe(0);
+  });
+
+  it('buffers the whole file', async () => {
+    await file.write([image]);
+    expect((await file.buffer()).equals(image)).toBe(true);
+  });
+
+  it('reads no more than the consumer takes, but for two chunks', async () => {
+    await file.write(Array.from({ length: 10 }, () => image));
+    const reads = around('read', (real) => real());
+    const stream = file.stream();
+    await once(stream, 'readable');
+    stream.read();
+    // Every read that was begun has ended by now.
+    for (let turns = 0; turns < 100; turns++) await turn();
+    expect(reads.mock.calls.length).toBeLessThanOrEqual(4);
+    stream.destroy();
+  });
+
+  it.each([
+    ['a failed read', () => around('read', () => Promise.reject(new Error('EIO')))],
+    ['a file that was cut', () => truncate(file.path, 5)],
+    ['a discarded file', () => file.discard()],
+  ])('ends with a SaveError after %s', async (_what, fail) => {
+    await file.write([image]);
+    await fail();
+    expect(await codeOf(() => buffer(file.stream()))).toBe('write-failed');
+    expect(await codeOf(() => file.buffer())).toBe('write-failed');
+  });
+
+  it('does not throw without an error listener', async () => {
+    await file.write([image]);
+    await file.discard();
+    const stream = file.stream();
+    const closed = new Promise((resolve) => stream.once('close', resolve));
+    stream.resume();
+    await closed;
+    expect(stream.errored).toMatchObject({ code: 'write-failed' });
+  });
+});
+
 describe('finishing', () => {
-  it('tells the modification time that the file has, in whole milliseconds', async () => {
+  it('returns the modification time of the file in whole milliseconds', async () => {
     await file.write(bytes('new'));
     const time = await file.finish(true);
     expect(Number.isInteger(time)).toBe(true);
@@ -146,7 +199,7 @@ describe('finishing', () => {
   it.each([
     [true, ['writev', 'fsync', 'fstat', 'close']],
     [false, ['writev', 'fstat', 'close']],
-  ])('closes the file, once what was asked for is done (flush: %s)', async (flush, expected) => {
+  ])('closes the file last (flush: %s)', async (flush, expected) => {
     const happened: string[] = [];
     for (const name of ['writev', 'fsync', 'fstat', 'close'] as const) {
       around(name, async (real) => {
@@ -161,7 +214,7 @@ describe('finishing', () => {
     expect(happened).toEqual(expected);
   });
 
-  it.each(['fsync', 'fstat', 'close'] as const)('fails where %s does, and leaves nothing', async (name) => {
+  it.each(['fsync', 'fstat', 'close'] as const)('rejects if %s fails, and leaves nothing', async (name) => {
     await file.write(bytes('x'));
     const fault = Object.assign(new Error('EIO'), { code: 'EIO' });
     // The descriptor of a close that fails is closed all the same.
@@ -176,15 +229,15 @@ describe('finishing', () => {
   });
 
   it.each([
-    ['lost some', (path: string) => truncate(path, 2)],
-    ['got some from elsewhere', (path: string) => appendFile(path, 'more')],
-  ])('fails where the file has %s of its bytes', async (_what, change) => {
+    ['lost', (path: string) => truncate(path, 2)],
+    ['gained', (path: string) => appendFile(path, 'more')],
+  ])('rejects if the file has %s bytes', async (_what, change) => {
     await file.write(bytes('newer'));
     await change(file.path);
     await expect(file.finish(true)).rejects.toThrow('of 5 bytes are in the file');
   });
 
-  it('is the last that can be done with a file', async () => {
+  it('refuses every later call', async () => {
     await file.write(bytes('x'));
     await file.finish(false);
     expect(await codeOf(() => file.write(bytes('y')))).toBe('write-failed');
@@ -195,7 +248,7 @@ describe('finishing', () => {
 });
 
 describe('discarding', () => {
-  it('before anything was written keeps anything from being written or read', async () => {
+  it('before the first write refuses every later call', async () => {
     await file.discard();
     expect(await codeOf(() => file.write(bytes('x')))).toBe('write-failed');
     await expect(file.read(Buffer.alloc(1), 0)).rejects.toThrow('closed');
@@ -203,14 +256,14 @@ describe('discarding', () => {
     expect(await inSaved()).toEqual([]);
   });
 
-  it('while the file is being opened removes it', async () => {
+  it('during open removes the file', async () => {
     const writing = file.write(bytes('x')).catch(() => undefined);
     await file.discard();
     await writing;
     expect(await inSaved()).toEqual([]);
   });
 
-  it('while it is being written removes it', async () => {
+  it('during a write removes the file', async () => {
     await file.write(bytes('x'));
     const writing = file.write([Buffer.alloc(8 * 1024 * 1024)]).catch(() => undefined);
     await file.discard();
@@ -218,7 +271,7 @@ describe('discarding', () => {
     expect(await inSaved()).toEqual([]);
   });
 
-  it('after it was written removes it, and twice is once', async () => {
+  it('after a write removes the file, and closes it once for several calls', async () => {
     await file.write(bytes('x'));
     const closed = around('close', (real) => real());
     await Promise.all([file.discard(), file.discard()]);
@@ -227,7 +280,7 @@ describe('discarding', () => {
     expect(closed).toHaveBeenCalledTimes(1);
   });
 
-  it('after it was finished removes it, and closes nothing twice', async () => {
+  it('after finish removes the file, and does not close it again', async () => {
     await file.write(bytes('x'));
     await file.finish(false);
     const closed = around('close', (real) => real());
@@ -236,7 +289,7 @@ describe('discarding', () => {
     expect(closed).not.toHaveBeenCalled();
   });
 
-  it('leaves a file that has become the image', async () => {
+  it('leaves a published file', async () => {
     await file.write(bytes('x'));
     await file.finish(false);
     file.markPublished();
@@ -245,19 +298,19 @@ describe('discarding', () => {
     expect(await readFile(file.path, 'utf8')).toBe('x');
   });
 
-  it('never fails, even where the file or the whole folder has gone', async () => {
+  it('resolves if the folder was removed', async () => {
     await file.write(bytes('x'));
     await rm(inFolder('saved'), { recursive: true });
     await file.discard();
   });
 
-  it('never fails where there could be no file', async () => {
+  it('resolves if the file could not be created', async () => {
     await rm(inFolder('saved'), { recursive: true });
     await file.write(bytes('x')).catch(() => undefined);
     await file.discard();
   });
 
-  it('never fails where the file can neither be removed nor closed', async () => {
+  it('resolves if the file can be neither removed nor closed', async () => {
     await file.write(bytes('x'));
     around('unlink', () => Promise.reject(new Error('EIO')));
     around('close', async (real) => {
@@ -268,7 +321,7 @@ describe('discarding', () => {
   });
 });
 
-test('a read that comes short is continued, up to the end of the file', async () => {
+test('a short read is continued up to the end of the file', async () => {
   await file.write(bytes('one two three'));
   const { read } = fsCalls;
   const short = (descriptor: number, into: Buffer, offset: number, length: number, position: number) =>
@@ -281,7 +334,7 @@ test('a read that comes short is continued, up to the end of the file', async ()
   expect(calls).toHaveBeenCalledTimes(4);
 });
 
-describe('a call that has the descriptor while the file is discarded', () => {
+describe('a call that uses the fd while the file is discarded', () => {
   const ways: ['writev' | 'read' | 'fsync', () => Promise<unknown>][] = [
     ['writev', () => file.write(bytes('more'))],
     ['read', () => file.read(Buffer.alloc(1), 0)],
@@ -300,7 +353,7 @@ describe('a call that has the descriptor while the file is discarded', () => {
     });
   };
 
-  it.each(ways)('%s finds it open: it is closed afterwards, and once', async (name, call) => {
+  it.each(ways)('%s finds the file open, which is closed once afterwards', async (name, call) => {
     await file.write(bytes('image'));
     const happened: string[] = [];
     const [begun, removed, goesOn] = [moment(), moment(), moment()];
@@ -326,7 +379,7 @@ describe('a call that has the descriptor while the file is discarded', () => {
     expect(happened).toEqual([`${name} begins`, `${name} ends`, 'close']);
   });
 
-  it('finds it open for all that it still has to write', async () => {
+  it('finds the file open for the rest of a short write', async () => {
     const happened: string[] = [];
     const [begun, removed, goesOn] = [moment(), moment(), moment()];
     around('writev', async (real, _descriptor, chunks) => {
@@ -347,7 +400,7 @@ describe('a call that has the descriptor while the file is discarded', () => {
     expect(file.length).toBe(6);
   });
 
-  it('does not begin once the file is being discarded', async () => {
+  it('is refused after discard has begun', async () => {
     await file.write(bytes('image'));
     const discarding = file.discard();
     const used = [around('writev', (real) => real()), around('read', (real) => real())];
@@ -358,8 +411,8 @@ describe('a call that has the descriptor while the file is discarded', () => {
   });
 });
 
-onLinux('descriptors', () => {
-  it('are closed after every way that a file can go', async () => {
+onLinux('fds', () => {
+  it('are closed, however a file ends', async () => {
     const ways: ((one: DiskTempFile) => Promise<unknown>)[] = [
       (one) => one.discard(),
       (one) => one.write(bytes('x')),
@@ -387,43 +440,43 @@ onLinux('descriptors', () => {
 });
 
 describe('a private file', () => {
-  const MAX_AGE = 60_000;
-  let spool: DiskTempFile;
+  const LIFETIME = 60_000;
+  let privateFile: DiskTempFile;
 
   beforeEach(() => {
     jest.spyOn(os, 'tmpdir').mockReturnValue(inFolder('saved'));
-    spool = createPrivateTempFile(new StaleFileSweeper(MAX_AGE));
+    privateFile = createPrivateTempFile(new StaleFileSweeper(LIFETIME));
   });
-  afterEach(() => spool.discard());
+  afterEach(() => privateFile.discard());
 
-  it('is in the temporary folder of the system, under a name of its own', async () => {
-    const other = createPrivateTempFile(new StaleFileSweeper(MAX_AGE));
+  it('is in the temporary folder of the system, under its own name', async () => {
+    const other = createPrivateTempFile(new StaleFileSweeper(LIFETIME));
     expect(await inSaved()).toEqual([]);
-    await spool.write(bytes('x'));
+    await privateFile.write(bytes('x'));
     await other.write(bytes('x'));
     const names = await inSaved();
     expect(names).toEqual(
-      [spool.path, other.path].map((path) => path.slice(inFolder('saved/').length)).sort(),
+      [privateFile.path, other.path].map((path) => path.slice(inFolder('saved/').length)).sort(),
     );
-    for (const name of names) expect(name).toMatch(/^\.image-save-[0-9a-f]{32}\.tmp$/);
-    await Promise.all([spool.discard(), other.discard()]);
+    for (const name of names) expect(name).toMatch(/^\.image-save-60000-[0-9a-f]{32}\.tmp$/);
+    await Promise.all([privateFile.discard(), other.discard()]);
     expect(await inSaved()).toEqual([]);
   });
 
   onLinux('by its mode', () => {
-    it('can be read by nobody but its owner', async () => {
-      await spool.write(bytes('x'));
-      expect((await stat(spool.path)).mode & 0o777).toBe(0o600);
+    it('can be read by its owner alone', async () => {
+      await privateFile.write(bytes('x'));
+      expect((await stat(privateFile.path)).mode & 0o777).toBe(0o600);
     });
   });
 
-  it('is made once the folder has been swept of what killed processes left', async () => {
+  it('is created after the folder was swept', async () => {
     const leave = async (name: string, seconds: number): Promise<void> => {
       await writeFile(inFolder('saved', name), '');
       await utimes(inFolder('saved', name), seconds, seconds);
     };
-    const young = `.image-save-${'b'.repeat(32)}.tmp`;
-    await leave(`.image-save-${'a'.repeat(32)}.tmp`, 0);
+    const young = `.image-save-60000-${'b'.repeat(32)}.tmp`;
+    await leave(`.image-save-60000-${'a'.repeat(32)}.tmp`, 0);
     await leave(young, Date.now() / 1000);
     await leave('theirs.tmp', 0);
     let before: string[] = [];
@@ -431,14 +484,14 @@ describe('a private file', () => {
       before = readdirSync(inFolder('saved')).sort();
       return real();
     });
-    await spool.write(bytes('x'));
+    await privateFile.write(bytes('x'));
     expect(before).toEqual([young, 'theirs.tmp']);
   });
 
-  it('is made all the same where the folder cannot be swept', async () => {
+  it('is created even if the folder cannot be swept', async () => {
     around('lstat', () => Promise.reject(new Error('EIO')));
-    await writeFile(inFolder('saved', temporaryName()), '');
-    await spool.write(bytes('x'));
-    expect(await readFile(spool.path, 'utf8')).toBe('x');
+    await writeFile(inFolder('saved', temporaryName(60_000)), '');
+    await privateFile.write(bytes('x'));
+    expect(await readFile(privateFile.path, 'utf8')).toBe('x');
   });
 });

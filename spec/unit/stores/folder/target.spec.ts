@@ -16,7 +16,8 @@ import {
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { checkName } from '../../../../lib/protocol/file-name.js';
-import { DirectoryHandle, openTarget } from '../../../../lib/stores/folder/target.js';
+import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
+import { openTarget } from '../../../../lib/stores/folder/target.js';
 import { canMount, runInChild, source } from '../../../support/run-in-child.js';
 import { around } from '../../../support/intercept-fs.js';
 import { descriptorsBelow, onLinux, useFolder } from '../../../support/temp-dir.js';

@@ -1,4 +1,4 @@
-// lib/s3-store.ts and lib/s3-errors.ts, as far as no store is needed: options, and what errors mean.
+// The options of s3Store, and the error codes for errors of the client.
 import { S3Client } from '@aws-sdk/client-s3';
 import { SaveError } from '../../../../lib/errors.js';
 import { concernsBucket, storeError } from '../../../../lib/stores/s3/s3-errors.js';
@@ -7,7 +7,7 @@ import { s3Store, type S3StoreOptions } from '../../../../lib/s3.js';
 const client = new S3Client({ region: 'us-east-1' });
 
 describe('the options', () => {
-  it('need no more than a client and a bucket', () => {
+  it('need only a client and a bucket', () => {
     expect(() => s3Store({ client, bucket: 'renders' })).not.toThrow();
   });
 
@@ -29,13 +29,41 @@ describe('the options', () => {
     ],
     ['small parts', { client, bucket: 'b', partSize: 1000 }, 'must be whole bytes from 5 MiB to 5 GiB'],
     ['broken parts', { client, bucket: 'b', partSize: 6e6 + 0.5 }, 'must be whole bytes from 5 MiB to 5 GiB'],
-    ['no time', { client, bucket: 'b', answerTimeout: 0 }, 'must be whole milliseconds from 1 to 2147483647'],
+    [
+      'a zero timeout',
+      { client, bucket: 'b', answerTimeout: 0 },
+      'must be whole milliseconds from 1 to 2147483647',
+    ],
     [
       'a misspelling',
       { client, bucket: 'b', prefx: 'a/' },
-      's3Store has no option "prefx"; its options are client, bucket, prefix, partSize, answerTimeout',
+      's3Store has no option "prefx"; its options are client, bucket, prefix, partSize, answerTimeout, object',
     ],
-  ])('%s: says what to change', (_, options, message) => {
+    ['an object option that is a string', { client, bucket: 'b', object: 'x' }, 'must be an object such as'],
+    ['an array as object', { client, bucket: 'b', object: [] }, 'must be an object such as'],
+    [
+      'a misspelled field of the object',
+      { client, bucket: 'b', object: { cacheControl: 'x' } },
+      'The option object of s3Store must not have "cacheControl"; it can have ACL,',
+    ],
+    ...['Bucket', 'Key', 'Body', 'ContentType', 'ContentLength', 'IfNoneMatch', 'ChecksumSHA256'].map(
+      (name): [string, unknown, string] => [
+        `the store’s own field ${name}`,
+        { client, bucket: 'b', object: { [name]: 'x' } },
+        `must not have "${name}"`,
+      ],
+    ),
+    [
+      'metadata that the store sets itself',
+      { client, bucket: 'b', object: { Metadata: { 'Image-Width': '1' } } },
+      'must not set Metadata["Image-Width"]: the store sets it itself',
+    ],
+    [
+      'metadata that is no string',
+      { client, bucket: 'b', object: { Metadata: { a: 1 } } },
+      'must have a string as Metadata["a"]',
+    ],
+  ])('with %s cause a TypeError that names the fix', (_, options, message) => {
     expect(() => s3Store(options as S3StoreOptions)).toThrow(TypeError);
     expect(() => s3Store(options as S3StoreOptions)).toThrow(message);
   });
@@ -66,14 +94,14 @@ describe('an error', () => {
     ['TimeoutError', undefined, 'store-unavailable'],
     ['Error', undefined, 'store-unavailable'],
     ['EntityTooLarge', 400, 'write-failed'],
-  ])('%s (%s) is told as %s', (name, status, code) => {
+  ])('%s (%s) gets the code %s', (name, status, code) => {
     const cause = thrown(name, status);
     const error = storeError(cause);
     expect(error).toMatchObject({ name: 'SaveError', code, cause });
     expect(error.message).not.toMatch(/renders|10\.0/);
   });
 
-  it('that is told already stays as it is', () => {
+  it('that is a SaveError stays as it is', () => {
     const error = new SaveError('timeout', 'Too late.');
     expect(storeError(error)).toBe(error);
   });
@@ -81,7 +109,7 @@ describe('an error', () => {
   it.each([
     ['NoSuchBucket', 404, true],
     ['InvalidAccessKeyId', 403, true],
-    // Another object may be allowed.
+    // Another object may still be allowed.
     ['AccessDenied', 403, false],
     ['SlowDown', 503, false],
   ])('%s (%s) concerns every object of the bucket: %s', (name, status, all) => {
@@ -93,6 +121,6 @@ it('refuses a name that is too long for a key', async () => {
   const store = s3Store({ client, bucket: 'renders', prefix: 'p/'.repeat(100) });
   const name = Array.from({ length: 9 }, () => 'x'.repeat(100)).join('/');
   const { signal } = new AbortController();
-  const wish = { req: {} as never, overwrite: true, durable: true, signal };
-  await expect(store.prepare(name, wish)).rejects.toMatchObject({ code: 'name-invalid' });
+  const options = { req: {} as never, overwrite: true, durable: true, signal };
+  await expect(store.prepare(name, options)).rejects.toMatchObject({ code: 'name-invalid' });
 });

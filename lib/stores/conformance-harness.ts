@@ -1,0 +1,178 @@
+// The harness of the store tests: it calls a store as the middleware does, and looks at the store's contents.
+import assert from 'node:assert/strict';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import type { SaveError, SaveErrorCode } from '../errors.js';
+import type { ReadableBytes } from '../image/types.js';
+import { MemoryBytes } from '../temp-files/readable-bytes.js';
+import { StaleFileSweeper } from '../temp-files/stale-files.js';
+import { createPrivateTempFile } from '../temp-files/temp-file.js';
+import type { ImageStore, PublishResult, SaveTarget } from './types.js';
+
+/** How the tests make stores. Each test begins with one of its own. */
+export interface StoreTestOptions {
+  /** Makes an empty store. */
+  readonly open: () => Promise<StoreFixture>;
+  /** The length of an image that the store treats as a large one, in bytes. Default 3 MiB. */
+  readonly largeImageBytes?: number;
+}
+
+/** A store, and access to its contents. */
+export interface StoreFixture {
+  readonly store: ImageStore;
+  /** Reads the bytes under a name; undefined if there are none. If possible, not by the store's own code. */
+  read(name: string): Promise<Uint8Array | undefined>;
+  /** Lists the names of all contents in any order: images, and leftovers such as temporary files. */
+  list(): Promise<string[]>;
+  /** Makes what a name needs, such as its folder. */
+  prepare?(name: string): Promise<void>;
+  /** Removes the store and its contents. */
+  close(): Promise<void>;
+}
+
+/** One promise that a store must keep. */
+export interface StoreTest {
+  readonly name: string;
+  /** Rejects if the store breaks the promise. */
+  readonly run: () => Promise<void>;
+}
+
+/** How one save of a test differs from the defaults. */
+export interface SaveOptions {
+  readonly overwrite?: boolean;
+  readonly inFile?: boolean;
+  readonly signal?: AbortSignal;
+  /** Called between `prepare` and `publish`. */
+  readonly onPrepared?: () => Promise<void>;
+  readonly commit?: () => void;
+}
+
+/** A store, called as the middleware calls it. */
+export class StoreUnderTest {
+  readonly #fixture: StoreFixture;
+
+  constructor(fixture: StoreFixture) {
+    this.#fixture = fixture;
+  }
+
+  /** Saves an image. */
+  async save(name: string, image: Buffer, options: SaveOptions = {}): Promise<PublishResult> {
+    const { signal = new AbortController().signal, commit = () => undefined } = options;
+    return this.#withTarget(name, options, async (target) => {
+      await options.onPrepared?.();
+      const publish = (bytes: ReadableBytes): Promise<PublishResult> =>
+        target.publish(
+          { bytes, format: 'png', type: 'image/png', width: 30, height: 20, pages: 1, pixels: 600 },
+          {
+            commit: () => {
+              if (options.commit === undefined) signal.throwIfAborted();
+              commit();
+            },
+          },
+        );
+      return options.inFile === true ? withTempFile(target, image, publish) : publish(new MemoryBytes(image));
+    });
+  }
+
+  /** Prepares a save, writes the image into its temporary file, and does not publish it. */
+  async abandon(name: string, image: Buffer): Promise<void> {
+    await this.#withTarget(name, {}, (target) => withTempFile(target, image, () => Promise.resolve()));
+  }
+
+  async #withTarget<Value>(
+    name: string,
+    options: SaveOptions,
+    use: (target: SaveTarget) => Promise<Value>,
+  ): Promise<Value> {
+    const target = await this.#fixture.store.prepare(name, {
+      req: new IncomingMessage(new Socket()),
+      overwrite: options.overwrite ?? true,
+      durable: true,
+      signal: options.signal ?? new AbortController().signal,
+    });
+    try {
+      return await use(target);
+    } finally {
+      await target.tempFile?.discard();
+      await target.close?.();
+    }
+  }
+
+  async read(name: string): Promise<Buffer> {
+    const bytes = await this.#fixture.read(name);
+    assert(bytes !== undefined, `${name} holds nothing`);
+    return Buffer.from(bytes);
+  }
+
+  async list(): Promise<string[]> {
+    // A copy: some test runners make arrays of another realm, which `deepEqual` finds different.
+    return [...(await this.#fixture.list())].sort();
+  }
+
+  async prepare(name: string): Promise<void> {
+    await this.#fixture.prepare?.(name);
+  }
+
+  /** Asserts that the store holds these images, whole, and nothing else. */
+  async expectContents(images: Readonly<Record<string, Buffer>>): Promise<void> {
+    assert.deepEqual(await this.list(), Object.keys(images).sort());
+    for (const [name, image] of Object.entries(images)) {
+      const bytes = await this.read(name);
+      assert(bytes.equals(image), `${name} holds other bytes: ${bytes.length} of ${image.length}`);
+    }
+  }
+}
+
+/** Writes an image into a temporary file: that of the target, or a private one. */
+async function withTempFile<Value>(
+  target: SaveTarget,
+  image: Buffer,
+  use: (bytes: ReadableBytes) => Promise<Value>,
+): Promise<Value> {
+  if (target.tempFile !== undefined) {
+    await target.tempFile.write([image.subarray(0, 1000), image.subarray(1000)]);
+    return use(target.tempFile);
+  }
+  const tempFile = createPrivateTempFile(new StaleFileSweeper(3_600_000));
+  try {
+    await tempFile.write([image]);
+    return await use(tempFile);
+  } finally {
+    await tempFile.discard();
+  }
+}
+
+/** Holds its callers until all of them have arrived. */
+export class Barrier {
+  #missing: number;
+  readonly #all: Promise<void>;
+  #open: () => void = () => undefined;
+
+  constructor(count: number) {
+    this.#missing = count;
+    this.#all = new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+
+  arrive(): Promise<void> {
+    this.#missing -= 1;
+    if (this.#missing === 0) this.#open();
+    return this.#all;
+  }
+}
+
+export async function expectRefusal(code: SaveErrorCode, save: Promise<unknown>): Promise<void> {
+  const outcome = await save.then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  assert(outcome !== undefined, `The save was acknowledged, but should be refused with ${code}`);
+  assertRefusal(code, outcome.error);
+}
+
+export function assertRefusal(code: SaveErrorCode, error: unknown): void {
+  // By name: a store may use the class of another copy of the package.
+  const { name, code: actual } = error as Partial<SaveError>;
+  if (name !== 'SaveError' || actual !== code) throw error;
+}

@@ -1,0 +1,61 @@
+// Several mounts that keep temporary files in one folder: none removes a file that another one still uses.
+import { mkdirSync, utimesSync } from 'node:fs';
+// The default export is the module itself, so that its functions can be replaced.
+import os from 'node:os';
+import { join } from 'node:path';
+import { imageSave, type ImageSaveOptions } from '../../lib/index.js';
+import { get } from '../support/client.js';
+import { list, makeFolder, removeFolders } from '../support/folder.js';
+import { start, stopAll, type Handler } from '../support/host.js';
+import { png } from '../support/images.js';
+import { moment } from '../support/intercept-fs.js';
+import { MemoryStore } from '../support/memory-store.js';
+
+let large: Buffer;
+let folder: string;
+
+beforeAll(async () => {
+  large = await png(800, 800);
+});
+beforeEach(() => {
+  folder = join(makeFolder(), 'saved');
+  mkdirSync(folder);
+  jest.spyOn(os, 'tmpdir').mockReturnValue(folder);
+});
+afterEach(async () => {
+  await stopAll();
+  jest.restoreAllMocks();
+});
+afterAll(removeFolders);
+
+it.each<[string, () => ImageSaveOptions]>([
+  ['a save folder', () => ({ savePath: folder })],
+  ['the temporary folder of the system, beside a store', () => ({ store: new MemoryStore() })],
+])('a mount with a short limit leaves the file of one with a long limit in %s', async (_where, target) => {
+  const [begun, goesOn] = [moment(), moment()];
+  const slow: Handler = (_req, res) => {
+    res.write(large.subarray(0, -1), () => {
+      begun.comes();
+    });
+    void goesOn.come.then(() => res.end(large.subarray(-1)));
+  };
+  const patient = await start([imageSave({ ...target(), maxTimeout: 600_000 }), slow]);
+  const hasty = await start([
+    imageSave({ ...target(), maxTimeout: 1000 }),
+    (_req, res) => {
+      for (let at = 0; at < large.length; at += 100_000) res.write(large.subarray(at, at + 100_000));
+      res.end();
+    },
+  ]);
+  const saving = get(`${patient.url}/x?req=saveToFile&name=patient.png`);
+  await begun.come;
+  while (list(folder).length === 0) await new Promise(setImmediate);
+  const [temporary] = list(folder);
+  // As if nothing had been written for a minute: much longer than the other mount's limit.
+  const aMinuteAgo = Date.now() / 1000 - 60;
+  utimesSync(join(folder, temporary!), aMinuteAgo, aMinuteAgo);
+  expect((await get(`${hasty.url}/x?req=saveToFile&name=hasty.png`)).reply.status).toBe('done');
+  expect(list(folder)).toContain(temporary);
+  goesOn.comes();
+  expect((await saving).reply.status).toBe('done');
+});

@@ -1,0 +1,78 @@
+// The check of the bucket: one request while all is well, and a new one after any failure.
+import { randomBytes } from 'node:crypto';
+import { s3Store } from '../../../../lib/s3.js';
+import { S3Server } from '../../../support/s3-server.js';
+import { saveTo } from '../../../support/save-to-store.js';
+import { codeOf } from '../../../support/refusal.js';
+import type { ImageStore } from '../../../../lib/stores/types.js';
+
+let server: S3Server;
+let store: ImageStore;
+
+beforeEach(async () => {
+  server = await S3Server.start();
+  store = s3Store({ client: server.client(), bucket: 'renders' });
+});
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await server.stop();
+});
+
+const image = randomBytes(1000);
+const isHeadBucket = ({ line }: { readonly line: string }): boolean => /^HEAD \/renders\/?$/.test(line);
+const countHeadBucket = (): number => server.requests.filter(isHeadBucket).length;
+const answerHeadBucket = (status: number | undefined): void => {
+  server.intercept = (request) => (isHeadBucket(request) ? status : undefined);
+};
+
+it('asks for the bucket once for all saves', async () => {
+  await Promise.all(['a.png', 'b.png', 'c.png'].map((name) => saveTo(store, name, image)));
+  await saveTo(store, 'd.png', image);
+  expect(countHeadBucket()).toBe(1);
+});
+
+it.each([400, 405, 409, 429, 500, 501, 503, 507])(
+  'asks again at the next save after HeadBucket was answered by %i',
+  async (status) => {
+    answerHeadBucket(status);
+    await codeOf(() => saveTo(store, 'a.png', image));
+    await codeOf(() => saveTo(store, 'a.png', image));
+    expect(countHeadBucket()).toBe(2);
+    answerHeadBucket(undefined);
+    await saveTo(store, 'a.png', image);
+    expect(server.objects.get('/renders/a.png')?.body.equals(image)).toBe(true);
+  },
+);
+
+it('saves although HeadBucket is forbidden', async () => {
+  answerHeadBucket(403);
+  await saveTo(store, 'a.png', image);
+  expect(server.objects.has('/renders/a.png')).toBe(true);
+});
+
+it('repeats the refusal of a missing bucket for three seconds, and then asks again', async () => {
+  const now = jest.spyOn(performance, 'now').mockReturnValue(1_000_000);
+  answerHeadBucket(404);
+  expect(await codeOf(() => saveTo(store, 'a.png', image))).toBe('store-missing');
+  answerHeadBucket(undefined);
+  now.mockReturnValue(1_002_999);
+  expect(await codeOf(() => saveTo(store, 'a.png', image))).toBe('store-missing');
+  expect(countHeadBucket()).toBe(1);
+  now.mockReturnValue(1_003_000);
+  await saveTo(store, 'a.png', image);
+});
+
+it.each([400, 401, 405, 507])('asks again after PutObject was answered by %i', async (status) => {
+  server.intercept = ({ line }) => (line.startsWith('PUT') ? status : undefined);
+  await codeOf(() => saveTo(store, 'a.png', image));
+  server.intercept = () => undefined;
+  await saveTo(store, 'a.png', image);
+  expect(countHeadBucket()).toBe(2);
+});
+
+it('does not ask again after a name was taken', async () => {
+  await saveTo(store, 'a.png', image);
+  expect(await codeOf(() => saveTo(store, 'a.png', image, { overwrite: false }))).toBe('file-exists');
+  await saveTo(store, 'b.png', image);
+  expect(countHeadBucket()).toBe(1);
+});

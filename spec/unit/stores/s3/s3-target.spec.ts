@@ -1,0 +1,145 @@
+// What is sent for an image: at once and in parts, with Expect, with the host's own fields, and in time.
+import { randomBytes } from 'node:crypto';
+import type { S3ClientConfig } from '@aws-sdk/client-s3';
+import { s3Store, type S3StoreOptions } from '../../../../lib/s3.js';
+import { storeTests } from '../../../../lib/stores/conformance.js';
+import { S3Server } from '../../../support/s3-server.js';
+import { saveTo } from '../../../support/save-to-store.js';
+
+const MIB = 1024 ** 2;
+let server: S3Server;
+
+beforeEach(async () => {
+  server = await S3Server.start();
+});
+afterEach(() => server.stop());
+
+const storeWith = (options: Partial<S3StoreOptions> = {}): ReturnType<typeof s3Store> =>
+  s3Store({ client: server.client(), bucket: 'renders', partSize: 5 * MIB, ...options });
+
+/** The requests that create an object: PutObject, CreateMultipartUpload. */
+const creating = (): typeof server.requests =>
+  server.requests.filter(({ line }) => /^PUT \S+x-id=PutObject|^POST \S+\?uploads/.test(line));
+
+describe('the store tests', () => {
+  const tests = storeTests({
+    // More than two parts.
+    largeImageBytes: 11 * MIB,
+    async open() {
+      const own = await S3Server.start();
+      const prefix = '/renders/saved/';
+      return {
+        store: s3Store({ client: own.client(), bucket: 'renders', prefix: 'saved/', partSize: 5 * MIB }),
+        read: (name) => Promise.resolve(own.objects.get(prefix + name)?.body),
+        list: () =>
+          Promise.resolve([
+            ...[...own.objects.keys()].map((key) => key.slice(prefix.length)),
+            ...[...own.uploads.values()].map(({ key }) => `an upload of ${key}`),
+          ]),
+        close: () => own.stop(),
+      };
+    },
+  });
+  it.each(tests.map(({ name, run }) => [name, run] as const))('%s', async (_name, run) => {
+    await run();
+  });
+});
+
+describe('Expect: 100-continue', () => {
+  const expectOf = async (config: S3ClientConfig, length: number): Promise<string | undefined> => {
+    await saveTo(storeWith({ client: server.client(config) }), 'a.png', randomBytes(length));
+    return server.requests.find(({ line }) => line.startsWith('PUT'))?.headers.expect;
+  };
+
+  it.each<[string, S3ClientConfig, number, string | undefined]>([
+    ['from 2 MiB by default', {}, 2 * MIB, '100-continue'],
+    ['for a part of a large image', {}, 6 * MIB, '100-continue'],
+    ['not below 2 MiB by default', {}, 2 * MIB - 1, undefined],
+    ['never if the client says false', { expectContinueHeader: false }, 3 * MIB, undefined],
+    ['never for a part if the client says false', { expectContinueHeader: false }, 6 * MIB, undefined],
+    ['always if the client says true', { expectContinueHeader: true }, 1000, '100-continue'],
+    ['from the length that the client says', { expectContinueHeader: 1000 }, 1000, '100-continue'],
+    ['not below the length that the client says', { expectContinueHeader: 1000 }, 999, undefined],
+  ])('is sent %s', async (_when, config, length, expected) => {
+    expect(await expectOf(config, length)).toBe(expected);
+  });
+});
+
+describe('lastUpdated', () => {
+  it('is the Date of the answer to PutObject, without another request', async () => {
+    const date = 'Tue, 24 Nov 2026 12:00:00 GMT';
+    server.intercept = ({ line }) =>
+      line.startsWith('PUT') ? { status: 200, headers: { date } } : undefined;
+    const { lastUpdated } = await saveTo(storeWith(), 'a.png', randomBytes(1000));
+    expect(lastUpdated).toBe(Date.parse(date));
+    expect(server.requests.map(({ line }) => line.split(' ')[0])).toEqual(['HEAD', 'PUT']);
+  });
+
+  it('is the time of the object if it was sent in parts', async () => {
+    const { lastUpdated } = await saveTo(storeWith(), 'a.png', randomBytes(6 * MIB));
+    const { headers } = server.objects.get('/renders/a.png')!;
+    expect(lastUpdated).toBe(Date.parse(headers['last-modified']!));
+  });
+});
+
+describe.each([
+  ['at once', 1000],
+  ['in parts', 6 * MIB],
+])('the option object of an image that is sent %s', (_how, length) => {
+  it('adds its fields to the object', async () => {
+    const object = { CacheControl: 'max-age=60', StorageClass: 'STANDARD_IA', Tagging: 'a=b' } as const;
+    await saveTo(storeWith({ object }), 'a.png', randomBytes(length));
+    expect(creating()).toHaveLength(1);
+    expect(creating()[0]!.headers).toMatchObject({
+      'cache-control': 'max-age=60',
+      'x-amz-storage-class': 'STANDARD_IA',
+      'x-amz-tagging': 'a=b',
+      'content-type': 'image/png',
+    });
+  });
+
+  it('adds its metadata to that of the store', async () => {
+    await saveTo(storeWith({ object: { Metadata: { source: 'pim' } } }), 'a.png', randomBytes(length));
+    expect(server.objects.get('/renders/a.png')!.headers).toMatchObject({
+      'x-amz-meta-source': 'pim',
+      'x-amz-meta-image-width': '30',
+      'x-amz-meta-image-height': '20',
+    });
+  });
+
+  it('may be a function of the image', async () => {
+    const object = jest.fn(() => ({ CacheControl: 'no-cache' }));
+    await saveTo(storeWith({ object, prefix: 'saved/' }), 'a.png', randomBytes(length));
+    expect(object.mock.calls).toEqual([[{ name: 'a.png', type: 'image/png', width: 30, height: 20 }]]);
+    expect(creating()[0]!.headers['cache-control']).toBe('no-cache');
+  });
+
+  it('sends a customer key with every request about the object', async () => {
+    const object = { SSECustomerAlgorithm: 'AES256', SSECustomerKey: 'k'.repeat(32) };
+    await saveTo(storeWith({ object }), 'a.png', randomBytes(length), { overwrite: true });
+    const aboutObject = server.requests.filter(({ line }) => line.includes('a.png'));
+    expect(aboutObject.length).toBeGreaterThan(0);
+    for (const { headers } of aboutObject)
+      expect(headers['x-amz-server-side-encryption-customer-algorithm']).toBe('AES256');
+  });
+});
+
+describe('the function object', () => {
+  it.each<[string, unknown, RegExp]>([
+    ['nothing', undefined, /must be an object/],
+    ['a misspelled field', { CacheControll: 'x' }, /must not have "CacheControll"/],
+    ['a field of the store', { Key: 'x' }, /must not have "Key"/],
+  ])('fails the save with a TypeError if it returns %s', async (_what, fields, message) => {
+    const store = storeWith({ object: () => fields as never });
+    const error: unknown = await saveTo(store, 'a.png', randomBytes(1000)).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(TypeError);
+    expect((error as TypeError).message).toMatch(message);
+    expect(server.objects.size).toBe(0);
+  });
+});
+
+it('sends an image that must not replace another at once, whatever its length', async () => {
+  await saveTo(storeWith(), 'a.png', randomBytes(6 * MIB), { overwrite: false });
+  expect(server.objects.has('/renders/a.png')).toBe(true);
+  expect(server.requests.filter(({ line }) => line.includes('uploads'))).toEqual([]);
+});
