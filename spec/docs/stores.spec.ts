@@ -1,4 +1,4 @@
-// The store that docs/stores.md shows, held to the contract as the page shows it.
+// The stores of docs/stores.md pass the store tests, run as the page shows it.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { s3Store } from '../../lib/s3.js';
@@ -11,17 +11,26 @@ import { makeProject, runProgram } from './project.js';
 jest.setTimeout(60_000);
 
 const page = read('docs/stores.md');
-const [, store = '', checks = ''] = blocks(page)
+const [, store = '', wrapper = '', tests = ''] = blocks(page)
   .filter(({ language }) => language === 'js')
   .map(({ text }) => text);
 
 afterAll(removeFolders);
 
-test('the store of the page passes the checks of the page', async () => {
+const wrapped = tests
+  .replace('memoryStore(images)', 'loggingStore(memoryStore(images), () => undefined)')
+  .replace('import { test }', "import { loggingStore } from './logging-store.mjs';\nimport { test }");
+
+test.each([
+  ['store', tests],
+  ['wrapper', wrapped],
+])('the %s of the page passes the store tests', async (kind, program) => {
+  expect(program === tests).toBe(kind === 'store');
   const project = makeProject([]);
   writeFileSync(join(project, 'memory-store.mjs'), store);
+  writeFileSync(join(project, 'logging-store.mjs'), wrapper);
   const file = join(project, 'memory-store.test.mjs');
-  writeFileSync(file, checks);
+  writeFileSync(file, program);
   const output = await runProgram(file, { cwd: project });
   const count = storeTests({ open: () => Promise.reject(new Error('Not opened')) }).length;
   expect(output).toMatch(new RegExp(`^# pass ${count}$`, 'm'));

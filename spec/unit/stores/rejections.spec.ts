@@ -1,0 +1,82 @@
+// No failure of a store reaches the process: every rejection belongs to a call of the middleware.
+import { mkdir } from 'node:fs/promises';
+import { runInChild, source } from '../../support/run-in-child.js';
+import { useFolder } from '../../support/temp-dir.js';
+
+const inFolder = useFolder();
+
+const BEFORE = `
+  import { IncomingMessage } from 'node:http';
+  import { Socket } from 'node:net';
+  import { setTimeout as sleep } from 'node:timers/promises';
+  import { MemoryBytes } from ${source('lib/temp-files/readable-bytes.ts')};
+  let unhandled = 0;
+  process.on('unhandledRejection', () => unhandled++);
+  process.on('uncaughtException', () => unhandled++);
+  let rejected = 0;
+  const attempt = async (store, signal, bytes) => {
+    let target;
+    try {
+      const req = new IncomingMessage(new Socket());
+      target = await store.prepare('a.png', { req, overwrite: true, durable: true, signal });
+      const own = target.tempFile;
+      if (own) await own.write([bytes]);
+      const image = { bytes: own ?? new MemoryBytes(bytes), format: 'png', type: 'image/png', width: 1, height: 1, pages: 1, pixels: 1 };
+      // A reader that nobody listens to, while the file goes away.
+      own?.stream().resume();
+      await target.publish(image, { commit: () => signal.throwIfAborted() });
+    } catch {
+      rejected++;
+    }
+    await Promise.all([target?.tempFile?.discard(), target?.tempFile?.discard()]);
+    await target?.close?.();
+  };`;
+
+it('holds for a folder store while any call to the file system fails', async () => {
+  await mkdir(inFolder('saved'));
+  const outcome = await runInChild(`${BEFORE}
+    import { fsCalls } from ${source('lib/temp-files/fs.ts')};
+    import { folderStore } from ${source('lib/stores/folder/folder-store.ts')};
+    import { StaleFileSweeper } from ${source('lib/temp-files/stale-files.ts')};
+    const { signal } = new AbortController();
+    for (const name of Object.keys(fsCalls)) {
+      const original = fsCalls[name];
+      fsCalls[name] = async (...args) => {
+        // What is opened is closed all the same.
+        if (name === 'close') await original(...args);
+        throw Object.assign(new Error('EIO'), { code: 'EIO' });
+      };
+      const store = folderStore(() => ${JSON.stringify(inFolder('saved'))}, new StaleFileSweeper(1000));
+      await attempt(store, signal, Buffer.alloc(1000));
+      fsCalls[name] = original;
+    }
+    await sleep(50);
+    console.log(JSON.stringify({ unhandled, rejected: rejected > 3 }));`);
+  expect(outcome).toEqual({ unhandled: 0, rejected: true });
+});
+
+it('holds for an S3 store whose requests fail at any step, or that is aborted', async () => {
+  const outcome = await runInChild(`${BEFORE}
+    import { s3Store } from ${source('lib/stores/s3/s3-store.ts')};
+    const MIB = 1024 ** 2;
+    const steps = ['HeadBucketCommand', 'CreateMultipartUploadCommand', 'UploadPartCommand', 'CompleteMultipartUploadCommand', 'PutObjectCommand'];
+    for (const step of steps) {
+      for (const length of [1000, 11 * MIB]) {
+        for (const aborts of [false, true]) {
+          const abort = new AbortController();
+          const client = {
+            config: {},
+            async send(command) {
+              if (command.constructor.name !== step) return { UploadId: '1', ETag: 'e' };
+              if (aborts) abort.abort(new Error('aborted'));
+              throw new Error('failed');
+            },
+          };
+          await attempt(s3Store({ client, bucket: 'b', partSize: 5 * MIB }), abort.signal, Buffer.alloc(length));
+        }
+      }
+    }
+    await sleep(50);
+    console.log(JSON.stringify({ unhandled, rejected: rejected > 10 }));`);
+  expect(outcome).toEqual({ unhandled: 0, rejected: true });
+});
