@@ -1,4 +1,4 @@
-// The harness of the store tests: it calls a store as the middleware does, and looks at the store's contents.
+// The harness of the store tests: it calls a store as the middleware does, and reads the store's contents.
 import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';

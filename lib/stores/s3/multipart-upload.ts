@@ -15,7 +15,7 @@ import { createPayload, type Payload } from './upload-body.js';
 /** (Amazon S3 User Guide, "Amazon S3 multipart upload limits".) */
 const MAX_PARTS = 10_000;
 
-/** How long one request after the save may delay the reply, in milliseconds: a look at the object, an abort. */
+/** How long one request after the save may delay the reply, in milliseconds: a HEAD of the object, an abort. */
 export const FOLLOW_UP_TIMEOUT_MS = 2000;
 
 /** How long to wait before a failed abort is repeated, in milliseconds. Doubled each time. */

@@ -57,7 +57,7 @@ const HOST_FIELDS: Readonly<Record<HostField, true>> = {
   WebsiteRedirectLocation: true,
 };
 
-/** The fields that S3 also wants with each part and each look at the object. */
+/** The fields that S3 also wants with each part and each HEAD of the object. */
 const FIELDS_OF_ALL_REQUESTS = [
   'ExpectedBucketOwner',
   'RequestPayer',

@@ -44,7 +44,7 @@ export class S3Target implements SaveTarget {
     };
   }
 
-  /** Refuses a name that is taken. Without the right to look, the condition of the upload decides. */
+  /** Refuses a name that is taken. Without the right to read, the condition of the upload decides. */
   async assertNotExists(): Promise<void> {
     const { client, answerTimeout } = this.#settings;
     try {
@@ -134,7 +134,7 @@ export class S3Target implements SaveTarget {
   /**
    * Sends the request that publishes the object.
    *
-   * @returns The result where no answer confirms the save but a look at the object does; undefined if it is confirmed.
+   * @returns The result if only a HEAD of the object confirms the save; undefined if the answer does.
    */
   async #sendOrResolve(
     command: PutObjectCommand | CompleteMultipartUploadCommand,
@@ -149,7 +149,7 @@ export class S3Target implements SaveTarget {
     }
   }
 
-  /** Looks at the object after the whole request was sent and no answer has confirmed the save. */
+  /** Reads the object's head after the whole request was sent and no answer has confirmed the save. */
   async #resolveOutcome(request: S3Request, error: unknown): Promise<PublishResult> {
     const state = await this.#headObject();
     if (state.owner === 'self') return { lastUpdated: getLastModified(state.object), warning: error };

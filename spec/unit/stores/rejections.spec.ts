@@ -22,7 +22,7 @@ const BEFORE = `
       const own = target.tempFile;
       if (own) await own.write([bytes]);
       const image = { bytes: own ?? new MemoryBytes(bytes), format: 'png', type: 'image/png', width: 1, height: 1, pages: 1, pixels: 1 };
-      // A reader that nobody listens to, while the file goes away.
+      // A stream without an error listener, while the file is removed.
       own?.stream().resume();
       await target.publish(image, { commit: () => signal.throwIfAborted() });
     } catch {

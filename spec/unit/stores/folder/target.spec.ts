@@ -1,4 +1,4 @@
-// What lib/stores/folder/target.ts says of names and folders: which place may be saved to, and that it stays that place.
+// Resolving a name: which entries may be saved to, and that an open folder stays the checked one.
 import { execFile } from 'node:child_process';
 import {
   chmod,
@@ -42,7 +42,7 @@ beforeEach(async () => {
   await mkdir(inFolder('outside'));
 });
 
-describe('a place', () => {
+describe('a target', () => {
   it('is the entry of the save path', async () => {
     expect(await targetOf('a.png')).toBe(inFolder('saved/a.png'));
   });
@@ -51,12 +51,12 @@ describe('a place', () => {
     expect(await targetOf('shoes/red/a.png')).toBe(inFolder('saved/shoes/red/a.png'));
   });
 
-  it('may have a file already, which is replaced', async () => {
+  it('may have a file already', async () => {
     await writeFile(inFolder('saved/a.png'), 'old');
     expect(await targetOf('a.png')).toBe(inFolder('saved/a.png'));
   });
 
-  it('may not have one where existing files are kept', async () => {
+  it('may not have a file already if overwrite is false', async () => {
     await writeFile(inFolder('saved/a.png'), 'old');
     expect(await refused('a.png', KEEP)).toBe('file-exists');
     expect(await targetOf('b.png', KEEP)).toBe(inFolder('saved/b.png'));
@@ -165,7 +165,7 @@ describe('links', () => {
     }
   });
 
-  it('at the final name are files to be kept where existing files are', async () => {
+  it('at the final name are refused if overwrite is false', async () => {
     await symlink(inFolder('nowhere'), inFolder('saved/dangling.png'));
     expect(await refused('dangling.png', KEEP)).toBe('file-exists');
   });
@@ -196,13 +196,13 @@ describe('the save path', () => {
   });
 
   onLinux('that leads through no link', () => {
-    it('needs no look of its own', async () => {
-      const looks = around('realpath', (real) => real());
+    it('is not resolved by a call of its own', async () => {
+      const calls = around('realpath', (real) => real());
       await targetOf('shoes/a.png');
-      expect(looks).not.toHaveBeenCalled();
+      expect(calls).not.toHaveBeenCalled();
       await symlink(inFolder('saved'), inFolder('link'));
       await targetOf('shoes/a.png', REPLACE, inFolder('link'));
-      expect(looks).toHaveBeenCalledTimes(1);
+      expect(calls).toHaveBeenCalledTimes(1);
     });
   });
 
@@ -235,7 +235,7 @@ describe('the save path', () => {
     expect(await refused(name, REPLACE, inFolder('file'))).toBe('save-path-missing');
   });
 
-  it('is not told to the client', async () => {
+  it('does not appear in messages', async () => {
     await symlink(inFolder('outside'), inFolder('saved/out'));
     const refusals = await Promise.all([
       refusalOf(() => targetOf('a.png', REPLACE, inFolder('nowhere'))),
@@ -462,7 +462,7 @@ onLinux('a folder that is held by its descriptor', () => {
   });
 });
 
-onLinux('the look at a place', () => {
+onLinux('resolving a target', () => {
   it('changes nothing', async () => {
     await writeFile(inFolder('saved/a.png'), 'old');
     const before = await lstat(inFolder('saved'));
