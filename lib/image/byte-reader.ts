@@ -1,59 +1,83 @@
-// Random access to the bytes of an image, in memory or in a file, a page at a time.
+// Random access to the bytes of an image, in memory or in a file, one window at a time.
 import { setImmediate } from 'node:timers/promises';
-import { SaveError } from '../errors.js';
+import { incomplete } from './completeness/refusals.js';
 import type { ImageBytes } from './types.js';
 
-/** Bytes looked at between two turns of the event loop, and held in memory for a file. */
+/** The longest window: the bytes that are searched in one turn of the event loop, and held in memory for a file. */
 const WINDOW_BYTES = 64 * 1024;
 
-const NOTHING = Buffer.alloc(0);
+/** The window of a reader that goes back and forth, and the most bytes that one call may ask for. */
+const SMALL_WINDOW_BYTES = 512;
 
-/** The refusal of an image whose bytes end too early. */
-export function incomplete(): SaveError {
-  return new SaveError(
-    'incomplete-image',
-    'The image ends before it is complete. Send all of its bytes, up to and including its end mark.',
-  );
-}
+/** The most calls of {@link ByteReader.read} in one turn of the event loop. */
+const READS_PER_TURN = 1024;
 
-/** The bytes of an image, of which one page is at hand. */
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * The bytes of an image, of which one window is at hand.
+ *
+ * Yields to the event loop with each new window and after many reads of one window. Whenever it yields, an aborted
+ * signal makes it throw the signal's reason.
+ */
 export class ByteReader {
   readonly length: number;
   window: Buffer;
-  /** The position of the page's first byte. */
+  /** The position of the window's first byte. */
   windowStart = 0;
   readonly #bytes: ImageBytes;
-  #memory: Buffer | undefined;
+  readonly #signal: AbortSignal | undefined;
+  #buffer: Buffer | undefined;
+  #reads = 0;
+  #loadedBytes = 0;
 
-  constructor(bytes: ImageBytes) {
+  constructor(bytes: ImageBytes, signal?: AbortSignal) {
     this.#bytes = bytes;
+    this.#signal = signal;
     this.length = bytes.length;
-    this.window = Buffer.isBuffer(bytes) ? bytes.subarray(0, WINDOW_BYTES) : NOTHING;
+    this.window = Buffer.isBuffer(bytes) ? bytes.subarray(0, WINDOW_BYTES) : EMPTY;
   }
 
-  /** Another reader of the same bytes, with a page of its own. */
+  /** Another reader of the same bytes, with a window of its own. */
   clone(): ByteReader {
-    return new ByteReader(this.#bytes);
+    return new ByteReader(this.#bytes, this.#signal);
   }
 
-  /** Where in `page` the byte at `position` is, with `count` - 1 others behind it; -1 when a page must be turned. */
+  /** The index in `window` of the byte at `position`; -1 if the window does not hold `count` bytes from there on. */
   indexInWindow(position: number, count: number): number {
     const index = position - this.windowStart;
     return index >= 0 && index + count <= this.window.length ? index : -1;
   }
 
-  /** Makes `page` start at `position` and hold `count` bytes at least. Throws `incomplete-image` where they end. */
+  /**
+   * Makes the window start at `position` and hold `count` bytes at least.
+   *
+   * @throws SaveError `incomplete-image` where the image has fewer bytes.
+   */
   async loadWindow(position: number, count: number): Promise<0> {
-    // Written so that a size of 2^64 or NaN does not get through either.
+    // Written so that a position of 2^64 or NaN is refused too.
     if (!(position + count <= this.length)) throw incomplete();
-    this.window = await this.#load(position, Math.min(WINDOW_BYTES, this.length - position));
+    // Reading ahead serves a walk that goes forward. A walk that has loaded the image twice goes back and forth.
+    const size = this.#loadedBytes < 2 * this.length ? WINDOW_BYTES : SMALL_WINDOW_BYTES;
+    this.window = await this.#load(position, Math.min(size, this.length - position));
+    this.#signal?.throwIfAborted();
     if (this.window.length < count) throw incomplete();
     this.windowStart = position;
+    this.#loadedBytes += this.window.length;
     return 0;
   }
 
-  /** `count` bytes (a page at most), valid until the next page is turned. */
+  /**
+   * Reads `count` bytes, 512 at most. They are valid until the next call.
+   *
+   * @throws SaveError `incomplete-image` where the image has fewer bytes.
+   */
   async read(position: number, count: number): Promise<Buffer> {
+    this.#reads += 1;
+    if (this.#reads % READS_PER_TURN === 0) {
+      await setImmediate();
+      this.#signal?.throwIfAborted();
+    }
     let index = this.indexInWindow(position, count);
     if (index === -1) index = await this.loadWindow(position, count);
     return this.window.subarray(index, index + count);
@@ -61,11 +85,19 @@ export class ByteReader {
 
   async #load(position: number, count: number): Promise<Buffer> {
     if (Buffer.isBuffer(this.#bytes)) {
-      // Nothing is awaited from memory, so other requests get their turn here.
       await setImmediate();
       return this.#bytes.subarray(position, position + count);
     }
-    this.#memory ??= Buffer.allocUnsafeSlow(WINDOW_BYTES);
-    return this.#memory.subarray(0, await this.#bytes.read(this.#memory.subarray(0, count), position));
+    this.#buffer ??= Buffer.allocUnsafeSlow(WINDOW_BYTES);
+    return this.#buffer.subarray(0, await this.#bytes.read(this.#buffer.subarray(0, count), position));
   }
+}
+
+/** The unsigned number that all of `bytes` make, 8 of them at most. Inexact above 2^53, where no file reaches. */
+export function readUint(bytes: Uint8Array, littleEndian = false): number {
+  let value = 0;
+  for (let index = 0; index < bytes.length; index += 1) {
+    value = value * 256 + (bytes[littleEndian ? bytes.length - 1 - index : index] ?? 0);
+  }
+  return value;
 }

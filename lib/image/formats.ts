@@ -54,14 +54,21 @@ export function getFormatByBytes(head: Buffer): ImageFormat | undefined {
   return undefined;
 }
 
-// AV1 Image File Format 5.1: 'avif' for still images, 'avis' for sequences, as the major brand or, where that
-// one is generic, among the compatible brands. HEVC files share the container and must not get through.
+// HEVC files share the container with AVIF and must not get through, so their generic brands do not count.
 function isAvif(head: Buffer): boolean {
+  return hasBrand(head, 'avif') || hasBrand(head, 'avis');
+}
+
+/**
+ * Whether the first {@link MAGIC_BYTES} bytes of a file name a brand, as the major or a compatible one: `'avif'` for
+ * still images, `'avis'` for image sequences. (AV1 Image File Format 5.1; ISO/IEC 14496-12 4.3.)
+ */
+export function hasBrand(head: Buffer, brand: 'avif' | 'avis'): boolean {
   if (head.length < 16 || head.toString('latin1', 4, 8) !== 'ftyp') return false;
   const end = Math.min(head.readUInt32BE(0), head.length);
   for (let at = 8; at + 4 <= end; at += 4) {
     // The minor version, between the major brand and the compatible ones, is a number.
-    if (at !== 12 && /^avi[fs]$/.test(head.toString('latin1', at, at + 4))) return true;
+    if (at !== 12 && head.toString('latin1', at, at + 4) === brand) return true;
   }
   return false;
 }

@@ -1,4 +1,4 @@
-// The header of a JPEG or PNG, read without the image library: a hundredth of the work, and all that most saves need.
+// The header of a JPEG or PNG, read without the image library: a hundredth of the work, and enough for most images.
 import { SaveError } from '../errors.js';
 import type { ImageFormat } from './formats.js';
 import type { ImageBytes } from './types.js';
@@ -15,53 +15,94 @@ export interface FastHeader {
 /**
  * Reads the header of an image of a known format up to its coded pixels.
  *
- * @returns Undefined where there is the least doubt, and for formats whose pages have to be counted: then it is for
- * the image library to say what the image is, and whether it is one.
+ * The result is what the decoders (libjpeg, libpng) read from the same bytes, unless they refuse the image.
+ *
+ * @param signal Stops the search when it next yields to the event loop, with the signal's reason.
+ * @returns Undefined for anything unusual or damaged, and for formats whose pages have to be counted: then the image
+ * library must read the header.
  */
 export async function readHeaderFast(
   format: ImageFormat,
   bytes: ImageBytes,
+  signal?: AbortSignal,
 ): Promise<FastHeader | undefined> {
   if (format !== 'jpeg' && format !== 'png') return undefined;
   try {
-    const reader = new ByteReader(bytes);
-    return await (format === 'jpeg' ? jpegHeader(reader) : pngHeader(reader));
+    const reader = new ByteReader(bytes, signal);
+    return await (format === 'jpeg' ? readJpegHeader(reader) : readPngHeader(reader));
   } catch (error) {
     if (error instanceof SaveError) return undefined;
     throw error;
   }
 }
 
-// ITU-T T.81 B.1.1.3, B.2.2 and B.2.3: marker segments, one of them the frame's, up to the start of the first scan.
-async function jpegHeader(reader: ByteReader): Promise<FastHeader | undefined> {
-  const [SOF0, SOF2, SOS] = [0xc0, 0xc2, 0xda];
-  const isSkippableSegment = (code: number): boolean =>
-    code === 0xc4 || (code >= 0xdb && code <= 0xdd) || code >= 0xe0;
-  let header: FastHeader | undefined;
+const SOF0 = 0xc0;
+const SOF2 = 0xc2;
+const SOS = 0xda;
+const FILL_BYTE = 0xff;
+
+/** A frame header, and how many components it announces. */
+interface JpegFrame extends FastHeader {
+  readonly components: number;
+}
+
+/** Reads marker segments, the frame's among them, up to the first scan. (ITU-T T.81 B.1.1.3, B.2.2 and B.2.3.) */
+async function readJpegHeader(reader: ByteReader): Promise<FastHeader | undefined> {
+  let frame: JpegFrame | undefined;
   for (let at = 2; ;) {
     let index = reader.indexInWindow(at, 4);
     if (index === -1) index = await reader.loadWindow(at, 4);
     const code = reader.window.readUInt8(index + 1);
     const length = reader.window.readUInt16BE(index + 2);
-    if (reader.window.readUInt8(index) !== 0xff || length < 2) return undefined;
-    if (code === SOS) return header;
+    if (reader.window.readUInt8(index) !== 0xff) return undefined;
+    if (code === FILL_BYTE) {
+      // Any number of them may come before the code of a marker. (T.81 B.1.1.2.)
+      at += 1;
+      continue;
+    }
+    if (code === SOS) return await readFirstScan(reader, at, length, frame);
     if (code >= SOF0 && code <= SOF2) {
-      if (header !== undefined || length < 11) return undefined;
-      const frame = await reader.read(at + 4, 6);
-      const [precision, components] = [frame.readUInt8(0), frame.readUInt8(5)];
-      header = {
-        height: frame.readUInt16BE(1),
-        width: frame.readUInt16BE(3),
-        isProgressive: code === SOF2,
-      };
-      // Other precisions and components exist; a height of 0 is told after the first scan.
-      const isSupported = precision === 8 && [1, 3, 4].includes(components) && length === 8 + 3 * components;
-      if (!isSupported || header.width * header.height === 0) return undefined;
-    } else if (!isSkippableSegment(code)) {
+      if (frame !== undefined) return undefined;
+      frame = await readFrame(reader, at, length, code === SOF2);
+      if (frame === undefined) return undefined;
+    } else if (!isSkippableSegment(code) || length < 2) {
       return undefined;
     }
     at += 2 + length;
   }
+}
+
+/** Whether a marker begins a segment of tables (DHT, DQT, DRI), of an application (APPn), or a comment (COM). */
+function isSkippableSegment(code: number): boolean {
+  return code === 0xc4 || code === 0xdb || code === 0xdd || (code >= 0xe0 && code <= 0xef) || code === 0xfe;
+}
+
+async function readFrame(
+  reader: ByteReader,
+  at: number,
+  length: number,
+  isProgressive: boolean,
+): Promise<JpegFrame | undefined> {
+  const bytes = await reader.read(at + 4, 6);
+  const [precision, components] = [bytes.readUInt8(0), bytes.readUInt8(5)];
+  const [height, width] = [bytes.readUInt16BE(1), bytes.readUInt16BE(3)];
+  // Other precisions and components exist. A height of 0 means that a DNL segment has it, after the first scan.
+  const isSupported = precision === 8 && [1, 3, 4].includes(components) && length === 8 + 3 * components;
+  return isSupported && width * height > 0 ? { width, height, isProgressive, components } : undefined;
+}
+
+/** Leaves an image whose first scan lacks a component to libjpeg, which takes it for progressive. */
+async function readFirstScan(
+  reader: ByteReader,
+  at: number,
+  length: number,
+  frame: JpegFrame | undefined,
+): Promise<FastHeader | undefined> {
+  if (frame === undefined) return undefined;
+  const { width, height, isProgressive, components } = frame;
+  const scanned = (await reader.read(at + 4, 1)).readUInt8(0);
+  if (length !== 6 + 2 * scanned || (!isProgressive && scanned !== components)) return undefined;
+  return { width, height, isProgressive };
 }
 
 /** PNG 11.2.1: the colour types, and the bit depths that each may have. */
@@ -75,8 +116,8 @@ const DEPTHS: readonly (readonly number[])[] = [
   [8, 16],
 ];
 
-// PNG 5.3 and 11.2.1: the first chunk is IHDR; IDAT has the pixels.
-async function pngHeader(reader: ByteReader): Promise<FastHeader | undefined> {
+/** Reads IHDR, which is the first chunk, and skips others up to IDAT, which has the pixels. (PNG 5.3 and 11.2.1.) */
+async function readPngHeader(reader: ByteReader): Promise<FastHeader | undefined> {
   const chunk = await reader.read(8, 25);
   const [width, height] = [chunk.readUInt32BE(8), chunk.readUInt32BE(12)];
   const [depth, colour, compression, filter, interlace] = [...chunk.subarray(16, 21)];
@@ -99,7 +140,7 @@ async function pngHeader(reader: ByteReader): Promise<FastHeader | undefined> {
   }
 }
 
-/** PNG annex D, bit by bit: the few bytes of a header need no table. Node has it built in from 20.15 only. */
+/** The checksum of PNG annex D. Node has it built in from 20.15 only. */
 function crc32(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {

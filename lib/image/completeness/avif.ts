@@ -1,0 +1,178 @@
+// AVIF: a file of boxes. Where its coded bytes are stands in the item locations and the chunk offsets.
+import { readUint, type ByteReader } from '../byte-reader.js';
+import { hasBrand, MAGIC_BYTES } from '../formats.js';
+import { broken, incomplete } from './refusals.js';
+
+/** The boxes of a track that are opened, down to its chunk offsets. (ISO/IEC 14496-12 8.) */
+const TRACK_CONTAINERS = new Set(['trak', 'mdia', 'minf', 'stbl']);
+
+/** A box. (ISO/IEC 14496-12 4.2.) */
+interface Box {
+  readonly type: string;
+  /** The position of the contents. */
+  readonly body: number;
+  /** The position behind the box. */
+  readonly end: number;
+  /** Whether the box has no size of its own and takes the rest of the file. */
+  readonly extendsToEnd: boolean;
+}
+
+/** Where the coded bytes of the items are. */
+interface ItemLocations {
+  /** The position behind the last byte of all extents that have a length. */
+  readonly end: number;
+  /** The start of the last extent without a length, -1 for none. */
+  readonly lastOpenStart: number;
+}
+
+/**
+ * Checks that all coded bytes of an AVIF are in the file. Behind them, any bytes may follow: part of a box as well.
+ *
+ * The items of a still image have an offset and a length. A chunk of a sequence has an offset alone, so the box around
+ * the chunk must be complete.
+ */
+export async function walkAvif(reader: ByteReader): Promise<void> {
+  const isSequence = hasBrand(await reader.read(0, Math.min(MAGIC_BYTES, reader.length)), 'avis');
+  let items: ItemLocations | undefined;
+  let lastChunk: number | undefined;
+  let sizedEnd = 0;
+  const end = await walkBoxes(reader, 0, reader.length, async (box) => {
+    if (!box.extendsToEnd) sizedEnd = box.end;
+    // A file has one `meta` and one `moov` box. A second one belongs to the bytes behind the image.
+    if (box.type === 'meta') items ??= await readMeta(reader, box);
+    if (box.type === 'moov' && isSequence) lastChunk ??= await readMoov(reader, box);
+  });
+  if (isSequence ? lastChunk === undefined : items === undefined) throw incomplete();
+  if (items !== undefined && (items.end > reader.length || items.lastOpenStart >= end)) throw incomplete();
+  if (lastChunk !== undefined && lastChunk >= sizedEnd) throw incomplete();
+}
+
+/**
+ * Visits the boxes between two positions, those in the containers of a track included.
+ *
+ * @returns The position behind the last box, which is before `end` if other bytes follow.
+ */
+async function walkBoxes(
+  reader: ByteReader,
+  start: number,
+  end: number,
+  visit: (box: Box) => Promise<void>,
+): Promise<number> {
+  let position = start;
+  for (;;) {
+    const box = await readBox(reader, position, end);
+    if (box === undefined) return position;
+    await visit(box);
+    position = TRACK_CONTAINERS.has(box.type) ? box.body : box.end;
+  }
+}
+
+/** The box at a position, undefined where the bytes up to `end` are no complete box. */
+async function readBox(reader: ByteReader, position: number, end: number): Promise<Box | undefined> {
+  if (position + 8 > end) return undefined;
+  const head = await reader.read(position, 8);
+  const type = head.toString('latin1', 4);
+  let size = head.readUInt32BE(0);
+  let headBytes = 8;
+  const extendsToEnd = size === 0;
+  if (extendsToEnd) size = end - position;
+  if (size === 1) {
+    headBytes = 16;
+    if (position + headBytes > end) return undefined;
+    size = readUint(await reader.read(position + 8, 8));
+  }
+  if (size < headBytes || position + size > end) return undefined;
+  return { type, body: position + headBytes, end: position + size, extendsToEnd };
+}
+
+async function readMeta(reader: ByteReader, meta: Box): Promise<ItemLocations | undefined> {
+  let items: ItemLocations | undefined;
+  // A version and flags of four bytes come before the boxes. (ISO/IEC 14496-12 8.11.1.)
+  await walkContents(reader, meta, 4, async (box) => {
+    if (box.type === 'iloc') items ??= await readItemLocations(reader, box);
+  });
+  return items;
+}
+
+/** The greatest chunk offset of all tracks, -1 where there are no chunks. */
+async function readMoov(reader: ByteReader, moov: Box): Promise<number> {
+  let last = -1;
+  await walkContents(reader, moov, 0, async (box) => {
+    if (box.type === 'stco') last = Math.max(last, await readLastChunk(reader, box, 4));
+    if (box.type === 'co64') last = Math.max(last, await readLastChunk(reader, box, 8));
+  });
+  return last;
+}
+
+async function walkContents(
+  reader: ByteReader,
+  box: Box,
+  skip: number,
+  visit: (box: Box) => Promise<void>,
+): Promise<void> {
+  const end = await walkBoxes(reader, box.body + skip, box.end, visit);
+  // Less than the head of a box is padding.
+  if (end + 8 <= box.end) throw broken();
+}
+
+/** Reads unsigned numbers of given widths (0 to 15 bytes, big-endian) one after the other. */
+class UintReader {
+  readonly #reader: ByteReader;
+  position: number;
+
+  constructor(reader: ByteReader, position: number) {
+    this.#reader = reader;
+    this.position = position;
+  }
+
+  async next(width: number): Promise<number> {
+    const bytes = await this.#reader.read(this.position, width);
+    this.position += width;
+    return readUint(bytes);
+  }
+}
+
+/** Reads the item locations. (ISO/IEC 14496-12 8.11.3.) */
+async function readItemLocations(reader: ByteReader, iloc: Box): Promise<ItemLocations> {
+  const numbers = new UintReader(reader, iloc.body);
+  const version = await numbers.next(1);
+  numbers.position += 3;
+  const widths = await numbers.next(2);
+  const [offsetWidth, lengthWidth, baseWidth] = [widths >> 12, (widths >> 8) & 15, (widths >> 4) & 15];
+  const indexWidth = version > 0 ? widths & 15 : 0;
+  const idWidth = version < 2 ? 2 : 4;
+  const items = await numbers.next(idWidth);
+  let end = 0;
+  let lastOpenStart = -1;
+  for (let item = 0; item < items && numbers.position < iloc.end; item += 1) {
+    numbers.position += idWidth;
+    const method = version > 0 ? (await numbers.next(2)) & 15 : 0;
+    numbers.position += 2;
+    const base = await numbers.next(baseWidth);
+    const extents = await numbers.next(2);
+    // Extents without bytes of their own are all the same.
+    const distinct = indexWidth + offsetWidth + lengthWidth === 0 ? Math.min(1, extents) : extents;
+    for (let extent = 0; extent < distinct && numbers.position < iloc.end; extent += 1) {
+      numbers.position += indexWidth;
+      const offset = base + (await numbers.next(offsetWidth));
+      const length = await numbers.next(lengthWidth);
+      // Methods 1 and 2 point into the `meta` box, which is complete.
+      if (method !== 0) continue;
+      // A length of 0 stands for the rest of the file.
+      if (length === 0) lastOpenStart = Math.max(lastOpenStart, offset);
+      else end = Math.max(end, offset + length);
+    }
+  }
+  return { end, lastOpenStart };
+}
+
+/** Reads the chunk offsets, of 4 or 8 bytes each, and returns the greatest. (ISO/IEC 14496-12 8.7.5.) */
+async function readLastChunk(reader: ByteReader, box: Box, width: number): Promise<number> {
+  const numbers = new UintReader(reader, box.body + 4);
+  const chunks = await numbers.next(4);
+  let last = -1;
+  for (let chunk = 0; chunk < chunks && numbers.position < box.end; chunk += 1) {
+    last = Math.max(last, await numbers.next(width));
+  }
+  return last;
+}

@@ -1,0 +1,48 @@
+// GIF: images and extensions, up to the trailer.
+import type { ByteReader } from '../byte-reader.js';
+import { broken } from './refusals.js';
+
+const IMAGE = 0x2c;
+const EXTENSION = 0x21;
+const TRAILER = 0x3b;
+/** Some encoders write a block terminator too many, and every decoder skips it. */
+const STRAY_TERMINATOR = 0x00;
+
+/** Walks a GIF up to its trailer. (GIF89a appendix B: images and extensions, each with a list of sub-blocks.) */
+export async function walkGif(reader: ByteReader): Promise<void> {
+  const screen = await reader.read(0, 13);
+  let position = 13 + getColourTableLength(screen.readUInt8(10));
+  for (;;) {
+    const introducer = (await reader.read(position, 1)).readUInt8(0);
+    if (introducer === TRAILER) return;
+    if (introducer === IMAGE) {
+      const image = await reader.read(position, 10);
+      position = await skipSubBlocks(reader, position + 10 + getColourTableLength(image.readUInt8(9)) + 1);
+    } else if (introducer === EXTENSION) {
+      position = await skipSubBlocks(reader, position + 2);
+    } else if (introducer === STRAY_TERMINATOR) {
+      position += 1;
+    } else {
+      throw broken();
+    }
+  }
+}
+
+/** The length in bytes of the colour table that the packed fields of a screen or image announce. (GIF89a 18, 20.) */
+function getColourTableLength(packed: number): number {
+  return packed & 0x80 ? 3 * 2 ** ((packed & 0x07) + 1) : 0;
+}
+
+/** Returns the position behind a list of sub-blocks: each begins with its length, 0 ends the list. (GIF89a 15, 16.) */
+async function skipSubBlocks(reader: ByteReader, from: number): Promise<number> {
+  for (let position = from; ;) {
+    let index = reader.indexInWindow(position, 1);
+    if (index === -1) index = await reader.loadWindow(position, 1);
+    const { window, windowStart } = reader;
+    for (let length = window[index]; length !== undefined; length = window[index]) {
+      index += 1 + length;
+      if (length === 0) return windowStart + index;
+    }
+    position = windowStart + index;
+  }
+}

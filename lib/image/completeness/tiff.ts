@@ -1,0 +1,46 @@
+// TIFF and BigTIFF: there is no end mark. The file is complete when all bytes are there that its directories name.
+import { ByteReader } from '../byte-reader.js';
+import { SaveError } from '../../errors.js';
+import type { ImageBytes } from '../types.js';
+import { broken, incomplete } from './refusals.js';
+import { OFFSETS_AND_COUNTS, readDirectories, readLayout, readValue, TILE_OFFSETS } from './tiff-ifd.js';
+
+/** Checks that all strips, tiles and old-style JPEGs that the directories of a TIFF name are in the file. */
+export async function walkTiff(reader: ByteReader): Promise<void> {
+  const layout = await readLayout(reader);
+  const offsetsReader = reader.clone();
+  const countsReader = reader.clone();
+  // Lists with bytes of their own are shorter than the file together. Lists that share bytes have no such bound.
+  let listBytesLeft = reader.length;
+  for await (const { fields } of readDirectories(reader, layout)) {
+    for (const [offsetsTag, countsTag] of OFFSETS_AND_COUNTS) {
+      const offsets = fields.get(offsetsTag);
+      const counts = fields.get(countsTag);
+      if (offsets === undefined) continue;
+      listBytesLeft -= offsets.count * offsets.width;
+      if (listBytesLeft < 0) throw broken();
+      for (let index = 0; index < offsets.count; index += 1) {
+        const offset = await readValue(offsetsReader, layout, offsets, index);
+        const count = counts === undefined ? 0 : await readValue(countsReader, layout, counts, index);
+        if (offset + count > reader.length) throw incomplete();
+      }
+    }
+  }
+}
+
+/**
+ * Whether any page of a TIFF is stored in tiles, as far as its directories can be read.
+ *
+ * @param signal Stops the search when it next yields to the event loop, with the signal's reason.
+ */
+export async function isTiledTiff(bytes: ImageBytes, signal?: AbortSignal): Promise<boolean> {
+  const reader = new ByteReader(bytes, signal);
+  try {
+    for await (const { fields } of readDirectories(reader, await readLayout(reader))) {
+      if (fields.has(TILE_OFFSETS)) return true;
+    }
+  } catch (error) {
+    if (!(error instanceof SaveError)) throw error;
+  }
+  return false;
+}

@@ -1,0 +1,22 @@
+// Walks through thousands of changed and random files, which must cost no more than their length allows.
+import fc from 'fast-check';
+import type { ImageFormat } from '../../../lib/image/formats.js';
+import { hostileFiles, walkHostileFile } from '../../support/walk-fuzz.js';
+import { number, type Check } from '../support/check.js';
+import { hold } from '../support/hold.js';
+
+export const fuzz =
+  (format: ImageFormat): Check =>
+  async ({ times }) => {
+    const tally: Record<string, number> = {};
+    let most = 0;
+    const property = fc.asyncProperty(await hostileFiles(format), async (bytes) => {
+      const { verdict, steps } = await walkHostileFile(format, bytes);
+      tally[verdict] = (tally[verdict] ?? 0) + 1;
+      most = Math.max(most, steps / bytes.length);
+    });
+    const result = await fc.check(property, { numRuns: times(10_000) });
+    hold(!result.failed, `${String(result.errorInstance)}\n${fc.defaultReportMessage(result) ?? ''}`);
+    const verdicts = Object.entries(tally).map(([verdict, count]) => `${number(count)} ${verdict}`);
+    return `${verdicts.join(', ')}; ${most.toFixed(2)} steps a byte at most`;
+  };

@@ -1,0 +1,77 @@
+// Runs the walks through an image, and counts what they do: no spec of them depends on the speed of the machine.
+import type { Readable } from 'node:stream';
+import { assertComplete } from '../../lib/image/completeness/index.js';
+import { ByteReader } from '../../lib/image/byte-reader.js';
+import { SaveError } from '../../lib/errors.js';
+import type { ImageFormat } from '../../lib/image/formats.js';
+import type { FileBytes, ImageBytes } from '../../lib/image/types.js';
+import { readRange, streamFile } from '../../lib/temp-files/readable-bytes.js';
+
+/** `'whole'`, or the code of the refusal. Any other error is thrown. */
+export async function verdictOn(
+  format: ImageFormat,
+  bytes: ImageBytes,
+  signal?: AbortSignal,
+): Promise<string> {
+  try {
+    await assertComplete(format, bytes, signal);
+    return 'whole';
+  } catch (error) {
+    if (error instanceof SaveError) return error.code;
+    throw error;
+  }
+}
+
+/** Bytes that are read as those of a file are, and how many reads that took. */
+export class CountedFile implements FileBytes {
+  readonly path = 'counted';
+  readonly length: number;
+  reads = 0;
+  bytesRead = 0;
+  /** The largest buffer that was to be filled, in bytes. */
+  largestRead = 0;
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+    this.length = bytes.length;
+  }
+
+  read(buffer: Uint8Array, position: number): Promise<number> {
+    this.reads += 1;
+    this.largestRead = Math.max(this.largestRead, buffer.length);
+    const count = this.#bytes.copy(buffer, 0, position);
+    this.bytesRead += count;
+    return Promise.resolve(count);
+  }
+
+  stream(start = 0, end = this.length): Readable {
+    return streamFile(this, start, end);
+  }
+
+  buffer(): Promise<Buffer> {
+    return readRange(this, 0, this.length);
+  }
+}
+
+/**
+ * Counts how often code asks a {@link ByteReader} for bytes while `run` runs. Work beyond `limit` makes the next
+ * request throw, so that a walk without an end fails its spec instead of hanging it.
+ */
+export async function countSteps(limit: number, run: () => Promise<unknown>): Promise<number> {
+  const { prototype } = ByteReader;
+  const original = Object.getOwnPropertyDescriptor(prototype, 'indexInWindow')
+    ?.value as ByteReader['indexInWindow'];
+  let steps = 0;
+  prototype.indexInWindow = function (this: ByteReader, position, count) {
+    steps += 1;
+    if (steps > limit) throw new Error(`The walk takes more than ${limit} steps.`);
+    return original.call(this, position, count);
+  };
+  try {
+    await run();
+  } finally {
+    prototype.indexInWindow = original;
+  }
+  return steps;
+}

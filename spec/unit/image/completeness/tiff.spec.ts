@@ -1,0 +1,227 @@
+// Directories of TIFF files, of the kinds that no encoder writes.
+import { isTiledTiff } from '../../../../lib/image/completeness/index.js';
+import { noise } from '../../../support/images.js';
+import { CountedFile, countSteps, verdictOn } from '../../../support/image-walks.js';
+import {
+  directoryBytes,
+  putUint,
+  tiffFile,
+  type TiffDirectory,
+  type TiffEntry,
+  type TiffFlavour,
+} from '../../../support/tiff-files.js';
+
+const FLAVOURS: readonly TiffFlavour[] = [
+  { endian: 'II', big: false },
+  { endian: 'MM', big: false },
+  { endian: 'II', big: true },
+  { endian: 'MM', big: true },
+];
+
+const strip = (offset: number, count: number): TiffEntry[] => [
+  [273, 4, 1, offset],
+  [279, 4, 1, count],
+];
+
+const directory = (at: number, entries: readonly TiffEntry[], next = 0): TiffDirectory => ({
+  at,
+  entries,
+  next,
+});
+
+/** The tag of the offsets that belong to the byte counts of a tag. */
+const OFFSETS_OF: Readonly<Record<number, number>> = { 279: 273, 325: 324, 514: 513 };
+
+describe.each(FLAVOURS)('a TIFF ($endian, 64 bits: $big)', (flavour) => {
+  /** 1024 bytes, of which those from 600 on are a list of 200 16-bit numbers that all say 16. */
+  const verdictOnTiff = (...directories: TiffDirectory[]): Promise<string> => {
+    const image = tiffFile(flavour, directories);
+    for (let at = 600; at < 1000; at += 2) putUint(image, flavour.endian, at, 2, 16);
+    return verdictOn('tiff', image);
+  };
+
+  it.each<[string, string, TiffDirectory[]]>([
+    ['accepts a strip up to the last byte', 'whole', [directory(16, strip(1000, 24))]],
+    ['refuses a strip beyond the last byte', 'incomplete-image', [directory(16, strip(1000, 25))]],
+    [
+      'refuses an offset beyond the last byte without a count',
+      'incomplete-image',
+      [directory(16, [[273, 4, 1, 1025]])],
+    ],
+    [
+      'reads a 16-bit value that stands in its entry',
+      'incomplete-image',
+      [
+        directory(16, [
+          [324, 3, 1, 1000],
+          [325, 3, 1, 25],
+        ]),
+      ],
+    ],
+    [
+      'refuses an old-style JPEG beyond the last byte',
+      'incomplete-image',
+      [
+        directory(16, [
+          [513, 4, 1, 1000],
+          [514, 4, 1, 25],
+        ]),
+      ],
+    ],
+    [
+      'refuses a value of any tag beyond the last byte',
+      'incomplete-image',
+      [directory(16, [[34675, 7, 999, 500]])],
+    ],
+    [
+      'ignores a value of unknown type under a tag that points nowhere',
+      'whole',
+      [directory(16, [[34675, 99, 999, 5000]])],
+    ],
+    [
+      'refuses a second directory that is not in the file',
+      'incomplete-image',
+      [directory(16, strip(0, 1), 1020)],
+    ],
+    [
+      'refuses a second directory with a strip beyond the last byte',
+      'incomplete-image',
+      [directory(16, strip(0, 1), 200), directory(200, strip(1000, 25))],
+    ],
+    [
+      'refuses a sub-directory with a strip beyond the last byte',
+      'incomplete-image',
+      [directory(16, [[330, 4, 1, 200]]), directory(200, strip(1000, 25))],
+    ],
+    ['refuses a circle of directories', 'broken-image', [directory(16, [], 200), directory(200, [], 16)]],
+    [
+      'walks a sub-directory once that is named 200 times',
+      'whole',
+      [directory(200, [[330, 3, 200, 600]]), directory(16, [])],
+    ],
+    [
+      'refuses lists on top of each other',
+      'broken-image',
+      [
+        directory(16, [
+          [273, 1, 600, 0],
+          [324, 1, 600, 0],
+        ]),
+      ],
+    ],
+  ])('%s', async (_claim, verdict, directories) => {
+    expect(await verdictOnTiff(...directories)).toBe(verdict);
+  });
+
+  it.each([273, 279, 324, 325, 513, 514, 330])(
+    'refuses tag %i with a value of unknown type at once, whatever its count',
+    async (tag) => {
+      const offsetsTag = OFFSETS_OF[tag];
+      const other: TiffEntry[] = offsetsTag === undefined ? [] : [[offsetsTag, 4, 1, 0]];
+      for (const type of [0, 14, 19, 99, 0xffff]) {
+        const image = tiffFile(flavour, [
+          directory(16, [...other, [tag, type, flavour.big ? 2 ** 63 : 0xffffffff, 0]]),
+        ]);
+        await countSteps(50, async () => {
+          expect(await verdictOn('tiff', image)).toBe('broken-image');
+          expect(await isTiledTiff(image)).toBe(false);
+        });
+      }
+    },
+  );
+
+  it.each([273, 324, 330])('refuses a list of tag %i that is longer than the file', async (tag) => {
+    for (const type of [1, 3, 4, 13, ...(flavour.big ? [16, 18] : [])]) {
+      const image = tiffFile(flavour, [
+        directory(16, [[tag, type, flavour.big ? 2 ** 63 : 0xffffffff, 100]]),
+      ]);
+      await countSteps(50, async () => {
+        expect(await verdictOn('tiff', image)).toBe('incomplete-image');
+      });
+    }
+  });
+});
+
+it('refuses the 52 bytes of a BigTIFF with 2 ** 63 strip offsets of no known type', async () => {
+  const image = tiffFile({ endian: 'II', big: true }, [directory(16, [[273, 99, 2 ** 63, 0]])], 52);
+  await countSteps(50, async () => {
+    expect(await verdictOn('tiff', image)).toBe('broken-image');
+  });
+});
+
+it('notices a circle of directories in a large file in a few steps', async () => {
+  const image = tiffFile({ endian: 'II', big: false }, [directory(16, [], 16)], 256 << 20);
+  await countSteps(10, async () => {
+    expect(await verdictOn('tiff', image)).toBe('broken-image');
+  });
+});
+
+it('reads a directory once that 350,000 sub-directory offsets name', async () => {
+  const names = 350_000;
+  const image = tiffFile(
+    { endian: 'II', big: false },
+    [directory(8, [[330, 4, names, 100]]), directory(60, strip(0, 1))],
+    100 + 4 * names,
+  );
+  for (let index = 0; index < names; index += 1) image.writeUInt32LE(60, 100 + 4 * index);
+  const file = new CountedFile(image);
+  const steps = await countSteps(2 * names, async () => {
+    expect(await verdictOn('tiff', file)).toBe('whole');
+  });
+  expect(steps).toBeLessThan(names + 100);
+  expect(file.bytesRead).toBeLessThan(2 * image.length);
+});
+
+it('refuses directories on top of each other', async () => {
+  // Each of the names leads to zeros: a directory of no entries, six bytes long.
+  const image = tiffFile({ endian: 'II', big: false }, [directory(8, [[330, 4, 200, 1000]])], 2400);
+  for (let index = 0; index < 200; index += 1) image.writeUInt32LE(100 + index, 1000 + 4 * index);
+  expect(await verdictOn('tiff', image)).toBe('whole');
+  expect(await verdictOn('tiff', image.subarray(0, 1900))).toBe('broken-image');
+});
+
+it('counts a list once for each directory that names it, so that lists cannot be walked without end', async () => {
+  const big = false;
+  const count = 1000;
+  const listAt = 16 + count * directoryBytes(1, big);
+  const directories = Array.from({ length: count }, (_, index) =>
+    directory(
+      16 + index * directoryBytes(1, big),
+      [[330, 4, 5000, listAt]],
+      index === count - 1 ? 0 : 16 + (index + 1) * directoryBytes(1, big),
+    ),
+  );
+  const image = tiffFile({ endian: 'II', big }, directories, listAt + 20_000);
+  for (let at = listAt; at < image.length; at += 4) image.writeUInt32LE(16, at);
+  await countSteps(2 * image.length, async () => {
+    expect(await verdictOn('tiff', image)).toBe('broken-image');
+  });
+});
+
+it('reads little of a file whose directories lie in no order', async () => {
+  const count = 5000;
+  const bytes = directoryBytes(2, false);
+  // A step that has no divisor in common with the count comes to each place once.
+  const place = (index: number): number => 16 + ((index * 2003) % count) * bytes;
+  const directories = Array.from({ length: count }, (_, index) =>
+    directory(place(index), strip(0, 1), index === count - 1 ? 0 : place(index + 1)),
+  );
+  const image = tiffFile({ endian: 'II', big: false }, directories, 16 + count * bytes);
+  const file = new CountedFile(image);
+  expect(await verdictOn('tiff', file)).toBe('whole');
+  expect(file.bytesRead).toBeLessThan(100 * image.length);
+  expect(await verdictOn('tiff', image)).toBe('whole');
+});
+
+it('refuses a directory of more entries than there are tags', async () => {
+  const image = tiffFile({ endian: 'II', big: true }, [directory(16, [])]);
+  image.writeUInt32LE(0x10000, 16);
+  expect(await verdictOn('tiff', image)).toBe('broken-image');
+});
+
+it('tells tiles from strips as far as the directories can be read', async () => {
+  expect(await isTiledTiff(await noise(40, 20).tiff({ tile: true }).toBuffer())).toBe(true);
+  const strips = await noise(40, 20).tiff().toBuffer();
+  expect(await isTiledTiff(strips)).toBe(false);
+  expect(await isTiledTiff(strips.subarray(0, -1))).toBe(false);
+});
