@@ -37,6 +37,7 @@ export const ERROR_CODES = [
   'wrong-extension',
   'broken-image',
   'incomplete-image',
+  'unsupported-compression',
   'too-many-pixels',
   'too-many-bytes',
   // Publishing

@@ -34,6 +34,7 @@ const RENDERING_CODES = new Set([
   'not-an-image',
   'broken-image',
   'incomplete-image',
+  'unsupported-compression',
   'too-many-pixels',
   'too-many-bytes',
 ]);

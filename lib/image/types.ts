@@ -54,3 +54,13 @@ export interface ImageInfo {
   /** Pixels of all pages together: width × height × pages, unless the pages of a TIFF or an AVIF differ in size. */
   readonly pixels: number;
 }
+
+/** How thoroughly to inspect. */
+export interface InspectOptions {
+  /** `'pixels'` decodes every pixel; `'header'` trusts the renderer and reads only the header. */
+  readonly verify: 'pixels' | 'header';
+  /** The most pixels that all pages together may have. */
+  readonly maxPixels: number;
+  /** Stops the inspection, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}

@@ -111,7 +111,7 @@ export class SaveOperation {
       return (this.#tempFile = target.tempFile ?? createPrivateTempFile(sweeper));
     };
     const bytes = await collectBody(capture.body, head, createTempFile, settings.maxBytes);
-    const info = await inspectImage(bytes, settings);
+    const info = await inspectImage(bytes, { ...settings, signal: this.#cancellation.signal });
     checkExtension(command.name, info.format);
     const image = { ...info, bytes: Buffer.isBuffer(bytes) ? new MemoryBytes(bytes) : bytes };
     const commit = (): void => {

@@ -1,0 +1,177 @@
+// The decoder processes of a host: few, started when they are needed, ended when they are not.
+import { availableParallelism } from 'node:os';
+import { Decoder, type DecoderReply } from './decoder.js';
+import type { DecodeRequest } from './decoder-messages.js';
+
+/** No decoder process could be started. */
+export class NoDecoder extends Error {
+  override readonly name = 'NoDecoder';
+}
+
+/** More would take memory and save no time; with fewer than two, one slow image would stop all others. */
+const MAX_DECODERS = Math.max(2, Math.min(4, availableParallelism()));
+
+/** A decoder that occupies more when it has finished an image is replaced, in bytes. It begins with about 80 MB. */
+const MAX_IDLE_MEMORY_BYTES = 256 * 1024 ** 2;
+
+/** A decoder that has had no image for so long ends, in milliseconds. */
+const MAX_IDLE_MS = 30_000;
+
+/** After a failed start none is tried for so long, in milliseconds: what keeps processes from starting may pass. */
+const RETRY_START_MS = 60_000;
+
+interface Waiting {
+  resolve(decoder: Decoder): void;
+  reject(error: Error): void;
+}
+
+/** Hands each image to a decoder of its own. */
+export class DecoderPool {
+  readonly #decoders = new Set<Decoder>();
+  /** Ready and without an image; the one that was used last is last. Each has the timer that will end it. */
+  readonly #idle = new Map<Decoder, NodeJS.Timeout>();
+  readonly #waiting = new Set<Waiting>();
+  #starting = 0;
+  #failure: { readonly error: NoDecoder; readonly at: number } | undefined;
+
+  /**
+   * Has an image inspected, in its turn.
+   *
+   * @param bytes Of the image, unless the request names its file; they must not change before this settles.
+   * @param signal Ends the decoder at once when it aborts.
+   * @throws NoDecoder None could be started; the image was not touched.
+   * @throws DecoderEnded The decoder ended without a reply, by itself.
+   */
+  async inspect(
+    request: DecodeRequest,
+    bytes: Buffer | undefined,
+    signal?: AbortSignal,
+  ): Promise<DecoderReply> {
+    signal?.throwIfAborted();
+    const decoder = await this.#acquire(signal);
+    const kill = (): void => {
+      decoder.kill();
+    };
+    signal?.addEventListener('abort', kill, { once: true });
+    try {
+      signal?.throwIfAborted();
+      return await decoder.inspect(request, bytes);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', kill);
+      this.#release(decoder);
+    }
+  }
+
+  #acquire(signal?: AbortSignal): Promise<Decoder> {
+    const [idle] = [...this.#idle.keys()].slice(-1);
+    if (idle !== undefined) {
+      this.#forgetIdle(idle);
+      idle.ref();
+      return Promise.resolve(idle);
+    }
+    return new Promise((resolve, reject) => {
+      const abandon = (): void => {
+        this.#waiting.delete(waiting);
+        reject(signal?.reason as Error);
+      };
+      const settle = (act: () => void): void => {
+        this.#waiting.delete(waiting);
+        signal?.removeEventListener('abort', abandon);
+        act();
+      };
+      const waiting: Waiting = {
+        resolve: (decoder) => {
+          settle(() => {
+            resolve(decoder);
+          });
+        },
+        reject: (error) => {
+          settle(() => {
+            reject(error);
+          });
+        },
+      };
+      signal?.addEventListener('abort', abandon, { once: true });
+      this.#waiting.add(waiting);
+      this.#start();
+    });
+  }
+
+  #release(decoder: Decoder): void {
+    if (decoder.memory > MAX_IDLE_MEMORY_BYTES) decoder.kill();
+    if (decoder.hasEnded) this.#remove(decoder);
+    else this.#offer(decoder);
+  }
+
+  #offer(decoder: Decoder): void {
+    const [next] = this.#waiting;
+    if (next !== undefined) {
+      next.resolve(decoder);
+      return;
+    }
+    decoder.unref();
+    const timer = setTimeout(() => {
+      decoder.kill();
+      this.#remove(decoder);
+    }, MAX_IDLE_MS);
+    timer.unref();
+    this.#idle.set(decoder, timer);
+  }
+
+  #forgetIdle(decoder: Decoder): void {
+    clearTimeout(this.#idle.get(decoder));
+    this.#idle.delete(decoder);
+  }
+
+  #remove(decoder: Decoder): void {
+    this.#forgetIdle(decoder);
+    if (this.#decoders.delete(decoder)) this.#start();
+  }
+
+  /** Starts a decoder if images wait for one and there may be one more. */
+  #start(): void {
+    if (this.#starting >= this.#waiting.size || this.#decoders.size >= MAX_DECODERS) return;
+    if (this.#failure !== undefined && performance.now() < this.#failure.at + RETRY_START_MS) {
+      this.#giveUp(this.#failure.error);
+      return;
+    }
+    let decoder: Decoder;
+    try {
+      decoder = new Decoder();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#decoders.add(decoder);
+    this.#starting += 1;
+    decoder.ready
+      .then(() => {
+        this.#starting -= 1;
+        this.#failure = undefined;
+        this.#offer(decoder);
+      })
+      .catch((error: unknown) => {
+        this.#starting -= 1;
+        this.#fail(error);
+        this.#remove(decoder);
+      });
+    void decoder.ended.then(() => {
+      this.#remove(decoder);
+    });
+  }
+
+  #fail(cause: unknown): void {
+    const error = new NoDecoder('No decoder process could be started', { cause });
+    this.#failure = { error, at: performance.now() };
+    this.#giveUp(error);
+  }
+
+  /** Those that wait get no decoder, unless there is one that will be free. */
+  #giveUp(error: NoDecoder): void {
+    if ([...this.#decoders].some((decoder) => !decoder.hasEnded)) return;
+    for (const waiting of [...this.#waiting]) waiting.reject(error);
+  }
+}

@@ -1,0 +1,148 @@
+// The program of a decoder process: inspects one image after the other, and ends when its host does.
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { inspect } from 'node:util';
+import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
+import { fileSystemError, SaveError, toSaveError } from '../errors.js';
+import {
+  CHANNEL_FD,
+  type DecodeRequest,
+  type DecoderMessage,
+  type FileIdentity,
+  type SentError,
+} from './decoder-messages.js';
+import type { ImageInfo } from './types.js';
+
+/** Where a request's line is read into: it is shorter, and comes at once. */
+const line = Buffer.allocUnsafeSlow(64 * 1024);
+let lineBytes = 0;
+/** Where an image's bytes are read into: the same memory as the last one's, unless there are more of them. */
+let image = Buffer.alloc(0);
+let imageBytes = 0;
+/** The request whose image is awaited or inspected. */
+let request: DecodeRequest | undefined;
+
+// Read where they are needed: chunks from a stream, copied together, would take ten times as long.
+const socketOptions: SocketConstructorOpts & { readonly onread: OnReadOpts } = {
+  fd: CHANNEL_FD,
+  onread: {
+    buffer: () =>
+      request === undefined || imageBytes === request.length
+        ? line.subarray(lineBytes)
+        : image.subarray(imageBytes, request.length),
+    callback: (count) => {
+      if (request === undefined) receiveLine(count);
+      else imageBytes += count;
+      if (request?.length === imageBytes) void answer(request);
+      return true;
+    },
+  },
+};
+const channel = new Socket(socketOptions);
+
+function end(): void {
+  // Exiting in order would wait for the decoding thread.
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function send(message: DecoderMessage): void {
+  channel.write(`${JSON.stringify(message)}\n`);
+}
+
+function receiveLine(count: number): void {
+  const received = line.subarray(0, lineBytes + count);
+  lineBytes = received.length;
+  const lineEnd = received.indexOf('\n');
+  if (lineEnd === -1) return;
+  lineBytes = 0;
+  request = JSON.parse(received.toString('utf8', 0, lineEnd)) as DecodeRequest;
+  const { length, file } = request;
+  if (file !== undefined) {
+    imageBytes = length;
+    return;
+  }
+  if (image.length < length) image = Buffer.allocUnsafeSlow(length);
+  imageBytes = received.copy(image, 0, lineEnd + 1);
+}
+
+async function answer(asked: DecodeRequest): Promise<void> {
+  const result = await inspectOne(asked).then(
+    (info) => ({ info }),
+    (error: unknown) => ({ error: toSent(toSaveError(error)) }),
+  );
+  request = undefined;
+  send({ ...result, memory: process.memoryUsage.rss() });
+}
+
+async function inspectOne({ verify, maxPixels, length, file }: DecodeRequest): Promise<ImageInfo> {
+  const { inspectHere } = await loaded;
+  const options = { verify, maxPixels };
+  if (file === undefined) return inspectHere(image.subarray(0, length), options);
+  const handle = await openFile(file);
+  try {
+    return await inspectHere(
+      {
+        // By its descriptor the file is the one that was checked, whatever its name means now. Elsewhere than on Linux,
+        // the library must open it by its name.
+        path: process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : file.path,
+        length,
+        read: async (buffer, position) => {
+          let filled = 0;
+          for (;;) {
+            const { bytesRead } = await handle.read(
+              buffer,
+              filled,
+              buffer.byteLength - filled,
+              position + filled,
+            );
+            filled += bytesRead;
+            if (bytesRead === 0 || filled === buffer.byteLength) return filled;
+          }
+        },
+      },
+      options,
+    );
+  } finally {
+    await handle.close();
+  }
+}
+
+type Handle = Awaited<ReturnType<typeof open>>;
+
+async function openFile({ path, dev, ino }: FileIdentity): Promise<Handle> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  // Windows has neither of the two flags.
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
+  const handle = await open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch(
+    (error: unknown) => {
+      throw fileSystemError(error);
+    },
+  );
+  const stats = await handle.stat({ bigint: true });
+  if (String(stats.dev) === dev && String(stats.ino) === ino) return handle;
+  await handle.close();
+  throw new SaveError('folder-changed', 'The folder was moved or removed during the save. Try again.');
+}
+
+function toSent({ code, message, cause }: SaveError): SentError {
+  const MAX_CAUSE_CHARACTERS = 4000;
+  if (cause === undefined) return { code, message };
+  const text = cause instanceof Error ? cause.message : inspect(cause);
+  return { code, message, cause: text.slice(0, MAX_CAUSE_CHARACTERS) };
+}
+
+// Ctrl-C and service managers signal whole groups of processes. The host may finish its saves; this one ends with it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+channel.on('close', end).on('error', end).on('end', end);
+
+const loaded = Promise.all([import('./inspect-here.js'), import('./sharp-image.js')]).then(
+  ([{ inspectHere }, { useOwnSettings }]) => {
+    useOwnSettings();
+    send({ ready: true });
+    return { inspectHere };
+  },
+);
+loaded.catch((error: unknown) => {
+  send({ unable: error instanceof Error ? error.message : String(error) });
+});
+channel.resume();

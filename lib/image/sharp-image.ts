@@ -1,0 +1,254 @@
+// An image as sharp sees it: its header, and whether all of its pixels can be decoded. The only file that loads sharp.
+import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+import { isTiledTiff } from './completeness/index.js';
+import { SaveError } from '../errors.js';
+import type { ImageFormat } from './formats.js';
+import { removeJpegMetadata } from './jpeg-metadata.js';
+import { broken, notAnImage, tooManyPages, tooManyPixels } from './refusals.js';
+import { findUnsupportedCompression, separatePages } from './tiff-pages.js';
+import type { ImageBytes } from './types.js';
+
+/** The pages of an image, as its header announces them. */
+export interface Header {
+  /** Pixels across and down the first page, or the primary one. */
+  readonly width: number;
+  readonly height: number;
+  /** Whether it comes in several passes: progressive or interlaced. */
+  readonly isProgressive: boolean;
+  readonly pages: number;
+  readonly pixels: number;
+  /** Whether the pages differ in size or depth, so that one pass cannot read them all. */
+  readonly pagesDiffer: boolean;
+  /** What sharp warns of when it opens the image and decodes nothing: so these are no warnings about pixels. */
+  readonly warnings: ReadonlySet<string>;
+}
+
+/** What may be decoded. */
+export interface Limits {
+  readonly maxPixels: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One page, or several that are alike, to be opened at once. */
+interface Part {
+  readonly input: string | Buffer;
+  readonly options: SharpOptions;
+}
+
+/** To open a page of its own costs about a millisecond, however small the page is. */
+const MAX_DIFFERING_PAGES = 10_000;
+
+/** Channels that an ordinary pixel may have: CMYK and alpha. */
+const USUAL_CHANNELS = 5;
+
+/** An image of a known format, in memory or in a file. */
+export class SharpImage {
+  readonly #format: ImageFormat;
+  readonly #bytes: ImageBytes;
+  readonly #limits: Limits;
+
+  constructor(format: ImageFormat, bytes: ImageBytes, limits: Limits) {
+    this.#format = format;
+    this.#bytes = bytes;
+    this.#limits = limits;
+  }
+
+  /**
+   * Reads the header of every page, and decodes none.
+   *
+   * @throws SaveError `not-an-image` (of another format), `broken-image`, or `too-many-pixels`.
+   */
+  async readHeader(): Promise<Header> {
+    const warnings = new Set<string>();
+    const whole = { input: this.#input, options: {} };
+    const first = await this.#readMetadata(whole, warnings);
+    if (formatIn(first) !== this.#format) throw notAnImage();
+    const { width, height, pages = 1, isProgressive } = first;
+    const header = { width, height, isProgressive, pages, warnings };
+    if (pages === 1 || (this.#format !== 'tiff' && this.#format !== 'avif')) {
+      const pixels = width * height * pages;
+      this.#checkPixels(pixels, first);
+      return { ...header, pixels, pagesDiffer: false };
+    }
+    // A small first page must not hide a large second one. Pages that differ cannot be opened as one image.
+    const options = { pages: -1 };
+    const all = await this.#readMetadata({ ...whole, options }, warnings).catch(() => undefined);
+    let pixels = all === undefined ? 0 : all.width * all.height;
+    if (all !== undefined) {
+      this.#checkPixels(pixels, all);
+      return { ...header, pixels, pagesDiffer: false };
+    }
+    if (pages > MAX_DIFFERING_PAGES) throw tooManyPages(MAX_DIFFERING_PAGES);
+    for await (const part of this.#differingPages(pages)) {
+      const page = await this.#readMetadata(part, warnings);
+      pixels += page.width * page.height;
+      this.#checkPixels(pixels, page);
+    }
+    return { ...header, pixels, pagesDiffer: true };
+  }
+
+  /**
+   * Decodes every pixel and keeps next to none. The frame is held by the decoders of progressive JPEG, interlaced PNG,
+   * GIF, lossless WebP and AVIF, which cannot do without; all others need a few rows of it.
+   *
+   * @throws SaveError `broken-image`, or `unsupported-compression`.
+   */
+  async decode(header: Header): Promise<void> {
+    const { pages, pagesDiffer } = header;
+    try {
+      if (!pagesDiffer) {
+        const options = { pages: pages > 1 ? -1 : 1 };
+        await this.#decodePart({ input: this.#input, options }, header, this.#bytes);
+        return;
+      }
+      for await (const part of this.#differingPages(pages)) {
+        await this.#decodePart(part, header, Buffer.isBuffer(part.input) ? part.input : this.#bytes);
+      }
+    } catch (cause) {
+      this.#limits.signal?.throwIfAborted();
+      if (this.#format === 'tiff') await this.#explainTiff(pages, cause);
+      throw broken(cause);
+    }
+  }
+
+  get #input(): string | Buffer {
+    return Buffer.isBuffer(this.#bytes) ? this.#bytes : this.#bytes.path;
+  }
+
+  async #readMetadata({ input, options }: Part, warnings: Set<string>): Promise<Metadata> {
+    const image = sharp(input, { ...options, ...this.#openOptions, limitInputPixels: false });
+    image.on('warning', (warning: string) => warnings.add(warning));
+    return image.metadata().catch((cause: unknown) => {
+      throw broken(cause);
+    });
+  }
+
+  /**
+   * Pixels are counted by us, over all pages. Of a TIFF, the library's other limits (five channels, 50 MiB for a
+   * compressed strip) go too: what it needs for a strip or tile is in proportion to the pixels that were counted.
+   */
+  get #openOptions(): SharpOptions {
+    return this.#format === 'tiff' ? { unlimited: true, limitInputChannels: 0xffff } : {};
+  }
+
+  #checkPixels(pixels: number, { channels }: Metadata): void {
+    const weight = Math.ceil(channels / USUAL_CHANNELS);
+    if (pixels * Math.max(1, weight) > this.#limits.maxPixels) throw tooManyPixels(this.#limits.maxPixels);
+  }
+
+  /** Each page as a part of its own, one at a time, until the signal aborts. */
+  async *#differingPages(pages: number): AsyncGenerator<Part> {
+    const { signal } = this.#limits;
+    if (this.#format !== 'tiff') {
+      for (let page = 0; page < pages; page += 1) {
+        signal?.throwIfAborted();
+        yield { input: this.#input, options: { page } };
+      }
+      return;
+    }
+    // A copy, since it is written to.
+    const tiff = Buffer.from(await readAll(this.#bytes));
+    try {
+      for (const input of separatePages(tiff, pages)) {
+        signal?.throwIfAborted();
+        yield { input, options: {} };
+      }
+    } catch (cause) {
+      throw cause instanceof RangeError ? broken(cause) : cause;
+    }
+  }
+
+  /**
+   * What the libraries report as an error is damage. So is what they only warn of while they decode (that is all they
+   * do about corrupt scans of a JPEG, or fax lines of a wrong length), unless they warn of it without decoding too: then
+   * it is about metadata.
+   */
+  async #decodePart(part: Part, header: Header, bytes: ImageBytes): Promise<void> {
+    const warnings = new Set<string>();
+    const tiled = this.#format === 'tiff' && (await isTiledTiff(bytes));
+    const decode = (input: string | Buffer, failOn: 'warning' | 'error'): Promise<unknown> => {
+      const image = sharp(input, {
+        ...part.options,
+        ...this.#openOptions,
+        failOn,
+        // No more pixels than the header announced, and none of them converted by a colour profile.
+        ignoreIcc: true,
+        limitInputPixels: header.pixels,
+      });
+      image.on('warning', (warning: string) => warnings.add(warning));
+      return decodesByRows(this.#format, tiled, header)
+        ? decodeByRows(image, header)
+        : decodeWholeFrame(image);
+    };
+    // With 'error', libvips takes the tiles of a TIFF that cannot be decoded for black ones.
+    const attempt = decode(part.input, 'warning');
+    if (this.#format === 'jpeg') {
+      await attempt.catch(async () => decode(removeJpegMetadata(await readAll(bytes)), 'warning'));
+    } else if (this.#format === 'tiff' && !tiled) {
+      // With 'warning', a strip fails if libtiff has ever warned of anything, be it a tag.
+      await attempt.catch(() => decode(part.input, 'error'));
+    } else {
+      await attempt;
+    }
+    if (this.#format !== 'tiff') return;
+    const aboutPixels = [...warnings].filter((warning) => !header.warnings.has(warning));
+    if (aboutPixels.length > 0) throw new Error(aboutPixels.join('\n'));
+  }
+
+  async #explainTiff(pages: number, cause: unknown): Promise<void> {
+    const compression = findUnsupportedCompression(await readAll(this.#bytes), pages);
+    if (compression === undefined) return;
+    throw new SaveError(
+      'unsupported-compression',
+      `The compression of the TIFF (${compression}) is not supported. Ask for LZW, Deflate or JPEG.`,
+      cause,
+    );
+  }
+}
+
+async function readAll(bytes: ImageBytes): Promise<Buffer> {
+  if (Buffer.isBuffer(bytes)) return bytes;
+  const all = Buffer.allocUnsafeSlow(bytes.length);
+  return all.subarray(0, await bytes.read(all, 0));
+}
+
+function formatIn({ format, compression }: Metadata): string {
+  return format === 'heif' && compression === 'av1' ? 'avif' : format;
+}
+
+// A baseline JPEG could be shrunk while it is loaded, in half the time, but libjpeg's warnings (there is no other
+// sign of damage) are looked at once in eight rows of output and never after the last: of a scale of 1:8, that
+// leaves the last 64 rows unchecked. The warnings of a progressive one come before its first row.
+function decodesByRows(format: ImageFormat, tiled: boolean, { isProgressive, pagesDiffer }: Header): boolean {
+  if (pagesDiffer) return false;
+  if (format === 'jpeg') return !isProgressive;
+  return format === 'png' || format === 'gif' || (format === 'tiff' && !tiled);
+}
+
+/** Keeps one pixel of each row, so that a decoder that goes by rows has to deliver them all. */
+async function decodeByRows(image: Sharp, { height }: Header): Promise<void> {
+  await image.extract({ left: 0, top: 0, width: 1, height }).raw().toBuffer();
+}
+
+/** Averages each page into one pixel, in the decoder itself where it can scale (JPEG, WebP). */
+async function decodeWholeFrame(image: Sharp): Promise<void> {
+  await image.resize(1, 1, { fit: 'fill' }).raw().toBuffer();
+}
+
+/** Lets a process that decodes nothing but our images keep nothing of them, and work on one with one thread. */
+export function useOwnSettings(): void {
+  sharp.cache(false);
+  sharp.concurrency(1);
+}
+
+/**
+ * Lets libvips forget the operations that it keeps (decoded frames too, which it does not count as memory), and leaves
+ * its limits, which are the host's, as they were.
+ */
+export function dropCachedOperations(): void {
+  const { max } = sharp.cache().items;
+  // Nothing is kept. Or another thread is just here: what it read before is the host's limit, and it will restore that.
+  if (max === 0) return;
+  sharp.cache({ items: 0 });
+  sharp.cache({ items: max });
+}
