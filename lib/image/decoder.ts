@@ -15,7 +15,7 @@ export class DecoderEnded extends Error {
 }
 
 /** A decoder that is not ready by then will not be, in milliseconds. */
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
 
 interface Waiting<Value> {
   resolve(value: Value): void;
@@ -58,6 +58,11 @@ export class Decoder {
       this.#child.once('error', (error) => {
         this.#end(error.message);
         resolve();
+      });
+      // Nobody waits for a reply that could still be on its way.
+      this.#child.once('exit', () => {
+        if (this.#replying === undefined && this.#starting === undefined)
+          this.#end('it ended while it was idle');
       });
       this.#child.once('close', (code, signal) => {
         this.#end(signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`);
@@ -163,9 +168,13 @@ function environment(): NodeJS.ProcessEnv {
   return process.versions['electron'] === undefined ? env : { ...env, ELECTRON_RUN_AS_NODE: '1' };
 }
 
-/** The path of this file. As published it is CommonJS; the sources are modules under some loaders, where only a stack says it. */
+/**
+ * The path of this file. As published it is CommonJS; the sources are modules under some loaders, where only a stack
+ * says it.
+ */
 function ownPath(): string {
   if (typeof __filename === 'string') return __filename;
-  const url = /file:\/\/[^\s)]+?(?=:\d+:\d+)/.exec(new Error().stack ?? '')?.[0];
-  return url === undefined ? '' : fileURLToPath(url);
+  const frame = (new Error().stack ?? '').split('\n')[1] ?? '';
+  const [, place = ''] = /((?:file:|\/|[A-Za-z]:\\).*?):\d+:\d+\)?$/.exec(frame) ?? [];
+  return place.startsWith('file:') ? fileURLToPath(place) : place;
 }

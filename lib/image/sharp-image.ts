@@ -154,7 +154,8 @@ export class SharpImage {
         yield { input, options: {} };
       }
     } catch (cause) {
-      throw cause instanceof RangeError ? broken(cause) : cause;
+      signal?.throwIfAborted();
+      throw broken(cause);
     }
   }
 

@@ -42,7 +42,11 @@ export interface ImageInfo {
   readonly format: ImageFormat;
   /** The media type, such as `image/jpeg`. */
   readonly type: string;
-  /** Pixels across the first page (of an AVIF, the primary one), as stored: orientation tags are not applied. */
+  /**
+   * Pixels across the first page (of an AVIF, the primary one), as stored: orientation tags (Exif) are not applied. The
+   * rotation of an AVIF (`irot`) is no tag but a part of the image, which every decoder applies, so these are pixels of
+   * the turned image. (ISO/IEC 23008-12 6.5.10.)
+   */
   readonly width: number;
   /** Pixels down the same page, as stored. */
   readonly height: number;

@@ -1,0 +1,38 @@
+// The decoder processes of a host, as the system lists them.
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+
+/** The decoder processes that a process has started and that have not ended. Only where there is `/proc`. */
+export function decodersOf(host: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      const { parent, state } = readStat(pid);
+      return parent === host && state !== 'Z' && read(`/proc/${pid}/cmdline`).includes('decoder-process');
+    });
+}
+
+/** Whether a process is still there. One that has ended is, until its parent hears of that. */
+export function isRunning(pid: number): boolean {
+  return readStat(pid).state !== '';
+}
+
+/** Waits for something that must come true; the test's own limit of time ends it where it does not. */
+export async function eventually(condition: () => boolean): Promise<void> {
+  while (!condition()) await setTimeout(10);
+}
+
+function readStat(pid: number): { state: string; parent: number } {
+  // The name of the program stands in brackets and may hold anything.
+  const [state = '', parent = ''] = read(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+  return { state, parent: Number(parent) };
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}

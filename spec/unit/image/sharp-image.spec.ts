@@ -1,0 +1,160 @@
+// Which images are damaged and which are only unusual: no rule depends on the words of a warning.
+import { deflateSync } from 'node:zlib';
+import sharp from 'sharp';
+import { inspectImage } from '../../../lib/image/inspect.js';
+import { inspectInHost } from '../../../lib/image/inspect-in-host.js';
+
+type Value = number | Buffer | 'pixels';
+type Tag = readonly [tag: number, type: number, count: number, value: Value];
+
+/** A little-endian TIFF of one page. */
+function tiffOf(tags: readonly Tag[], pixels: Buffer): Buffer {
+  const sorted = [...tags].sort(([a], [b]) => a - b);
+  const directory = Buffer.alloc(2 + 12 * sorted.length + 4);
+  directory.writeUInt16LE(sorted.length);
+  const values: Buffer[] = [];
+  let end = 8 + directory.length;
+  const pixelsAt =
+    end + sorted.reduce((sum, [, , , value]) => sum + (Buffer.isBuffer(value) ? value.length : 0), 0);
+  for (const [index, [tag, type, count, value]] of sorted.entries()) {
+    const at = 2 + 12 * index;
+    directory.writeUInt16LE(tag, at);
+    directory.writeUInt16LE(type, at + 2);
+    directory.writeUInt32LE(count, at + 4);
+    if (Buffer.isBuffer(value)) {
+      directory.writeUInt32LE(end, at + 8);
+      values.push(value);
+      end += value.length;
+    } else {
+      directory.writeUInt32LE(value === 'pixels' ? pixelsAt : value, at + 8);
+    }
+  }
+  return Buffer.concat([Buffer.from('49492a0008000000', 'hex'), directory, ...values, pixels]);
+}
+
+const shorts = (...values: number[]): Buffer => {
+  const bytes = Buffer.alloc(2 * values.length);
+  for (const [index, value] of values.entries()) bytes.writeUInt16LE(value, 2 * index);
+  return bytes;
+};
+
+interface Picture {
+  readonly size?: readonly [width: number, height: number];
+  readonly channels?: number;
+  readonly compression?: number;
+  readonly more?: readonly Tag[];
+  readonly pixels?: Buffer;
+}
+
+function tiff({
+  size: [width, height] = [40, 30],
+  channels = 3,
+  compression = 1,
+  more = [],
+  pixels,
+}: Picture): Buffer {
+  const coded = pixels ?? Buffer.alloc(width * height * channels, 120);
+  const tags: Tag[] = [
+    [256, 4, 1, width],
+    [257, 4, 1, height],
+    [258, 3, channels, shorts(...Array<number>(channels).fill(8))],
+    [259, 3, 1, compression],
+    [262, 3, 1, 2],
+    [273, 4, 1, 'pixels'],
+    [277, 3, 1, channels],
+    [278, 4, 1, height],
+    [279, 4, 1, coded.length],
+    ...more,
+  ];
+  return tiffOf(tags, coded);
+}
+
+const OPTIONS = { verify: 'pixels', maxPixels: 100_000_000 } as const;
+const text = (value: string): Value => Buffer.from(value, 'latin1');
+const extra: Tag = [338, 3, 3, shorts(0, 0, 0)];
+
+describe.each([
+  ['in a decoder process', inspectImage],
+  ['in the host', inspectInHost],
+])('%s', (_where, inspect) => {
+  it.each<[string, Picture]>([
+    ['text without a NUL at its end', { more: [[33432, 2, 6, text('abcdef')]] }],
+    ['GeoTIFF text without a NUL at its end', { more: [[34737, 2, 8, text('WGS84|xx')]] }],
+    ['a NUL inside Copyright', { more: [[33432, 2, 8, text('abc\0def\0')]] }],
+    ['four channels without ExtraSamples', { channels: 4 }],
+    ['six channels', { channels: 6, more: [extra] }],
+    ['an unknown tag', { more: [[65000, 4, 1, 1]] }],
+  ])('accepts a TIFF with %s', async (_name, picture) => {
+    expect(await inspect(tiff(picture), OPTIONS)).toMatchObject({ width: 40, height: 30, pixels: 1200 });
+  });
+
+  it('counts a pixel of more than five channels as several', async () => {
+    const bytes = tiff({ channels: 6, more: [extra] });
+    await expect(inspect(bytes, { ...OPTIONS, maxPixels: 2399 })).rejects.toMatchObject({
+      code: 'too-many-pixels',
+    });
+    expect(await inspect(bytes, { ...OPTIONS, maxPixels: 2400 })).toMatchObject({ pixels: 1200 });
+  });
+
+  it('accepts a deflated strip of more than 50 MiB', async () => {
+    const size = [6000, 4200] as const;
+    const pixels = deflateSync(Buffer.alloc(6000 * 4200 * 3, 7), { level: 1 });
+    expect(await inspect(tiff({ size, compression: 8, pixels }), OPTIONS)).toMatchObject({
+      pixels: 25_200_000,
+    });
+  });
+
+  it.each([
+    [34925, 'LZMA'],
+    [50000, 'ZSTD'],
+    [50002, 'JPEG XL'],
+    [12345, 'number 12345'],
+  ])('says that compression %s is not supported', async (compression, name) => {
+    const message: unknown = expect.stringContaining(name);
+    await expect(inspect(tiff({ compression }), OPTIONS)).rejects.toMatchObject({
+      code: 'unsupported-compression',
+      message,
+    });
+  });
+
+  it.each(['jpeg', 'lzw', 'packbits'] as const)(
+    'refuses a TIFF of %s whose pixels are damaged, although its tags are untidy too',
+    async (compression) => {
+      const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
+      const create = { width: 300, height: 200, channels: 3, background: 'red', noise } as const;
+      for (const tile of [false, true]) {
+        const options = { compression, tile, tileWidth: 64, tileHeight: 64 };
+        const whole = await sharp({ create }).tiff(options).toBuffer();
+        const table = whole.readUInt32LE(4);
+        const entries = Array.from(
+          { length: whole.readUInt16LE(table) },
+          (_, index) => table + 2 + index * 12,
+        );
+        // Orientation, of a type that it must not have.
+        whole.writeUInt16LE(12, entries.find((at) => whole.readUInt16LE(at) === 274)! + 2);
+        expect(await inspect(whole, OPTIONS)).toMatchObject({ width: 300 });
+        for (let at = 9000; at < 10_000; at += 1) whole[at] = (at * 89 + 13) % 251;
+        await expect(inspect(whole, OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
+      }
+    },
+  );
+});
+
+describe('a JPEG', () => {
+  it.each<[string, number, string]>([
+    ['an unknown JFIF version', 0xe0, 'JFIF\0\x03\x02\0\0\x01\0\x01\0\0'],
+    ['an unknown Adobe transform', 0xee, 'Adobe\0\x64\0\0\0\0\x05'],
+    ['an Exif segment that is none', 0xe1, 'Exif\0\0garbage'],
+  ])('is accepted with %s, and refused with damaged pixels too', async (_name, marker, content) => {
+    const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
+    const whole = await sharp({ create: { width: 300, height: 200, channels: 3, background: 'red', noise } })
+      .jpeg()
+      .toBuffer();
+    const segment = Buffer.from(`\xff${String.fromCharCode(marker)}\0\0${content}`, 'latin1');
+    segment.writeUInt16BE(content.length + 2, 2);
+    const bytes = Buffer.concat([whole.subarray(0, 2), segment, whole.subarray(2)]);
+    expect(await inspectImage(bytes, OPTIONS)).toMatchObject({ width: 300 });
+    const cut = Buffer.concat([bytes.subarray(0, 6000), bytes.subarray(9000)]);
+    await expect(inspectImage(cut, OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
+  });
+});
