@@ -1,0 +1,76 @@
+// Memory that decoded frames take comes back, and the host's settings of sharp stay what they are.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp, { type Sharp } from 'sharp';
+import { runInChild, source } from '../support/run-in-child.js';
+import { useFolder } from '../support/temp-dir.js';
+import { megabytes, print } from './support/check.js';
+
+const inFolder = useFolder();
+
+const SIZE = 6000;
+const SAVES = 12;
+const MAX_LEFT_BYTES = 250e6;
+
+/** Bands of colour, so that files are small and frames are not. */
+function bands(pageHeight?: number): Sharp {
+  const pixels = Buffer.alloc(SIZE * SIZE * 3);
+  for (let row = 0; row < SIZE; row += 1) pixels.fill(row >> 4, row * SIZE * 3, (row + 1) * SIZE * 3);
+  const raw = { width: SIZE, height: SIZE, channels: 3 as const };
+  return sharp(pixels, { raw: pageHeight === undefined ? raw : { ...raw, pageHeight } });
+}
+
+const tiles = { tile: true, tileWidth: 256, tileHeight: 256 };
+
+const KINDS: [string, () => Sharp][] = [
+  ['baseline JPEG', () => bands().jpeg()],
+  ['progressive JPEG', () => bands().jpeg({ progressive: true })],
+  ['PNG', () => bands().png({ compressionLevel: 1 })],
+  ['interlaced PNG', () => bands().png({ compressionLevel: 1, progressive: true })],
+  ['lossy WebP', () => bands().webp({ effort: 0 })],
+  ['lossless WebP', () => bands().webp({ effort: 0, lossless: true })],
+  ['animated WebP', () => bands(1500).webp({ effort: 0, lossless: true })],
+  ['GIF', () => bands().gif({ effort: 1, colours: 4 })],
+  ['animated GIF', () => bands(1500).gif({ effort: 1, colours: 4 })],
+  ['TIFF of strips', () => bands().tiff({ compression: 'lzw' })],
+  ['TIFF of tiles', () => bands().tiff({ compression: 'lzw', ...tiles })],
+  ['AVIF', () => bands().avif({ effort: 0 })],
+];
+
+interface Found {
+  readonly before: number;
+  readonly after: number;
+  readonly limits: unknown;
+}
+
+test.each(KINDS)(
+  'returns the memory of %s to the system, in a decoder process and in the host',
+  async (name, make) => {
+    const path = join(inFolder(), 'image');
+    writeFileSync(path, await make().toBuffer());
+    for (const [where, file, inspect] of [
+      ['decoder process', 'inspect', 'inspectImage'],
+      ['host', 'inspect-in-host', 'inspectInHost'],
+    ] as const) {
+      const { before, after, limits } = (await runInChild(`
+      import { readFileSync } from 'node:fs';
+      import sharp from 'sharp';
+      const { ${inspect}: inspect } = await import(${source(`lib/image/${file}.ts`)});
+      const options = { verify: 'pixels', maxPixels: 100_000_000 };
+      sharp.cache({ memory: 33, files: 7, items: 44 });
+      sharp.concurrency(2);
+      const small = await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } }).png().toBuffer();
+      await inspect(small, options);
+      const image = readFileSync(${JSON.stringify(path)});
+      const before = process.memoryUsage.rss();
+      for (let save = 0; save < ${SAVES}; save += 1) await inspect(image, options);
+      const after = process.memoryUsage.rss();
+      const { memory, files, items } = sharp.cache();
+      const limits = [memory.max, files.max, items.max, sharp.concurrency()];
+      console.log(JSON.stringify({ before, after, limits }));`)) as Found;
+      print(`${name}, ${where}: ${megabytes(before)} before, ${megabytes(after)} after ${SAVES} images`);
+      expect(after - before).toBeLessThan(MAX_LEFT_BYTES);
+      expect(limits).toEqual([33, 7, 44, 2]);
+    }
+  },
+);
