@@ -1,5 +1,4 @@
 // The decoder processes of a host: few, started when they are needed, ended when they are not.
-import { availableParallelism } from 'node:os';
 import { Decoder, type DecoderReply } from './decoder.js';
 import type { DecodeRequest } from './decoder-messages.js';
 
@@ -8,8 +7,11 @@ export class NoDecoder extends Error {
   override readonly name = 'NoDecoder';
 }
 
-/** More would take memory and save no time; with fewer than two, one slow image would stop all others. */
-const MAX_DECODERS = Math.max(2, Math.min(4, availableParallelism()));
+/**
+ * As many as Node's thread pool decodes at once by default. With fewer, a save on a busy machine takes longer than in the
+ * host, and one slow image stops more of the others.
+ */
+const MAX_DECODERS = 4;
 
 /** A decoder that occupies more when it has finished an image is replaced, in bytes. It begins with about 80 MB. */
 const MAX_IDLE_MEMORY_BYTES = 256 * 1024 ** 2;
