@@ -11,7 +11,7 @@ import {
   type FileIdentity,
   type SentError,
 } from './decoder-messages.js';
-import type { ImageInfo } from './types.js';
+import type { FileBytes, ImageInfo } from './types.js';
 
 /** Where a request's line is read into: it is shorter, and comes at once. */
 const line = Buffer.allocUnsafeSlow(64 * 1024);
@@ -80,28 +80,27 @@ async function inspectOne({ verify, maxPixels, length, file }: DecodeRequest): P
   if (file === undefined) return inspectHere(image.subarray(0, length), options);
   const handle = await openFile(file);
   try {
-    return await inspectHere(
-      {
-        // By its descriptor the file is the one that was checked, whatever its name means now. Elsewhere than on Linux,
-        // the library must open it by its name.
-        path: process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : file.path,
-        length,
-        read: async (buffer, position) => {
-          let filled = 0;
-          for (;;) {
-            const { bytesRead } = await handle.read(
-              buffer,
-              filled,
-              buffer.byteLength - filled,
-              position + filled,
-            );
-            filled += bytesRead;
-            if (bytesRead === 0 || filled === buffer.byteLength) return filled;
-          }
-        },
+    const bytes: Pick<FileBytes, 'path' | 'length' | 'read'> = {
+      // By its descriptor the file is the one that was checked, whatever its name means now. Elsewhere than on Linux,
+      // the library must open it by its name.
+      path: process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : file.path,
+      length,
+      read: async (buffer, position) => {
+        let filled = 0;
+        for (;;) {
+          const { bytesRead } = await handle.read(
+            buffer,
+            filled,
+            buffer.byteLength - filled,
+            position + filled,
+          );
+          filled += bytesRead;
+          if (bytesRead === 0 || filled === buffer.byteLength) return filled;
+        }
       },
-      options,
-    );
+    };
+    // Stores read whole files and streams; an inspection does not.
+    return await inspectHere(bytes as FileBytes, options);
   } finally {
     await handle.close();
   }

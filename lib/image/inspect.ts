@@ -1,8 +1,7 @@
 // Is what a renderer sent a whole image, and which? Hostile bytes are decoded in a process of their own.
-import { lstat } from 'node:fs/promises';
+import { lstat, realpath } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { fileSystemError, SaveError } from '../errors.js';
-import { fsCalls } from '../temp-files/fs.js';
 import type { DecodeRequest, FileIdentity } from './decoder-messages.js';
 import { DecoderEnded } from './decoder.js';
 import { DecoderPool, NoDecoder } from './decoder-pool.js';
@@ -68,7 +67,7 @@ async function inspectElsewhere(bytes: ImageBytes, options: InspectOptions): Pro
  */
 async function identify(path: string): Promise<FileIdentity> {
   try {
-    const [{ dev, ino }, real] = await Promise.all([lstat(path, { bigint: true }), fsCalls.realpath(path)]);
+    const [{ dev, ino }, real] = await Promise.all([lstat(path, { bigint: true }), realpath(path)]);
     return { path: real, dev: String(dev), ino: String(ino) };
   } catch (error) {
     throw fileSystemError(error);

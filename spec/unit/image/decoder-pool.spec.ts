@@ -1,7 +1,18 @@
 // Decoder processes: one image each, killed with their save, replaced when they end or grow, harmless to their host.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buildSync } from 'esbuild';
@@ -14,6 +25,8 @@ import { onLinux } from '../../support/temp-dir.js';
 const OPTIONS = { verify: 'pixels', maxPixels: 100_000_000 } as const;
 let inspectImage: typeof inspectType;
 beforeEach(async () => {
+  // Those of the specs before, if they ran in this process.
+  await endDecoders();
   // Each test has a pool of its own: one whose decoders the last test has killed would start none for a while.
   jest.resetModules();
   ({ inspectImage } = await import('../../../lib/image/inspect.js'));
@@ -23,10 +36,14 @@ const decoders = (): number[] => decodersOf(process.pid);
 
 afterEach(async () => {
   jest.restoreAllMocks();
+  await endDecoders();
+});
+
+async function endDecoders(): Promise<void> {
   const pids = decoders();
   for (const pid of pids) process.kill(pid, 'SIGKILL');
   await eventually(() => !pids.some(isRunning));
-});
+}
 
 /** Leaves one decoder, which is idle. */
 async function startDecoder(image: Buffer): Promise<number> {
@@ -124,6 +141,52 @@ onLinux('a decoder process', () => {
     expect(states.slice(0, 8)).toEqual(Array(8).fill('rejected'));
     expect(states.slice(8)).toEqual(Array(4).fill('fulfilled'));
     expect(decoders().length).toBeLessThanOrEqual(Math.max(4, count));
+  });
+
+  it('is killed at the deadline of its save', async () => {
+    const { imageSave } = await import('../../../lib/index.js');
+    const savePath = realpathSync(mkdtempSync(join(tmpdir(), 'decoder-')));
+    const save = imageSave({ savePath });
+    const server = createServer((req, res) => {
+      save(req, res, () => res.end(image));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const reply = async (timeout: number): Promise<string> => {
+      const url = `http://127.0.0.1:${port}/?req=saveToFile&name=a.jpg&timeout=${timeout}`;
+      return (await fetch(url)).text();
+    };
+    expect(await reply(60_000)).toContain('status=done');
+    const [pid] = decoders();
+    process.kill(pid!, 'SIGSTOP');
+    expect(await reply(100)).toContain('status=timeout');
+    await eventually(() => !isRunning(pid!));
+    expect(await reply(60_000)).toContain('status=done');
+    server.close();
+    server.closeAllConnections();
+    rmSync(savePath, { recursive: true });
+  });
+
+  it('refuses another file that was put in the place of the image', async () => {
+    const { Decoder } = await import('../../../lib/image/decoder.js');
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), 'decoder-')));
+    const path = join(folder, 'image.jpg');
+    writeFileSync(path, image);
+    const { dev, ino } = statSync(path, { bigint: true });
+    const file = { path, dev: String(dev), ino: String(ino) };
+    const request = { ...OPTIONS, length: image.length, file };
+    const decoder = new Decoder();
+    await decoder.ready;
+    expect(await decoder.inspect(request, undefined)).toMatchObject({ info: { width: 64 } });
+    // The first file must keep its inode, or the second could get the same.
+    renameSync(path, join(folder, 'moved'));
+    writeFileSync(path, image);
+    expect(await decoder.inspect(request, undefined)).toMatchObject({ error: { code: 'folder-changed' } });
+    rmSync(path);
+    symlinkSync('moved', path);
+    expect(await decoder.inspect(request, undefined)).toHaveProperty('error.code');
+    decoder.kill();
+    rmSync(folder, { recursive: true });
   });
 
   it('ignores the signals that a terminal or a service manager sends to all', async () => {
