@@ -9,6 +9,7 @@ export interface Batch {
 }
 
 type Callback = (error?: Error | null) => void;
+type Mirror = (event: string | symbol, args: unknown[]) => boolean;
 
 /** How much a renderer may write ahead of the reader, in bytes. */
 const HIGH_WATER_MARK = 256 * 1024;
@@ -23,6 +24,7 @@ const HIGH_WATER_MARK = 256 * 1024;
 export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   readonly #beforeWrite: () => void;
   readonly #onAbort: (error: Error | null) => void;
+  readonly #mirror: Mirror;
   #ending = false;
   /** What is being written: the reader has it, or is about to take it. */
   #batch: Batch | undefined;
@@ -37,11 +39,18 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   /**
    * @param beforeWrite Called before each write or end, so that headers are settled before the body.
    * @param onAbort Called when the renderer destroys the stream before it has finished.
+   * @param mirror Called after each event but `error` has been emitted, and says whether it had listeners.
    */
-  constructor(beforeWrite: () => void, onAbort: (error: Error | null) => void) {
+  constructor(beforeWrite: () => void, onAbort: (error: Error | null) => void, mirror: Mirror = () => false) {
     super({ highWaterMark: HIGH_WATER_MARK });
     this.#beforeWrite = beforeWrite;
     this.#onAbort = onAbort;
+    this.#mirror = mirror;
+  }
+
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    const handled = super.emit(event, ...args);
+    return (event !== 'error' && this.#mirror(event, args)) || handled;
   }
 
   override write(chunk: unknown, ...rest: [(BufferEncoding | Callback)?, Callback?]): boolean {

@@ -1,93 +1,104 @@
-// The response once it carries our answer: who comes late finds it as if the client had left.
-import type { ServerResponse } from 'node:http';
-import { defineAccessors, type AccessorMap } from './property-overrides.js';
+// After the reply has been handed to Node, makes `res` look destroyed to code that touches it later, and keeps the
+// client's connection from that code.
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ListenerSet } from './listener-set.js';
+import { kCapture } from './property-overrides.js';
+import type { ResponseCapture } from './response-capture.js';
+import { overrideAfterReply } from './response-properties.js';
 
-/** What is remembered of a response that has been closed. */
-interface ClosedState {
-  /** How many events of Node's own are being told right now. */
-  emitDepth: number;
-  readonly outerListeners: ListenerSet;
-  readonly originalEmit: (...args: unknown[]) => boolean;
-  /** What Node keeps in properties of its own, and sets. */
-  readonly ownState: Record<string, unknown>;
-}
-
-const kClosed = Symbol('what is remembered of a response that has been closed');
-
-interface ClosedResponse extends ServerResponse {
-  [kClosed]: ClosedState;
-}
-
-/** What Node makes a response say; all else is said by those who use it, as `pipe` is. */
-const EVENTS_OF_NODE = new Set<string | symbol>([
-  'finish',
-  'close',
-  'prefinish',
-  'drain',
-  'error',
-  'timeout',
-  'socket',
+/** The events that Node emits on a response. All others are emitted by its users, as `pipe` is. */
+const NODE_EVENTS = new Set<string | symbol>([
+  ...['finish', 'close', 'prefinish', 'drain', 'error', 'timeout', 'socket'],
 ]);
 
-/** What our answer has said stays what everybody reads. */
-const REPLY_STATUS = ['statusCode', 'statusMessage'];
-/** Kept by Node in properties of the response itself. */
-const OWN_STATE = ['destroyed', '_closed'];
-/** Told by Node's prototype. */
-const PROTOTYPE_GETTERS = ['writableEnded', 'writableFinished', 'closed'];
+type Emit = (...args: unknown[]) => boolean;
 
-const CLOSED_OVERRIDES: AccessorMap = {
-  ...defineAccessors<ClosedResponse>(REPLY_STATUS, (res, name) => res[kClosed].ownState[name]),
-  ...defineAccessors<ClosedResponse>(
-    OWN_STATE,
-    (res, name) => res[kClosed].emitDepth > 0 && res[kClosed].ownState[name],
-    (res, name, value) => {
-      res[kClosed].ownState[name] = value;
+/**
+ * The closed phase of a response.
+ *
+ * Listeners from before the reply hear Node's events, and see the real state and connection meanwhile: a server
+ * that counts requests by `req.socket` finds its key. Code that looks at another time is late. It sees a response
+ * that never finished, so that a pipeline that starts late fails instead of hanging, and a proxy of the connection,
+ * which may serve the next request by now.
+ */
+export class ClosedResponse {
+  readonly #listeners: ListenerSet;
+  /** As the reply emits: middleware before us may have wrapped it. */
+  readonly #emit: Emit;
+  readonly #emitOnRequest: Emit;
+  #responseDepth = 0;
+  #requestDepth = 0;
+
+  constructor(capture: ResponseCapture) {
+    const { req, res } = capture;
+    this.#emit = res.emit.bind(res) as Emit;
+    this.#emitOnRequest = req.emit.bind(req) as Emit;
+    this.#listeners = new ListenerSet(res);
+    capture.original = overrideAfterReply(res);
+    Object.defineProperties(req, REQUEST_OVERRIDES);
+    Object.defineProperty(req, kCapture, { value: capture });
+    res.on('newListener', emitCloseToLateListener);
+  }
+
+  /** Node is working on the response, or its events are being emitted. */
+  get showsState(): boolean {
+    return this.#responseDepth > 0;
+  }
+
+  /** Events of the response or of the request are being emitted. */
+  get showsSocket(): boolean {
+    return this.#responseDepth > 0 || this.#requestDepth > 0;
+  }
+
+  emit(event: string | symbol, args: unknown[]): boolean {
+    if (!NODE_EVENTS.has(event)) return this.#emit(event, ...args);
+    return this.runAsNode(() => this.#listeners.emit(event, args, this.#emit));
+  }
+
+  emitOnRequest(args: unknown[]): boolean {
+    this.#requestDepth++;
+    try {
+      return this.#emitOnRequest(...args);
+    } finally {
+      this.#requestDepth--;
+    }
+  }
+
+  /** Shows the real state and connection while a function runs. */
+  runAsNode<Result>(run: () => Result): Result {
+    this.#responseDepth++;
+    try {
+      return run();
+    } finally {
+      this.#responseDepth--;
+    }
+  }
+}
+
+interface ClosedRequest extends IncomingMessage {
+  [kCapture]: ResponseCapture & { closed: ClosedResponse };
+}
+
+const REQUEST_OVERRIDES: PropertyDescriptorMap = {
+  socket: {
+    configurable: true,
+    enumerable: true,
+    get(this: ClosedRequest) {
+      const { closed, socket, socketProxy } = this[kCapture];
+      return closed.showsSocket ? socket : socketProxy;
     },
-  ),
-  ...defineAccessors<ClosedResponse>(
-    PROTOTYPE_GETTERS,
-    (res, name) => res[kClosed].emitDepth > 0 && Reflect.get(Object.getPrototypeOf(res) as object, name, res),
-  ),
+    set: () => undefined,
+  },
   emit: {
     configurable: true,
     writable: true,
-    value(this: ClosedResponse, event: string | symbol, ...args: unknown[]): boolean {
-      const closed = this[kClosed];
-      if (!EVENTS_OF_NODE.has(event)) return closed.originalEmit(event, ...args);
-      closed.emitDepth++;
-      try {
-        return closed.outerListeners.emit(event, args, closed.originalEmit);
-      } finally {
-        closed.emitDepth--;
-      }
+    value(this: ClosedRequest, ...args: unknown[]) {
+      return this[kCapture].closed.emitOnRequest(args);
     },
   },
 };
 
-/**
- * Lets a pipeline that is only now begun end as one into a response whose client has left. Node's streams would see
- * that the response has finished and wait for the source for ever, or, once it has closed, throw.
- *
- * So a listener for `close` that comes from now on is told at once, of a response that did not finish. Those who
- * listened before are called by the response's own events, and while these last everybody sees what is true.
- */
-export function presentAsClosed(res: ServerResponse): void {
-  const value: ClosedState = {
-    emitDepth: 0,
-    originalEmit: res.emit.bind(res) as (...args: unknown[]) => boolean,
-    ownState: Object.fromEntries(
-      [...REPLY_STATUS, ...OWN_STATE].map((name) => [name, Reflect.get(res, name)]),
-    ),
-    outerListeners: new ListenerSet(res),
-  };
-  Reflect.defineProperty(res, kClosed, { value });
-  for (const [name, descriptor] of Object.entries(CLOSED_OVERRIDES))
-    Reflect.defineProperty(res, name, descriptor);
-  res.on('newListener', emitCloseToLateListener);
-}
-
+/** A response that has closed emits `close` no more. A late listener is called as if the client had disconnected. */
 function emitCloseToLateListener(this: ServerResponse, event: string | symbol, listener: () => void): void {
   if (event !== 'close') return;
   process.nextTick(() => {

@@ -1,10 +1,10 @@
-// The connection, as the renderer is to see it: it knows the client, and hanging up on it harms nobody.
+// The connection as the renderer sees it: reads come from the client's socket, writes and `destroy` go to a null socket.
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { EMITTER_METHODS } from './listener-set.js';
 
-/** What a connection does, in contrast to what it knows of itself and of its peer. */
+/** Properties of the null socket. All others are those of the client's socket. */
 const WRITE_SIDE_PROPERTIES = new Set<PropertyKey>([
   ...EMITTER_METHODS,
   ...['write', 'end', 'destroy', 'destroySoon', 'resetAndDestroy'],
@@ -12,23 +12,23 @@ const WRITE_SIDE_PROPERTIES = new Set<PropertyKey>([
 ]);
 
 /**
- * The renderer's end of a connection that leads nowhere. Hanging up breaks its reply off and leaves the client's
- * connection alone: Express's final handler hangs up on an error in mid-reply, and our answer has yet to go out.
+ * Drops what is written to it. Destroying it destroys the rendered response and leaves the client's connection open:
+ * Express's final handler destroys the socket after an error in the middle of a response, and the reply is still due.
  */
-export class NullSocket extends Writable {
-  readonly #onDestroy: (error: Error | null) => void;
+class NullSocket extends Writable {
+  readonly #body: Writable;
 
-  constructor(onDestroy: (error: Error | null) => void) {
+  constructor(body: Writable) {
     super({
       write: (_chunk, _encoding, done) => {
         done();
       },
     });
-    this.#onDestroy = onDestroy;
+    this.#body = body;
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#onDestroy(error);
+    this.#body.destroy(error ?? undefined);
     done();
   }
 
@@ -42,21 +42,30 @@ export class NullSocket extends Writable {
 }
 
 /**
- * A connection that knows what the real one knows, and does what the line does.
+ * Makes a proxy of the client's socket for the renderer.
  *
- * @param isDestroyed Whether a line that was made now would be down. Node asks at the end of each request.
- * @param createNullSocket Called when the line is asked for: most renderers have nothing to do with it.
+ * @param body The rendered body. Where it breaks off, the proxy is destroyed too, and the other way round: code that
+ *   reads files for a response listens to its socket for a disconnect.
  */
-export function createSocketProxy(
-  socket: Socket,
-  isDestroyed: () => boolean,
-  createNullSocket: () => NullSocket,
-): Socket {
+export function createSocketProxy(socket: Socket, body: Writable): Socket {
+  const isBrokenOff = (): boolean => body.closed && !body.writableFinished;
   let nullSocket: NullSocket | undefined;
+  // Made when it is needed: few renderers touch the connection.
+  const getNullSocket = (): NullSocket => {
+    if (nullSocket !== undefined) return nullSocket;
+    const created = (nullSocket = new NullSocket(body));
+    const destroyWithBody = (): void => {
+      if (isBrokenOff()) created.destroy();
+    };
+    destroyWithBody();
+    body.once('close', destroyWithBody);
+    return created;
+  };
   return new Proxy(socket, {
     get: (socket, name) => {
-      if (name === 'destroyed' && nullSocket === undefined) return isDestroyed();
-      const owner = WRITE_SIDE_PROPERTIES.has(name) ? (nullSocket ??= createNullSocket()) : socket;
+      // Node reads this at the end of each request.
+      if (name === 'destroyed' && nullSocket === undefined) return isBrokenOff();
+      const owner = WRITE_SIDE_PROPERTIES.has(name) ? getNullSocket() : socket;
       const value: unknown = Reflect.get(owner, name, owner);
       return typeof value === 'function' ? (value.bind(owner) as unknown) : value;
     },
@@ -64,15 +73,12 @@ export function createSocketProxy(
   });
 }
 
-/**
- * Shows the renderer the stand-in as the request's connection, and goes on doing so: a renderer that fails after
- * our answer hangs up too, when the real connection is already serving the next request.
- */
-export function setRequestSocket(req: IncomingMessage, connection: Socket): void {
+/** Sets the connection that a request shows. */
+export function setRequestSocket(req: IncomingMessage, socket: Socket): void {
   Object.defineProperty(req, 'socket', {
     configurable: true,
     enumerable: true,
     writable: true,
-    value: connection,
+    value: socket,
   });
 }

@@ -1,4 +1,5 @@
 // The deadline and the client's disconnect → one AbortSignal, with the reason as a SaveError.
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { SaveError } from '../errors.js';
 
@@ -89,7 +90,9 @@ function watch(socket: Socket, onDisconnect: () => void): void {
   if (callbacks === undefined) {
     const all = (callbacks = new Set());
     watchers.set(socket, all);
-    socket.prependOnceListener('close', () => {
+    // Hosts without a network connection (serverless, mocks) may give a request a plain object.
+    const emitter: Partial<Pick<EventEmitter, 'prependOnceListener'>> = socket;
+    emitter.prependOnceListener?.('close', () => {
       for (const tell of [...all]) tell();
     });
   }

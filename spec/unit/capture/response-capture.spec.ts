@@ -14,7 +14,7 @@ let aborts: (Error | null)[];
 // What a renderer that is late still needs of us is kept under a symbol, where nobody else looks.
 const snapshot = (): unknown =>
   Reflect.ownKeys(res)
-    .filter((key) => String(key) !== 'Symbol(what stands behind a held response)')
+    .filter((key) => String(key) !== 'Symbol(ResponseCapture)')
     .map((key) => [String(key), Object.getOwnPropertyDescriptor(res, key)] as const)
     .filter(([, descriptor]) => descriptor?.value !== undefined)
     .sort(([a], [b]) => a.localeCompare(b));

@@ -1,61 +1,53 @@
-// A connection that knows its client and leads nowhere.
+// The connection that a renderer sees.
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { NullSocket, setRequestSocket, createSocketProxy } from '../../../lib/capture/socket-proxy.js';
+import { Writable } from 'node:stream';
+import { createSocketProxy, setRequestSocket } from '../../../lib/capture/socket-proxy.js';
 
 let server: Server;
-let real: Socket;
+let socket: Socket;
 let client: Socket;
-let hangUps: (Error | null)[];
-let line: NullSocket;
-let down: boolean;
-/** How often a line has been asked for. */
-let lines: number;
-let connection: Socket;
+/** The errors that the body was destroyed with. */
+let aborts: (Error | null)[];
+let body: Writable;
+let proxy: Socket;
 
 beforeEach(async () => {
   server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   client = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  [real] = (await once(server, 'connection')) as [Socket];
-  hangUps = [];
-  line = new NullSocket((error) => hangUps.push(error));
-  down = false;
-  lines = 0;
-  const makeLine = (): NullSocket => {
-    lines++;
-    return line;
-  };
-  connection = createSocketProxy(real, () => down, makeLine);
+  [socket] = (await once(server, 'connection')) as [Socket];
+  aborts = [];
+  body = new Writable({
+    write: (_chunk, _encoding, done) => {
+      done();
+    },
+    destroy: (error, done) => {
+      aborts.push(error);
+      done();
+    },
+  });
+  proxy = createSocketProxy(socket, body);
 });
 afterEach(() => {
   client.destroy();
-  real.destroy();
+  socket.destroy();
   server.close();
 });
 
-test('knows what the real one knows', () => {
-  expect(connection.remoteAddress).toBe('127.0.0.1');
-  expect(connection.remotePort).toBe(client.localPort);
-  expect(connection.address()).toEqual(real.address());
-  expect(Object.getPrototypeOf(connection)).toBe(Object.getPrototypeOf(real));
+test('reads the properties of the client’s socket', () => {
+  expect(proxy.remoteAddress).toBe('127.0.0.1');
+  expect(proxy.remotePort).toBe(client.localPort);
+  expect(proxy.address()).toEqual(socket.address());
+  expect(Object.getPrototypeOf(proxy)).toBe(Object.getPrototypeOf(socket));
 });
 
-test('says whether it is down without a line, and by the line once there is one', () => {
-  expect(connection.destroyed).toBe(false);
-  down = true;
-  expect(connection.destroyed).toBe(true);
-  expect(lines).toBe(0);
-  expect([connection.writable, lines]).toEqual([true, 1]);
-  expect(connection.destroyed).toBe(false);
-});
-
-test('passes on what is set', () => {
-  Object.assign(connection, { tag: 'x' });
-  expect(Reflect.get(real, 'tag')).toBe('x');
-  connection.setTimeout(12_345);
-  expect(real.timeout).toBe(12_345);
+test('sets properties on the client’s socket', () => {
+  Object.assign(proxy, { tag: 'x' });
+  expect(Reflect.get(socket, 'tag')).toBe('x');
+  proxy.setTimeout(12_345);
+  expect(socket.timeout).toBe(12_345);
 });
 
 test.each<[string, (socket: Socket) => unknown]>([
@@ -68,30 +60,48 @@ test.each<[string, (socket: Socket) => unknown]>([
   ],
   ['resetAndDestroy', (socket) => socket.resetAndDestroy()],
   ['end', (socket) => socket.end()],
-])('%s hangs up once, is heard as close, and leaves the real one alone', async (_name, hangUp) => {
-  const closed = once(connection, 'close');
-  hangUp(connection);
-  hangUp(connection);
+])('%s destroys the body once, emits close, and leaves the client’s socket open', async (_name, destroy) => {
+  const closed = once(proxy, 'close');
+  destroy(proxy);
+  destroy(proxy);
   await closed;
-  expect(hangUps).toEqual([null]);
-  expect([connection.destroyed, real.destroyed]).toEqual([true, false]);
+  expect(aborts).toEqual([null]);
+  expect([proxy.destroyed, socket.destroyed]).toEqual([true, false]);
 });
 
-test('hangs up with the error that it was given, and does not throw it at anybody', async () => {
+test('destroys the body with the error it was given, and does not emit that error', async () => {
   const error = new Error('mid');
-  const closed = once(connection, 'close');
-  connection.destroy(error);
+  body.on('error', () => undefined);
+  const closed = once(proxy, 'close');
+  proxy.destroy(error);
   await closed;
-  expect(hangUps).toEqual([error]);
+  expect(aborts).toEqual([error]);
 });
 
-test('what is written to it goes nowhere', async () => {
-  await new Promise((resolve) => connection.write('HTTP/1.1 200 OK\r\n\r\n', resolve));
-  expect(real.bytesWritten).toBe(0);
+test('is destroyed when the body is', async () => {
+  expect(proxy.destroyed).toBe(false);
+  body.destroy();
+  await once(body, 'close');
+  expect(proxy.destroyed).toBe(true);
+  // The same with a null socket.
+  expect(proxy.writable).toBe(false);
+  expect(proxy.destroyed).toBe(true);
 });
 
-test('is shown to the renderer as the connection of the request', () => {
-  const req = { socket: real } as unknown as IncomingMessage;
-  setRequestSocket(req, connection);
-  expect(req.socket).toBe(connection);
+test('emits close when the body breaks off', async () => {
+  const closed = once(proxy, 'close');
+  body.destroy();
+  await closed;
+  expect(proxy.destroyed).toBe(true);
+});
+
+test('drops what is written to it', async () => {
+  await new Promise((resolve) => proxy.write('HTTP/1.1 200 OK\r\n\r\n', resolve));
+  expect(socket.bytesWritten).toBe(0);
+});
+
+test('becomes the connection of a request', () => {
+  const req = { socket } as unknown as IncomingMessage;
+  setRequestSocket(req, proxy);
+  expect(req.socket).toBe(proxy);
 });

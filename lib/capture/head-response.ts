@@ -1,0 +1,94 @@
+// The status and the headers of the rendered response, by Node's own rules, apart from those of the reply.
+import { type IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
+import { inheritedMethod } from './property-overrides.js';
+
+/** The parts of the rendered response's head that a save depends on. */
+export interface ResponseHead {
+  readonly status: number;
+  /** The value of `Content-Length`, or undefined if there is none. */
+  readonly contentLength: string | undefined;
+  /** The value of `Content-Encoding`, or an empty string. */
+  readonly contentEncoding: string;
+}
+
+type HeaderValue = number | string | string[];
+
+/** Header values by name, as the name was written. */
+export type HeaderValues = ReadonlyMap<string, HeaderValue>;
+
+/** Copies the headers of a response. Arrays are copied too: Node's `appendHeader` changes them in place. */
+export function copyHeaders(res: ServerResponse): HeaderValues {
+  const headers = new Map<string, HeaderValue>();
+  for (const name of getRawNames(res)) {
+    const value = res.getHeader(name);
+    if (value !== undefined) headers.set(name, copyValue(value));
+  }
+  return headers;
+}
+
+/**
+ * Gives a response the headers that it had. The renderer's may be among those that it has now, because some
+ * libraries call `OutgoingMessage.prototype.setHeader` on it (cookies does).
+ */
+export function restoreHeaders(res: ServerResponse, headers: HeaderValues): void {
+  const current = copyHeaders(res);
+  for (const name of current.keys()) {
+    if (!headers.has(name)) Reflect.apply(inheritedMethod(res, 'removeHeader'), res, [name] as never);
+  }
+  for (const [name, value] of headers) {
+    if (isSameValue(current.get(name), value)) continue;
+    Reflect.apply(inheritedMethod(res, 'setHeader'), res, [name, value] as never);
+  }
+}
+
+/**
+ * Makes a second response that has no connection and no listeners, with the headers that were set before us.
+ *
+ * The constructor of `ServerResponse` is not called: it would announce the second response to tracers
+ * (`http.server.response.created`, performance entries), which would never see that response finish.
+ */
+export function createHeadResponse(
+  req: IncomingMessage,
+  res: ServerResponse,
+  headers: HeaderValues,
+): ServerResponse {
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
+  const head = Reflect.construct(OutgoingMessage, [], ServerResponse) as ServerResponse;
+  for (const [name, value] of headers) head.setHeader(name, copyValue(value));
+  if (headers.size === 0) {
+    // Once a header has been set, Node keeps those given to `writeHead` readable. The idea is light-my-request's.
+    head.setHeader('x', '');
+    head.removeHeader('x');
+  }
+  // Node reads the server's rules for header values through the request.
+  return Object.assign(head, {
+    req,
+    statusCode: res.statusCode,
+    statusMessage: res.statusMessage,
+    sendDate: res.sendDate,
+  });
+}
+
+export function readHead(head: ServerResponse): ResponseHead {
+  const contentLength = head.getHeader('Content-Length');
+  const contentEncoding = head.getHeader('Content-Encoding');
+  return {
+    status: head.statusCode,
+    contentLength: contentLength === undefined ? undefined : String(contentLength),
+    contentEncoding: contentEncoding === undefined ? '' : String(contentEncoding),
+  };
+}
+
+function copyValue(value: HeaderValue): HeaderValue {
+  return Array.isArray(value) ? [...value] : value;
+}
+
+function isSameValue(one: HeaderValue | undefined, other: HeaderValue): boolean {
+  if (!Array.isArray(one) || !Array.isArray(other)) return one === other;
+  return one.length === other.length && one.every((item, at) => item === other[at]);
+}
+
+/** Names as they were written, where the host's response knows them. (Node's types lack the method.) */
+function getRawNames(res: ServerResponse & { getRawHeaderNames?: () => string[] }): string[] {
+  return res.getRawHeaderNames?.() ?? res.getHeaderNames();
+}

@@ -1,0 +1,258 @@
+// Every property of a response that a save changes, with its behaviour in each phase. To find out what `res.<name>`
+// does, look here first.
+import { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { EMITTER_METHODS, emitOn } from './listener-set.js';
+import {
+  accessor,
+  bodyMethod,
+  bodyProperty,
+  bodyPropertyNamed,
+  headMethod,
+  headProperty,
+  inheritedMethod,
+  kCapture,
+  method,
+  type Method,
+  type Override,
+} from './property-overrides.js';
+import type { ResponseCapture } from './response-capture.js';
+
+interface PropertyRule {
+  readonly name: string;
+  /**
+   * An override replaces the property. `inherited` removes an own property, so that the prototype's applies.
+   * `untouched` leaves the property to the renderer. `restore()` undoes all three.
+   */
+  readonly whileCaptured: Override | 'inherited' | 'untouched';
+  /**
+   * An override replaces the property. `as-captured` installs the first override again, so that late changes reach
+   * the rendered response, which has ended. `restored` leaves the property as it was before the capture.
+   */
+  readonly afterReply: Override | 'as-captured' | 'restored';
+}
+
+/** Interim responses are dropped, but their callbacks are called: they are not the image. */
+const INFORMATIONAL = ['writeContinue', 'writeProcessing', 'writeEarlyHints', 'writeInformation'];
+
+/** Express makes no ETag where there is one, so it does not hash a body that is not sent. */
+export const DUMMY_ETAG = 'W/"0"';
+
+const getHeader: Method = function (name: string) {
+  // Not in `getHeaders()` or `getHeaderNames()`: a cache behind us would store it.
+  return this[kCapture].headResponse.getHeader(name) ?? (/^etag$/i.test(name) ? DUMMY_ETAG : undefined);
+};
+
+const writeHead: Method = function (...args: Parameters<ServerResponse['writeHead']>) {
+  this[kCapture].sendHead(args);
+  return this[kCapture].res;
+};
+
+const flushHeaders: Method = function () {
+  this[kCapture].sendImplicitHead();
+};
+
+const callLastArgument: Method = function (...args: unknown[]) {
+  const callback = args.at(-1);
+  if (typeof callback === 'function') process.nextTick(callback);
+};
+
+const emitWhileCaptured: Method = function (event: string | symbol, ...args: unknown[]) {
+  const { res, outerListeners, socketProxy } = this[kCapture];
+  if (event === 'socket') outerListeners.emit(event, args);
+  const handled = emitOn(res, event, event === 'socket' ? [socketProxy] : args);
+  // Node emits `timeout` for the connection, and destroys the connection unless a listener handles it.
+  return event === 'timeout' ? outerListeners.emit(event, args) || handled : handled;
+};
+
+/** Node calls this when a pipelined response gets its turn. The view has nothing to flush. */
+const assignSocketWhileCaptured: Method = function (socket: Socket) {
+  Reflect.apply(inheritedMethod(this, 'assignSocket'), this[kCapture].serverView, [socket] as never);
+};
+
+/** The reply of a pipelined response was waiting for this: Node must find the client's socket. */
+const assignSocketAfterReply: Method = function (socket: Socket) {
+  this[kCapture].closed?.runAsNode(() => {
+    Reflect.apply(inheritedMethod(this, 'assignSocket'), this, [socket] as never);
+  });
+};
+
+const emitAfterReply: Method = function (event: string | symbol, ...args: unknown[]) {
+  return this[kCapture].closed?.emit(event, args);
+};
+
+const writeOriginal = (capture: ResponseCapture, name: string, value: unknown): void => {
+  capture.writeOriginal(name, value);
+};
+
+const socketWhileCaptured = accessor((capture) => capture.socketProxy, writeOriginal);
+/** Middleware before us may put off the end of the reply (express-session does): Node needs the real socket then. */
+const socketAfterReply = accessor((capture, name) => {
+  const isReal = !isFinished(capture.res) || capture.closed?.showsSocket === true;
+  return isReal ? capture.readOriginal(name) : capture.socketProxy;
+}, writeOriginal);
+const replyValue = accessor((capture, name) => capture.readOriginal(name));
+/** The stream state is real during Node's own events. Afterwards it is that of a response that never finished. */
+const falseOutsideEvents = accessor(
+  (capture, name) => capture.closed?.showsState === true && capture.readOriginal(name),
+  writeOriginal,
+);
+
+const RULES: readonly PropertyRule[] = [
+  // Status and headers.
+  ...rules(['statusCode', 'statusMessage'], headProperty, replyValue),
+  ...rules(['_header'], headProperty, 'restored'),
+  ...rules(['headersSent'], 'inherited', 'restored'),
+  ...rules(['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'], headMethod, 'as-captured'),
+  ...rules(['addTrailers'], headMethod, 'as-captured'),
+  ...rules(['getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'], headMethod, 'restored'),
+  ...rules(['getHeader'], method(getHeader), 'restored'),
+  ...rules(['writeHead', 'writeHeader'], method(writeHead), 'as-captured'),
+  ...rules(['flushHeaders'], method(flushHeaders), 'as-captured'),
+  ...rules(INFORMATIONAL, method(callLastArgument), 'as-captured'),
+  // Framing: fields that Node reads when it sends.
+  ...rules(['sendDate', 'strictContentLength', 'shouldKeepAlive'], 'untouched', 'restored'),
+  ...rules(['chunkedEncoding', 'useChunkedEncodingByDefault'], 'untouched', 'restored'),
+  // The body and its state. Node's getters `writableEnded` and `closed` read `finished` and `_closed`.
+  ...rules(['write', 'end', 'destroy', 'cork', 'uncork'], bodyMethod, 'as-captured'),
+  ...rules(['destroyed', 'writableFinished'], bodyProperty, falseOutsideEvents),
+  ...rules(['finished'], bodyPropertyNamed('writableEnded'), 'restored'),
+  ...rules(['_closed'], bodyPropertyNamed('closed'), falseOutsideEvents),
+  ...rules(['writableEnded', 'closed'], 'inherited', falseOutsideEvents),
+  ...rules(['errored', 'writableLength', 'writableHighWaterMark'], bodyProperty, 'restored'),
+  ...rules(['writableNeedDrain', 'writableCorked'], bodyProperty, 'restored'),
+  // The connection.
+  ...rules(['socket', 'connection'], socketWhileCaptured, socketAfterReply),
+  ...rules(['assignSocket'], method(assignSocketWhileCaptured), method(assignSocketAfterReply)),
+  // Events.
+  ...rules(['emit'], method(emitWhileCaptured), method(emitAfterReply)),
+  ...rules(
+    EMITTER_METHODS.filter((name) => name !== 'emit'),
+    'inherited',
+    'restored',
+  ),
+];
+
+function rules(
+  names: readonly string[],
+  whileCaptured: PropertyRule['whileCaptured'],
+  afterReply: PropertyRule['afterReply'],
+): PropertyRule[] {
+  return names.map((name) => ({ name, whileCaptured, afterReply }));
+}
+
+/** Node's own field, which closed responses keep. */
+function isFinished(res: ServerResponse): boolean {
+  return (res as unknown as { finished: boolean }).finished;
+}
+
+interface Overrides {
+  readonly accessors: Readonly<PropertyDescriptorMap>;
+  readonly methods: Readonly<Record<string, unknown>>;
+}
+
+const captured = selectOverrides((rule) => rule.whileCaptured);
+const closed = selectOverrides((rule) =>
+  rule.afterReply === 'as-captured' ? rule.whileCaptured : rule.afterReply,
+);
+
+/** The overrides of one phase, without the methods that this version of Node does not have. */
+function selectOverrides(choose: (rule: PropertyRule) => Override | string): Overrides {
+  const accessors: PropertyDescriptorMap = {};
+  const methods: Record<string, unknown> = {};
+  for (const rule of RULES) {
+    const override = choose(rule);
+    if (typeof override === 'string') continue;
+    const descriptor = override(rule.name);
+    if (descriptor.get !== undefined) accessors[rule.name] = descriptor;
+    else if (rule.name in ServerResponse.prototype) methods[rule.name] = descriptor.value;
+  }
+  return { accessors, methods };
+}
+
+const OVERRIDDEN = new Set(RULES.map(({ name }) => name));
+/** Own properties that are deleted first, so that the override, or the prototype's property, applies. */
+const SHADOWING = new Set(
+  RULES.filter(
+    ({ name, whileCaptured }) => whileCaptured !== 'untouched' && !(name in captured.accessors),
+  ).map(({ name }) => name),
+);
+/** Without these no reply can be sent. */
+const NEEDED_FOR_REPLY = new Set([
+  ...['removeHeader', 'setHeader', 'writeHead', 'end', 'headersSent', 'statusCode', 'statusMessage'],
+]);
+
+/** Own property descriptors by name. A missing name means: inherited. */
+export type OwnProperties = Map<string, PropertyDescriptor>;
+
+/**
+ * Makes a response the renderer's.
+ *
+ * @returns The own properties that the overrides replace.
+ * @throws Error A middleware before us has made one of them unchangeable. The response is then untouched.
+ */
+export function overrideWhileCaptured(res: ServerResponse): OwnProperties {
+  const own: OwnProperties = new Map();
+  for (const name of Object.getOwnPropertyNames(res)) {
+    const descriptor = OVERRIDDEN.has(name) ? Object.getOwnPropertyDescriptor(res, name) : undefined;
+    if (descriptor === undefined) continue;
+    if (descriptor.configurable === false && (name in captured.accessors || name in captured.methods)) {
+      throw new Error(`A middleware before imageSave has made "${name}" of the response unchangeable`);
+    }
+    own.set(name, descriptor);
+  }
+  for (const name of own.keys()) if (SHADOWING.has(name)) Reflect.deleteProperty(res, name);
+  // In this order, and the methods by assignment: the fastest way to add so many properties.
+  Object.defineProperties(res, captured.accessors);
+  for (const name in captured.methods) assignMethod(res, name, captured.methods[name]);
+  return own;
+}
+
+/**
+ * Gives every property back.
+ *
+ * @throws Error A middleware after us has made one unchangeable that the reply needs.
+ */
+export function restoreProperties(res: ServerResponse, own: OwnProperties): void {
+  const unchangeable: string[] = [];
+  for (const name of OVERRIDDEN) {
+    const descriptor = own.get(name);
+    const restored =
+      descriptor === undefined
+        ? Reflect.deleteProperty(res, name)
+        : Reflect.defineProperty(res, name, descriptor);
+    if (!restored && NEEDED_FOR_REPLY.has(name)) unchangeable.push(name);
+  }
+  if (unchangeable.length === 0) return;
+  throw new Error(
+    `A middleware after imageSave has made "${unchangeable.join('", "')}" of the response unchangeable`,
+  );
+}
+
+/**
+ * Closes a response that carries the reply.
+ *
+ * @returns The own properties that the accessors replace.
+ */
+export function overrideAfterReply(res: ServerResponse): OwnProperties {
+  const own: OwnProperties = new Map();
+  for (const [name, accessor] of Object.entries(closed.accessors)) {
+    const descriptor = Object.getOwnPropertyDescriptor(res, name);
+    if (descriptor !== undefined) own.set(name, descriptor);
+    Reflect.defineProperty(res, name, accessor);
+  }
+  for (const name in closed.methods) {
+    if (Object.hasOwn(res, name)) Reflect.deleteProperty(res, name);
+    assignMethod(res, name, closed.methods[name]);
+  }
+  return own;
+}
+
+/** Where a middleware has made the property unchangeable, the property stays. */
+function assignMethod(res: ServerResponse, name: string, value: unknown): void {
+  try {
+    (res as unknown as Record<string, unknown>)[name] = value;
+  } catch {
+    // `restoreProperties` reports it if the reply needs the property.
+  }
+}

@@ -1,0 +1,36 @@
+// The response as Node's server sees it on the connection: unfinished until the reply.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/**
+ * Makes a view of a captured response that is not `finished`.
+ *
+ * `server.close()` destroys connections whose `_httpMessage` says so, which a captured response does as soon as the
+ * renderer has ended it, while its image is still being saved. Everything else is that of the response.
+ */
+export function createServerView(res: ServerResponse): ServerResponse {
+  return new Proxy(res, VIEW);
+}
+
+const VIEW: ProxyHandler<ServerResponse> = {
+  get: (res, name) => (name === 'finished' ? false : (Reflect.get(res, name) as unknown)),
+};
+
+/** Replaces the response that a connection is serving. A pipelined response has no connection yet. */
+export function replaceMessage(socket: unknown, current: ServerResponse, replacement: ServerResponse): void {
+  const connection = socket as { _httpMessage?: ServerResponse | null } | null | undefined;
+  if (connection?._httpMessage === current) connection._httpMessage = replacement;
+}
+
+/**
+ * Lets the rest of a request body arrive and drops it, if the renderer has destroyed the request before its end.
+ * Node would leave such bytes unread, and a client that still sends would never read the reply.
+ *
+ * @returns Whether that is so. The connection cannot be used again then, as after any destroyed request.
+ */
+export function discardUnreadBody(req: IncomingMessage & { _dumped?: boolean }): boolean {
+  if (!req.destroyed || req.complete || req.socket.destroyed) return false;
+  // Node's parser drops what it reads for a request that is marked so.
+  req._dumped = true;
+  req.socket.resume();
+  return true;
+}

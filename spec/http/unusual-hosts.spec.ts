@@ -1,0 +1,166 @@
+// Hosts without a network connection, neighbours that go past the response's own methods, tracers, and broken requests.
+import diagnostics from 'node:diagnostics_channel';
+import { readdirSync, readFileSync } from 'node:fs';
+import { OutgoingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import cookieSession from 'cookie-session';
+import express from 'express';
+import { createMocks } from 'node-mocks-http';
+import serverless from 'serverless-http';
+import { imageSave, parseReply } from '../../lib/index.js';
+import { get } from '../support/client.js';
+import { start, type Handler } from '../support/host.js';
+import { useSaving } from '../support/use-save-fixture.js';
+
+/** Its types need those of AWS Lambda, which nothing else here needs. */
+const serverlessExpress = jest.requireActual<
+  (options: {
+    app: unknown;
+  }) => (event: object, context: object) => Promise<{ statusCode: number; body: string }>
+>('@codegenie/serverless-express');
+
+const { image, folder } = useSaving();
+const SAVE = '/x?req=saveToFile&name=x.jpg';
+
+const sendImage: Handler = (_req, res) => {
+  res.setHeader('Content-Type', 'image/jpeg');
+  res.end(image());
+};
+
+const expectSaved = (text: string): void => {
+  expect(parseReply(text).status).toBe('done');
+  expect(readFileSync(join(folder(), 'x.jpg')).equals(image())).toBe(true);
+};
+
+describe('a host without a network connection saves', () => {
+  const app = (): ReturnType<typeof express> => {
+    const made = express();
+    made.use(imageSave({ savePath: folder() }), sendImage as express.RequestHandler);
+    return made;
+  };
+
+  test('under serverless-http', async () => {
+    const handler = serverless(app());
+    const event = {
+      httpMethod: 'GET',
+      path: '/x',
+      queryStringParameters: { req: 'saveToFile', name: 'x.jpg' },
+    };
+    const { statusCode, body } = (await handler(event, {})) as { statusCode: number; body: string };
+    expect(statusCode).toBe(200);
+    expectSaved(body);
+  });
+
+  test('under serverless-express', async () => {
+    const handler = serverlessExpress({ app: app() });
+    const event = {
+      version: '2.0',
+      routeKey: '$default',
+      rawPath: '/x',
+      rawQueryString: 'req=saveToFile&name=x.jpg',
+      headers: { host: 'x' },
+      requestContext: { http: { method: 'GET', path: '/x', sourceIp: '127.0.0.1' }, stage: '$default' },
+      isBase64Encoded: false,
+    };
+    const { statusCode, body } = await handler(event, {});
+    expect(statusCode).toBe(200);
+    expectSaved(body);
+  });
+
+  test('with the requests and responses of node-mocks-http', async () => {
+    const { req, res } = createMocks(
+      { method: 'GET', url: SAVE },
+      { eventEmitter: (await import('node:events')).EventEmitter },
+    );
+    const ended = new Promise((resolve) => res.once('end', resolve));
+    const forwarded: unknown[] = [];
+    imageSave({ savePath: folder() })(req, res, (error?: unknown) => {
+      forwarded.push(error);
+      if (error === undefined) res.end(image());
+    });
+    await ended;
+    const text = String(res._getData());
+    expectSaved(text);
+  });
+});
+
+describe('a renderer’s header', () => {
+  test('set past the methods of the response stays out of the reply', async () => {
+    const { url } = await start([
+      (_req, res, next) => {
+        res.setHeader('X-Before', 'kept');
+        res.setHeader('X-Changed', 'as it was');
+        res.setHeader('X-Removed', 'as it was');
+        next();
+      },
+      imageSave({ savePath: folder() }),
+      (_req, res) => {
+        OutgoingMessage.prototype.setHeader.call(res, 'X-Renderer', 'leaked');
+        OutgoingMessage.prototype.setHeader.call(res, 'X-Changed', 'leaked');
+        OutgoingMessage.prototype.removeHeader.call(res, 'X-Removed');
+        res.end(image());
+      },
+    ]);
+    const { headers, reply } = await get(url + SAVE);
+    expect(reply.status).toBe('done');
+    expect(headers).toMatchObject({
+      'x-before': 'kept',
+      'x-changed': 'as it was',
+      'x-removed': 'as it was',
+    });
+    expect(headers).not.toHaveProperty('x-renderer');
+  });
+
+  test.each(['done', 'failed'])('set by cookie-session stays out of a reply that is %s', async (status) => {
+    const session = cookieSession({ keys: ['secret'] });
+    const { url } = await start([
+      imageSave({ savePath: folder() }),
+      session as unknown as Handler,
+      (req, res) => {
+        (req as unknown as { session: object }).session = { user: 'someone' };
+        res.statusCode = status === 'done' ? 200 : 404;
+        res.end(image());
+      },
+    ]);
+    const { headers, reply } = await get(url + SAVE);
+    expect(reply.status).toBe(status);
+    expect(headers).not.toHaveProperty('set-cookie');
+  });
+});
+
+test('announces one response for each save to Node’s diagnostics', async () => {
+  const created: unknown[] = [];
+  const note = (message: unknown): void => {
+    created.push(message);
+  };
+  const { url } = await start([imageSave({ savePath: folder() }), sendImage]);
+  diagnostics.subscribe('http.server.response.created', note);
+  try {
+    await get(url);
+    const plain = created.length;
+    await get(url + SAVE);
+    // Node publishes this since version 22.
+    expect(created.length).toBe(2 * plain);
+  } finally {
+    diagnostics.unsubscribe('http.server.response.created', note);
+  }
+});
+
+test('replies to a POST whose renderer destroys the request before its body has come, and closes', async () => {
+  const { port } = await start([
+    imageSave({ savePath: folder() }),
+    (req, res) => {
+      res.end(image());
+      req.destroy();
+    },
+  ]);
+  const socket = connect(port, '127.0.0.1');
+  socket.write(`POST ${SAVE} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n`);
+  socket.write(Buffer.alloc(4_000_000));
+  let text = '';
+  for await (const chunk of socket.setEncoding('latin1')) text += String(chunk);
+  expect(text).toMatch(/^HTTP\/1\.1 200 /);
+  expect(text).toContain('\nstatus=done\n');
+  expect(readdirSync(folder())).toEqual(['x.jpg']);
+});
