@@ -1,5 +1,64 @@
 import tseslint from 'typescript-eslint';
 
+/**
+ * The parts of lib/, and what each may import from the others, as paths below lib/. Imports run one way: the entry
+ * points and `middleware.ts`, which are not listed, join the parts, and no part imports an entry point.
+ */
+const MAY_IMPORT = {
+  'errors.ts': [],
+  'options.ts': ['errors', 'stores/types', 'validate-options'],
+  'validate-options.ts': [],
+  batch: ['errors', 'protocol/.*'],
+  capture: [],
+  image: ['errors'],
+  protocol: ['errors', 'image/types', 'image/formats'],
+  save: ['capture/.*', 'errors', 'image/.*', 'options', 'protocol/.*', 'stores/types', 'temp-files/.*'],
+  // The options of a store are checked in the same way as those of the middleware.
+  stores: ['errors', 'image/types', 'options', 'temp-files/.*', 'validate-options'],
+  // A temporary file implements an interface that stores get.
+  'temp-files': ['errors', 'image/types', 'stores/types'],
+};
+
+/** Packages that only one part may import, or none: the middleware must run in front of any Connect-style host. */
+const OWNED_PACKAGES = ['express', 'connect', 'sharp', '@aws-sdk/*'];
+
+/**
+ * The rule for the files of a part.
+ *
+ * @param {string[] | undefined} allowed Paths below lib/, as regular expressions; undefined allows all of lib/.
+ * @param {string} toLib The path from such a file to lib/, as a regular expression.
+ * @param {string[]} owns The packages that only these files may import.
+ */
+function restrictImports(allowed, toLib, owns = []) {
+  const packages = OWNED_PACKAGES.filter((name) => !owns.includes(name));
+  const patterns = [{ group: packages, message: 'Only its own part of lib/ may import this package.' }];
+  if (allowed !== undefined) {
+    patterns.push({
+      regex: String.raw`^${toLib}(?!\.\./)(?!(?:${allowed.join('|')})\.js$)`,
+      message: 'Imports run one way: see MAY_IMPORT in eslint.config.js.',
+    });
+  }
+  return { 'no-restricted-imports': ['error', { patterns }] };
+}
+
+const importRules = [
+  { files: ['lib/*.ts'], rules: restrictImports(undefined, '') },
+  ...Object.entries(MAY_IMPORT).flatMap(([part, allowed]) => {
+    if (part.endsWith('.ts'))
+      return [{ files: [`lib/${part}`], rules: restrictImports(allowed, String.raw`\./`) }];
+    const owns = part === 'image' ? ['sharp'] : [];
+    return [
+      { files: [`lib/${part}/*.ts`], rules: restrictImports(allowed, String.raw`\.\./`, owns) },
+      { files: [`lib/${part}/*/*.ts`], rules: restrictImports(allowed, String.raw`(?:\.\./){2}`, owns) },
+    ];
+  }),
+  // Without this store, nobody needs the AWS SDK.
+  {
+    files: ['lib/stores/s3/*.ts'],
+    rules: restrictImports(MAY_IMPORT.stores, String.raw`(?:\.\./){2}`, ['@aws-sdk/*']),
+  },
+];
+
 export default tseslint.config(
   { ignores: ['dist', 'coverage'] },
   {
@@ -15,23 +74,7 @@ export default tseslint.config(
       'no-console': 'error',
     },
   },
-  {
-    // The middleware runs in front of any Connect-style host, so it must not need one of them.
-    files: ['lib/**/*.ts'],
-    rules: {
-      'no-restricted-imports': ['error', { paths: ['express', 'connect', 'sharp', '@aws-sdk/client-s3'] }],
-    },
-  },
-  {
-    // Only these modules load the AWS SDK, so that a host that saves to a folder need not install it.
-    files: ['lib/stores/s3/*.ts'],
-    rules: { 'no-restricted-imports': ['error', { paths: ['express', 'connect', 'sharp'] }] },
-  },
-  {
-    // Only this folder loads sharp.
-    files: ['lib/image/*.ts'],
-    rules: { 'no-restricted-imports': ['error', { paths: ['express', 'connect', '@aws-sdk/client-s3'] }] },
-  },
+  ...importRules,
   {
     files: ['demo/page/**/*.js'],
     rules: {
