@@ -1,18 +1,13 @@
 /** @jest-config-loader esbuild-register */
+// For `npm test`: the specs that need nothing but Node.
 import type { Config } from 'jest';
 
 const config: Config = {
-  testEnvironment: 'node',
-  roots: ['<rootDir>/spec'],
+  preset: '<rootDir>/spec/support/jest-preset.js',
+  roots: ['<rootDir>/spec/unit', '<rootDir>/spec/http', '<rootDir>/spec/docs', '<rootDir>/spec/bench'],
   testMatch: ['**/*.spec.ts'],
-  transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022' } }] },
-  // The sources name their neighbours by what they will be called once built.
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  // What speaks to a bucket is covered by spec/s3, which has thresholds of its own.
+  // spec/integration/s3 covers the code for buckets and has its own thresholds.
   collectCoverageFrom: ['lib/**/*.ts', '!lib/s3.ts', '!lib/stores/s3/**'],
-  // A busy machine must not fail a test: only a test that hangs fails by time.
-  testTimeout: 60_000,
-  coverageProvider: 'v8',
   coverageThreshold: { global: { branches: 95, functions: 95, lines: 95, statements: 95 } },
 };
 

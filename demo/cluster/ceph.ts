@@ -1,4 +1,4 @@
-// Starts and stops a Ceph with an S3 gateway, by scripts/ceph.mjs: the store of this demo and of spec/s3.
+// Starts and stops a Ceph with an S3 gateway, by scripts/ceph.mjs: the store of this demo and of spec/integration/s3.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

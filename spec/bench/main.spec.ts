@@ -1,17 +1,17 @@
 // The bench itself, as far as a run without meaning shows it: it starts, measures, says what it found, and cleans up.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { makeFolder, removeFolders } from '../support/folder.js';
+import { makeTempDir, removeTempDirs } from '../support/temp-dir.js';
 
 // Starting TypeScript in several processes takes its time on a busy machine.
 jest.setTimeout(120_000);
-afterEach(removeFolders);
+afterEach(removeTempDirs);
 
 function bench(
   args: readonly string[],
   more: NodeJS.ProcessEnv = {},
 ): { status: number | null; output: string; left: string[] } {
-  const folder = makeFolder();
+  const folder = makeTempDir();
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ['--import', 'tsx', 'bench/main.ts', ...args],

@@ -2,7 +2,7 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { get } from '../support/client.js';
-import { list, makeFolder, removeFolders } from '../support/folder.js';
+import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
 import { blocks, markdownFiles, prose, read, tableRows, type Block } from './markdown.js';
 import {
   describePrograms,
@@ -11,10 +11,7 @@ import {
   startProgram,
   stopPrograms,
   type Program,
-} from './project.js';
-
-// The package is built first, and each program loads an image library.
-jest.setTimeout(60_000);
+} from '../support/project.js';
 
 let project: string;
 /** The working directory of a program, with a save folder. */
@@ -24,11 +21,11 @@ beforeAll(() => {
   project = makeProject([]);
 });
 beforeEach(() => {
-  cwd = makeFolder();
+  cwd = makeTempDir();
   mkdirSync(join(cwd, 'saved/products'), { recursive: true });
 });
 afterEach(stopPrograms);
-afterAll(removeFolders);
+afterAll(removeTempDirs);
 
 const isProgram = ({ language }: Block): boolean =>
   ['js', 'ts', 'mjs', 'javascript', 'typescript'].includes(language);
@@ -38,8 +35,8 @@ const RUN_BY: Record<string, string> = {
   'README.md, program 1': 'the tests of Mount it',
   'README.md, program 2': 'the tests of saveOf',
   'README.md, program 3': 'the tests of parseReply',
-  'docs/stores.md': 'spec/docs/stores.spec.ts, and the first spec/s3/stores-page.s3.ts',
-  'docs/recipes.md': 'spec/recipes/recipes.spec.ts, which runs the files that are shown',
+  'docs/stores.md': 'spec/docs/stores.spec.ts, and the first spec/integration/s3/stores-page.s3.ts',
+  'docs/recipes.md': 'spec/integration/recipes/recipes.spec.ts, which runs the files that are shown',
 };
 
 test('every program of the documents is run', () => {

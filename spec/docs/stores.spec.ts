@@ -3,19 +3,16 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { s3Store } from '../../lib/s3.js';
 import { storeTests } from '../../lib/stores/conformance.js';
-import { removeFolders } from '../support/folder.js';
+import { removeTempDirs } from '../support/temp-dir.js';
 import { blocks, read, tableRows } from './markdown.js';
-import { makeProject, runProgram } from './project.js';
-
-// The package is built first.
-jest.setTimeout(60_000);
+import { makeProject, runProgram } from '../support/project.js';
 
 const page = read('docs/stores.md');
 const [, store = '', wrapper = '', tests = ''] = blocks(page)
   .filter(({ language }) => language === 'js')
   .map(({ text }) => text);
 
-afterAll(removeFolders);
+afterAll(removeTempDirs);
 
 const wrapped = tests
   .replace('memoryStore(images)', 'loggingStore(memoryStore(images), () => undefined)')

@@ -3,10 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { runInChild, source } from '../support/run-in-child.js';
-import { useFolder } from '../support/temp-dir.js';
+import { useTempDir } from '../support/temp-dir.js';
 import { megabytes, print } from './support/check.js';
 
-const inFolder = useFolder();
+const inFolder = useTempDir();
 
 const SIZE = 6000;
 const SAVES = 12;

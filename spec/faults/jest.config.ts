@@ -1,14 +1,12 @@
 /** @jest-config-loader esbuild-register */
-// For `npm run test:faults`: the suite that breaks things, one file at a time, apart from the specs of `npm test`.
+// For `npm run test:faults`: kills, full disks, failing system calls, attacks and load.
 import type { Config } from 'jest';
 
 const config: Config = {
   rootDir: '../..',
-  testEnvironment: 'node',
+  preset: '<rootDir>/spec/support/jest-preset.js',
   roots: ['<rootDir>/spec/faults'],
   testMatch: ['**/*.faults.ts'],
-  transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022' } }] },
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   // The checks measure whole processes: two at a time would measure each other.
   maxWorkers: 1,
   testTimeout: 600_000 * Math.max(1, Number(process.env['FAULTS_ROUNDS'] ?? 1)),

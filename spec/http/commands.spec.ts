@@ -8,12 +8,12 @@ import express4 from 'express4';
 import request from 'supertest';
 import { imageSave, parseReply, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { linkFolder, list, makeFolder } from '../support/folder.js';
+import { linkDir, list, makeTempDir } from '../support/temp-dir.js';
 import { hosts, start, type Handler } from '../support/host.js';
 import { jpeg } from '../support/images.js';
-import { useSaving } from '../support/use-save-fixture.js';
+import { useSaveFixture } from '../support/use-save-fixture.js';
 
-const { image, folder } = useSaving(() => jpeg(40, 30));
+const { image, folder } = useSaveFixture(() => jpeg(40, 30));
 let asked: number;
 
 beforeEach(() => {
@@ -206,7 +206,7 @@ describe('the command', () => {
     ['req=saveToFile&name=folder.jpg', 'not-a-file'],
   ])('%s is refused with %s before the renderer is asked', async (query, code) => {
     mkdirSync(join(folder(), 'folder.jpg'));
-    linkFolder(makeFolder(), join(folder(), 'outside'));
+    linkDir(makeTempDir(), join(folder(), 'outside'));
     const answer = await send(`/x?${query}`);
     expect(answer.status).toBe(403);
     expect(answer.reply).toMatchObject({ status: 'failed', error: { code } });
@@ -432,7 +432,7 @@ describe('two middlewares', () => {
   test('one behind the other save once', async () => {
     const { url } = await start([
       imageSave({ savePath: folder() }),
-      imageSave({ savePath: makeFolder() }),
+      imageSave({ savePath: makeTempDir() }),
       renderer,
     ]);
     expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.status).toBe('done');

@@ -5,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fsCalls } from '../../lib/temp-files/fs.js';
 import { imageSave, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { list } from '../support/folder.js';
+import { list } from '../support/temp-dir.js';
 import { hosts, start, type Handler } from '../support/host.js';
-import { useSaving } from '../support/use-save-fixture.js';
+import { useSaveFixture } from '../support/use-save-fixture.js';
 
-const { image, folder } = useSaving();
+const { image, folder } = useSaveFixture();
 
 const QUERY = '/x?req=saveToFile&name=x.jpg';
 const renderer: Handler = (_req, res) => res.end(image());

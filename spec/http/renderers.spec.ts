@@ -9,20 +9,14 @@ import compression from 'compression';
 import express from 'express';
 import { imageSave, saveOf, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
 import { get, type Answer } from '../support/client.js';
-import { list, makeFolder } from '../support/folder.js';
+import { createDeferred } from '../support/deferred.js';
+import { list, makeTempDir, descriptorsBelow, testOnLinux } from '../support/temp-dir.js';
 import { hosts, start, type Handler, type Running } from '../support/host.js';
-import { useSaving } from '../support/use-save-fixture.js';
-import { descriptorsBelow, testOnLinux } from '../support/temp-dir.js';
+import { useSaveFixture } from '../support/use-save-fixture.js';
 
-const { image, folder } = useSaving();
+const { image, folder } = useSaveFixture();
 
 /** A promise and what settles it. */
-function defer<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve!: (value: T) => void;
-  const promise = new Promise<T>((settle) => (resolve = settle));
-  return { promise, resolve };
-}
-
 interface Circumstances {
   host?: string;
   options?: ImageSaveOptions;
@@ -40,7 +34,7 @@ async function save(renderer: Handler, circumstances: Circumstances = {}): Promi
 
 /** A file that is longer than anything between it and a client holds. */
 function largeFile(): string {
-  const file = join(makeFolder(), 'large');
+  const file = join(makeTempDir(), 'large');
   writeFileSync(file, '');
   truncateSync(file, 1e8);
   return file;
@@ -65,7 +59,7 @@ function expectRefused(answer: Answer, code: string, status = 'failed'): void {
 
 describe('what a renderer sees', () => {
   test('end returns the response, and so does writeHead', async () => {
-    const seen = defer<unknown[]>();
+    const seen = createDeferred<unknown[]>();
     const answer = await save((_req, res) => {
       seen.resolve(
         [res.setHeader('a', 'b'), res.writeHead(200), res.end(image())].map((value) => value === res),
@@ -77,12 +71,12 @@ describe('what a renderer sees', () => {
 
   test('the callbacks of write and end are called, in order, and finish and close come', async () => {
     const seen: string[] = [];
-    const closed = defer<undefined>();
+    const closed = createDeferred();
     const answer = await save((_req, res) => {
       res.on('finish', () => seen.push('finish'));
       res.on('close', () => {
         seen.push('close');
-        closed.resolve(undefined);
+        closed.resolve();
       });
       res.write(image().subarray(0, 10), () => seen.push('write'));
       res.end(image().subarray(10), () => seen.push('end'));
@@ -95,7 +89,7 @@ describe('what a renderer sees', () => {
   });
 
   test('listeners are called with the response as this', async () => {
-    const seen = defer<unknown>();
+    const seen = createDeferred<unknown>();
     await save((_req, res) => {
       res.once('finish', function (this: unknown) {
         seen.resolve(this === res);
@@ -106,7 +100,7 @@ describe('what a renderer sees', () => {
   });
 
   test('headersSent, writableEnded, finished, and the headers tell the truth of its own reply', async () => {
-    const seen = defer<unknown[]>();
+    const seen = createDeferred<unknown[]>();
     const answer = await save(
       (_req, res) => {
         const before = [res.headersSent, res.writableEnded, res.getHeader('x-before')];
@@ -133,7 +127,7 @@ describe('what a renderer sees', () => {
   });
 
   test('a header set after the head is refused as Node refuses it', async () => {
-    const seen = defer<unknown>();
+    const seen = createDeferred<unknown>();
     await save((_req, res) => {
       res.write(image().subarray(0, 10));
       try {
@@ -147,7 +141,7 @@ describe('what a renderer sees', () => {
   });
 
   test('the connection knows its peer, and its timeout can be set', async () => {
-    const seen = defer<unknown[]>();
+    const seen = createDeferred<unknown[]>();
     const answer = await save((req, res) => {
       req.setTimeout(60_000);
       res.setTimeout(60_000);
@@ -196,7 +190,7 @@ describe('what a renderer sees', () => {
 describe('a renderer that does things twice or too late', () => {
   test('end twice saves once', async () => {
     const records: SaveRecord[] = [];
-    const again = defer<unknown>();
+    const again = createDeferred<unknown>();
     const answer = await save(
       (_req, res) => {
         res.end(image());
@@ -212,7 +206,7 @@ describe('a renderer that does things twice or too late', () => {
   });
 
   test('write after end is not part of the image, and its callback gets the error', async () => {
-    const error = defer<unknown>();
+    const error = createDeferred<unknown>();
     const answer = await save((_req, res) => {
       res.end(image());
       res.write('more', (fault) => {
@@ -226,7 +220,7 @@ describe('a renderer that does things twice or too late', () => {
   test.each(Object.keys(hosts))(
     'in %s, what comes after the answer does nothing, and harms nobody',
     async (host) => {
-      const late = defer<unknown[]>();
+      const late = createDeferred<unknown[]>();
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       const answer = await save(
         (req, res, next) => {
@@ -272,7 +266,7 @@ describe('a renderer that does things twice or too late', () => {
     ['a stream', (): Readable => Readable.from(endless())],
     ['a file', (): Readable => createReadStream(largeFile())],
   ])('a pipeline of %s that begins after the answer settles', async (_name, source) => {
-    const settled = defer<unknown>();
+    const settled = createDeferred<unknown>();
     const stream = source();
     await save((_req, res) => {
       endSoon(res);
@@ -289,7 +283,7 @@ describe('a renderer that does things twice or too late', () => {
   });
 
   test('a pipeline of a generator that begins after the answer settles', async () => {
-    const settled = defer<unknown>();
+    const settled = createDeferred<unknown>();
     await save((_req, res) => {
       endSoon(res);
       saveOf(res)?.signal.addEventListener('abort', () => {
@@ -323,7 +317,7 @@ describe('a pipeline that begins the moment the renderer hears of the end', () =
   };
 
   test.each(Object.keys(moments))('%s, settles', async (moment) => {
-    const settled = defer<unknown[]>();
+    const settled = createDeferred<unknown[]>();
     const answer = await save((_req, res) => {
       endSoon(res);
       moments[moment]!(res, () => {
@@ -628,7 +622,7 @@ describe('encodings', () => {
 describe('a save that has failed', () => {
   test('does not read on: back-pressure holds the renderer, its pipeline settles, its signal aborts', async () => {
     let read = 0;
-    const settled = defer<unknown>();
+    const settled = createDeferred<unknown>();
     let signal: AbortSignal | undefined;
     const answer = await save(
       (_req, res) => {
@@ -674,7 +668,7 @@ describe('a save that has failed', () => {
     ['pipeline', (res: ServerResponse) => pipelineAsync(endless, res)],
     ['finished', (res: ServerResponse) => new Promise((_, reject) => finished(res, reject))],
   ])('goes on, where its renderer waits in %s', async (_name, wait) => {
-    const settled = defer<unknown>();
+    const settled = createDeferred<unknown>();
     const answer = await save(
       (_req, res) => {
         endSoon(res);
@@ -689,7 +683,7 @@ describe('a save that has failed', () => {
   });
 
   testOnLinux('closes the file that express.static was reading', async () => {
-    const source = makeFolder();
+    const source = makeTempDir();
     writeFileSync(join(source, 'x.jpg'), Buffer.alloc(50_000_000));
     const answer = await save(
       (req, res, next) => {
@@ -729,7 +723,7 @@ describe('what stands before us', () => {
 
   test('hears finish and close once, with our status', async () => {
     const heard: unknown[] = [];
-    const closed = defer<undefined>();
+    const closed = createDeferred();
     const answer = await save((_req, res) => res.end('no image'), {
       before: [
         (_req, res, next) => {
@@ -739,7 +733,7 @@ describe('what stands before us', () => {
           );
           res.on('close', () => {
             heard.push(['close', res.statusCode]);
-            closed.resolve(undefined);
+            closed.resolve();
           });
           next();
         },

@@ -16,11 +16,11 @@ import onHeaders from 'on-headers';
 import sharp from 'sharp';
 import { imageSave } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { list, makeFolder, removeFolders } from '../support/folder.js';
+import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
 import { hosts, start, stopAll, type Handler } from '../support/host.js';
 import { jpeg, png } from '../support/images.js';
 
-const source = makeFolder();
+const source = makeTempDir();
 const small = join(source, 'small.jpg');
 const large = join(source, 'large.png');
 let smallBytes: Buffer;
@@ -44,7 +44,7 @@ beforeAll(async () => {
 afterEach(stopAll);
 afterAll(() => {
   upstream.close();
-  removeFolders();
+  removeTempDirs();
 });
 
 /** Writes in pieces, waiting where a stream says that it is full. */
@@ -196,7 +196,7 @@ const around: Record<string, { before: () => Handler; after: () => Handler }> = 
 
 async function expectSavedAsDelivered(host: string, surroundings: string, renderer: Handler): Promise<void> {
   const { before, after } = around[surroundings]!;
-  const folder = makeFolder();
+  const folder = makeTempDir();
   const { url } = await start([before(), imageSave({ savePath: folder }), after(), renderer], host);
   const delivered = await get(`${url}/image?wid=1`);
   expect(delivered.status).toBe(200);

@@ -5,10 +5,10 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { imageSave, type ImageSaveOptions } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { list, makeFolder, removeFolders } from '../support/folder.js';
+import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
 import { start, stopAll, type Handler } from '../support/host.js';
 import { png } from '../support/images.js';
-import { moment } from '../support/intercept-fs.js';
+import { createDeferred } from '../support/deferred.js';
 import { MemoryStore } from '../support/memory-store.js';
 
 let large: Buffer;
@@ -18,7 +18,7 @@ beforeAll(async () => {
   large = await png(800, 800);
 });
 beforeEach(() => {
-  folder = join(makeFolder(), 'saved');
+  folder = join(makeTempDir(), 'saved');
   mkdirSync(folder);
   jest.spyOn(os, 'tmpdir').mockReturnValue(folder);
 });
@@ -26,18 +26,18 @@ afterEach(async () => {
   await stopAll();
   jest.restoreAllMocks();
 });
-afterAll(removeFolders);
+afterAll(removeTempDirs);
 
 it.each<[string, () => ImageSaveOptions]>([
   ['a save folder', () => ({ savePath: folder })],
   ['the temporary folder of the system, beside a store', () => ({ store: new MemoryStore() })],
 ])('a mount with a short limit leaves the file of one with a long limit in %s', async (_where, target) => {
-  const [begun, goesOn] = [moment(), moment()];
+  const [begun, goesOn] = [createDeferred(), createDeferred()];
   const slow: Handler = (_req, res) => {
     res.write(large.subarray(0, -1), () => {
-      begun.comes();
+      begun.resolve();
     });
-    void goesOn.come.then(() => res.end(large.subarray(-1)));
+    void goesOn.promise.then(() => res.end(large.subarray(-1)));
   };
   const patient = await start([imageSave({ ...target(), maxTimeout: 600_000 }), slow]);
   const hasty = await start([
@@ -48,7 +48,7 @@ it.each<[string, () => ImageSaveOptions]>([
     },
   ]);
   const saving = get(`${patient.url}/x?req=saveToFile&name=patient.png`);
-  await begun.come;
+  await begun.promise;
   while (list(folder).length === 0) await new Promise(setImmediate);
   const [temporary] = list(folder);
   // As if nothing had been written for a minute: much longer than the other mount's limit.
@@ -56,6 +56,6 @@ it.each<[string, () => ImageSaveOptions]>([
   utimesSync(join(folder, temporary!), aMinuteAgo, aMinuteAgo);
   expect((await get(`${hasty.url}/x?req=saveToFile&name=hasty.png`)).reply.status).toBe('done');
   expect(list(folder)).toContain(temporary);
-  goesOn.comes();
+  goesOn.resolve();
   expect((await saving).reply.status).toBe('done');
 });

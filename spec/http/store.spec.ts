@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 // By its default, which is the module itself: calls on it can be listened to.
 import os from 'node:os';
 import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import {
   imageSave,
   SaveError,
@@ -20,11 +21,11 @@ import {
 } from '../../lib/index.js';
 import { DiskTempFile } from '../../lib/temp-files/temp-file.js';
 import { get, type Answer } from '../support/client.js';
-import { deadlineInHand, LONG } from '../support/manual-timer.js';
-import { list, makeFolder, removeFolders } from '../support/folder.js';
+import { useManualDeadline, LONG } from '../support/manual-timer.js';
+import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
 import { start, stopAll, type Handler, type Running } from '../support/host.js';
 import { jpeg, png } from '../support/images.js';
-import { moment, turn } from '../support/intercept-fs.js';
+import { createDeferred, type Deferred } from '../support/deferred.js';
 
 /** A time that only the store's clock can show. */
 const TIME = 1_234_567_890_123;
@@ -85,7 +86,7 @@ let small: Buffer;
 let large: Buffer;
 let store: RecordingStore;
 let records: SaveRecord[];
-let reported: ReturnType<typeof moment>;
+let reported: Deferred;
 
 beforeAll(async () => {
   [small, large] = await Promise.all([jpeg(), png(800, 800)]);
@@ -93,13 +94,13 @@ beforeAll(async () => {
 beforeEach(() => {
   store = new RecordingStore();
   records = [];
-  reported = moment();
+  reported = createDeferred();
 });
 afterEach(async () => {
   await stopAll();
   jest.restoreAllMocks();
 });
-afterAll(removeFolders);
+afterAll(removeTempDirs);
 
 const QUERY = '/x?req=saveToFile&name=x.jpg';
 
@@ -120,7 +121,7 @@ function serve(renderer: Handler = whole, options: ImageSaveOptions = {}): Promi
       store,
       onSave: (record) => {
         records.push(record);
-        reported.comes();
+        reported.resolve();
       },
       ...options,
     }),
@@ -134,7 +135,7 @@ function serve(renderer: Handler = whole, options: ImageSaveOptions = {}): Promi
 async function save(renderer?: Handler, options?: ImageSaveOptions, query = QUERY): Promise<Answer> {
   const { url } = await serve(renderer, options);
   const answer = await get(url + query);
-  await reported.come;
+  await reported.promise;
   return answer;
 }
 
@@ -311,9 +312,9 @@ describe('a target is closed once', () => {
   });
 
   it('if the deadline passes during rendering', async () => {
-    const deadline = deadlineInHand();
+    const deadline = useManualDeadline();
     const answer = await save(() => {
-      deadline.comes();
+      deadline.expire();
     }, LONG);
     expect(answer.reply).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
     expect(store.calls).toEqual(['prepare', 'render', 'close']);
@@ -321,63 +322,63 @@ describe('a target is closed once', () => {
   });
 
   it('if the client disconnects during rendering', async () => {
-    const asked = moment();
+    const asked = createDeferred();
     const client = sendTo(
       await serve(() => {
-        asked.comes();
+        asked.resolve();
       }),
     );
-    await asked.come;
+    await asked.promise;
     client.destroy();
-    await reported.come;
+    await reported.promise;
     expect(records).toMatchObject([{ outcome: 'failed', code: 'client-disconnected' }]);
     expect(store.calls).toEqual(['prepare', 'render', 'close']);
     expect((store.prepared[0]?.[1].signal.reason as SaveError).code).toBe('client-disconnected');
   });
 
   it('if prepare resolves after the reply, without rendering', async () => {
-    const deadline = deadlineInHand();
-    const [goesOn, closed] = [moment(), moment()];
+    const deadline = useManualDeadline();
+    const [goesOn, closed] = [createDeferred(), createDeferred()];
     store.onPrepare = () => {
-      deadline.comes();
-      return goesOn.come;
+      deadline.expire();
+      return goesOn.promise;
     };
     store.onClose = () => {
-      closed.comes();
+      closed.resolve();
     };
     expect((await save(whole, LONG)).reply.status).toBe('timeout');
     expect(store.calls).toEqual(['prepare']);
-    goesOn.comes();
-    await closed.come;
-    await turn();
+    goesOn.resolve();
+    await closed.promise;
+    await setImmediate();
     expect(store.calls).toEqual(['prepare', 'close']);
   });
 
   it('if the deadline passes as prepare resolves, without rendering', async () => {
-    const deadline = deadlineInHand();
+    const deadline = useManualDeadline();
     store.onPrepare = () => {
-      deadline.comes();
+      deadline.expire();
     };
     expect((await save(whole, LONG)).reply.status).toBe('timeout');
     expect(store.calls).toEqual(['prepare', 'close']);
   });
 
   it('after publish has settled, which may be after the reply', async () => {
-    const deadline = deadlineInHand();
-    const [goesOn, closed] = [moment(), moment()];
+    const deadline = useManualDeadline();
+    const [goesOn, closed] = [createDeferred(), createDeferred()];
     store.onPublish = () => {
-      deadline.comes();
-      return goesOn.come;
+      deadline.expire();
+      return goesOn.promise;
     };
     store.onClose = () => {
-      closed.comes();
+      closed.resolve();
     };
     const answer = await save(whole, LONG);
     expect(answer.reply).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
     expect(store.calls).toEqual(['prepare', 'render', 'publish']);
-    goesOn.comes();
-    await closed.come;
-    await turn();
+    goesOn.resolve();
+    await closed.promise;
+    await setImmediate();
     expect(store.calls).toEqual(['prepare', 'render', 'publish', 'publish settled', 'close']);
     // commit has thrown.
     expect(store.images.size).toBe(0);
@@ -386,13 +387,13 @@ describe('a target is closed once', () => {
 
 describe('commit', () => {
   it('throws after the deadline, so nothing is saved and the reply is timeout', async () => {
-    const deadline = deadlineInHand();
+    const deadline = useManualDeadline();
     let thrown: unknown;
     const late: ImageStore = {
       prepare: (_name, { signal }) =>
         Promise.resolve({
           publish(_image, { commit }) {
-            deadline.comes();
+            deadline.expire();
             try {
               commit();
             } catch (error) {
@@ -415,9 +416,9 @@ describe('commit', () => {
   });
 
   it('disarms the deadline', async () => {
-    const deadline = deadlineInHand();
+    const deadline = useManualDeadline();
     store.onCommit = () => {
-      deadline.comes();
+      deadline.expire();
     };
     expect((await save(whole, LONG)).reply.status).toBe('done');
     expect(store.prepared[0]?.[1].signal.aborted).toBe(false);
@@ -434,7 +435,7 @@ describe('commit', () => {
       return left;
     };
     const client = sendTo(running);
-    await reported.come;
+    await reported.promise;
     expect(records).toMatchObject([{ outcome: 'done' }]);
     expect(store.images.get('x.jpg')?.equals(small)).toBe(true);
     expect(store.prepared[0]?.[1].signal.aborted).toBe(false);
@@ -446,7 +447,7 @@ describe('an image that is too large for memory', () => {
   const NAMED_PNG = '/x?req=saveToFile&name=x.png';
 
   beforeEach(() => {
-    temporary = join(makeFolder(), 'tmp');
+    temporary = join(makeTempDir(), 'tmp');
     mkdirSync(temporary);
     jest.spyOn(os, 'tmpdir').mockReturnValue(temporary);
     expect(large.length).toBeGreaterThan(1024 * 1024);

@@ -5,11 +5,11 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { imageSave, SaveError, saveOf, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { list } from '../support/folder.js';
+import { list } from '../support/temp-dir.js';
 import { hosts, start, type Handler } from '../support/host.js';
-import { useSaving } from '../support/use-save-fixture.js';
+import { useSaveFixture } from '../support/use-save-fixture.js';
 
-const { image, folder } = useSaving();
+const { image, folder } = useSaveFixture();
 let records: SaveRecord[];
 
 beforeEach(() => {

@@ -4,7 +4,7 @@ import type { FileBytes } from '../../lib/image/types.js';
 import { readRange, streamFile } from '../../lib/temp-files/readable-bytes.js';
 
 /** The bytes of a file that a spec has opened. The spec closes it. */
-export function spooled(path: string, handle: FileHandle, length: number): FileBytes {
+export function openedBytes(path: string, handle: FileHandle, length: number): FileBytes {
   return {
     path,
     length,

@@ -1,22 +1,22 @@
-// For specs of what happens when the time of a save is up: takes the deadline from the clock.
+// Lets a spec decide when the time of a save is up.
 
-/** The deadline of saves with a timeout of {@link LONG} comes when the test says so. `jest.restoreAllMocks` ends it. */
-export function deadlineInHand(): { comes(): void } {
+/** Takes the deadlines of saves with the options {@link LONG} from the clock. `jest.restoreAllMocks` ends it. */
+export function useManualDeadline(): { expire(): void } {
   const { setTimeout: real } = globalThis;
-  let end = (): void => undefined;
-  const byHand = (call: () => void, delay?: number, ...given: []): NodeJS.Timeout => {
-    // Nothing else here waits that long.
-    if ((delay ?? 0) < 100_000) return real(call, delay, ...given);
-    end = call;
+  let expire = (): void => undefined;
+  const byHand = (call: () => void, delay?: number, ...args: []): NodeJS.Timeout => {
+    // No other timer is that long.
+    if ((delay ?? 0) < 100_000) return real(call, delay, ...args);
+    expire = call;
     return real(() => undefined, 0);
   };
   jest.spyOn(globalThis, 'setTimeout').mockImplementation(byHand);
   return {
-    comes: () => {
-      end();
+    expire: () => {
+      expire();
     },
   };
 }
 
-/** The options of a save whose deadline is in hand. */
+/** The options of a save whose deadline a spec decides. */
 export const LONG = { timeout: 600_000 };

@@ -1,29 +1,58 @@
-// For specs on real files: a folder of their own below the system's temporary folder, and what is to be seen of it.
-import { mkdtemp, readdir, readlink, realpath, rm } from 'node:fs/promises';
+// Directories for specs on real files, below the system's temporary one.
+import { mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { readdir, readlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Makes a new folder for each test of the file, and removes it after the test. Call it at the top of a file. */
-export function useFolder(): (...parts: string[]) => string {
-  let folder = '';
-  beforeEach(async () => {
-    folder = await realpath(await mkdtemp(join(tmpdir(), 'image-save-spec-')));
-  });
-  afterEach(async () => {
-    await rm(folder, { recursive: true, force: true });
-  });
-  return (...parts) => join(folder, ...parts);
+const made: string[] = [];
+
+/** Makes a directory; {@link removeTempDirs} removes it. */
+export function makeTempDir(): string {
+  // The real path: on macOS the usual one is a link, and on Windows it is a short form.
+  const path = realpathSync.native(mkdtempSync(join(tmpdir(), 'image-save-')));
+  made.push(path);
+  return path;
 }
 
-/** Where this process's open descriptors that lead below a folder lead to; only where there is `/proc`. */
-export async function descriptorsBelow(folder: string): Promise<string[]> {
+export function removeTempDirs(): void {
+  for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true });
+}
+
+/**
+ * Makes a new directory for each test of the file, and removes it after the test. Call it at the top of a file.
+ *
+ * @returns A function that joins the directory and the segments of a path.
+ */
+export function useTempDir(): (...segments: string[]) => string {
+  let path = '';
+  beforeEach(() => {
+    path = makeTempDir();
+  });
+  afterEach(() => {
+    rmSync(path, { recursive: true, force: true });
+  });
+  return (...segments) => join(path, ...segments);
+}
+
+/** Links to a directory in the way that every user of Windows may; other systems have only one kind of link. */
+export function linkDir(target: string, path: string): void {
+  symlinkSync(target, path, 'junction');
+}
+
+/** The names of all entries of a directory, sorted. */
+export function list(path: string): string[] {
+  return readdirSync(path).sort();
+}
+
+/** Where this process's open descriptors lead to, as far as below a directory; only on systems with `/proc`. */
+export async function descriptorsBelow(dir: string): Promise<string[]> {
   const descriptors = await readdir('/proc/self/fd');
   const paths = await Promise.all(descriptors.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
-  return paths.filter((path) => path === folder || path.startsWith(`${folder}/`)).sort();
+  return paths.filter((path) => path === dir || path.startsWith(`${dir}/`)).sort();
 }
 
-/** Some rules can only be seen where files have descriptors that can be looked at and permissions that count. */
+/** `describe`, for rules that only show where `/proc` lists descriptors and where permissions count. */
 export const onLinux = process.platform === 'linux' ? describe : describe.skip;
 
-/** The same for a single test. */
+/** `test`, for the same rules. */
 export const testOnLinux = process.platform === 'linux' ? test : test.skip;

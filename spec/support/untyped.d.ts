@@ -1,4 +1,4 @@
-// Types of what brings none of its own.
+// Types for packages that have none.
 declare module 'on-headers' {
   import type { ServerResponse } from 'node:http';
   export default function onHeaders(res: ServerResponse, listener: (this: ServerResponse) => void): void;
@@ -7,4 +7,15 @@ declare module 'on-headers' {
 // Express 4 beside Express 5: what is used of it here is the same.
 declare module 'express4' {
   export { default } from 'express';
+}
+
+declare module 'polka' {
+  import type { IncomingMessage, ServerResponse } from 'node:http';
+  type Handler = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => unknown;
+  interface Polka {
+    use(...handlers: Handler[]): this;
+    get(path: string, ...handlers: Handler[]): this;
+    readonly handler: (req: IncomingMessage, res: ServerResponse) => void;
+  }
+  export default function polka(): Polka;
 }

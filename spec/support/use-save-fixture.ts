@@ -1,5 +1,5 @@
 // What specs of saves over real connections begin with: an image to save, and a folder to save it into.
-import { makeFolder, removeFolders } from './folder.js';
+import { makeTempDir, removeTempDirs } from './temp-dir.js';
 import { stopAll } from './host.js';
 import { jpeg } from './images.js';
 
@@ -7,16 +7,16 @@ import { jpeg } from './images.js';
  * Makes one image for a file and a new folder for each of its tests, and stops what a test has started. Call it at the
  * top of a file.
  */
-export function useSaving(make = jpeg): { readonly image: () => Buffer; readonly folder: () => string } {
+export function useSaveFixture(make = jpeg): { readonly image: () => Buffer; readonly folder: () => string } {
   let image: Buffer;
   let folder: string;
   beforeAll(async () => {
     image = await make();
   });
   beforeEach(() => {
-    folder = makeFolder();
+    folder = makeTempDir();
   });
   afterEach(stopAll);
-  afterAll(removeFolders);
+  afterAll(removeTempDirs);
   return { image: () => image, folder: () => folder };
 }

@@ -7,7 +7,7 @@ import { assertComplete } from '../../../lib/image/completeness/index.js';
 import { SaveError } from '../../../lib/errors.js';
 import type { ImageFormat } from '../../../lib/image/formats.js';
 import { frames, noise } from '../../support/images.js';
-import { spooled } from '../../support/file-bytes.js';
+import { openedBytes } from '../../support/file-bytes.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -29,7 +29,7 @@ const verdictOnFile = async (format: ImageFormat, bytes: Buffer): Promise<string
   await writeFile(path, bytes);
   const handle = await open(path);
   try {
-    await assertComplete(format, spooled(path, handle, bytes.length));
+    await assertComplete(format, openedBytes(path, handle, bytes.length));
     return 'whole';
   } catch (error) {
     return error instanceof SaveError ? error.code : String(error);

@@ -7,7 +7,7 @@ import { SaveError } from '../../../lib/errors.js';
 import type { ImageInfo, InspectOptions } from '../../../lib/image/types.js';
 import { inspectImage } from '../../../lib/image/inspect.js';
 import { frames, noise } from '../../support/images.js';
-import { spooled } from '../../support/file-bytes.js';
+import { openedBytes } from '../../support/file-bytes.js';
 import { descriptorsBelow, testOnLinux } from '../../support/temp-dir.js';
 
 let folder: string;
@@ -71,7 +71,7 @@ const onFile = async (
   await writeFile(path, bytes);
   const handle = await open(path);
   try {
-    return await inspectImage(spooled(path, handle, bytes.length), options);
+    return await inspectImage(openedBytes(path, handle, bytes.length), options);
   } finally {
     await handle.close();
   }

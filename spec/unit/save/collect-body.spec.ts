@@ -8,10 +8,10 @@ import type { ImageBytes } from '../../../lib/image/types.js';
 import { CapturedBody } from '../../../lib/capture/captured-body.js';
 import { DiskTempFile } from '../../../lib/temp-files/temp-file.js';
 import { temporaryName } from '../../../lib/temp-files/stale-files.js';
-import { useFolder } from '../../support/temp-dir.js';
+import { useTempDir } from '../../support/temp-dir.js';
 import { codeOf } from '../../support/refusal.js';
 
-const inFolder = useFolder();
+const inFolder = useTempDir();
 const MEGABYTE = 1024 * 1024;
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 

@@ -1,5 +1,5 @@
 // The store tests: a store that keeps the contract passes all of them, and each fault fails the test for it.
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { SaveError } from '../../../lib/errors.js';
 import { storeTests } from '../../../lib/stores/conformance.js';
 import type {
@@ -133,7 +133,7 @@ const faults: readonly (readonly [string, () => MemoryStore, string])[] = [
     publishing((store, name) => async (image, { commit }, { overwrite }) => {
       const bytes = await image.bytes.buffer();
       if (!overwrite && store.images.has(name)) throw new SaveError('file-exists', 'There is one.');
-      await turn();
+      await setImmediate();
       commit();
       store.images.set(name, bytes);
       return { lastUpdated: Date.now() };
@@ -159,7 +159,7 @@ const faults: readonly (readonly [string, () => MemoryStore, string])[] = [
       commit();
       store.images.set(name, Buffer.alloc(0));
       for (let at = 0; at < bytes.length; at += 5000) {
-        await turn();
+        await setImmediate();
         store.images.set(name, Buffer.concat([store.images.get(name)!, bytes.subarray(at, at + 5000)]));
       }
       return { lastUpdated: Date.now() };
@@ -181,7 +181,7 @@ const faults: readonly (readonly [string, () => MemoryStore, string])[] = [
       return publishing((_store, _name, publish) => async (image, options, prepared) => {
         if (busy) throw new SaveError('too-many-open-files', 'Try again.');
         busy = true;
-        await turn();
+        await setImmediate();
         busy = false;
         return publish(image, options, prepared);
       })();
@@ -225,8 +225,8 @@ const faults: readonly (readonly [string, () => MemoryStore, string])[] = [
         publishing((_store, _name, publish) => async (image, options, prepared) => {
           if (!concerned(image)) return publish(image, options, prepared);
           options.commit();
-          await turn();
-          await turn();
+          await setImmediate();
+          await setImmediate();
           return publish(image, { commit: () => undefined }, prepared);
         }),
         `ignores the signal after commit of a ${kind} image`,

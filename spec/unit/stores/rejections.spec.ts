@@ -1,9 +1,9 @@
 // No failure of a store reaches the process: every rejection belongs to a call of the middleware.
 import { mkdir } from 'node:fs/promises';
 import { runInChild, source } from '../../support/run-in-child.js';
-import { useFolder } from '../../support/temp-dir.js';
+import { useTempDir } from '../../support/temp-dir.js';
 
-const inFolder = useFolder();
+const inFolder = useTempDir();
 
 const BEFORE = `
   import { IncomingMessage } from 'node:http';

@@ -2,9 +2,9 @@
 import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { StaleFileSweeper, temporaryName, type SweepableDir } from '../../../lib/temp-files/stale-files.js';
 import { DirectoryHandle } from '../../../lib/stores/folder/directory.js';
-import { descriptorsBelow, onLinux, useFolder } from '../../support/temp-dir.js';
+import { descriptorsBelow, onLinux, useTempDir } from '../../support/temp-dir.js';
 
-const inFolder = useFolder();
+const inFolder = useTempDir();
 
 let folder: DirectoryHandle;
 

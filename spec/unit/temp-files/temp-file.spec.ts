@@ -18,14 +18,16 @@ import {
 // By its default, which is the module itself: calls on it can be listened to.
 import os from 'node:os';
 import { buffer } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import { fsCalls } from '../../../lib/temp-files/fs.js';
 import { createPrivateTempFile, DiskTempFile } from '../../../lib/temp-files/temp-file.js';
 import { StaleFileSweeper, temporaryName } from '../../../lib/temp-files/stale-files.js';
-import { around, moment, turn, type Moment } from '../../support/intercept-fs.js';
-import { descriptorsBelow, onLinux, useFolder } from '../../support/temp-dir.js';
+import { createDeferred, type Deferred } from '../../support/deferred.js';
+import { interceptFsCall } from '../../support/intercept-fs.js';
+import { descriptorsBelow, onLinux, useTempDir } from '../../support/temp-dir.js';
 import { codeOf, refusalOf } from '../../support/refusal.js';
 
-const inFolder = useFolder();
+const inFolder = useTempDir();
 
 let file: DiskTempFile;
 
@@ -85,7 +87,7 @@ describe('a temporary file', () => {
     for (const taken of [[1], [2], [3], [5], [1, 1, 1]]) {
       const one = newFile();
       const limits = [...taken];
-      const spy = around('writev', (real, descriptor, chunks, position) => {
+      const spy = interceptFsCall('writev', (real, descriptor, chunks, position) => {
         const limit = limits.shift();
         if (limit === undefined) return real();
         const some = Buffer.concat(chunks as Buffer[]).subarray(0, limit);
@@ -100,12 +102,12 @@ describe('a temporary file', () => {
   });
 
   it('rejects if a write makes no progress', async () => {
-    around('writev', () => Promise.resolve({ bytesWritten: 0 }));
+    interceptFsCall('writev', () => Promise.resolve({ bytesWritten: 0 }));
     expect(await codeOf(() => file.write(bytes('x')))).toBe('write-failed');
   });
 
   it('is opened with O_EXCL and O_NOFOLLOW', async () => {
-    const opened = around('open', (real) => real());
+    const opened = interceptFsCall('open', (real) => real());
     await file.write(bytes('x'));
     const flags = Number(opened.mock.calls[0]?.[1]);
     const { O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
@@ -156,18 +158,18 @@ describe('reading for a store', () => {
 
   it('reads no more than the consumer takes, but for two chunks', async () => {
     await file.write(Array.from({ length: 10 }, () => image));
-    const reads = around('read', (real) => real());
+    const reads = interceptFsCall('read', (real) => real());
     const stream = file.stream();
     await once(stream, 'readable');
     stream.read();
     // Every read that was begun has ended by now.
-    for (let turns = 0; turns < 100; turns++) await turn();
+    for (let turns = 0; turns < 100; turns++) await setImmediate();
     expect(reads.mock.calls.length).toBeLessThanOrEqual(4);
     stream.destroy();
   });
 
   it.each([
-    ['a failed read', () => around('read', () => Promise.reject(new Error('EIO')))],
+    ['a failed read', () => interceptFsCall('read', () => Promise.reject(new Error('EIO')))],
     ['a file that was cut', () => truncate(file.path, 5)],
     ['a discarded file', () => file.discard()],
   ])('ends with a SaveError after %s', async (_what, fail) => {
@@ -202,7 +204,7 @@ describe('finishing', () => {
   ])('closes the file last (flush: %s)', async (flush, expected) => {
     const happened: string[] = [];
     for (const name of ['writev', 'fsync', 'fstat', 'close'] as const) {
-      around(name, async (real) => {
+      interceptFsCall(name, async (real) => {
         const result = await real();
         happened.push(name);
         return result;
@@ -218,7 +220,7 @@ describe('finishing', () => {
     await file.write(bytes('x'));
     const fault = Object.assign(new Error('EIO'), { code: 'EIO' });
     // The descriptor of a close that fails is closed all the same.
-    around(name, async (real) => {
+    interceptFsCall(name, async (real) => {
       if (name === 'close') await real();
       throw fault;
     });
@@ -273,7 +275,7 @@ describe('discarding', () => {
 
   it('after a write removes the file, and closes it once for several calls', async () => {
     await file.write(bytes('x'));
-    const closed = around('close', (real) => real());
+    const closed = interceptFsCall('close', (real) => real());
     await Promise.all([file.discard(), file.discard()]);
     await file.discard();
     expect(await inSaved()).toEqual([]);
@@ -283,7 +285,7 @@ describe('discarding', () => {
   it('after finish removes the file, and does not close it again', async () => {
     await file.write(bytes('x'));
     await file.finish(false);
-    const closed = around('close', (real) => real());
+    const closed = interceptFsCall('close', (real) => real());
     await file.discard();
     expect(await inSaved()).toEqual([]);
     expect(closed).not.toHaveBeenCalled();
@@ -312,8 +314,8 @@ describe('discarding', () => {
 
   it('resolves if the file can be neither removed nor closed', async () => {
     await file.write(bytes('x'));
-    around('unlink', () => Promise.reject(new Error('EIO')));
-    around('close', async (real) => {
+    interceptFsCall('unlink', () => Promise.reject(new Error('EIO')));
+    interceptFsCall('close', async (real) => {
       await real();
       throw new Error('EIO');
     });
@@ -342,12 +344,12 @@ describe('a call that uses the fd while the file is discarded', () => {
   ];
 
   /** Says when the file has been removed, and notes when it is closed. */
-  const watchDiscarding = (happened: string[], removed: Moment): void => {
-    around('unlink', async (real) => {
+  const watchDiscarding = (happened: string[], removed: Deferred): void => {
+    interceptFsCall('unlink', async (real) => {
       await real();
-      removed.comes();
+      removed.resolve();
     });
-    around('close', (real) => {
+    interceptFsCall('close', (real) => {
       happened.push('close');
       return real();
     });
@@ -356,10 +358,10 @@ describe('a call that uses the fd while the file is discarded', () => {
   it.each(ways)('%s finds the file open, which is closed once afterwards', async (name, call) => {
     await file.write(bytes('image'));
     const happened: string[] = [];
-    const [begun, removed, goesOn] = [moment(), moment(), moment()];
-    const held = around(name, async (real) => {
-      begun.comes();
-      await goesOn.come;
+    const [begun, removed, goesOn] = [createDeferred(), createDeferred(), createDeferred()];
+    const held = interceptFsCall(name, async (real) => {
+      begun.resolve();
+      await goesOn.promise;
       happened.push(`${name} begins`);
       const result = await real();
       happened.push(`${name} ends`);
@@ -367,13 +369,13 @@ describe('a call that uses the fd while the file is discarded', () => {
     });
     watchDiscarding(happened, removed);
     const calling = call();
-    await begun.come;
+    await begun.promise;
     const discarding = file.discard();
-    await removed.come;
+    await removed.promise;
     // The file has gone from its folder; nothing but the call keeps its descriptor open.
-    await turn();
+    await setImmediate();
     expect(happened).toEqual([]);
-    goesOn.comes();
+    goesOn.resolve();
     await Promise.all([calling, discarding]);
     expect(held).toHaveBeenCalledTimes(1);
     expect(happened).toEqual([`${name} begins`, `${name} ends`, 'close']);
@@ -381,20 +383,20 @@ describe('a call that uses the fd while the file is discarded', () => {
 
   it('finds the file open for the rest of a short write', async () => {
     const happened: string[] = [];
-    const [begun, removed, goesOn] = [moment(), moment(), moment()];
-    around('writev', async (real, _descriptor, chunks) => {
+    const [begun, removed, goesOn] = [createDeferred(), createDeferred(), createDeferred()];
+    interceptFsCall('writev', async (real, _descriptor, chunks) => {
       happened.push('writev');
       if (happened.length > 1) return real();
-      begun.comes();
-      await goesOn.come;
+      begun.resolve();
+      await goesOn.promise;
       return { bytesWritten: (chunks as Buffer[])[0]!.length };
     });
     watchDiscarding(happened, removed);
     const writing = file.write([Buffer.from('one'), Buffer.from('two')]);
-    await begun.come;
+    await begun.promise;
     const discarding = file.discard();
-    await removed.come;
-    goesOn.comes();
+    await removed.promise;
+    goesOn.resolve();
     await Promise.all([writing, discarding]);
     expect(happened).toEqual(['writev', 'writev', 'close']);
     expect(file.length).toBe(6);
@@ -403,7 +405,7 @@ describe('a call that uses the fd while the file is discarded', () => {
   it('is refused after discard has begun', async () => {
     await file.write(bytes('image'));
     const discarding = file.discard();
-    const used = [around('writev', (real) => real()), around('read', (real) => real())];
+    const used = [interceptFsCall('writev', (real) => real()), interceptFsCall('read', (real) => real())];
     expect(await codeOf(() => file.write(bytes('more')))).toBe('write-failed');
     await expect(textFrom(0)).rejects.toThrow('closed');
     await discarding;
@@ -480,7 +482,7 @@ describe('a private file', () => {
     await leave(young, Date.now() / 1000);
     await leave('theirs.tmp', 0);
     let before: string[] = [];
-    around('open', (real) => {
+    interceptFsCall('open', (real) => {
       before = readdirSync(inFolder('saved')).sort();
       return real();
     });
@@ -489,7 +491,7 @@ describe('a private file', () => {
   });
 
   it('is created even if the folder cannot be swept', async () => {
-    around('lstat', () => Promise.reject(new Error('EIO')));
+    interceptFsCall('lstat', () => Promise.reject(new Error('EIO')));
     await writeFile(inFolder('saved', temporaryName(60_000)), '');
     await privateFile.write(bytes('x'));
     expect(await readFile(privateFile.path, 'utf8')).toBe('x');

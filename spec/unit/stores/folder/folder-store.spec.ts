@@ -20,6 +20,7 @@ import {
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { dirname, join, sep } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { folderStore, FolderTarget } from '../../../../lib/stores/folder/folder-store.js';
 import { storeTests } from '../../../../lib/stores/conformance.js';
 import type { StoreFixture } from '../../../../lib/stores/conformance-harness.js';
@@ -29,11 +30,12 @@ import { MemoryBytes } from '../../../../lib/temp-files/readable-bytes.js';
 import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
 import { openTarget } from '../../../../lib/stores/folder/target.js';
 import { canMount, runInChild, source } from '../../../support/run-in-child.js';
-import { around, moment, turn } from '../../../support/intercept-fs.js';
-import { descriptorsBelow, onLinux, useFolder } from '../../../support/temp-dir.js';
+import { createDeferred } from '../../../support/deferred.js';
+import { interceptFsCall } from '../../../support/intercept-fs.js';
+import { descriptorsBelow, onLinux, useTempDir } from '../../../support/temp-dir.js';
 import { codeOf, refusalOf } from '../../../support/refusal.js';
 
-const inFolder = useFolder();
+const inFolder = useTempDir();
 
 const MODES = { overwrite: true, durable: true };
 const LIFETIME = 60_000;
@@ -184,7 +186,7 @@ describe('publishing', () => {
     'refuses with no-hard-links if link fails with %s',
     async (code) => {
       const one = await targetWithImage(false);
-      around('link', () => Promise.reject(Object.assign(new Error(code), { code })));
+      interceptFsCall('link', () => Promise.reject(Object.assign(new Error(code), { code })));
       expect(await codeOf(() => publish(one))).toBe('no-hard-links');
       await close(one);
       expect(await inSaved()).toEqual([]);
@@ -214,7 +216,7 @@ describe('publishing', () => {
     expect(await inSaved()).toEqual(['a.png']);
   });
 
-  it('shows readers whole files at any moment', async () => {
+  it('shows readers whole files at any createDeferred', async () => {
     const images = ['a', 'b', 'c'].map((letter) => letter.repeat(300_000));
     await writeFile(inFolder('saved/a.png'), images[0] ?? '');
     let publishing = true;
@@ -256,7 +258,7 @@ describe('the order of publishing', () => {
   function listen(): void {
     happened.length = 0;
     let file: unknown;
-    around('open', async (real) => {
+    interceptFsCall('open', async (real) => {
       file = await real();
       happened.push('make file');
       return file;
@@ -268,16 +270,16 @@ describe('the order of publishing', () => {
         happened.push(`${what} ${descriptor === file ? 'file' : 'folder'}`);
         return result;
       };
-    around('writev', note('write'));
-    around('fsync', note('flush'));
-    around('close', note('close'));
+    interceptFsCall('writev', note('write'));
+    interceptFsCall('fsync', note('flush'));
+    interceptFsCall('close', note('close'));
     const { closeSync } = fs;
     jest.spyOn(fs, 'closeSync').mockImplementation((descriptor) => {
       closeSync(descriptor);
       happened.push('close folder');
     });
     for (const name of ['rename', 'link', 'unlink'] as const) {
-      around(name, (real) => {
+      interceptFsCall(name, (real) => {
         happened.push(name);
         return real();
       });
@@ -326,7 +328,7 @@ describe('the order of publishing', () => {
   it('publishes with a warning if the folder cannot be flushed', async () => {
     const fault = Object.assign(new Error('EIO'), { code: 'EIO' });
     await target.tempFile.write(bytes('new'));
-    around('fsync', (real) => (happened.includes('commit') ? Promise.reject(fault) : real()));
+    interceptFsCall('fsync', (real) => (happened.includes('commit') ? Promise.reject(fault) : real()));
     happened.length = 0;
     const published = await publish(target, commit);
     expect(published.warning).toBe(fault);
@@ -376,21 +378,21 @@ describe('closing', () => {
 
   it('leaves nothing of a file that is discarded during publish', async () => {
     await target.tempFile.write(bytes('new'));
-    const [begun, removed] = [moment(), moment()];
-    around('fsync', async (real) => {
-      begun.comes();
-      await removed.come;
+    const [begun, removed] = [createDeferred(), createDeferred()];
+    interceptFsCall('fsync', async (real) => {
+      begun.resolve();
+      await removed.promise;
       return real();
     });
-    around('unlink', async (real) => {
+    interceptFsCall('unlink', async (real) => {
       await real();
-      removed.comes();
+      removed.resolve();
     });
     const publishing = publish(target).then(
       () => true,
       () => false,
     );
-    await begun.come;
+    await begun.promise;
     await target.tempFile.discard();
     expect([await publishing, await inSaved()]).toEqual([false, []]);
   });
@@ -412,14 +414,14 @@ describe('closing', () => {
   onLinux('by its fd', () => {
     it('waits for the sweep before it closes the folder', async () => {
       await close(target);
-      const swept = moment();
+      const swept = createDeferred();
       const sweeper = new StaleFileSweeper(LIFETIME);
-      jest.spyOn(sweeper, 'sweep').mockReturnValue(swept.come);
+      jest.spyOn(sweeper, 'sweep').mockReturnValue(swept.promise);
       const one = await createTarget({}, sweeper);
       const closing = close(one);
-      await turn();
+      await setImmediate();
       expect(await descriptorsBelow(inFolder())).toEqual([inFolder('saved')]);
-      swept.comes();
+      swept.resolve();
       await closing;
       expect(await descriptorsBelow(inFolder())).toEqual([]);
     });
@@ -671,7 +673,7 @@ describe('preparing a save', () => {
 
   it.each([true, false])('passes its options to the target (overwrite: %s)', async (overwrite) => {
     const found = await prepare(() => inFolder('saved'), 'a.png', { overwrite, durable: false });
-    const flushed = around('fsync', (real) => real());
+    const flushed = interceptFsCall('fsync', (real) => real());
     await writeFile(inFolder('saved/a.png'), 'old');
     const verdict = await publishTo(found).then(
       () => 'done',

@@ -19,11 +19,11 @@ import { checkName } from '../../../../lib/protocol/file-name.js';
 import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
 import { openTarget } from '../../../../lib/stores/folder/target.js';
 import { canMount, runInChild, source } from '../../../support/run-in-child.js';
-import { around } from '../../../support/intercept-fs.js';
-import { descriptorsBelow, onLinux, useFolder } from '../../../support/temp-dir.js';
+import { interceptFsCall } from '../../../support/intercept-fs.js';
+import { descriptorsBelow, onLinux, useTempDir } from '../../../support/temp-dir.js';
 import { codeOf, refusalOf } from '../../../support/refusal.js';
 
-const inFolder = useFolder();
+const inFolder = useTempDir();
 const REPLACE = { overwrite: true };
 const KEEP = { overwrite: false };
 
@@ -197,7 +197,7 @@ describe('the save path', () => {
 
   onLinux('that leads through no link', () => {
     it('is not resolved by a call of its own', async () => {
-      const calls = around('realpath', (real) => real());
+      const calls = interceptFsCall('realpath', (real) => real());
       await targetOf('shoes/a.png');
       expect(calls).not.toHaveBeenCalled();
       await symlink(inFolder('saved'), inFolder('link'));

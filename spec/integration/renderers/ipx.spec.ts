@@ -2,13 +2,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { makeFolder, removeFolders } from '../support/folder.js';
+import { makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 import type { Pairs } from './ipx-server.js';
 import { PICTURE, expectRefused, expectSaved, makePictures } from './pictures.js';
-import { places, type Place } from './surroundings.js';
-
-// Loading all of these takes a while.
-jest.setTimeout(60_000);
+import { places, type Place } from './usual-middleware.js';
 
 let server: ChildProcess;
 let pairs: Pairs;
@@ -16,8 +13,8 @@ let pairs: Pairs;
 beforeAll(async () => {
   const { folder } = await makePictures();
   // As CommonJS: the oldest Node that we support cannot import sharp.
-  const script = `require(${JSON.stringify(resolve('spec/renderers/ipx-server.ts'))})`;
-  server = spawn(process.execPath, ['--require', 'tsx/cjs', '--eval', script, folder, makeFolder()], {
+  const script = `require(${JSON.stringify(resolve('spec/integration/renderers/ipx-server.ts'))})`;
+  server = spawn(process.execPath, ['--require', 'tsx/cjs', '--eval', script, folder, makeTempDir()], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const ended = once(server, 'exit').then(([code]) => {
@@ -30,7 +27,7 @@ afterAll(async () => {
   const ended = once(server, 'exit');
   server.disconnect();
   await ended;
-  removeFolders();
+  removeTempDirs();
 });
 
 describe.each(['createIPXNodeServer', 'createIPXWebServer'])('%s', (name) => {

@@ -9,13 +9,13 @@ import {
   type ImageStore,
   type SaveErrorCode,
   type SaveReply,
-} from '../../lib/index.js';
-import { s3Store, type S3StoreOptions } from '../../lib/s3.js';
-import { MemoryBytes } from '../../lib/temp-files/readable-bytes.js';
-import { get, type Answer } from '../support/client.js';
-import { deadlineInHand, LONG } from '../support/manual-timer.js';
-import { start, stopAll, type Handler } from '../support/host.js';
-import { noise } from '../support/images.js';
+} from '../../../lib/index.js';
+import { s3Store, type S3StoreOptions } from '../../../lib/s3.js';
+import { MemoryBytes } from '../../../lib/temp-files/readable-bytes.js';
+import { get, type Answer } from '../../support/client.js';
+import { useManualDeadline, LONG } from '../../support/manual-timer.js';
+import { start, stopAll, type Handler } from '../../support/host.js';
+import { noise } from '../../support/images.js';
 import {
   clientOf,
   expectSecondsApart,
@@ -241,9 +241,9 @@ describe('a bucket', () => {
 describe('a gateway', () => {
   it('that hangs from the start is waited for until the deadline, and nothing is rendered', async () => {
     await saveOld();
-    const deadline = deadlineInHand();
+    const deadline = useManualDeadline();
     proxy.fateOf = () => {
-      deadline.comes();
+      deadline.expire();
       return 'hangs';
     };
     const images = await serve({ answerTimeout: 1000 }, LONG);
@@ -272,12 +272,12 @@ describe.each(ways)('a picture that is sent %s', (_, picture, middle, publishes)
   });
 
   it('and hangs on its way is given up at the deadline', async () => {
-    const deadline = deadlineInHand();
+    const deadline = useManualDeadline();
     let hung = 0;
     proxy.fateOf = (request) => {
       if (!middle.test(request)) return 'passes';
       hung += 1;
-      deadline.comes();
+      deadline.expire();
       return 'hangs';
     };
     const images = await serve({}, LONG);

@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { SaveError } from '../../lib/errors.js';
-import { s3Store, type S3StoreOptions } from '../../lib/s3.js';
-import type { ImageStore } from '../../lib/stores/types.js';
+import { SaveError } from '../../../lib/errors.js';
+import { s3Store, type S3StoreOptions } from '../../../lib/s3.js';
+import type { ImageStore } from '../../../lib/stores/types.js';
 import {
   clientOf,
   codeOf,

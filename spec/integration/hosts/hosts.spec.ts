@@ -13,13 +13,10 @@ import express, { type Response } from 'express';
 import express4 from 'express4';
 import fastify from 'fastify';
 import polka from 'polka';
-import { imageSave } from '../../lib/index.js';
-import { makeFolder, removeFolders } from '../support/folder.js';
-import type { Handler } from '../support/host.js';
-import { PICTURE, expectRefused, expectSaved, makePictures } from './pictures.js';
-
-// Loading all of these takes a while.
-jest.setTimeout(60_000);
+import { imageSave } from '../../../lib/index.js';
+import { makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
+import type { Handler } from '../../support/host.js';
+import { PICTURE, expectRefused, expectSaved, makePictures } from '../renderers/pictures.js';
 
 let pictures: string;
 let picture: Buffer;
@@ -30,12 +27,12 @@ beforeAll(async () => {
   ({ folder: pictures, picture } = await makePictures());
 });
 beforeEach(() => {
-  savePath = makeFolder();
+  savePath = makeTempDir();
 });
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
-afterAll(removeFolders);
+afterAll(removeTempDirs);
 
 /** Serves the picture under /whole, under /stream, and nothing elsewhere. Gives its address. */
 type Host = (middleware: Handler[]) => Promise<string>;

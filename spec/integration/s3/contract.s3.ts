@@ -1,7 +1,7 @@
 // The contract of every store, kept by the one that saves to S3; and what only such a store has.
 import { randomBytes } from 'node:crypto';
-import { s3Store } from '../../lib/s3.js';
-import { storeTests } from '../../lib/stores/conformance.js';
+import { s3Store } from '../../../lib/s3.js';
+import { storeTests } from '../../../lib/stores/conformance.js';
 import {
   clientOf,
   expectSecondsApart,

@@ -6,7 +6,7 @@ import session from 'express-session';
 import helmet from 'helmet';
 import morgan from 'morgan';
 import { pinoHttp } from 'pino-http';
-import type { Handler } from '../support/host.js';
+import type { Handler } from '../../support/host.js';
 
 function nowhere(): Writable {
   return new Writable({

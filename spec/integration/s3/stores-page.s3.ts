@@ -2,10 +2,10 @@
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { blocks, read as readPage } from '../docs/markdown.js';
-import { describePrograms, makeProject, startProgram, stopPrograms } from '../docs/project.js';
-import { get } from '../support/client.js';
-import { removeFolders } from '../support/folder.js';
+import { blocks, read as readPage } from '../../docs/markdown.js';
+import { describePrograms, makeProject, startProgram, stopPrograms } from '../../support/project.js';
+import { get } from '../../support/client.js';
+import { removeTempDirs } from '../../support/temp-dir.js';
 import { gateway, objectsIn, owner, read } from './gateway.js';
 
 const [program = ''] = blocks(readPage('docs/stores.md'))
@@ -25,7 +25,7 @@ const AFTER = `
   app.listen(3000);`;
 
 afterEach(stopPrograms);
-afterAll(removeFolders);
+afterAll(removeTempDirs);
 
 describePrograms('the program of the page', () => {
   test('saves to the bucket, under the prefix', async () => {

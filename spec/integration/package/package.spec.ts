@@ -2,7 +2,7 @@
 import { spawnSync, type SpawnSyncOptions } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { linkFolder, makeFolder, removeFolders } from '../support/folder.js';
+import { linkDir, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 
 const root = process.cwd();
 // By their scripts: the commands that npm makes of them are not the same on every system.
@@ -38,7 +38,7 @@ function runNpm(cwd: string, args: string[], env: Record<string, string> = {}): 
 }
 
 beforeAll(() => {
-  const folder = makeFolder();
+  const folder = makeTempDir();
   // npm itself builds dist/, as for a release.
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   const { stdout } = runNpm(root, ['pack', '--json', '--foreground-scripts=false'], {
@@ -50,12 +50,12 @@ beforeAll(() => {
   // By a name without a drive, which some would take for the name of a host.
   run('tar', ['-xzf', pack.filename], { cwd: folder });
   unpacked = join(folder, 'package');
-}, 120_000);
-afterAll(removeFolders);
+});
+afterAll(removeTempDirs);
 
 /** A project that has the package and what it needs, these files, and the client of S3 only where that is said. */
 function consumer(sources: Record<string, string>, more: readonly '@aws-sdk'[] = []): string {
-  const folder = makeFolder();
+  const folder = makeTempDir();
   mkdirSync(join(folder, 'node_modules', '@types'), { recursive: true });
   cpSync(unpacked, join(folder, 'node_modules', 'express-image-save'), { recursive: true });
   for (const name of [
@@ -69,7 +69,7 @@ function consumer(sources: Record<string, string>, more: readonly '@aws-sdk'[] =
     '@types/jest',
     ...more,
   ]) {
-    linkFolder(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+    linkDir(join(root, 'node_modules', name), join(folder, 'node_modules', name));
   }
   for (const [name, text] of Object.entries(sources)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -121,7 +121,7 @@ test('npm installs the package without warning of install scripts', () => {
   const installing = ['preinstall', 'install', 'postinstall', 'prepare'];
   expect(Object.keys(scripts).filter((name) => installing.includes(name))).toEqual([]);
 
-  const project = makeFolder();
+  const project = makeTempDir();
   // A dependency without code, so that nothing is downloaded.
   mkdirSync(join(project, 'properties-file'));
   const { version } = JSON.parse(
@@ -144,7 +144,7 @@ test('npm installs the package without warning of install scripts', () => {
 test('is found right by publint and attw', () => {
   runNode(root, PUBLINT, '--strict', packed);
   runNode(root, ATTW, packed);
-}, 60_000);
+});
 
 test('import has all the exports', () => {
   const folder = consumer({
@@ -232,7 +232,7 @@ test('a jest suite in CommonJS mode saves and reads the reply', () => {
       });`,
   });
   runNode(folder, JEST, '--rootDir', folder);
-}, 60_000);
+});
 
 test('a jest suite in module mode saves and reads the reply', () => {
   const folder = consumer({
@@ -250,7 +250,7 @@ test('a jest suite in module mode saves and reads the reply', () => {
       });`,
   });
   runNode(folder, '--experimental-vm-modules', JEST, '--rootDir', folder);
-}, 60_000);
+});
 
 const TYPED = `
 import express, { type Request } from 'express';
@@ -292,33 +292,29 @@ test.each([
   ['nodenext, ESM, with S3', 'module', NODE_NEXT, WITH_S3],
   ['nodenext, CommonJS, with S3', 'commonjs', NODE_NEXT, WITH_S3],
   ['bundler, ESM, with S3', 'module', BUNDLER, WITH_S3],
-])(
-  'TypeScript finds the types: %s',
-  (_name, type, options, source) => {
-    const folder = consumer(
-      {
-        'package.json': JSON.stringify({ type }),
-        'x.ts': source,
-        'tsconfig.json': JSON.stringify({
-          compilerOptions: {
-            ...options,
-            strict: true,
-            exactOptionalPropertyTypes: true,
-            skipLibCheck: false,
-            esModuleInterop: true,
-            target: 'es2022',
-            types: ['node'],
-            noEmit: true,
-          },
-          files: ['x.ts'],
-        }),
-      },
-      source === WITH_S3 ? ['@aws-sdk'] : [],
-    );
-    runNode(folder, TSC, '-p', folder);
-  },
-  60_000,
-);
+])('TypeScript finds the types: %s', (_name, type, options, source) => {
+  const folder = consumer(
+    {
+      'package.json': JSON.stringify({ type }),
+      'x.ts': source,
+      'tsconfig.json': JSON.stringify({
+        compilerOptions: {
+          ...options,
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          skipLibCheck: false,
+          esModuleInterop: true,
+          target: 'es2022',
+          types: ['node'],
+          noEmit: true,
+        },
+        files: ['x.ts'],
+      }),
+    },
+    source === WITH_S3 ? ['@aws-sdk'] : [],
+  );
+  runNode(folder, TSC, '-p', folder);
+});
 
 test('names no dependency that it does not use, and uses none that it does not name', () => {
   const { dependencies, peerDependencies } = JSON.parse(

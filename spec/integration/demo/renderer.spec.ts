@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import express from 'express';
 import sharp from 'sharp';
 import request from 'supertest';
-import { createRenderer } from '../../demo/renderer.js';
+import { createRenderer } from '../../../demo/renderer.js';
 
 type Rgb = [red: number, green: number, blue: number];
 
@@ -353,7 +353,7 @@ describe('refusals', () => {
 });
 
 test('the demo’s own pictures can all be rendered', async () => {
-  const pictures = fileURLToPath(new URL('../../demo/pictures', import.meta.url));
+  const pictures = fileURLToPath(new URL('../../../demo/pictures', import.meta.url));
   const demo = express();
   demo.use(createRenderer(pictures));
   for (const picture of ['aurora', 'dahlia', 'dunes', 'harbour', 'shoe']) {

@@ -2,9 +2,9 @@
 import { createHmac } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { get, type Answer } from '../support/client.js';
-import { list, makeFolder, removeFolders } from '../support/folder.js';
-import { jpeg, png } from '../support/images.js';
+import { get, type Answer } from '../../support/client.js';
+import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
+import { jpeg, png } from '../../support/images.js';
 import {
   describePrograms,
   makeProject,
@@ -13,10 +13,7 @@ import {
   stopPrograms,
   type Program,
   type Surroundings,
-} from '../docs/project.js';
-
-// The package is built first, and each recipe loads what it needs.
-jest.setTimeout(60_000);
+} from '../../support/project.js';
 
 const SAVE = '/is/image/shoe?wid=20&req=saveToFile&name=';
 const started = new Set<string>();
@@ -25,14 +22,14 @@ let project: string;
 beforeAll(() => {
   project = makeProject(['express-session', 'pino', 'prom-client', '@opentelemetry']);
   cpSync('docs/recipes', project, { recursive: true });
-  cpSync('spec/recipes/tracing.mjs', join(project, 'tracing.mjs'));
+  cpSync('spec/integration/recipes/tracing.mjs', join(project, 'tracing.mjs'));
 });
 afterEach(stopPrograms);
-afterAll(removeFolders);
+afterAll(removeTempDirs);
 
 /** A working directory with a save folder of its own. */
 function surroundings(env: Record<string, string> = {}, preload: string[] = []): Surroundings {
-  const cwd = makeFolder();
+  const cwd = makeTempDir();
   mkdirSync(join(cwd, 'saved'));
   return { cwd, env, preload };
 }

@@ -7,7 +7,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { parseReply } from '../../lib/index.js';
+import { parseReply } from '../../../lib/index.js';
 
 // Starting TypeScript takes its time on a busy machine.
 jest.setTimeout(60_000);

@@ -1,15 +1,15 @@
 // What the specs of this folder ask of a server, whatever renders there and whoever hosts it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { get, type Answer } from '../support/client.js';
-import { list, makeFolder } from '../support/folder.js';
-import { jpeg } from '../support/images.js';
+import { get, type Answer } from '../../support/client.js';
+import { list, makeTempDir } from '../../support/temp-dir.js';
+import { jpeg } from '../../support/images.js';
 
 export const PICTURE = 'picture.jpg';
 
 /** A folder that holds one picture, under {@link PICTURE}. */
 export async function makePictures(): Promise<{ readonly folder: string; readonly picture: Buffer }> {
-  const folder = makeFolder();
+  const folder = makeTempDir();
   const picture = await jpeg();
   writeFileSync(join(folder, PICTURE), picture);
   return { folder, picture };

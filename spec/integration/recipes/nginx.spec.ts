@@ -4,12 +4,16 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { get, type Answer } from '../support/client.js';
-import { list, makeFolder, removeFolders } from '../support/folder.js';
-import { jpeg, png } from '../support/images.js';
-import { describePrograms, makeProject, startProgram, stopPrograms, type Program } from '../docs/project.js';
-
-jest.setTimeout(60_000);
+import { get, type Answer } from '../../support/client.js';
+import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
+import { jpeg, png } from '../../support/images.js';
+import {
+  describePrograms,
+  makeProject,
+  startProgram,
+  stopPrograms,
+  type Program,
+} from '../../support/project.js';
 
 const places = process.platform === 'win32' ? [] : ['nginx', '/usr/sbin/nginx'];
 const nginx = places.find((path) => spawnSync(path, ['-v']).status === 0);
@@ -63,7 +67,7 @@ if (nginx === undefined) {
 
 describeIf('behind nginx', () => {
   beforeAll(async () => {
-    folder = makeFolder();
+    folder = makeTempDir();
     for (const name of ['saved', 'app']) mkdirSync(join(folder, name));
     const project = makeProject([]);
     cpSync('docs/recipes', project, { recursive: true });
@@ -73,7 +77,7 @@ describeIf('behind nginx', () => {
   afterAll(async () => {
     if (server?.exitCode === null && server.kill('SIGKILL')) await once(server, 'exit');
     await stopPrograms();
-    removeFolders();
+    removeTempDirs();
   });
 
   test('a save goes through, and its image is served without the app', async () => {

@@ -11,15 +11,12 @@ import morgan from 'morgan';
 import { pinoHttp } from 'pino-http';
 import sharp from 'sharp';
 import sirv from 'sirv';
-import { imageSave } from '../../lib/index.js';
-import { get, type Answer } from '../support/client.js';
-import { list, makeFolder, removeFolders } from '../support/folder.js';
-import { start, stopAll, type Handler } from '../support/host.js';
+import { imageSave } from '../../../lib/index.js';
+import { get, type Answer } from '../../support/client.js';
+import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
+import { start, stopAll, type Handler } from '../../support/host.js';
 import { PICTURE, expectRefused, expectSaved, makePictures } from './pictures.js';
-import { places, surroundings, type Place } from './surroundings.js';
-
-// Loading all of these takes a while.
-jest.setTimeout(60_000);
+import { places, surroundings, type Place } from './usual-middleware.js';
 
 let pictures: string;
 let picture: Buffer;
@@ -36,13 +33,13 @@ beforeAll(async () => {
   target = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
 });
 beforeEach(() => {
-  savePath = makeFolder();
+  savePath = makeTempDir();
 });
 afterEach(stopAll);
 afterAll(async () => {
   upstream.closeAllConnections();
   await new Promise((resolve) => upstream.close(resolve));
-  removeFolders();
+  removeTempDirs();
 });
 
 /** The server behind the proxies, by path; each picture is as good as the first, but for what the path says. */

@@ -3,9 +3,9 @@ import { mkdtempSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { imageSave } from '../../lib/index.js';
-import { start, type Handler } from '../support/host.js';
-import { places, type Place } from './surroundings.js';
+import { imageSave } from '../../../lib/index.js';
+import { start, type Handler } from '../../support/host.js';
+import { places, type Place } from './usual-middleware.js';
 
 /** What is used of ipx. Its own types need a browser's, and those of every storage that it can use. */
 interface Ipx {

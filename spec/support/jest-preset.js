@@ -1,0 +1,12 @@
+// What all jest configurations share. Each of them adds its folders.
+
+/** @type {import('jest').Config} */
+export default {
+  testEnvironment: 'node',
+  transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022' } }] },
+  // The sources import their neighbours by the names of the built files.
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  coverageProvider: 'v8',
+  // A slow machine must not fail a test: only a test that hangs reaches this limit.
+  testTimeout: 300_000,
+};
