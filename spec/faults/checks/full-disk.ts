@@ -2,25 +2,25 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Check } from '../support/check.js';
-import { holdNoLeftovers, holdSeed, verdictOf } from '../support/files.js';
-import { hold } from '../support/hold.js';
+import { assertNoLeftovers, assertSeed, verdictOf } from '../support/files.js';
+import { assertPromise } from '../support/assert-promise.js';
 import { startMounted } from '../support/mount.js';
 import type { Server } from '../support/server.js';
 
 const MB = 1_000_000;
 
 /** Saves must be refused for want of room, with the old picture left as it was. */
-async function holdRefused(server: Server, folder: string, what: string): Promise<void> {
+async function assertRefused(server: Server, folder: string, what: string): Promise<void> {
   const verdict = verdictOf(await server.save(what, 'old.tif'));
-  hold(verdict === 'disk-full', `${what} on a full disk: ${verdict}`);
-  holdSeed(folder, 'old.tif', 1);
-  holdNoLeftovers(folder);
+  assertPromise(verdict === 'disk-full', `${what} on a full disk: ${verdict}`);
+  assertSeed(folder, 'old.tif', 1);
+  assertNoLeftovers(folder);
 }
 
-async function holdSaved(server: Server, folder: string, what: string, name: string): Promise<void> {
+async function assertSaved(server: Server, folder: string, what: string, name: string): Promise<void> {
   const verdict = verdictOf(await server.save(what, name));
-  hold(verdict === 'done', `${what} with room on the disk: ${verdict}`);
-  holdSeed(folder, name, Number(what.split('/')[1]));
+  assertPromise(verdict === 'done', `${what} with room on the disk: ${verdict}`);
+  assertSeed(folder, name, Number(what.split('/')[1]));
 }
 
 /** Two megabytes in use of eight: what is larger than the rest is refused, whatever its way to the disk. */
@@ -29,20 +29,20 @@ export const fullDisk: Check = async ({ app, folder: savePath, times }) => {
     { app, options: { savePath, verify: 'header' } },
     'size=8m,mode=777',
   );
-  await holdSaved(server, folder, `whole/1/${2 * MB}`, 'old.tif');
-  await holdRefused(server, folder, `stream/2/${12 * MB}`);
-  await holdRefused(server, folder, `whole/3/${12 * MB}`);
-  await holdSaved(server, folder, `stream/4/${5 * MB}`, 'next.tif');
+  await assertSaved(server, folder, `whole/1/${2 * MB}`, 'old.tif');
+  await assertRefused(server, folder, `stream/2/${12 * MB}`);
+  await assertRefused(server, folder, `whole/3/${12 * MB}`);
+  await assertSaved(server, folder, `stream/4/${5 * MB}`, 'next.tif');
 
   // Half a megabyte is left: of an image this small every byte is in memory, and one write has room for some of it.
   writeFileSync(join(folder, 'ballast'), Buffer.alloc(0.8 * MB));
-  await holdRefused(server, folder, `whole/5/${0.9 * MB}`);
-  await holdRefused(server, folder, `stream/6/${0.9 * MB}`);
+  await assertRefused(server, folder, `whole/5/${0.9 * MB}`);
+  await assertRefused(server, folder, `stream/6/${0.9 * MB}`);
   rmSync(join(folder, 'next.tif'));
 
   const [done, refused] = await crowd(server, folder, times(5));
   rmSync(join(folder, 'ballast'));
-  await holdSaved(server, folder, `whole/7/${5 * MB}`, 'last.tif');
+  await assertSaved(server, folder, `whole/7/${5 * MB}`, 'last.tif');
   await server.stop();
   return `4 refused for want of room, ${done} done and ${refused} refused in a crowd, old images whole, 0 leftovers`;
 };
@@ -55,13 +55,16 @@ async function crowd(server: Server, folder: string, rounds: number): Promise<[n
     await Promise.all(
       seeds.map(async (seed) => {
         const verdict = verdictOf(await server.save(`whole/${seed}/${0.9 * MB}`, `${seed}.tif`));
-        hold(verdict === 'done' || verdict === 'disk-full', `one of a crowd on a full disk: ${verdict}`);
-        if (verdict === 'done') holdSeed(folder, `${seed}.tif`, seed);
+        assertPromise(
+          verdict === 'done' || verdict === 'disk-full',
+          `one of a crowd on a full disk: ${verdict}`,
+        );
+        if (verdict === 'done') assertSeed(folder, `${seed}.tif`, seed);
         if (verdict === 'done') done += 1;
       }),
     );
-    holdNoLeftovers(folder);
-    holdSeed(folder, 'old.tif', 1);
+    assertNoLeftovers(folder);
+    assertSeed(folder, 'old.tif', 1);
     for (const seed of seeds) rmSync(join(folder, `${seed}.tif`), { force: true });
   }
   return [done, rounds * seeds.length - done];
@@ -73,13 +76,13 @@ export const noInodes: Check = async ({ app, folder: savePath }) => {
     { app, options: { savePath } },
     'size=64m,nr_inodes=20,mode=777',
   );
-  await holdSaved(server, folder, 'whole/1/50000', 'old.tif');
+  await assertSaved(server, folder, 'whole/1/50000', 'old.tif');
   const fillers = fill(folder);
-  await holdRefused(server, folder, 'whole/2/50000');
-  await holdRefused(server, folder, `stream/3/${4 * MB}`);
+  await assertRefused(server, folder, 'whole/2/50000');
+  await assertRefused(server, folder, `stream/3/${4 * MB}`);
   rmSync(join(folder, fillers[0]!));
-  await holdSaved(server, folder, `stream/4/${4 * MB}`, 'old.tif');
-  holdNoLeftovers(folder);
+  await assertSaved(server, folder, `stream/4/${4 * MB}`, 'old.tif');
+  assertNoLeftovers(folder);
   await server.stop();
   return `2 refused with ${fillers.length} files in the way, old image whole, 0 leftovers, saved with one less`;
 };

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { ImageFormat } from '../../../lib/image/formats.js';
 import { hostileFiles, walkHostileFile } from '../../support/walk-fuzz.js';
 import { number, type Check } from '../support/check.js';
-import { hold } from '../support/hold.js';
+import { assertPromise } from '../support/assert-promise.js';
 
 export const fuzz =
   (format: ImageFormat): Check =>
@@ -16,7 +16,10 @@ export const fuzz =
       most = Math.max(most, steps / bytes.length);
     });
     const result = await fc.check(property, { numRuns: times(10_000) });
-    hold(!result.failed, `${String(result.errorInstance)}\n${fc.defaultReportMessage(result) ?? ''}`);
+    assertPromise(
+      !result.failed,
+      `${String(result.errorInstance)}\n${fc.defaultReportMessage(result) ?? ''}`,
+    );
     const verdicts = Object.entries(tally).map(([verdict, count]) => `${number(count)} ${verdict}`);
     return `${verdicts.join(', ')}; ${most.toFixed(2)} steps a byte at most`;
   };

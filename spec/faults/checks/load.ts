@@ -2,8 +2,8 @@
 import { request } from 'node:http';
 import { get } from '../../support/client.js';
 import { megabytes, number, type Check } from '../support/check.js';
-import { holdNoLeftovers, holdSeed, verdictOf } from '../support/files.js';
-import { eventually, hold } from '../support/hold.js';
+import { assertNoLeftovers, assertSeed, verdictOf } from '../support/files.js';
+import { eventually, assertPromise } from '../support/assert-promise.js';
 import type { State } from '../support/messages.js';
 import { Server } from '../support/server.js';
 
@@ -12,7 +12,7 @@ const AT_ONCE = 500;
 const MORE = 8_000_000;
 
 export const load: Check = async ({ app, folder, times }) => {
-  // The full contract, flushes and all; the time is the queue's, which has no end but the client's patience.
+  // The full contract, flushes and all; the time is the queue's, which has no end but the client's waitTimeout.
   const options = { savePath: folder, timeout: 600_000 };
   const server = await Server.start({ app, options, nodeOptions: ['--expose-gc'] });
   const saves = times(5_000);
@@ -26,7 +26,7 @@ export const load: Check = async ({ app, folder, times }) => {
   const ordinary = await traffic.end();
 
   const after = await restOf(server, before);
-  holdNoLeftovers(folder);
+  assertNoLeftovers(folder);
   await server.stop();
   const grown = heldBy(after) - heldBy(before);
   return (
@@ -46,8 +46,8 @@ async function crowd(server: Server, folder: string, saves: number): Promise<voi
       const name = `${mine % AT_ONCE}-${mine}.tif`;
       const what = `${mine % 2 === 0 ? 'whole' : 'stream'}/${mine}/${mine % 100 === 0 ? 2_000_000 : 20_000}`;
       const verdict = verdictOf(await server.save(what, name));
-      hold(verdict === 'done', `one of a crowd was refused: ${verdict}`);
-      holdSeed(folder, name, mine);
+      assertPromise(verdict === 'done', `one of a crowd was refused: ${verdict}`);
+      assertSeed(folder, name, mine);
     }
   };
   await Promise.all(Array.from({ length: Math.min(saves, AT_ONCE) }, client));
@@ -82,7 +82,7 @@ async function neverAnswered(server: Server, saves: number): Promise<void> {
   await Promise.all(
     Array.from({ length: saves }, async (_, index) => {
       const verdict = verdictOf(await server.save(`never/${index}/0`, `${index}.tif`, '&timeout=200'));
-      hold(verdict === 'timeout', `a renderer that never answers: ${verdict}`);
+      assertPromise(verdict === 'timeout', `a renderer that never answers: ${verdict}`);
     }),
   );
 }
@@ -101,7 +101,7 @@ class Traffic {
   async #go(server: Server): Promise<void> {
     while (!this.#over) {
       const { status, body } = await get(`${server.url}/plain/0/0?wid=1`);
-      hold(status === 200 && body.toString() === 'ordinary', `an ordinary request: ${status}`);
+      assertPromise(status === 200 && body.toString() === 'ordinary', `an ordinary request: ${status}`);
       this.#answers += 1;
     }
   }

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { megabytes, type Check } from '../support/check.js';
 import { verdictOf } from '../support/files.js';
-import { hold } from '../support/hold.js';
+import { assertPromise } from '../support/assert-promise.js';
 import { Server } from '../support/server.js';
 
 const MB = 1_000_000;
@@ -39,10 +39,10 @@ export const memory =
     const figures =
       `${megabytes(size)} added ${megabytes(large.resident)}, of which ours ${megabytes(large.ours)}; ` +
       `${megabytes(64 * MB)} added ${megabytes(small.resident)}`;
-    hold(large.ours < MOST && large.ours - small.ours < FLAT, figures);
+    assertPromise(large.ours < MOST && large.ours - small.ours < FLAT, figures);
     // With every pixel decoded, the rest is the decoder's: reported, not judged.
     if (verify === 'header') {
-      hold(large.resident < MOST && large.resident - small.resident < FLAT, figures);
+      assertPromise(large.resident < MOST && large.resident - small.resident < FLAT, figures);
     }
     await server.stop();
     return figures;
@@ -54,7 +54,7 @@ async function growth(server: Server, folder: string, what: string): Promise<Gro
   // The high-water mark starts anew from here. (proc(5), clear_refs.)
   writeFileSync(`/proc/${server.pid}/clear_refs`, '5');
   const verdict = verdictOf(await server.save(what, 'image.tif'));
-  hold(verdict === 'done', `${what}: ${verdict}`);
+  assertPromise(verdict === 'done', `${what}: ${verdict}`);
   const { peak } = await server.state();
   rmSync(join(folder, 'image.tif'));
   return {

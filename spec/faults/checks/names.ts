@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { get } from '../../support/client.js';
 import { number, type Check } from '../support/check.js';
-import { holdSeed, verdictOf } from '../support/files.js';
-import { hold } from '../support/hold.js';
+import { assertSeed, verdictOf } from '../support/files.js';
+import { assertPromise } from '../support/assert-promise.js';
 import { Server } from '../support/server.js';
 
 /** Pieces of which names are made that get somewhere, or should not. */
@@ -75,11 +75,14 @@ export const hostileNames: Check = async ({ app, folder, times }) => {
     const verdict = verdictOf(answer);
     tally[verdict] = (tally[verdict] ?? 0) + 1;
     const made = place.clear(seed);
-    hold(verdict !== 'timeout', `${JSON.stringify(name)} takes longer than its deadline`);
-    hold(made.length === (verdict === 'done' ? 1 : 0), `${verdict}, but ${made.length} files were made`);
+    assertPromise(verdict !== 'timeout', `${JSON.stringify(name)} takes longer than its deadline`);
+    assertPromise(
+      made.length === (verdict === 'done' ? 1 : 0),
+      `${verdict}, but ${made.length} files were made`,
+    );
     if (verdict !== 'done') return;
-    hold(made[0] === name, `${JSON.stringify(name)} was saved as ${JSON.stringify(made[0])}`);
-    hold(answer.reply.name === name, `the answer speaks of ${answer.reply.name ?? 'nothing'}`);
+    assertPromise(made[0] === name, `${JSON.stringify(name)} was saved as ${JSON.stringify(made[0])}`);
+    assertPromise(answer.reply.name === name, `the answer speaks of ${answer.reply.name ?? 'nothing'}`);
   });
   await assertProperty(property, times(1_500));
   await server.stop();
@@ -98,12 +101,13 @@ export const hostileQueries: Check = async ({ app, folder, times }) => {
     const verdict = answer.status === BY_NODE ? 'by Node' : image ? 'ordinary' : verdictOf(answer);
     tally[verdict] = (tally[verdict] ?? 0) + 1;
     const made = place.clear(seed);
-    hold(
+    assertPromise(
       made.length === (verdict === 'done' ? 1 : 0),
       `${verdict}, but ${made.length} files were made: ${query}`,
     );
-    hold(!made.includes('nested.tif'), `a nested request was obeyed: ${query}`);
-    if (image) hold(!/(^|&)req=saveToFile(&|$)/i.test(query) || /[({]/.test(query), `not obeyed: ${query}`);
+    assertPromise(!made.includes('nested.tif'), `a nested request was obeyed: ${query}`);
+    if (image)
+      assertPromise(!/(^|&)req=saveToFile(&|$)/i.test(query) || /[({]/.test(query), `not obeyed: ${query}`);
   });
   await assertProperty(property, times(1_500));
   await server.stop();
@@ -142,8 +146,8 @@ export const slowQueries: Check = async ({ app, folder, times }) => {
       signal: AbortSignal.timeout(DEADLINE),
     }).catch(() => undefined);
     const took = performance.now() - from;
-    hold(took < DEADLINE, `a megabyte of ${before}${again}… takes ${Math.round(took)} ms`);
-    hold(answer !== undefined, `a megabyte of ${before}${again}… gets no answer`);
+    assertPromise(took < DEADLINE, `a megabyte of ${before}${again}… takes ${Math.round(took)} ms`);
+    assertPromise(answer !== undefined, `a megabyte of ${before}${again}… gets no answer`);
     slowest = Math.max(slowest, took);
     place.clear(0);
   }
@@ -161,7 +165,7 @@ async function start(app: string, place: Place, nodeOptions: readonly string[] =
 
 async function assertProperty(property: fc.IAsyncProperty<[unknown]>, numRuns: number): Promise<void> {
   const result = await fc.check(property as fc.IAsyncProperty<unknown>, { numRuns });
-  hold(!result.failed, `${String(result.errorInstance)}\n${fc.defaultReportMessage(result) ?? ''}`);
+  assertPromise(!result.failed, `${String(result.errorInstance)}\n${fc.defaultReportMessage(result) ?? ''}`);
 }
 
 function summaryOf(tally: Readonly<Record<string, number>>): string {
@@ -192,11 +196,11 @@ class Place {
     const all = readdirSync(this.#folder, { recursive: true, encoding: 'utf8' });
     const made = all.filter((path) => !this.#expected.has(path));
     const names = made.map((path) => {
-      hold(path.startsWith('saved/'), `${JSON.stringify(path)} is outside`);
+      assertPromise(path.startsWith('saved/'), `${JSON.stringify(path)} is outside`);
       const name = path.slice('saved/'.length);
-      holdLegal(name);
-      hold(lstatSync(join(this.saved, name)).isFile(), `${JSON.stringify(name)} is no file`);
-      holdSeed(this.saved, name, seed);
+      assertLegal(name);
+      assertPromise(lstatSync(join(this.saved, name)).isFile(), `${JSON.stringify(name)} is no file`);
+      assertSeed(this.saved, name, seed);
       rmSync(join(this.saved, name));
       return name;
     });
@@ -205,7 +209,7 @@ class Place {
 }
 
 /** The contract's rules for names once more, in other words than those that are checked. */
-function holdLegal(name: string): void {
+function assertLegal(name: string): void {
   const illegal = name
     .split('/')
     .some(
@@ -221,9 +225,12 @@ function holdLegal(name: string): void {
         /^(con|prn|aux|nul|(com|lpt)[\d\u00b9\u00b2\u00b3]) *(\.|$)/i.test(part) ||
         Buffer.byteLength(part) > 255,
     );
-  hold(!illegal, `${JSON.stringify(name)} is illegal`);
+  assertPromise(!illegal, `${JSON.stringify(name)} is illegal`);
   const base = name.slice(name.lastIndexOf('/') + 1);
-  hold(!base.includes('.') || /\.tiff?$/i.test(base), `${JSON.stringify(name)} has another extension`);
+  assertPromise(
+    !base.includes('.') || /\.tiff?$/i.test(base),
+    `${JSON.stringify(name)} has another extension`,
+  );
 }
 
 function escapeAll(text: string): string {

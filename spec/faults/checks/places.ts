@@ -17,8 +17,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { number, type Check } from '../support/check.js';
-import { holdNoLeftovers, holdSeed, seedIn, verdictOf } from '../support/files.js';
-import { hold } from '../support/hold.js';
+import { assertNoLeftovers, assertSeed, seedIn, verdictOf } from '../support/files.js';
+import { assertPromise } from '../support/assert-promise.js';
 import { Server } from '../support/server.js';
 
 /** Names that stand for something other than a file: refused before rendering, or replaced; never followed. */
@@ -55,14 +55,14 @@ export const oddNames: Check = async ({ app, folder }) => {
   const server = await Server.start({ app, options: { savePath } });
   for (const [index, [name, verdict]] of Object.entries(expected).entries()) {
     const given = verdictOf(await server.save(`whole/${index}/50000`, name));
-    hold(given === verdict, `${name}: ${given}, not ${verdict}`);
-    if (given === 'done') holdSeed(savePath, name, index);
-    if (given === 'done') hold(lstatSync(at(name)).isFile(), `${name} is still a link`);
+    assertPromise(given === verdict, `${name}: ${given}, not ${verdict}`);
+    if (given === 'done') assertSeed(savePath, name, index);
+    if (given === 'done') assertPromise(lstatSync(at(name)).isFile(), `${name} is still a link`);
   }
-  hold(readFileSync(secret, 'utf8') === 'secret', 'a file outside was written to');
-  hold(readdirSync(join(folder, 'outside')).length === 0, 'a file was made outside');
-  hold(!existsSync(join(folder, 'nowhere.tif')), 'a file was made outside, through a dangling link');
-  holdNoLeftovers(savePath);
+  assertPromise(readFileSync(secret, 'utf8') === 'secret', 'a file outside was written to');
+  assertPromise(readdirSync(join(folder, 'outside')).length === 0, 'a file was made outside');
+  assertPromise(!existsSync(join(folder, 'nowhere.tif')), 'a file was made outside, through a dangling link');
+  assertNoLeftovers(savePath);
   await server.stop();
   return `${Object.keys(expected).length} names${device ? '' : ' (no device: only root makes them)'}, nothing followed, nothing outside`;
 };
@@ -176,27 +176,30 @@ export const changedPlaces: Check = async ({ app, folder }) => {
       options: { savePath: join(place, 'saved') },
       unprivileged: true,
     });
-    hold(verdictOf(await server.save('whole/1/50000', 'in/image.tif')) === 'done', `${what}: no first save`);
+    assertPromise(
+      verdictOf(await server.save('whole/1/50000', 'in/image.tif')) === 'done',
+      `${what}: no first save`,
+    );
     const answer = server.save(`${how}/2/4000000/key`, 'in/image.tif');
     await server.asked('key');
     change(place);
     server.go('key');
     const given = verdictOf(await answer);
-    hold(verdicts.includes(given), `${what}: ${given}, not ${verdicts.join(' or ')}`);
+    assertPromise(verdicts.includes(given), `${what}: ${given}, not ${verdicts.join(' or ')}`);
     await server.letsGoOf(place);
-    holdOnlyImages(place, what);
+    assertOnlyImages(place, what);
     await server.stop();
   }
   return `${Object.keys(CHANGES).length} changes in mid-render, each answered truly, nothing outside, 0 leftovers`;
 };
 
 /** Whatever is left anywhere is one of the pictures, whole, and nothing of it is outside. */
-function holdOnlyImages(place: string, what: string): void {
+function assertOnlyImages(place: string, what: string): void {
   for (const path of readdirSync(place, { recursive: true, encoding: 'utf8' })) {
     if (!lstatSync(join(place, path)).isFile()) continue;
-    hold(path.endsWith('/image.tif'), `${what}: ${path} is left`);
-    hold(!path.startsWith('outside'), `${what}: ${path} is outside`);
-    hold([1, 2].includes(seedIn(place, path) ?? 0), `${what}: ${path} is no picture of ours`);
+    assertPromise(path.endsWith('/image.tif'), `${what}: ${path} is left`);
+    assertPromise(!path.startsWith('outside'), `${what}: ${path} is outside`);
+    assertPromise([1, 2].includes(seedIn(place, path) ?? 0), `${what}: ${path} is no picture of ours`);
   }
 }
 
@@ -253,14 +256,14 @@ export const race: Check = async ({ app, folder, times }) => {
     watcher.close();
     swaps = await end(swapper);
   }
-  hold(seenOutside === '', `something was made outside: ${seenOutside}`);
-  hold(readdirSync(outside).length === 0, 'something is outside');
-  for (const name of done) holdSeed(join(savePath, 'in'), name, Number.parseInt(name, 10));
+  assertPromise(seenOutside === '', `something was made outside: ${seenOutside}`);
+  assertPromise(readdirSync(outside).length === 0, 'something is outside');
+  for (const name of done) assertSeed(join(savePath, 'in'), name, Number.parseInt(name, 10));
   const found = readdirSync(join(savePath, 'in'));
   await server.letsGoOf(savePath);
-  hold(found.length === done.length, `${found.length} files of ${done.length} that were done`);
+  assertPromise(found.length === done.length, `${found.length} files of ${done.length} that were done`);
   const allowed = ['done', 'folder-changed', 'folder-missing', 'outside-save-path'];
-  hold(
+  assertPromise(
     Object.keys(tally).every((verdict) => allowed.includes(verdict)),
     `verdicts: ${JSON.stringify(tally)}`,
   );

@@ -3,8 +3,8 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { number, type Check } from '../support/check.js';
 import { FailingCalls, type NotedCall } from '../support/failing-calls.js';
-import { holdNoLeftovers, seedIn, temporaryFiles, verdictOf } from '../support/files.js';
-import { eventually, hold } from '../support/hold.js';
+import { assertNoLeftovers, seedIn, temporaryFiles, verdictOf } from '../support/files.js';
+import { eventually, assertPromise } from '../support/assert-promise.js';
 import { Server } from '../support/server.js';
 
 /** What a client is told of each error where it is told of one: none of the numbers, but what to do. */
@@ -117,8 +117,8 @@ class Trial {
   async undisturbed(): Promise<readonly NotedCall[]> {
     this.#calls.planNone();
     const verdict = await this.#save();
-    hold(verdict === this.#way.verdict, `a save that nothing disturbs: ${verdict}`);
-    holdNoLeftovers(this.#savePath);
+    assertPromise(verdict === this.#way.verdict, `a save that nothing disturbs: ${verdict}`);
+    assertNoLeftovers(this.#savePath);
     return this.#calls.calls();
   }
 
@@ -131,10 +131,13 @@ class Trial {
       () => this.#calls.calls().some((call) => call.fault === fault),
       `${what}: never comes about`,
     );
-    this.#holdVerdict(verdict, victim, fault, what);
+    this.#assertVerdict(verdict, victim, fault, what);
     const left = temporaryFiles(this.#savePath);
     // What cannot be removed now is for the sweep.
-    hold(left.length <= (operation === 'unlink' ? 1 : 0), `${what}: ${left.length} temporary files are left`);
+    assertPromise(
+      left.length <= (operation === 'unlink' ? 1 : 0),
+      `${what}: ${left.length} temporary files are left`,
+    );
     for (const name of left) rmSync(join(this.#savePath, name));
     tally.faults += 1;
     tally.left += left.length;
@@ -152,7 +155,7 @@ class Trial {
     const verdict = verdictOf(await this.#server.save(`${how}/${seed}/${bytes}`, name));
     const found = seedIn(this.#savePath, name);
     const expected = verdict === 'done' ? seed : this.#old;
-    hold(
+    assertPromise(
       found === expected,
       `${verdict}, but ${name} holds picture ${found ?? 'none'}, not ${expected ?? 'none'}`,
     );
@@ -161,7 +164,7 @@ class Trial {
     return verdict;
   }
 
-  #holdVerdict(verdict: string, { operation, which, onFolder }: Victim, fault: string, what: string): void {
+  #assertVerdict(verdict: string, { operation, which, onFolder }: Victim, fault: string, what: string): void {
     // The decoder opens and closes the file too: whether it minds is its own affair.
     const byDecoder = !onFolder && ((operation === 'open' && which > 2) || operation === 'close');
     if (byDecoder && this.#way.bytes > 1_000_000) return;
@@ -169,7 +172,7 @@ class Trial {
     const harmless = operation === 'unlink' || (onFolder && operation !== 'open');
     const expected =
       harmless || fault === 'short' ? this.#way.verdict : (ERRORS[fault] ?? ERRORS['EIO'] ?? '');
-    hold(verdict === expected, `${what}: ${verdict}, not ${expected}`);
+    assertPromise(verdict === expected, `${what}: ${verdict}, not ${expected}`);
   }
 }
 
@@ -184,13 +187,17 @@ export const descriptors: Check = async ({ app, folder: savePath, times }) => {
       const answer = await server.save(`whole/${index}/2000000`, `${index}.tif`).catch(() => undefined);
       const verdict = answer === undefined ? 'no connection' : verdictOf(answer);
       tally[verdict] = (tally[verdict] ?? 0) + 1;
-      if (verdict === 'done') hold(seedIn(savePath, `${index}.tif`) === index, 'done, but another picture');
+      if (verdict === 'done')
+        assertPromise(seedIn(savePath, `${index}.tif`) === index, 'done, but another picture');
     });
     await Promise.all(saves);
     await server.letsGoOf(savePath);
-    holdNoLeftovers(savePath);
+    assertNoLeftovers(savePath);
   }
-  hold(verdictOf(await server.save('whole/1/2000000', 'last.tif')) === 'done', 'it does not recover');
+  assertPromise(
+    verdictOf(await server.save('whole/1/2000000', 'last.tif')) === 'done',
+    'it does not recover',
+  );
   await server.stop();
   const verdicts = Object.entries(tally).map(([verdict, count]) => `${count} ${verdict}`);
   return `${verdicts.join(', ')}; 0 descriptors and 0 files left`;

@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { number, type Check } from '../support/check.js';
-import { holdNoLeftovers, holdSeed, verdictOf } from '../support/files.js';
-import { eventually, hold } from '../support/hold.js';
+import { assertNoLeftovers, assertSeed, verdictOf } from '../support/files.js';
+import { eventually, assertPromise } from '../support/assert-promise.js';
 import { seedOf } from '../support/picture.js';
 import { Server } from '../support/server.js';
 
@@ -13,7 +13,10 @@ const READERS = 4;
 /** Every read is one whole picture that somebody has sent, and the last to publish stays. */
 export const oneName: Check = async ({ app, folder, times }) => {
   const server = await Server.start({ app, options: { savePath: folder } });
-  hold(verdictOf(await server.save('whole/0/500000', 'one.tif')) === 'done', 'the first save was refused');
+  assertPromise(
+    verdictOf(await server.save('whole/0/500000', 'one.tif')) === 'done',
+    'the first save was refused',
+  );
   const rounds = times(5);
   let writing = true;
   const seen = new Set<number>();
@@ -22,7 +25,7 @@ export const oneName: Check = async ({ app, folder, times }) => {
     Array.from({ length: READERS }, async () => {
       while (writing) {
         const seed = seedOf(await readFile(join(folder, 'one.tif')));
-        hold(seed <= rounds * WRITERS, `picture ${seed} was read, which nobody has sent`);
+        assertPromise(seed <= rounds * WRITERS, `picture ${seed} was read, which nobody has sent`);
         seen.add(seed);
         reads += 1;
       }
@@ -35,13 +38,13 @@ export const oneName: Check = async ({ app, folder, times }) => {
         // Some by way of memory, some by way of the file.
         const bytes = 100_000 + 30_000 * writer;
         const verdict = verdictOf(await server.save(`stream/${seed}/${bytes}`, 'one.tif'));
-        hold(verdict === 'done', `one of many writers was refused: ${verdict}`);
+        assertPromise(verdict === 'done', `one of many writers was refused: ${verdict}`);
       }
     }),
   );
   await Promise.race([saving, reading]).finally(() => (writing = false));
   await Promise.all([saving, reading]);
-  holdNoLeftovers(folder);
+  assertNoLeftovers(folder);
   await server.stop();
   return `${WRITERS} writers, ${number(rounds * WRITERS)} saves, ${number(reads)} whole reads of ${seen.size} pictures, 0 torn`;
 };
@@ -59,15 +62,15 @@ export const oneWinner: Check = async ({ app, folder, times }) => {
     for (const key of keys) server.go(key);
     const verdicts = (await Promise.all(answers)).map(verdictOf);
     const winners = verdicts.flatMap((verdict, writer) => (verdict === 'done' ? [writer] : []));
-    hold(winners.length === 1, `${winners.length} of ${WRITERS} writers won`);
-    hold(
+    assertPromise(winners.length === 1, `${winners.length} of ${WRITERS} writers won`);
+    assertPromise(
       verdicts.filter((verdict) => verdict === 'file-exists').length === WRITERS - 1,
       `the others got ${verdicts.join()}`,
     );
-    holdSeed(folder, name, winners[0]!);
+    assertSeed(folder, name, winners[0]!);
   }
   await eventually(() => server.saved.length === rounds * WRITERS, 'some saves are not reported');
-  holdNoLeftovers(folder);
+  assertNoLeftovers(folder);
   await server.stop();
   return `${rounds} rounds of ${WRITERS} writers, 1 winner in each, the winner's picture in the file`;
 };

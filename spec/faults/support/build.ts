@@ -1,4 +1,4 @@
-// lib/ and the server under test → plain JavaScript in a temporary folder, as it is or with one fault put in.
+// lib/ and the server under test → plain JavaScript in a temporary folder, as it is or with one mutation.
 import {
   chmodSync,
   mkdirSync,
@@ -10,38 +10,46 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { transformSync } from '@swc/core';
+import type { patches, wrappers } from './patches.js';
 
-/** A change that breaks a promise: each piece of the source is there exactly once, and another takes its place. */
-export interface Edit {
-  /** A file of lib/. */
+/** How a server is broken: by a patch when it starts, or by wrappers of exported functions of lib/. */
+export interface Mutation {
+  readonly patch?: keyof typeof patches;
+  readonly wrappers?: readonly Wrapping[];
+}
+
+export interface Wrapping {
+  readonly wrapper: keyof typeof wrappers;
+  /** A file of lib/, and a function that it exports. */
   readonly file: string;
-  readonly pieces: readonly (readonly [from: string, to: string])[];
+  readonly name: string;
 }
 
 const SOURCES = ['lib', 'spec/faults/support'];
 
 /** Builds lib/ and the server. Returns the path of the server's program. */
-export function build(edit?: Edit): string {
+export function build(mutation?: Mutation): string {
   const folder = mkdtempSync(join(tmpdir(), 'image-save-build-'));
   built.push(folder);
   // Servers that run as another user read it too.
   chmodSync(folder, 0o755);
   for (const source of SOURCES) {
     for (const file of readdirSync(source, { recursive: true, encoding: 'utf8' })) {
-      if (file.endsWith('.ts')) compile(join(source, file), folder, edit);
+      if (file.endsWith('.ts')) compile(join(source, file), folder);
     }
   }
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n');
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
-  return join(folder, 'spec/faults/support/app.js');
+  for (const wrapping of mutation?.wrappers ?? []) wrap(folder, wrapping);
+  return mutation?.patch === undefined
+    ? join(folder, 'spec/faults/support/app.js')
+    : writePatched(folder, mutation.patch);
 }
 
-function compile(path: string, folder: string, edit: Edit | undefined): void {
-  const source = readFileSync(path, 'utf8');
-  const text = edit !== undefined && path === join('lib', edit.file) ? edited(source, edit) : source;
-  const { code } = transformSync(text, {
+function compile(path: string, folder: string): void {
+  const { code } = transformSync(readFileSync(path, 'utf8'), {
     filename: path,
     jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
     module: { type: 'es6' },
@@ -51,14 +59,36 @@ function compile(path: string, folder: string, edit: Edit | undefined): void {
   writeFileSync(target, code);
 }
 
-function edited(source: string, { file, pieces }: Edit): string {
-  return pieces.reduce((text, [from, to]) => {
-    const parts = text.split(from);
-    // A fault that is not put in would be "not found" by every check.
-    if (parts.length !== 2)
-      throw new Error(`lib/${file} holds this ${parts.length - 1} times, not once: ${from}`);
-    return parts.join(to);
-  }, source);
+/** Writes a program that applies a patch and then starts the server. */
+function writePatched(folder: string, patch: string): string {
+  const program = join(folder, 'patched.js');
+  writeFileSync(
+    program,
+    `import { fsCalls } from './lib/temp-files/fs.js';
+import { patches } from './spec/faults/support/patches.js';
+patches.${patch}(fsCalls);
+await import('./spec/faults/support/app.js');\n`,
+  );
+  return program;
+}
+
+/** Renames the exported function in its built module, and exports a wrapped one in its place. */
+function wrap(folder: string, { wrapper, file, name }: Wrapping): void {
+  const path = join(folder, 'lib', file.replace(/\.ts$/, '.js'));
+  const source = readFileSync(path, 'utf8');
+  const renamed = source.replace(
+    new RegExp(`\\bexport (async )?function ${name}\\(`),
+    '$1function original(',
+  );
+  // Without the wrapper, each check would find nothing.
+  if (renamed === source) throw new Error(`lib/${file} does not export the function ${name}`);
+  const toPatches = relative(dirname(path), join(folder, 'spec/faults/support/patches.js'));
+  writeFileSync(
+    path,
+    `import { wrappers } from './${toPatches}';
+${renamed}
+export function ${name}(...args) { return wrappers.${wrapper}(original)(...args); }\n`,
+  );
 }
 
 const built: string[] = [];

@@ -20,7 +20,7 @@ export interface Run {
   readonly times: (usually: number) => number;
 }
 
-/** Tries to break a promise. Returns its figures, in words; throws a `Violation` where it succeeds. */
+/** Tries to break a promise. Returns its figures, in words; throws a `BrokenPromise` where it succeeds. */
 export type Check = (run: Run) => Promise<string>;
 
 /** Says why something that a check needs is not to be had here, if it is not. */

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Answer } from '../../support/client.js';
-import { hold } from './hold.js';
+import { assertPromise } from './assert-promise.js';
 import { seedOf } from './picture.js';
 
 const OURS = /^\.image-save-\d+-[0-9a-f]{32}\.tmp$/;
@@ -12,9 +12,9 @@ export function temporaryFiles(folder: string): string[] {
   return readdirSync(folder).filter((name) => OURS.test(name));
 }
 
-export function holdNoLeftovers(folder: string): void {
+export function assertNoLeftovers(folder: string): void {
   const left = temporaryFiles(folder);
-  hold(left.length === 0, `${left.length} temporary files are left`);
+  assertPromise(left.length === 0, `${left.length} temporary files are left`);
 }
 
 /** Which picture a file holds, whole; undefined where there is no file. */
@@ -24,9 +24,9 @@ export function seedIn(folder: string, name: string): number | undefined {
 }
 
 /** Holds that a file is this picture, whole. */
-export function holdSeed(folder: string, name: string, seed: number): void {
+export function assertSeed(folder: string, name: string, seed: number): void {
   const found = seedIn(folder, name);
-  hold(found === seed, `${name} holds picture ${found ?? 'none'}, not ${seed}`);
+  assertPromise(found === seed, `${name} holds picture ${found ?? 'none'}, not ${seed}`);
 }
 
 /**
@@ -36,17 +36,17 @@ export function holdSeed(folder: string, name: string, seed: number): void {
  */
 export function verdictOf({ status, headers, reply, body }: Answer): string {
   const text = body.toString('latin1');
-  hold(status === 200 || status === 403, `the answer is ${status}`);
-  hold(
+  assertPromise(status === 200 || status === 403, `the answer is ${status}`);
+  assertPromise(
     headers['content-type'] === 'text/plain' && headers['cache-control'] === 'no-store',
     'its headers differ',
   );
-  hold(text.startsWith(status === 200 ? '#S7Z OK\n#' : '#S7Z ERROR\n#'), 'its first line differs');
-  hold(/^[\n\x20-\x7e]*$/.test(text), 'it is not ASCII');
-  hold((status === 200) === (reply.status === 'done'), `it says ${status} and ${reply.status}`);
+  assertPromise(text.startsWith(status === 200 ? '#S7Z OK\n#' : '#S7Z ERROR\n#'), 'its first line differs');
+  assertPromise(/^[\n\x20-\x7e]*$/.test(text), 'it is not ASCII');
+  assertPromise((status === 200) === (reply.status === 'done'), `it says ${status} and ${reply.status}`);
   const { error } = reply;
   if (status === 200) return 'done';
-  hold(error !== undefined, 'it gives no reason');
-  hold(!/\/proc|\/tmp|E[A-Z]{4,}|\.tmp/.test(error.message), `it tells too much: ${error.message}`);
+  assertPromise(error !== undefined, 'it gives no reason');
+  assertPromise(!/\/proc|\/tmp|E[A-Z]{4,}|\.tmp/.test(error.message), `it tells too much: ${error.message}`);
   return error.code;
 }

@@ -1,5 +1,5 @@
 // Images that say who sent them in each of their bytes, so that no part of another one goes unnoticed.
-import { hold } from './hold.js';
+import { assertPromise } from './assert-promise.js';
 
 /** A grey TIFF without compression: cheap to make at any size, and every byte of its pixels is in the file as it is. */
 export interface Picture {
@@ -35,18 +35,21 @@ export function* piecesOf({ head, pixels, block }: Picture): Generator<Buffer> {
   for (let left = pixels; left > 0; left -= piece.length) yield piece.subarray(0, left);
 }
 
-/** The seed of a picture that was read back. A violation if it is not, to the last byte, what one sender sent. */
+/** The seed of a picture that was read back. A failure if it is not, to the last byte, what one sender sent. */
 export function seedOf(bytes: Buffer): number {
   const torn = `an image of ${bytes.length} bytes is torn`;
-  hold(bytes.length > SMALLEST_HEAD, torn);
+  assertPromise(bytes.length > SMALLEST_HEAD, torn);
   const [width, height] = [bytes.readUInt32LE(18), bytes.readUInt32LE(30)];
-  hold(width >= BLOCK && width <= bytes.length && height > 0 && height <= bytes.length, torn);
+  assertPromise(width >= BLOCK && width <= bytes.length && height > 0 && height <= bytes.length, torn);
   const head = headOf(width, height);
-  hold(bytes.subarray(0, head.length).equals(head), `${torn}: its head is not whole`);
+  assertPromise(bytes.subarray(0, head.length).equals(head), `${torn}: its head is not whole`);
   const pixels = bytes.subarray(head.length);
-  hold(pixels.length === width * height, `${torn}: ${width} × ${height} pixels are more, or fewer`);
+  assertPromise(pixels.length === width * height, `${torn}: ${width} × ${height} pixels are more, or fewer`);
   const block = pixels.subarray(0, BLOCK);
-  hold(pixels.equals(Buffer.alloc(pixels.length, block)), `${torn}: its pixels are not of one picture`);
+  assertPromise(
+    pixels.equals(Buffer.alloc(pixels.length, block)),
+    `${torn}: its pixels are not of one picture`,
+  );
   return Number.parseInt(block.toString('latin1'), 16);
 }
 

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { get, type Answer } from '../../support/client.js';
-import { eventually, hold } from './hold.js';
+import { eventually, assertPromise } from './assert-promise.js';
 import type { FromServer, Saved, State, ToServer } from './messages.js';
 
 /** The options of the middleware that can be written down. */
@@ -72,7 +72,7 @@ export class Server {
       () => server.pid > 0 || server.#hasExited(),
       () => `the server does not start: ${server.faults.join('\n')}`,
     );
-    // Not a violation: a server that cannot start has not been checked.
+    // Not a failure: a server that cannot start has not been checked.
     if (server.#hasExited()) throw new Error(`The server does not start: ${server.faults.join('\n')}`);
     return server;
   }
@@ -151,9 +151,9 @@ export class Server {
 
   /** Ends it, and holds that it was well until then. */
   async stop(): Promise<void> {
-    hold(!this.#hasExited(), `the server crashed: ${this.faults.join('\n')}`);
+    assertPromise(!this.#hasExited(), `the server crashed: ${this.faults.join('\n')}`);
     await this.kill();
-    hold(this.faults.length === 0, `the server said: ${this.faults.join('\n')}`);
+    assertPromise(this.faults.length === 0, `the server said: ${this.faults.join('\n')}`);
   }
 }
 
