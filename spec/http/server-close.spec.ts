@@ -9,9 +9,9 @@ import { fsCalls } from '../../lib/temp-files/fs.js';
 import { get, type Answer } from '../support/client.js';
 import { start, type Handler, type Running } from '../support/host.js';
 import { MemoryStore } from '../support/memory-store.js';
-import { useSaving } from '../support/use-save-fixture.js';
+import { useSaveFixture } from '../support/use-save-fixture.js';
 
-const { image, folder } = useSaving();
+const { image, folder } = useSaveFixture();
 const SAVE = '/x?req=saveToFile&name=x.jpg';
 
 /** Stops a server, and lets every event run that the stop causes. */

@@ -11,7 +11,7 @@ import serverless from 'serverless-http';
 import { imageSave, parseReply } from '../../lib/index.js';
 import { get } from '../support/client.js';
 import { start, type Handler } from '../support/host.js';
-import { useSaving } from '../support/use-save-fixture.js';
+import { useSaveFixture } from '../support/use-save-fixture.js';
 
 /** Its types need those of AWS Lambda, which nothing else here needs. */
 const serverlessExpress = jest.requireActual<
@@ -20,7 +20,7 @@ const serverlessExpress = jest.requireActual<
   }) => (event: object, context: object) => Promise<{ statusCode: number; body: string }>
 >('@codegenie/serverless-express');
 
-const { image, folder } = useSaving();
+const { image, folder } = useSaveFixture();
 const SAVE = '/x?req=saveToFile&name=x.jpg';
 
 const sendImage: Handler = (_req, res) => {
