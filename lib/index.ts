@@ -4,16 +4,16 @@ import { imageSave } from './middleware.js';
 export { imageSave };
 // Written out, so that `require` finds `exports.default`.
 export default imageSave;
-// For hosts that write the middleware's type down, and for those who observe saves.
+// For hosts that write the middleware's type down, and for `onSave`.
 export type { ImageSaveMiddleware } from './middleware.js';
-export type { Next } from './save/save-operation.js';
+export type { Next } from './save/call-renderer.js';
 export type { ImageSaveOptions, SaveRecord } from './options.js';
 // For renderers.
 export { saveOf, type Save } from './save/save-context.js';
-// For whoever handles the reasons: `onSave`, the signal's reason.
-export { SaveError, type SaveErrorCode } from './errors.js';
-// For clients and their tests.
-export { parseReply, type SaveReply } from './protocol/reply.js';
+// For `onSave`, stores, and clients that retry.
+export { SaveError, isRetryable, type ErrorDetails, type SaveErrorCode } from './errors.js';
+// For clients and tests.
+export { parseReply, type SaveReply } from './protocol/parse-reply.js';
 // For authors of stores.
 export type {
   ImageStore,

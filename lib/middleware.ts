@@ -1,22 +1,29 @@
-// The middleware: it passes every request on that is no save command, and starts a save for every other.
+// The middleware: starts a save for each save command, and passes every other request on.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { toSaveError, type SaveError } from './errors.js';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { systemCode, toSaveError, type SaveError } from './errors.js';
 import { checkOptions, type ImageSaveOptions } from './options.js';
 import { mightBeSaveCommand, parseCommand, type SaveCommand } from './protocol/parse-command.js';
-import { SaveOperation, type Next } from './save/save-operation.js';
+import type { Next } from './save/call-renderer.js';
+import { SaveOperation } from './save/save-operation.js';
 import { folderStore } from './stores/folder/folder-store.js';
 import { StaleFileSweeper } from './temp-files/stale-files.js';
 
 /** A middleware for Express and every other host of `(req, res, next)` on Node's own request and response. */
-export type ImageSaveMiddleware<Request extends IncomingMessage = IncomingMessage> = (
-  req: Request,
-  res: ServerResponse,
-  next: Next,
-) => void;
+export interface ImageSaveMiddleware<Request extends IncomingMessage = IncomingMessage> {
+  (req: Request, res: ServerResponse, next: Next): void;
+  /**
+   * Resolves when nothing is left of any save: each has its reply, its temporary file is removed, and its `onSave` has
+   * settled. For a graceful stop, call it after `server.close()`, and set a limit of your own: it waits for a store or
+   * an `onSave` that never settles.
+   */
+  readonly idle: () => Promise<void>;
+}
 
 /**
- * Makes a middleware that obeys `req=saveToFile`: mounted in front of a renderer, it saves what the renderer
- * would have sent and answers with the outcome. All other requests pass through untouched.
+ * Makes a middleware that obeys `req=saveToFile`: mounted in front of a renderer, it saves the image that the renderer
+ * sends, and replies with the result. All other requests pass through untouched.
  *
  * @throws TypeError An option is unknown or wrong.
  * @example
@@ -29,8 +36,10 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
   // A temporary file that is older belongs to no save that still runs.
   const sweeper = new StaleFileSweeper(2 * settings.maxTimeout);
   const store = settings.store ?? folderStore(settings.savePath, sweeper);
+  const running = new Set<Promise<void>>();
+  if (typeof options.savePath === 'string' && options.savePath !== '') void warnIfMissing(options.savePath);
 
-  return function imageSaveMiddleware(req, res, next) {
+  function imageSaveMiddleware(req: Request, res: ServerResponse, next: Next): void {
     const url = req.url ?? '';
     if (!mightBeSaveCommand(url)) {
       next();
@@ -43,9 +52,17 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
     } else if (req.httpVersionMajor >= 2) {
       next(new TypeError('express-image-save works on HTTP/1 requests; serve HTTP/2 by a proxy in front'));
     } else {
-      void new SaveOperation({ settings, store, sweeper, req, res, next, arrival, command }).run();
+      const save = new SaveOperation({ settings, store, sweeper, req, res, next, arrival, command }).run();
+      running.add(save);
+      void save.finally(() => running.delete(save));
     }
+  }
+
+  const idle = async (): Promise<void> => {
+    // More may have begun meanwhile.
+    while (running.size > 0) await Promise.all(running);
   };
+  return Object.assign(imageSaveMiddleware, { idle });
 }
 
 function readCommand(url: string): SaveCommand | SaveError | undefined {
@@ -54,4 +71,21 @@ function readCommand(url: string): SaveCommand | SaveError | undefined {
   } catch (error) {
     return toSaveError(error);
   }
+}
+
+/** A folder may be mounted later, so it is no error that it is missing. But a mistyped path should not stay unnoticed. */
+async function warnIfMissing(savePath: string): Promise<void> {
+  const path = resolve(savePath);
+  try {
+    if ((await stat(path)).isDirectory()) return;
+  } catch (error) {
+    // Whatever else is wrong with it, the first save will show.
+    if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') return;
+  }
+  process.emitWarning(
+    `The save folder of imageSave does not exist: ${path}. No image is saved until it does.`,
+    {
+      code: 'IMAGE_SAVE_NO_FOLDER',
+    },
+  );
 }

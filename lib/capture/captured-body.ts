@@ -1,7 +1,8 @@
 // What a renderer writes → batches of bytes for one reader, with a stream's own manners towards the renderer.
 import { Writable } from 'node:stream';
+import { types } from 'node:util';
 
-/** Some chunks that a renderer wrote one after the other. They may be changed by it once the next batch is asked for. */
+/** Some chunks that a renderer wrote one after the other: copies, so that it may use its own buffers again. */
 export interface Batch {
   readonly chunks: readonly Buffer[];
   /** The renderer has ended its reply with these, as `res.end(image)` does: nothing follows. */
@@ -62,7 +63,7 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
     }
     // What is no chunk throws, as in Node's response before its headers are settled.
     if (isChunk(chunk)) this.#beforeWrite();
-    return super.write(chunk, ...(rest as [BufferEncoding, Callback]));
+    return super.write(this.#copy(chunk), ...(rest as [BufferEncoding, Callback]));
   }
 
   override end(...args: [unknown?, (BufferEncoding | Callback)?, Callback?]): this {
@@ -70,14 +71,27 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
       const callback = args.find((argument) => typeof argument === 'function') as Callback | undefined;
       return super.end(callback);
     }
-    const [chunk] = args;
+    const [chunk, ...rest] = args;
     if (chunk !== undefined && chunk !== null && typeof chunk !== 'function' && !isChunk(chunk)) {
       // Throws, and the renderer may still answer otherwise.
       return super.end(...(args as [unknown, BufferEncoding, () => void]));
     }
     this.#beforeWrite();
     this.#ending = true;
-    return super.end(...(args as [unknown, BufferEncoding, () => void]));
+    return super.end(...([this.#copy(chunk), ...rest] as [unknown, BufferEncoding, () => void]));
+  }
+
+  /**
+   * Copies a chunk at once. Node hands bytes to the connection before `write` or `end` returns, so renderers overwrite or
+   * transfer a buffer as soon as that has happened. What is inspected later must be what is published.
+   */
+  #copy(chunk: unknown): unknown {
+    if (!ArrayBuffer.isView(chunk) || this.#released) return chunk;
+    if (types.isUint8Array(chunk)) return Buffer.from(chunk);
+    // Which other views are chunks depends on Node, so it gets one of the same type.
+    const { buffer, byteOffset, byteLength, constructor } = chunk;
+    const copy = buffer.slice(byteOffset, byteOffset + byteLength);
+    return Reflect.construct(constructor, [copy]) as unknown;
   }
 
   /** After its end nothing more is coming that could be worth waiting for. */

@@ -2,38 +2,35 @@
 import { SaveError } from '../errors.js';
 import { getFormatByName } from '../image/formats.js';
 
-/** The longest part of a path that the usual file systems take, in bytes of UTF-8. */
+/** The longest segment of a path that the usual file systems take, in bytes of UTF-8. */
 const MAX_SEGMENT_BYTES = 255;
 
 /** C0, DEL and C1. */
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** What Windows takes for a device, with or without an extension. (Microsoft, "Naming Files, Paths, and Namespaces".) */
+/** The names of Windows devices, with or without an extension. (Microsoft, "Naming Files, Paths, and Namespaces".) */
 const DEVICE_NAME = /^(?:con|prn|aux|nul|(?:com|lpt)[0-9⁰¹²³⁴-⁹])$/i;
 
 /**
  * Checks a name against every rule that needs no file system.
  *
  * @param name The decoded value of `name=`.
- * @returns The parts of the path, one at least.
+ * @returns The segments of the path, one at least.
  * @throws SaveError `name-invalid`, or `unknown-extension` where no image format has the extension.
  */
 export function checkName(name: string): string[] {
   const segments = name.split('/');
   for (const segment of segments) {
-    const fault = validateSegment(segment);
-    if (fault !== undefined) throw new SaveError('name-invalid', `Choose another name: ${fault}.`);
+    const rule = findBrokenRule(segment);
+    if (rule !== undefined) throw new SaveError('name-invalid', { rule });
   }
   if (getFormatByName(name) === 'unknown') {
-    throw new SaveError(
-      'unknown-extension',
-      'Give the name the extension of an image format that can be saved, as in shoe.jpg, or none.',
-    );
+    throw new SaveError('unknown-extension', { extension: name.slice(name.lastIndexOf('.')) });
   }
   return segments;
 }
 
-function validateSegment(segment: string): string | undefined {
+function findBrokenRule(segment: string): string | undefined {
   if (segment === '')
     return 'it must be relative to the save folder, with one / between its parts and none at its ends';
   if (segment.startsWith('.')) return 'no part of it may start with a dot';

@@ -1,10 +1,7 @@
-// The outcome of a save ↔ the properties text that tells the client of it. The only writer of our answer.
-import type { ServerResponse } from 'node:http';
-import { STATUS_CODES } from 'node:http';
-import { inspect } from 'node:util';
-import { getProperties } from 'properties-file';
+// The result of a save → the reply to its client: the only place that writes to the client.
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import { escapeValue } from 'properties-file/escape';
-import type { SaveError, SaveErrorCode } from '../errors.js';
+import { describeError, isRetryable, type SaveError } from '../errors.js';
 import type { ImageInfo } from '../image/types.js';
 
 /** An image that has been published. */
@@ -18,7 +15,7 @@ export interface SaveSuccess {
   readonly lastUpdated: number;
 }
 
-/** A save that left everything as it was. */
+/** A save that was refused or failed. */
 export interface SaveFailure {
   readonly status: 'failed' | 'timeout';
   readonly error: SaveError;
@@ -26,30 +23,7 @@ export interface SaveFailure {
 
 export type SaveResult = SaveSuccess | SaveFailure;
 
-/** A reply to a save command, as {@link parseReply} reads it. */
-export interface SaveReply {
-  /** `done`: the new image is in place. `failed` or `timeout`: what was there before still is. */
-  readonly status: 'done' | 'failed' | 'timeout';
-  /** The file's modification time, milliseconds since 1970; only when done. */
-  readonly lastUpdated?: number;
-  /** Width × height × pages; only when done. */
-  readonly pixelsTotal?: number;
-  /** The name that the image was saved under. Image Serving itself does not send it, nor what follows. */
-  readonly name?: string;
-  /** The image: pixels of one page as stored, media type, bytes. */
-  readonly image?: {
-    readonly width: number;
-    readonly height: number;
-    readonly type: string;
-    readonly length: number;
-  };
-  /** Why there is no new image. */
-  readonly error?: { readonly code: SaveErrorCode | (string & {}); readonly message: string };
-  /** All the properties of the reply, as they were sent. */
-  readonly properties: Readonly<Record<string, string>>;
-}
-
-/** What would be untrue of our body, or would keep it from being read, whoever set it. */
+/** Headers that are wrong for our body, or would keep a client from reading it, wherever they come from. */
 const STALE_ENTITY_HEADERS = [
   'ETag',
   'Last-Modified',
@@ -60,22 +34,23 @@ const STALE_ENTITY_HEADERS = [
 ];
 
 /**
- * Answers a save command: 200 when done, 403 otherwise, in Image Serving's form.
+ * Replies to a save command in Image Serving's form: 200 when done, 403 otherwise.
  *
- * It goes through whatever was mounted before us and has wrapped the response (sessions, compression). Where
- * that throws, it goes around: the client gets its answer, and the operator a warning.
+ * The reply goes through all middleware that was mounted before and has wrapped the response (sessions, compression).
+ * If one of them throws, the reply goes past them, and the operator gets a warning.
  */
-export function sendReply(res: ServerResponse, outcome: SaveResult): void {
-  const status = outcome.status === 'done' ? 200 : 403;
-  const text = formatReply(outcome, new Date());
-  // Somebody before us has answered, and nothing may come after an answer.
+export function sendReply(res: ServerResponse, result: SaveResult): void {
+  const status = result.status === 'done' ? 200 : 403;
+  const text = formatReply(result, new Date());
+  // A middleware before us has sent a reply, and nothing may follow that.
   if (res.headersSent) return;
   try {
     send(res, status, text);
-  } catch (fault) {
-    process.emitWarning(`A middleware before imageSave failed at its answer: ${inspect(fault)}`);
-    for (const name of ['removeHeader', 'setHeader', 'writeHead', 'write', 'end'])
+  } catch (error) {
+    process.emitWarning(`A middleware before imageSave failed at its reply: ${describeError(error)}`);
+    for (const name of ['removeHeader', 'setHeader', 'writeHead', 'write', 'end']) {
       Reflect.deleteProperty(res, name);
+    }
     send(res, status, text);
   }
 }
@@ -88,19 +63,19 @@ function send(res: ServerResponse, status: number, text: string): void {
     res.setHeader('X-Content-Type-Options', 'nosniff');
     res.setHeader('Content-Length', Buffer.byteLength(text));
     res.statusMessage = STATUS_CODES[status] ?? '';
-    // By itself, so that the headers are out whatever becomes of the body: what has wrapped `end` may put it off.
+    // Separately, so that the headers are fixed even where a wrapper of `end` sends the body later.
     res.writeHead(status);
   }
-  // The plainest form: some of what wraps `end` takes no callback.
+  // Without a callback, which some wrappers of `end` do not take.
   res.end(text);
 }
 
 /** The body of the reply: ASCII, in the line format of `java.util.Properties`. */
-export function formatReply(outcome: SaveResult, now: Date): string {
+export function formatReply(result: SaveResult, now: Date): string {
   const [verdict, properties] =
-    outcome.status === 'done' ? ['OK', doneProperties(outcome)] : ['ERROR', errorProperties(outcome)];
+    result.status === 'done' ? ['OK', doneProperties(result)] : ['ERROR', errorProperties(result)];
   const lines = Object.entries(properties).map(
-    // The keys are ours, and plain.
+    // The keys are ours: they need no escapes.
     ([key, value]) => `${key}=${typeof value === 'number' ? value : toAscii(escapeValue(value))}`,
   );
   return [`#S7Z ${verdict}`, `#${javaDate(now)}`, ...lines, ''].join('\n');
@@ -126,10 +101,12 @@ function doneProperties({
 }
 
 function errorProperties({ status, error }: SaveFailure): Record<string, string> {
-  return { status, 'error.code': error.code, 'error.message': error.message };
+  const { code, message } = error;
+  const retry = isRetryable(code) ? { 'error.retry': 'true' } : {};
+  return { status, 'error.code': code, 'error.message': message, ...retry };
 }
 
-/** What `java.util.Date.toString` prints, in UTC: `Sun Nov 22 13:28:00 UTC 2026`. */
+/** Formats a time as `java.util.Date.toString` does, in UTC: `Sun Nov 22 13:28:00 UTC 2026`. */
 function javaDate(date: Date): string {
   // Sun, 22 Nov 2026 13:28:00 GMT
   const utc = date.toUTCString();
@@ -138,51 +115,4 @@ function javaDate(date: Date): string {
 
 function toAscii(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-/**
- * Reads the reply to a save command, ours or Image Serving's own.
- *
- * @param text The body of the reply.
- * @throws TypeError The text is not such a reply: it has no `status` of `done`, `failed` or `timeout`.
- * @example
- * const reply = parseReply(await response.text());
- * if (reply.status === 'done') console.log(reply.pixelsTotal);
- * else console.error(reply.error?.message);
- */
-export function parseReply(text: string): SaveReply {
-  const properties = readProperties(text);
-  const get = (key: string): string | undefined => properties[key];
-  const status = get('status');
-  if (status !== 'done' && status !== 'failed' && status !== 'timeout') {
-    throw new TypeError(
-      'This is not the reply to a save command: it has no status of done, failed or timeout. ' +
-        'Did the request hold req=saveToFile, and did it reach a server that saves?',
-    );
-  }
-  // An empty one is no zero.
-  const number = (key: string): number => (get(key) === '' ? NaN : Number(get(key)));
-  const [lastUpdated, pixelsTotal] = [number('lastUpdated'), number('pixelsTotal')];
-  const [name, type, code] = [get('name'), get('image.type'), get('error.code')];
-  const [width, height, length] = [number('image.width'), number('image.height'), number('image.length')];
-  return {
-    status,
-    ...(Number.isNaN(lastUpdated) ? {} : { lastUpdated }),
-    ...(Number.isNaN(pixelsTotal) ? {} : { pixelsTotal }),
-    ...(name === undefined ? {} : { name }),
-    ...(type === undefined || Number.isNaN(width * height * length)
-      ? {}
-      : { image: { width, height, type, length } }),
-    ...(code === undefined ? {} : { error: { code, message: get('error.message') ?? '' } }),
-    properties,
-  };
-}
-
-/** The properties of a text; none where it is no properties text at all. */
-function readProperties(text: string): Record<string, string> {
-  try {
-    return getProperties(text);
-  } catch {
-    return {};
-  }
 }

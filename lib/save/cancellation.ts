@@ -1,49 +1,50 @@
-// The deadline and the client's disconnect → one AbortSignal, with the reason as a SaveError.
+// The deadline, the client's disconnect and every failure → one AbortSignal, with a SaveError as its reason.
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { SaveError } from '../errors.js';
 
-/**
- * Says when a save has lost its purpose: its time is up, its client has gone, or it has failed. The clock runs
- * from the moment this is made until {@link disarm} or {@link fail}, whichever comes first.
- */
+/** Ends a save whose deadline has passed, whose client has disconnected, or which has failed. */
 export class Cancellation {
-  /** Rejects when the save has lost its purpose, with the reason of {@link signal}; unheard, it warns nobody. */
+  /**
+   * Rejects when the reply has to go out without the image: with the reason of {@link signal}, or after {@link commit}
+   * with `store-no-response`. It may stay without a handler.
+   */
   readonly aborted: Promise<never>;
   readonly #controller = new AbortController();
   #reject: (reason: SaveError) => void = () => undefined;
   readonly #socket: Socket;
+  readonly #onDisconnect: () => void;
   #timer: NodeJS.Timeout | undefined;
   #armed = true;
-  readonly #onDisconnected: () => void;
 
+  /** @param onDisconnect Called when the client disconnects, before Node's own listeners. Must not throw. */
   constructor(socket: Socket, onDisconnect: () => void) {
     this.aborted = new Promise((_, reject) => {
       this.#reject = reject;
     });
     this.aborted.catch(() => undefined);
     this.#socket = socket;
-    this.#onDisconnected = onDisconnect;
+    this.#onDisconnect = onDisconnect;
     watch(socket, this.#onClose);
     if (socket.destroyed) this.#onClose();
   }
 
-  /** Aborts once, with the {@link SaveError} that came first as its reason; never after {@link disarm}. */
+  /** Aborts at most once, with the first reason; never after {@link disarm}. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Sets the deadline, so many milliseconds after `since`, a reading of `performance.now()`. */
+  /**
+   * Starts the deadline.
+   *
+   * @param timeout Milliseconds.
+   * @param since When the command arrived, a reading of `performance.now()`.
+   */
   startTimer(timeout: number, since: number): void {
     if (!this.#armed) return;
     this.#timer = setTimeout(
       () => {
-        this.abort(
-          new SaveError(
-            'timeout',
-            `The image was not saved within ${timeout} ms. Try again, or allow more with timeout=.`,
-          ),
-        );
+        this.abort(new SaveError('timeout', { timeout }));
       },
       Math.max(1, timeout - (performance.now() - since)),
     );
@@ -57,35 +58,45 @@ export class Cancellation {
     this.#controller.abort(error);
   }
 
-  /** Throws where the save has lost its purpose; else nothing ends it any more. */
-  commit(): void {
+  /**
+   * The point of no return: from here on nothing ends the save. A second call does no harm.
+   *
+   * @param patience Milliseconds after which {@link aborted} rejects where the store has not said what has become of the
+   * image. Without the deadline, a store that never settles would otherwise leave the client without a reply.
+   * @throws SaveError The save has ended already.
+   */
+  commit(patience: number): void {
     this.signal.throwIfAborted();
+    if (!this.#armed) return;
     this.disarm();
+    this.#timer = setTimeout(() => {
+      this.#reject(new SaveError('store-no-response'));
+    }, patience);
   }
 
-  /** From here on nothing ends the save any more: it has ended, or only its rename is left. */
+  /** From here on nothing aborts: the save has ended, or only its publishing is left. */
   disarm(): void {
     this.#armed = false;
     clearTimeout(this.#timer);
   }
 
-  /** To be called when the client's leaving concerns nobody here any more. */
+  /** Stops watching the connection, too: call this when the reply goes out. */
   dispose(): void {
     this.disarm();
     unwatch(this.#socket, this.#onClose);
   }
 
   readonly #onClose = (): void => {
-    this.#onDisconnected();
-    this.abort(new SaveError('client-disconnected', 'The client left before the image was published.'));
+    this.#onDisconnect();
+    this.abort(new SaveError('client-disconnected'));
   };
 }
 
-// One listener serves all the saves that are pipelined on a connection, so that their number warns nobody. It
-// stands before the server's own, which tells the response: by then the response must be its own again.
+// One listener serves all saves that are pipelined on a connection, so that Node warns of no leak. It comes before the
+// server's own listener, which emits `close` on the response: by then the response must be restored.
 const watchers = new WeakMap<Socket, Set<() => void>>();
 
-function watch(socket: Socket, onDisconnect: () => void): void {
+function watch(socket: Socket, onClose: () => void): void {
   let callbacks = watchers.get(socket);
   if (callbacks === undefined) {
     const all = (callbacks = new Set());
@@ -93,12 +104,12 @@ function watch(socket: Socket, onDisconnect: () => void): void {
     // Hosts without a network connection (serverless, mocks) may give a request a plain object.
     const emitter: Partial<Pick<EventEmitter, 'prependOnceListener'>> = socket;
     emitter.prependOnceListener?.('close', () => {
-      for (const tell of [...all]) tell();
+      for (const callback of [...all]) callback();
     });
   }
-  callbacks.add(onDisconnect);
+  callbacks.add(onClose);
 }
 
-function unwatch(socket: Socket, onDisconnect: () => void): void {
-  watchers.get(socket)?.delete(onDisconnect);
+function unwatch(socket: Socket, onClose: () => void): void {
+  watchers.get(socket)?.delete(onClose);
 }

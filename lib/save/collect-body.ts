@@ -1,79 +1,59 @@
-// The batches of a reply → its bytes, with their encoding undone: in memory while they are few, else in a file.
-import { Readable, type Transform } from 'node:stream';
+// The batches of a rendered response → its bytes, decoded: in memory while they are few, else in a temporary file.
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { Batch } from '../capture/captured-body.js';
 import type { ResponseHead } from '../capture/response-capture.js';
 import { SaveError } from '../errors.js';
 import type { ImageBytes } from '../image/types.js';
-import type { Batch } from '../capture/captured-body.js';
 import type { TempFile } from '../temp-files/types.js';
+import { createDecoders } from './decoders.js';
 
-/** What is no more than this, in bytes, is not written before it has been inspected. */
+/** An image that comes in pieces is not written before it has been inspected, unless it has more bytes than this. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 
-const DECODERS: Readonly<Record<string, () => Transform>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
-
-/**
- * What makes the decoders that undo a `Content-Encoding`, the one that was applied last first. (RFC 9110, 8.4.)
- *
- * @throws SaveError One of the encodings is not known.
- */
-export function decodersFor(contentEncoding: string): (() => Transform)[] {
-  const encodings = contentEncoding
-    .toLowerCase()
-    .split(',')
-    .map((encoding) => encoding.trim());
-  return encodings
-    .filter((encoding) => encoding !== '' && encoding !== 'identity')
-    .reverse()
-    .map((encoding) => {
-      const decoder = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding] : undefined;
-      if (decoder !== undefined) return decoder;
-      throw new SaveError(
-        'unknown-encoding',
-        'The image arrived in an encoding that cannot be undone. Tell the operator of this server.',
-      );
-    });
+/** How a body is collected. */
+export interface CollectOptions {
+  readonly maxBytes: number;
+  /** Creates the file for an image that is too large for memory. After a failure it may hold some bytes. */
+  readonly createTempFile: () => TempFile;
+  /** Ends the decoding, so that no endless encoding outlives its save. */
+  readonly signal: AbortSignal;
 }
 
 /**
- * Takes the body of a reply to its end.
+ * Reads the body of a rendered response to its end.
  *
- * A chunk may be changed by the renderer once the next batch is asked for, so what stays in memory is copied,
- * unless it is the only one: `res.end(image)` costs no copy.
- *
- * @param createTempFile Makes the place where bytes go that are too many for memory. After a failure it may hold some.
- * @throws SaveError The body is longer than `maxBytes`, not as long as announced, or its encoding is broken.
+ * @param body Its chunks must not change any more: what is inspected is what is published.
+ * @throws SaveError The body is longer than `maxBytes`, its length is not the one announced, or its encoding is broken
+ * or unknown. The reason of the signal, once that has aborted while the body was decoded.
  */
 export async function collectBody(
   body: AsyncIterable<Batch>,
   head: ResponseHead,
-  createTempFile: () => TempFile,
-  maxBytes: number,
+  options: CollectOptions,
 ): Promise<ImageBytes> {
-  const expectedLength = head.contentLength === undefined ? undefined : Number(head.contentLength);
-  const count = new LengthCheck(maxBytes, expectedLength);
-  const decoders = decodersFor(head.contentEncoding).map((make) => make());
+  const { maxBytes, createTempFile, signal } = options;
+  const decoders = createDecoders(head.contentEncoding);
   const lastDecoder = decoders.at(-1);
-  if (lastDecoder === undefined) return bufferOrSpill(body, count, createTempFile);
+  const expectedLength = head.contentLength === undefined ? undefined : Number(head.contentLength);
+  const received = new LengthCheck(maxBytes, expectedLength);
+  if (lastDecoder === undefined) {
+    received.checkExpected();
+    return bufferOrSpill(body, received, createTempFile);
+  }
   try {
     const [bytes] = await Promise.all([
-      bufferOrSpill(batches(lastDecoder), new LengthCheck(maxBytes), createTempFile),
-      pipeline([Readable.from(copies(body, count)), ...decoders]),
+      bufferOrSpill(toBatches(lastDecoder), new LengthCheck(maxBytes), createTempFile),
+      pipeline([Readable.from(toChunks(body, received)), ...decoders], { signal }),
     ]);
     return bytes;
   } catch (error) {
-    if (error instanceof SaveError) throw error;
-    throw new SaveError('broken-encoding', 'The image arrived damaged. Try again.', error);
+    signal.throwIfAborted();
+    throw error instanceof SaveError ? error : new SaveError('broken-encoding', {}, error);
   }
 }
 
-/** Holds what arrives against what was announced and what is allowed, as it arrives. */
+/** Compares the bytes that arrive with what was announced and what is allowed. */
 class LengthCheck {
   length = 0;
   readonly #maxBytes: number;
@@ -84,61 +64,92 @@ class LengthCheck {
     this.#expectedLength = expectedLength;
   }
 
-  /** @throws SaveError Here at the latest it is sure that the length is wrong. */
+  /** @throws SaveError The announced length is over the limit: no byte needs to be read. */
+  checkExpected(): void {
+    if ((this.#expectedLength ?? 0) > this.#maxBytes) this.#throwTooMany();
+  }
+
+  /** @throws SaveError The length is now certain to be wrong. */
   add({ chunks, last }: Batch): void {
     for (const chunk of chunks) this.length += chunk.length;
-    if (this.length > this.#maxBytes) throw tooManyBytes(this.#maxBytes);
+    if (this.length > this.#maxBytes) this.#throwTooMany();
     if (last) this.end();
   }
 
-  /** To be called when nothing follows. */
+  /** Call this when nothing follows. */
   end(): void {
-    if (this.#expectedLength === undefined || this.length === this.#expectedLength) return;
-    throw new SaveError('length-mismatch', 'The image arrived shorter or longer than announced. Try again.');
+    if (this.#expectedLength !== undefined && this.length !== this.#expectedLength) {
+      throw new SaveError('length-mismatch');
+    }
+  }
+
+  #throwTooMany(): never {
+    throw new SaveError('too-many-bytes', { maxBytes: this.#maxBytes });
   }
 }
 
 async function bufferOrSpill(
-  received: AsyncIterable<Batch>,
-  count: LengthCheck,
+  batches: AsyncIterable<Batch>,
+  received: LengthCheck,
   createTempFile: () => TempFile,
 ): Promise<ImageBytes> {
+  const buffered = new GrowingBuffer();
   let tempFile: TempFile | undefined;
-  let buffered: Buffer[] = [];
-  for await (const batch of received) {
-    count.add(batch);
+  for await (const batch of batches) {
+    received.add(batch);
     const { chunks, last } = batch;
     const [only] = chunks;
-    if (last && only?.length === count.length) return only;
-    if (count.length <= MAX_BUFFERED_BYTES) {
-      buffered.push(...chunks.map((chunk) => Buffer.from(chunk)));
+    // `res.end(image)` costs no copy here.
+    if (last && only?.length === received.length) return only;
+    if (received.length <= MAX_BUFFERED_BYTES) {
+      for (const chunk of chunks) buffered.append(chunk);
     } else {
+      const first = tempFile === undefined ? [buffered.take()] : [];
       tempFile ??= createTempFile();
-      await tempFile.write([...buffered, ...chunks]);
-      buffered = [];
+      await tempFile.write([...first, ...mergeChunks(chunks)]);
     }
   }
-  count.end();
-  return tempFile ?? Buffer.concat(buffered);
+  received.end();
+  return tempFile ?? buffered.take();
 }
 
-/** The refusal of an image that is too long, found by its announcement or by counting. */
-export function tooManyBytes(maxBytes: number): SaveError {
-  return new SaveError(
-    'too-many-bytes',
-    `Ask for a smaller image: no more than ${maxBytes} bytes are saved.`,
-  );
-}
+/** Bytes in memory, however many chunks they come in: a buffer for each would take many times the room of a short chunk. */
+class GrowingBuffer {
+  #bytes = Buffer.alloc(0);
+  #length = 0;
 
-/** A decoder may look at a chunk after it has asked for the next. */
-async function* copies(body: AsyncIterable<Batch>, count: LengthCheck): AsyncGenerator<Buffer> {
-  for await (const batch of body) {
-    count.add(batch);
-    for (const chunk of batch.chunks) yield Buffer.from(chunk);
+  append(chunk: Uint8Array): void {
+    const length = this.#length + chunk.length;
+    if (length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#bytes.length));
+      this.#bytes.copy(larger, 0, 0, this.#length);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(chunk, this.#length);
+    this.#length = length;
   }
-  count.end();
+
+  /** All bytes so far, without a copy: nothing may be appended afterwards. */
+  take(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
 }
 
-async function* batches(decoded: AsyncIterable<Buffer>): AsyncGenerator<Batch> {
+/** How many buffers the file system takes in one call. (POSIX, IOV_MAX; Linux: 1024.) */
+const MAX_WRITE_CHUNKS = 1000;
+
+function mergeChunks(chunks: readonly Buffer[]): readonly Buffer[] {
+  return chunks.length > MAX_WRITE_CHUNKS ? [Buffer.concat(chunks)] : chunks;
+}
+
+async function* toChunks(body: AsyncIterable<Batch>, received: LengthCheck): AsyncGenerator<Buffer> {
+  for await (const batch of body) {
+    received.add(batch);
+    yield* batch.chunks;
+  }
+  received.end();
+}
+
+async function* toBatches(decoded: AsyncIterable<Buffer>): AsyncGenerator<Batch> {
   for await (const chunk of decoded) yield { chunks: [chunk], last: false };
 }

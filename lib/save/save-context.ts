@@ -1,38 +1,45 @@
-// What a renderer can learn of the save that it is asked to render for.
+// What a renderer can learn of the save that it renders for.
 import type { ServerResponse } from 'node:http';
 
-/** The save that a response is held for. */
+/** The save that a renderer renders for. */
 export interface Save {
-  /** The name that the image will be saved under, relative to the save path. */
+  /** The name that the image will be saved under, relative to the save folder. */
   readonly name: string;
-  /** Aborts when nobody waits for the image any more: stop rendering. Its reason is a `SaveError`. */
+  /** Aborts when the image is no longer wanted: stop rendering. Its reason is a `SaveError`. */
   readonly signal: AbortSignal;
   /**
-   * Says that what is about to be sent, a placeholder or an error image, must not be saved. The client gets the
-   * reason in the reply's `error.message`, so it must hold nothing that a client should not read.
+   * Says that the image that is about to be sent, a placeholder or an error image, must not be saved. The client gets
+   * the reason in `error.message`, so it must hold nothing that a client should not read.
    */
   readonly refuse: (reason?: string) => void;
 }
 
-// Registered for the whole process, so that the copy of this package that a renderer loads (an installation of its
-// own, a test runner's) finds what another copy has left.
-const SAVE = Symbol.for('express-image-save.save');
+// Registered for the whole process, so that every copy of this package finds the save: a renderer may load another one.
+const kSave = Symbol.for('express-image-save.save');
 
 /**
- * The save that a response is held for, or undefined on an ordinary request.
+ * The save that a response belongs to, or undefined on an ordinary request.
+ *
+ * Whatever is given the signal rejects when that aborts, and Express 4 does not catch what an async handler rejects:
+ * catch it, as here.
  *
  * @example
- * app.get('/is/image/:id', async (req, res) => {
- *   const image = await render(req.params.id, { signal: saveOf(res)?.signal });
- *   if (image.isPlaceholder) saveOf(res)?.refuse('there is no such picture');
- *   res.type('jpeg').send(image.bytes);
+ * app.get('/is/image/:id', async (req, res, next) => {
+ *   const save = saveOf(res);
+ *   try {
+ *     const image = await render(req.params.id, { signal: save?.signal });
+ *     if (image.isPlaceholder) save?.refuse('there is no such picture');
+ *     res.type('jpeg').send(image.bytes);
+ *   } catch (error) {
+ *     if (!save?.signal.aborted) next(error); // once it has aborted, the client has its reply
+ *   }
  * });
  */
 export function saveOf(res: ServerResponse): Save | undefined {
-  return (res as { [SAVE]?: Save })[SAVE];
+  return (res as { [kSave]?: Save })[kSave];
 }
 
 /** Lets {@link saveOf} find a save, for as long as the response exists. */
 export function attachSave(res: ServerResponse, save: Save): void {
-  Object.defineProperty(res, SAVE, { value: save, configurable: true });
+  Object.defineProperty(res, kSave, { value: save, configurable: true });
 }

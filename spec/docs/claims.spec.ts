@@ -1,7 +1,7 @@
 // The documents name files, scripts, packages and error codes that exist.
 import { existsSync, readdirSync } from 'node:fs';
 import { basename } from 'node:path';
-import { ERROR_CODES } from '../../lib/errors.js';
+import { ERROR_CODES, isRetryable } from '../../lib/errors.js';
 import { codeSpans, markdownFiles, prose, read, tableRows } from './markdown.js';
 
 const manifest = JSON.parse(read('package.json')) as {
@@ -45,6 +45,12 @@ test('docs/architecture.md gives a reason for every package that users get, and 
 test('docs/errors.md explains every code once, in the order of the code', () => {
   const explained = [...read('docs/errors.md').matchAll(/^\| `([^`]+)`/gm)].map(([, code]) => code);
   expect(explained).toEqual([...ERROR_CODES]);
+});
+
+test('docs/errors.md marks the codes for which a retry helps', () => {
+  const rows = [...read('docs/errors.md').matchAll(/^\| `([^`]+)` *\| (yes)? *\|/gm)];
+  const marked = rows.filter(([, , mark]) => mark === 'yes').map(([, code]) => code);
+  expect(marked).toEqual(ERROR_CODES.filter(isRetryable));
 });
 
 test('every error code is used by the code, and every code that a document names exists', () => {

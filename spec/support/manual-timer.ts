@@ -3,17 +3,18 @@
 /** Takes the deadlines of saves with the options {@link LONG} from the clock. `jest.restoreAllMocks` ends it. */
 export function useManualDeadline(): { expire(): void } {
   const { setTimeout: real } = globalThis;
-  let expire = (): void => undefined;
+  let expire: (() => void) | undefined;
   const byHand = (call: () => void, delay?: number, ...args: []): NodeJS.Timeout => {
-    // No other timer is that long.
+    // The deadline is the first timer that is that long; a store's limit after its commit is the next.
     if ((delay ?? 0) < 100_000) return real(call, delay, ...args);
-    expire = call;
+    expire ??= call;
     return real(() => undefined, 0);
   };
   jest.spyOn(globalThis, 'setTimeout').mockImplementation(byHand);
   return {
     expire: () => {
-      expire();
+      expire?.();
+      expire = undefined;
     },
   };
 }

@@ -1,6 +1,16 @@
 // What lib/errors.ts tells whom: the client what to do, the operator what went wrong.
 import { readFile } from 'node:fs/promises';
-import { ERROR_CODES, SaveError, fileSystemError, systemCode } from '../../lib/errors.js';
+import type * as Errors from '../../lib/errors.js';
+import {
+  ERROR_CODES,
+  SaveError,
+  describeError,
+  fileSystemError,
+  isRetryable,
+  systemCode,
+  toSaveError,
+} from '../../lib/errors.js';
+import { hostileErrors } from '../support/hostile-errors.js';
 
 /** An error as Node's file system makes it. */
 const systemError = (code: string): Error =>
@@ -101,6 +111,87 @@ describe('a SaveError', () => {
 
   it('has no cause where there is none', () => {
     expect('cause' in new SaveError('timeout', 'Too late.')).toBe(false);
+  });
+});
+
+describe('an error of another copy of this package', () => {
+  let other: typeof Errors;
+  beforeAll(() => {
+    jest.isolateModules(() => {
+      other = jest.requireActual<typeof Errors>('../../lib/errors.js');
+    });
+  });
+
+  it('is a SaveError, with its own code and message', () => {
+    const error = new other.SaveError('file-exists', 'Not this one.');
+    expect(other.SaveError).not.toBe(SaveError);
+    expect(error instanceof SaveError).toBe(true);
+    expect(toSaveError(error)).toBe(error);
+    expect(fileSystemError(error)).toBe(error);
+  });
+
+  it('is an internal error where this copy does not know its code', () => {
+    const error = Object.assign(new other.SaveError('file-exists'), { code: 'not-invented-yet' });
+    expect(error instanceof SaveError).toBe(false);
+    expect(toSaveError(error)).toMatchObject({ code: 'internal-error', cause: error });
+  });
+
+  it('is no instance of a subclass', () => {
+    class Special extends SaveError {}
+    expect(new Special('timeout') instanceof SaveError).toBe(true);
+    expect(new Special('timeout') instanceof Special).toBe(true);
+    expect(new SaveError('timeout') instanceof Special).toBe(false);
+  });
+});
+
+describe.each(hostileErrors())('%s', (_what, thrown) => {
+  it('becomes an internal error, and can be described', () => {
+    expect(toSaveError(thrown).code).toBe('internal-error');
+    expect(fileSystemError(thrown).code).toBe('write-failed');
+    expect(typeof describeError(thrown)).toBe('string');
+  });
+});
+
+describe('a message', () => {
+  it.each(ERROR_CODES)('of %s is a sentence for the client, also without details', (code) => {
+    const { message } = new SaveError(code);
+    expect(message).toMatch(/^[A-Z"].*\.$/);
+    expect(message).not.toMatch(/undefined|\n/);
+  });
+
+  it('of its own replaces the usual one', () => {
+    expect(new SaveError('disk-full', 'Delete something.').message).toBe('Delete something.');
+  });
+
+  it.each([
+    [
+      'wrong-extension',
+      { extension: '.jpg', namedFormat: 'a PNG', imageFormat: 'a JPEG' },
+      'End the name in .jpg, or ask for a PNG: the image is a JPEG.',
+    ],
+    ['unknown-extension', { extension: '.345' }, /"\.345"/],
+    ['folder-missing', { folder: 'shoes/red' }, /"shoes\/red"/],
+    ['renderer-status', { status: 404 }, /^Check what was asked for.*404/],
+    ['renderer-status', { status: 503 }, /^The server could not make the image.*503/],
+    ['unknown-encoding', { maxCodings: 4 }, /more than 4 times/],
+  ] as const)('of %s mentions %j', (code, details, expected) => {
+    const { message } = new SaveError(code, details);
+    if (typeof expected === 'string') expect(message).toBe(expected);
+    else expect(message).toMatch(expected);
+    if (code === 'renderer-status' && message.includes('503')) expect(message).not.toContain('asked for');
+  });
+});
+
+describe('a retryable code', () => {
+  it('is one whose message says to try again', () => {
+    const says = ERROR_CODES.filter((code) => /\btry again\b/i.test(new SaveError(code).message));
+    expect(ERROR_CODES.filter(isRetryable)).toEqual(says);
+    expect(says).toContain('timeout');
+    expect(says).not.toContain('not-authorized');
+  });
+
+  it.each(['constructor', '', 'not-invented-yet'])('is not %j', (code) => {
+    expect(isRetryable(code)).toBe(false);
   });
 });
 

@@ -15,7 +15,7 @@ import type {
   SaveTarget,
 } from '../types.js';
 import type { DirectoryHandle } from './directory.js';
-import { fileExists, openTarget, type ResolvedPath } from './target.js';
+import { openTarget, type ResolvedPath } from './target.js';
 
 /**
  * Makes a store that keeps images as files below a folder.
@@ -44,9 +44,9 @@ async function readSavePath(
     const savePath = await resolveSavePath(req);
     if (savePath !== '') return savePath;
   } catch (error) {
-    throw new SaveError('save-path-missing', 'No save folder was found for this request.', error);
+    throw new SaveError('save-path-missing', {}, error);
   }
-  throw new SaveError('saving-disabled', 'This server saves no images. Its operator can set a save folder.');
+  throw new SaveError('saving-disabled');
 }
 
 /** An entry of an open folder. */
@@ -120,7 +120,7 @@ export class FolderTarget implements SaveTarget {
 
 async function assertUnmoved(directory: DirectoryHandle): Promise<void> {
   if (await directory.isUnmoved()) return;
-  throw new SaveError('folder-changed', 'The folder was moved or removed during the save. Try again.');
+  throw new SaveError('folder-changed');
 }
 
 async function linkExclusively(from: string, to: string): Promise<void> {
@@ -128,13 +128,9 @@ async function linkExclusively(from: string, to: string): Promise<void> {
     await fsCalls.link(from, to);
   } catch (error) {
     const code = systemCode(error) ?? '';
-    if (code === 'EEXIST') throw fileExists(error);
+    if (code === 'EEXIST') throw new SaveError('file-exists', {}, error);
     if (['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code)) {
-      throw new SaveError(
-        'no-hard-links',
-        'The save folder cannot promise to keep existing files. Tell the operator of this server.',
-        error,
-      );
+      throw new SaveError('no-hard-links', {}, error);
     }
     throw error;
   }

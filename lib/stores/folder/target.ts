@@ -37,7 +37,7 @@ export async function openTarget(
     fsCalls.access(path, constants.W_OK | constants.X_OK),
     fsCalls.lstat(join(path, basename)).catch(ignoreMissing),
   ]);
-  if (opened.status === 'rejected') throw fileSystemError(opened.reason);
+  if (opened.status === 'rejected') throw fileSystemError(opened.reason, { folder: folders.join('/') });
   const directory = opened.value;
   try {
     if (writable.status === 'rejected') throw writable.reason;
@@ -63,16 +63,12 @@ async function openInside(savePath: string, folders: readonly string[]): Promise
   const directory = await DirectoryHandle.open(join(root, ...folders));
   if (isInside(directory.path, root)) return directory;
   directory.close();
-  throw new SaveError('outside-save-path', 'Name a folder that is really inside the save folder.');
+  throw new SaveError('outside-save-path');
 }
 
 function throwSavePathError(error: unknown): never {
   if (!['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) throw fileSystemError(error);
-  throw new SaveError(
-    'save-path-missing',
-    'The save folder is not there. Tell the operator of this server.',
-    error,
-  );
+  throw new SaveError('save-path-missing', {}, error);
 }
 
 function isInside(path: string, root: string): boolean {
@@ -87,16 +83,7 @@ function checkExisting(existing: Stats | undefined, overwrite: boolean): void {
   if (existing === undefined) return;
   // A link at the final name is replaced, never followed.
   if (!existing.isFile() && !existing.isSymbolicLink()) {
-    throw new SaveError('not-a-file', 'Choose another name: something that is not a file has this one.');
+    throw new SaveError('not-a-file');
   }
-  if (!overwrite) throw fileExists();
-}
-
-/** The refusal under `overwrite: false`, before rendering or when publishing. */
-export function fileExists(cause?: unknown): SaveError {
-  return new SaveError(
-    'file-exists',
-    'Choose another name: there is a file of this one, and it is kept.',
-    cause,
-  );
+  if (!overwrite) throw new SaveError('file-exists');
 }

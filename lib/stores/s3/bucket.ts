@@ -1,8 +1,8 @@
 // What is known of the bucket: it is asked for once while saves succeed, and again after a failure.
 import { HeadBucketCommand } from '@aws-sdk/client-s3';
-import type { SaveError, SaveErrorCode } from '../../errors.js';
+import { SaveError, type SaveErrorCode } from '../../errors.js';
 import type { S3Settings } from './options.js';
-import { concernsBucket, getStatus, refusal, storeError } from './s3-errors.js';
+import { concernsBucket, getStatus, storeError } from './s3-errors.js';
 
 /** How long a refusal that concerns the whole bucket is repeated without a request, in milliseconds. */
 const REFUSAL_TTL_MS = 3000;
@@ -42,7 +42,7 @@ export class Bucket {
       // Credentials without the right to list the bucket may still be allowed to save to it.
       if (getStatus(cause) === 403) return;
       throw this.recordFailure(
-        getStatus(cause) === 404 ? refusal('store-missing', cause) : storeError(cause),
+        getStatus(cause) === 404 ? new SaveError('store-missing', {}, cause) : storeError(cause),
       );
     }
   }

@@ -1,6 +1,6 @@
 // The options of s3Store, checked once.
 import type { S3Client } from '@aws-sdk/client-s3';
-import { isIntegerBetween, MAX_TIMEOUT_MS } from '../../options.js';
+import { isIntegerBetween, MILLISECONDS, validateOptions, type Rules } from '../../validate-options.js';
 import { findObjectMistake, type ObjectOption } from './object-fields.js';
 
 /** The options of {@link s3Store}. */
@@ -32,28 +32,30 @@ const MIB = 1024 ** 2;
 /** The largest part and the largest single upload. (Amazon S3 User Guide, "Amazon S3 multipart upload limits".) */
 export const MAX_PUT_BYTES = 5 * 1024 ** 3;
 
-/** For each option: what it must be, in words, and the check. The type keeps the list complete. */
-const VALIDATORS: {
-  readonly [Name in keyof S3Settings]: readonly [string, (value: unknown) => boolean];
-} = {
-  client: [
-    'an S3Client, as in new S3Client({ region })',
-    (value) => typeof (value as Partial<S3Client> | null | undefined)?.send === 'function',
-  ],
-  bucket: ['the name of a bucket', (value) => typeof value === 'string' && value !== ''],
-  prefix: [
-    "a string that does not begin with /, such as 'saved/'",
-    (value) => typeof value === 'string' && !value.startsWith('/'),
-  ],
-  partSize: ['whole bytes from 5 MiB to 5 GiB', (value) => isIntegerBetween(value, 5 * MIB, MAX_PUT_BYTES)],
-  answerTimeout: [
-    `whole milliseconds from 1 to ${MAX_TIMEOUT_MS}`,
-    (value) => isIntegerBetween(value, 1, MAX_TIMEOUT_MS),
-  ],
-  object: [
-    "an object such as { CacheControl: 'max-age=3600' }, or a function that returns one",
-    (value) => typeof value === 'function' || (typeof value === 'object' && value !== null),
-  ],
+const RULES: Rules<S3StoreOptions> = {
+  client: {
+    expected: 'an S3Client, as in new S3Client({ region })',
+    isValid: (value) => typeof (value as Partial<S3Client> | null)?.send === 'function',
+    required: true,
+  },
+  bucket: {
+    expected: 'the name of a bucket',
+    isValid: (value) => typeof value === 'string' && value !== '',
+    required: true,
+  },
+  prefix: {
+    expected: "a string that does not begin with /, such as 'saved/'",
+    isValid: (value) => typeof value === 'string' && !value.startsWith('/'),
+  },
+  partSize: {
+    expected: 'whole bytes from 5 MiB to 5 GiB',
+    isValid: (value) => isIntegerBetween(value, 5 * MIB, MAX_PUT_BYTES),
+  },
+  answerTimeout: MILLISECONDS,
+  object: {
+    expected: "an object such as { CacheControl: 'max-age=3600' }, or a function that returns one",
+    isValid: (value) => typeof value === 'function' || (typeof value === 'object' && value !== null),
+  },
 };
 
 /**
@@ -62,23 +64,10 @@ const VALIDATORS: {
  * @throws TypeError An option is missing, unknown or wrong. The message names the fix.
  */
 export function checkS3StoreOptions(options: S3StoreOptions): S3Settings {
-  const given: unknown = options;
-  if (typeof given !== 'object' || given === null) {
-    throw new TypeError("s3Store takes an object, as in s3Store({ client, bucket: 'renders' })");
-  }
-  for (const name of Object.keys(given)) {
-    if (Object.hasOwn(VALIDATORS, name)) continue;
-    throw new TypeError(
-      `s3Store has no option "${name}"; its options are ${Object.keys(VALIDATORS).join(', ')}`,
-    );
-  }
-  const { client, bucket, prefix = '', partSize = 128 * MIB, answerTimeout = 10_000, object = {} } = options;
-  const settings = { client, bucket, prefix, partSize, answerTimeout, object };
-  for (const [name, [expected, isValid]] of Object.entries(VALIDATORS)) {
-    if (isValid(settings[name as keyof typeof settings])) continue;
-    throw new TypeError(`The option ${name} of s3Store must be ${expected}`);
-  }
+  validateOptions<S3StoreOptions>('s3Store', "s3Store({ client, bucket: 'renders' })", RULES, options);
+  const { client, bucket } = options;
+  const { prefix = '', partSize = 128 * MIB, answerTimeout = 10_000, object = {} } = { ...options };
   const mistake = typeof object === 'function' ? undefined : findObjectMistake(object);
-  if (mistake !== undefined) throw new TypeError(`The option object of s3Store ${mistake}`);
-  return settings;
+  if (mistake !== undefined) throw new TypeError(`The option "object" of s3Store ${mistake}`);
+  return { client, bucket, prefix, partSize, answerTimeout, object };
 }

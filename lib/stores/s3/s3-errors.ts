@@ -1,6 +1,5 @@
 // Maps the errors of an S3 store and of its client to error codes.
-import { SaveError, type SaveErrorCode } from '../../errors.js';
-import { fileExists } from '../folder/target.js';
+import { SaveError, TOO_LONG, type SaveErrorCode } from '../../errors.js';
 
 /** The HTTP status of the answer behind an error; undefined without an answer. */
 export function getStatus(error: unknown): number | undefined {
@@ -14,25 +13,8 @@ export function getErrorName(error: unknown): string {
   return typeof name === 'string' ? name : '';
 }
 
-const MESSAGES = {
-  'store-missing': 'The store of images is not there. Tell the operator of this server.',
-  'store-denied': 'The store does not let this server save there. Save elsewhere, or tell its operator.',
-  'store-unavailable':
-    'The store of images cannot be reached or is out of order. Nothing was changed: try again.',
-  'store-no-response':
-    'The store of images has not said what became of the image. Look whether it is there, or save it again.',
-  'disk-full': 'There is no room to save the image. Try again when the server has more.',
-  'name-invalid': 'Shorten the name.',
-  'write-failed': 'The server could not write the image. Try again; if it fails again, tell its operator.',
-} as const satisfies Partial<Record<SaveErrorCode, string>>;
-
-/** Makes the error of a code. */
-export function refusal(code: keyof typeof MESSAGES, cause?: unknown): SaveError {
-  return new SaveError(code, MESSAGES[code], cause);
-}
-
 /** Errors that the status alone does not tell apart, by S3's own names. (Amazon S3 API Reference, "Error responses".) */
-const CODES: ReadonlyMap<string, keyof typeof MESSAGES> = new Map<string, keyof typeof MESSAGES>([
+const CODES: ReadonlyMap<string, SaveErrorCode> = new Map<string, SaveErrorCode>([
   ['NoSuchBucket', 'store-missing'],
   ['PermanentRedirect', 'store-missing'],
   ['AuthorizationHeaderMalformed', 'store-denied'],
@@ -50,11 +32,12 @@ const CODES: ReadonlyMap<string, keyof typeof MESSAGES> = new Map<string, keyof 
 export function storeError(error: unknown): SaveError {
   if (error instanceof SaveError) return error;
   const status = getStatus(error);
-  if (status === 412) return fileExists(error);
-  return refusal(CODES.get(getErrorName(error)) ?? getCodeByStatus(status), error);
+  if (status === 412) return new SaveError('file-exists', {}, error);
+  const code = CODES.get(getErrorName(error)) ?? getCodeByStatus(status);
+  return new SaveError(code, { rule: TOO_LONG }, error);
 }
 
-function getCodeByStatus(status: number | undefined): keyof typeof MESSAGES {
+function getCodeByStatus(status: number | undefined): SaveErrorCode {
   // Without a status there was no answer.
   if (status === undefined) return 'store-unavailable';
   if (status === 401 || status === 403) return 'store-denied';

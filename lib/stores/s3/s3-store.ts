@@ -1,8 +1,9 @@
 // Keeps images in a bucket of an S3 store, one object per name.
+import { SaveError, TOO_LONG } from '../../errors.js';
 import type { ImageStore, PrepareOptions, SaveTarget } from '../types.js';
 import { Bucket } from './bucket.js';
 import { checkS3StoreOptions, type S3Settings, type S3StoreOptions } from './options.js';
-import { refusal } from './s3-errors.js';
+
 import { S3Target } from './s3-target.js';
 
 /** The longest key, in bytes. (Amazon S3 User Guide, "Naming Amazon S3 objects".) */
@@ -29,7 +30,9 @@ class S3Store implements ImageStore {
   }
 
   async prepare(name: string, options: PrepareOptions): Promise<SaveTarget> {
-    if (Buffer.byteLength(this.#settings.prefix + name) > MAX_KEY_BYTES) throw refusal('name-invalid');
+    if (Buffer.byteLength(this.#settings.prefix + name) > MAX_KEY_BYTES) {
+      throw new SaveError('name-invalid', { rule: TOO_LONG });
+    }
     await raceAbort(options.signal, this.#bucket.check());
     const target = new S3Target(this.#settings, this.#bucket, name, options);
     if (!options.overwrite) await raceAbort(options.signal, target.assertNotExists());

@@ -6,14 +6,14 @@ import {
   PutObjectCommand,
   type HeadObjectCommandOutput,
 } from '@aws-sdk/client-s3';
+import { SaveError } from '../../errors.js';
 import type { InspectedImage, PrepareOptions, PublishOptions, PublishResult, SaveTarget } from '../types.js';
-import { fileExists } from '../folder/target.js';
 import type { Bucket } from './bucket.js';
 import { FOLLOW_UP_TIMEOUT_MS, MultipartUpload, type ObjectLocation } from './multipart-upload.js';
 import { createObjectInput, resolveObjectFields, SAVE_ID, selectSharedFields } from './object-fields.js';
 import type { S3ObjectFields } from './object-fields.js';
 import { MAX_PUT_BYTES, type S3Settings } from './options.js';
-import { getStatus, refusal, storeError } from './s3-errors.js';
+import { getStatus, storeError } from './s3-errors.js';
 import { S3Request } from './s3-request.js';
 import { createPayload, type Payload } from './upload-body.js';
 
@@ -56,7 +56,7 @@ export class S3Target implements SaveTarget {
       if (status === 404 || status === 403) return;
       throw this.#bucket.recordFailure(storeError(error));
     }
-    throw fileExists();
+    throw new SaveError('file-exists');
   }
 
   async publish(image: InspectedImage, { commit }: PublishOptions): Promise<PublishResult> {
@@ -155,8 +155,10 @@ export class S3Target implements SaveTarget {
     if (state.owner === 'self') return { lastUpdated: getLastModified(state.object), warning: error };
     const status = getStatus(error);
     // The condition does not hold (412), or another save of the name is being decided (409): the name is taken.
-    if (state.owner === 'other' && (status === 412 || status === 409)) throw fileExists(error);
-    throw request.outcomeUnknown ? refusal('store-no-response', error) : error;
+    if (state.owner === 'other' && (status === 412 || status === 409)) {
+      throw new SaveError('file-exists', {}, error);
+    }
+    throw request.outcomeUnknown ? new SaveError('store-no-response', {}, error) : error;
   }
 
   /** Asks the store for the time of the published object. */

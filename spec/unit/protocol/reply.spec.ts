@@ -2,14 +2,9 @@
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getProperties } from 'properties-file';
-import { ERROR_CODES, SaveError } from '../../../lib/errors.js';
-import {
-  formatReply,
-  parseReply,
-  sendReply,
-  type SaveSuccess,
-  type SaveFailure,
-} from '../../../lib/protocol/reply.js';
+import { ERROR_CODES, SaveError, isRetryable } from '../../../lib/errors.js';
+import { parseReply } from '../../../lib/protocol/parse-reply.js';
+import { formatReply, sendReply, type SaveFailure, type SaveSuccess } from '../../../lib/protocol/reply.js';
 
 const NOW = new Date(Date.UTC(2026, 10, 22, 13, 28, 5));
 
@@ -71,6 +66,7 @@ describe('the reply to a save that is not done', () => {
         'status=timeout',
         'error.code=timeout',
         'error.message=The image was not saved within 5 ms.',
+        'error.retry=true',
         '',
       ].join('\n'),
     );
@@ -82,7 +78,7 @@ describe('the reply to a save that is not done', () => {
 
   test.each(ERROR_CODES)('brings the code %s through', (code) => {
     const text = formatReply({ status: 'failed', error: new SaveError(code, 'Why.') }, NOW);
-    expect(parseReply(text).error).toEqual({ code, message: 'Why.' });
+    expect(parseReply(text).error).toEqual({ code, message: 'Why.', retry: isRetryable(code) });
   });
 });
 
@@ -181,7 +177,7 @@ describe('parseReply', () => {
     const text = formatReply(failed('No: "a=b"\n\u00e9'), NOW);
     expect(parseReply(text)).toEqual({
       status: 'failed',
-      error: { code: 'file-exists', message: 'No: "a=b"\n\u00e9' },
+      error: { code: 'file-exists', message: 'No: "a=b"\n\u00e9', retry: false },
       properties: getProperties(text),
     });
   });
@@ -211,7 +207,11 @@ describe('parseReply', () => {
   });
 
   it('reads the code of an error that has no message', () => {
-    expect(parseReply('status=failed\nerror.code=new-one').error).toEqual({ code: 'new-one', message: '' });
+    expect(parseReply('status=failed\nerror.code=new-one').error).toEqual({
+      code: 'new-one',
+      message: '',
+      retry: false,
+    });
   });
 
   test.each([

@@ -1,9 +1,12 @@
-// What lib/deadline.ts says: when a save has lost its purpose, and why; once, and never after it was disarmed.
+// lib/save/cancellation.ts: when a save is aborted and why; at most once, and never after it was disarmed.
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { Cancellation } from '../../../lib/save/cancellation.js';
 import { SaveError } from '../../../lib/errors.js';
 import { codeOf } from '../../support/refusal.js';
+
+/** How long a store may take after the point of no return, in milliseconds. */
+const PATIENCE = 5000;
 
 let socket: Socket;
 let deadline: Cancellation;
@@ -148,17 +151,17 @@ describe('a client that leaves', () => {
 describe('the last look', () => {
   it('passes while nothing has ended the save, and then nothing ends it any more', async () => {
     deadline.startTimer(1000, performance.now());
-    deadline.commit();
-    expect(jest.getTimerCount()).toBe(0);
+    deadline.commit(PATIENCE);
+    jest.advanceTimersByTime(1000);
     deadline.abort(error());
     await leave();
     expect(deadline.signal.aborted).toBe(false);
   });
 
   it('passes again once it has passed', () => {
-    deadline.commit();
+    deadline.commit(PATIENCE);
     deadline.abort(error());
-    deadline.commit();
+    deadline.commit(PATIENCE);
     expect(deadline.signal.aborted).toBe(false);
   });
 
@@ -166,10 +169,10 @@ describe('the last look', () => {
     const first = error();
     deadline.abort(first);
     expect(() => {
-      deadline.commit();
+      deadline.commit(PATIENCE);
     }).toThrow(first);
     expect(() => {
-      deadline.commit();
+      deadline.commit(PATIENCE);
     }).toThrow(first);
   });
 
@@ -181,11 +184,35 @@ describe('the last look', () => {
     const codes = await Promise.all(
       [late, deadline].map((one) =>
         codeOf(() => {
-          one.commit();
+          one.commit(PATIENCE);
         }),
       ),
     );
     expect(codes).toEqual(['timeout', 'client-disconnected']);
+  });
+});
+
+describe('after the point of no return', () => {
+  it('gives up on a store that never settles, without aborting', async () => {
+    deadline.commit(PATIENCE);
+    jest.advanceTimersByTime(PATIENCE);
+    expect(await codeOf(() => deadline.aborted)).toBe('store-no-response');
+    expect(deadline.signal.aborted).toBe(false);
+  });
+
+  it('counts from the first of several commits', async () => {
+    deadline.commit(PATIENCE);
+    jest.advanceTimersByTime(PATIENCE - 1);
+    deadline.commit(PATIENCE);
+    jest.advanceTimersByTime(1);
+    expect(await codeOf(() => deadline.aborted)).toBe('store-no-response');
+  });
+
+  it('leaves no timer once the reply goes out', () => {
+    deadline.commit(PATIENCE);
+    deadline.dispose();
+    deadline.commit(PATIENCE);
+    expect(jest.getTimerCount()).toBe(0);
   });
 });
 

@@ -12,20 +12,28 @@ describe('the options', () => {
   });
 
   it.each<[string, unknown, string]>([
-    ['nothing', undefined, "s3Store takes an object, as in s3Store({ client, bucket: 'renders' })"],
-    ['null', null, "s3Store takes an object, as in s3Store({ client, bucket: 'renders' })"],
+    [
+      'nothing',
+      undefined,
+      "s3Store takes an object of options, as in s3Store({ client, bucket: 'renders' })",
+    ],
+    ['null', null, "s3Store takes an object of options, as in s3Store({ client, bucket: 'renders' })"],
     [
       'no client',
       { bucket: 'b' },
-      'The option client of s3Store must be an S3Client, as in new S3Client({ region })',
+      'The option "client" of s3Store must be an S3Client, as in new S3Client({ region })',
     ],
-    ['null as client', { client: null, bucket: 'b' }, 'The option client of s3Store must be an S3Client'],
-    ['no bucket', { client }, 'The option bucket of s3Store must be the name of a bucket'],
-    ['an empty bucket', { client, bucket: '' }, 'The option bucket of s3Store must be the name of a bucket'],
+    ['null as client', { client: null, bucket: 'b' }, 'The option "client" of s3Store must be an S3Client'],
+    ['no bucket', { client }, 'The option "bucket" of s3Store must be the name of a bucket'],
+    [
+      'an empty bucket',
+      { client, bucket: '' },
+      'The option "bucket" of s3Store must be the name of a bucket',
+    ],
     [
       'a prefix from the root',
       { client, bucket: 'b', prefix: '/saved/' },
-      'The option prefix of s3Store must be',
+      'The option "prefix" of s3Store must be',
     ],
     ['small parts', { client, bucket: 'b', partSize: 1000 }, 'must be whole bytes from 5 MiB to 5 GiB'],
     ['broken parts', { client, bucket: 'b', partSize: 6e6 + 0.5 }, 'must be whole bytes from 5 MiB to 5 GiB'],
@@ -44,7 +52,7 @@ describe('the options', () => {
     [
       'a misspelled field of the object',
       { client, bucket: 'b', object: { cacheControl: 'x' } },
-      'The option object of s3Store must not have "cacheControl"; it can have ACL,',
+      'The option "object" of s3Store must not have "cacheControl"; it can have ACL,',
     ],
     ...['Bucket', 'Key', 'Body', 'ContentType', 'ContentLength', 'IfNoneMatch', 'ChecksumSHA256'].map(
       (name): [string, unknown, string] => [

@@ -1,0 +1,112 @@
+// A query string → its parameters: split at `&`, nested requests kept whole, values decoded on demand.
+import { SaveError } from '../errors.js';
+
+/** One `name=value` of a query, split at its first `=`. */
+export interface QueryParam {
+  /** The parameter as it was sent. */
+  readonly text: string;
+  /** Decoded and in lower case. */
+  readonly name: string;
+  /** Still encoded. */
+  readonly rawValue: string;
+}
+
+/** Reads the parameters of a query, which is what follows the `?`. */
+export function parseQuery(query: string): QueryParam[] {
+  return splitParams(query).map(readParam);
+}
+
+/**
+ * Splits a query at each `&` that is not inside a nested request: a balanced `(…)` or `{…}` is one value, whatever it
+ * holds; a bracket without its partner is a plain character. (Image Serving, "Request nesting".)
+ */
+function splitParams(query: string): string[] {
+  const partners = matchBrackets(query);
+  const params: string[] = [];
+  let start = 0;
+  for (let at = 0; at < query.length; at++) {
+    const partner = partners.get(at);
+    if (partner !== undefined) {
+      at = partner;
+    } else if (query[at] === '&') {
+      params.push(query.slice(start, at));
+      start = at + 1;
+    }
+  }
+  params.push(query.slice(start));
+  return params;
+}
+
+/** The position of each opening bracket that has a partner → the position of that partner. Linear time. */
+function matchBrackets(query: string): Map<number, number> {
+  const partners = new Map<number, number>();
+  const open: { readonly closer: ')' | '}'; readonly at: number }[] = [];
+  const unclosed = { ')': 0, '}': 0 };
+  for (const { 0: bracket, index } of query.matchAll(/[(){}]/g)) {
+    if (bracket === '(' || bracket === '{') {
+      const closer = bracket === '(' ? ')' : '}';
+      open.push({ closer, at: index });
+      unclosed[closer]++;
+      continue;
+    }
+    const closer = bracket === ')' ? ')' : '}';
+    // Without these counts, a long row of stray closing brackets would search the stack again and again.
+    while (unclosed[closer] > 0) {
+      const last = open.pop();
+      if (last === undefined) break;
+      unclosed[last.closer]--;
+      if (last.closer === closer) {
+        partners.set(last.at, index);
+        break;
+      }
+    }
+  }
+  return partners;
+}
+
+function readParam(text: string): QueryParam {
+  const equals = text.indexOf('=');
+  const rawName = equals < 0 ? text : text.slice(0, equals);
+  return {
+    text,
+    // A name that cannot be decoded is none of ours, so the renderer gets it as it is.
+    name: (decode(rawName) ?? rawName).toLowerCase(),
+    rawValue: equals < 0 ? '' : text.slice(equals + 1),
+  };
+}
+
+/**
+ * The one parameter of a name, or undefined where there is none.
+ *
+ * @throws SaveError `repeated-command`.
+ */
+export function findParam(params: readonly QueryParam[], name: string): QueryParam | undefined {
+  const [param, second] = params.filter((candidate) => candidate.name === name);
+  if (second !== undefined) throw new SaveError('repeated-command', { parameter: name });
+  return param;
+}
+
+/**
+ * The decoded value of a parameter.
+ *
+ * @throws SaveError `bad-escape`.
+ */
+export function decodeValue(parameter: string, rawValue: string): string {
+  const value = decode(rawValue);
+  if (value === undefined) throw new SaveError('bad-escape', { parameter });
+  return value;
+}
+
+/** Percent-decodes once, as UTF-8, with `+` for a space; undefined where the escapes are malformed. */
+export function decode(raw: string): string | undefined {
+  if (!/[+%\x80-\xff]/.test(raw)) return raw;
+  // Some clients send bytes above 7F as they are, and Node hands them on as one character each.
+  const escaped = raw
+    .replaceAll('+', ' ')
+    .replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,47 @@
+// Calls the renderer with a captured response, and listens for every way in which it can fail.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ResponseCapture } from '../capture/response-capture.js';
+import { rewriteForRenderer } from '../capture/rewrite-request.js';
+import { SaveError, type ErrorDetails, type SaveErrorCode } from '../errors.js';
+import type { SaveCommand } from '../protocol/parse-command.js';
+import type { Cancellation } from './cancellation.js';
+import { attachSave } from './save-context.js';
+
+/** Hands a request on: to the renderer, or with an error to the host's error handlers. */
+export type Next = (error?: unknown) => unknown;
+
+/** Captures a response, so that {@link callRenderer} can be called. The renderer sees a GET without the command. */
+export function captureResponse(
+  req: IncomingMessage,
+  res: ServerResponse,
+  command: SaveCommand,
+  cancellation: Cancellation,
+): ResponseCapture {
+  if (res.headersSent) throw new Error('A middleware before imageSave has sent a reply to the command');
+  rewriteForRenderer(req, command.rendererUrl);
+  const abort = (code: SaveErrorCode, details: ErrorDetails = {}, cause?: unknown): void => {
+    cancellation.abort(new SaveError(code, details, cause));
+  };
+  const capture = new ResponseCapture(req, res, (cause) => {
+    abort('renderer-aborted', {}, cause ?? undefined);
+  });
+  attachSave(res, {
+    name: command.name,
+    signal: cancellation.signal,
+    // Renderers without types may give anything as the reason.
+    refuse: (reason?: unknown) => {
+      abort('renderer-refused', typeof reason === 'string' ? { reason } : {});
+    },
+  });
+  return capture;
+}
+
+/** Calls the renderer. What it throws or rejects, now or late, ends the save and nothing else. */
+export function callRenderer(next: Next, cancellation: Cancellation): void {
+  // Express handles the errors of its renderers itself; other hosts may leave them to us.
+  new Promise((resolve) => {
+    resolve(next());
+  }).catch((cause: unknown) => {
+    cancellation.abort(new SaveError('renderer-failed', {}, cause));
+  });
+}

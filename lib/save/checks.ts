@@ -1,0 +1,97 @@
+// What is checked of one save: the command before the renderer is called, the rendered response, the extension.
+import type { IncomingMessage } from 'node:http';
+import type { Batch } from '../capture/captured-body.js';
+import type { ResponseHead } from '../capture/response-capture.js';
+import { SaveError } from '../errors.js';
+import { getFormatByName, type ImageFormat } from '../image/formats.js';
+import type { Settings } from '../options.js';
+import { checkName } from '../protocol/file-name.js';
+import { waitAtMost } from './wait-at-most.js';
+
+/** How much of an error page goes into the record, in bytes. */
+const MAX_EXCERPT_BYTES = 500;
+
+/** How long the reply waits for that, in milliseconds. */
+const EXCERPT_TIMEOUT_MS = 100;
+
+/** How the formats are called in a sentence, and their usual extensions. */
+const FORMATS: Readonly<Record<ImageFormat, readonly [label: string, extension: string]>> = {
+  jpeg: ['a JPEG', '.jpg'],
+  png: ['a PNG', '.png'],
+  webp: ['a WebP', '.webp'],
+  gif: ['a GIF', '.gif'],
+  tiff: ['a TIFF', '.tif'],
+  avif: ['an AVIF', '.avif'],
+};
+
+/**
+ * Checks that a request may save under a name.
+ *
+ * @throws SaveError `method-not-allowed`, `cross-site`, `name-invalid`, `unknown-extension` or `not-authorized`.
+ */
+export async function checkCommand(req: IncomingMessage, name: string, settings: Settings): Promise<void> {
+  checkMethod(req);
+  checkSite(req, settings);
+  checkName(name);
+  await checkAuthorized(req, name, settings);
+}
+
+function checkMethod(req: IncomingMessage): void {
+  if (req.method !== 'GET' && req.method !== 'POST') throw new SaveError('method-not-allowed');
+}
+
+/** A page on another site must not be able to make its visitors' browsers save. (Fetch Metadata, 2.4.) */
+function checkSite(req: IncomingMessage, settings: Settings): void {
+  if (settings.allowCrossSite || req.headers['sec-fetch-site'] !== 'cross-site') return;
+  throw new SaveError('cross-site');
+}
+
+async function checkAuthorized(req: IncomingMessage, name: string, settings: Settings): Promise<void> {
+  if (settings.authorize === undefined) return;
+  let cause: unknown;
+  try {
+    if ((await settings.authorize(req, { name })) === true) return;
+  } catch (error) {
+    cause = error;
+  }
+  throw new SaveError('not-authorized', {}, cause);
+}
+
+/**
+ * Checks the status of a rendered response.
+ *
+ * @param body Read only where the status is wrong: its first bytes, if they are text, go into the error's cause.
+ * @throws SaveError `renderer-status`.
+ */
+export async function checkStatus({ status }: ResponseHead, body: AsyncIterable<Batch>): Promise<void> {
+  if (status === 200) return;
+  const excerpt = await waitAtMost(EXCERPT_TIMEOUT_MS, readExcerpt(body)).catch(() => undefined);
+  const text = excerpt === undefined || excerpt === '' ? '' : `: ${excerpt}`;
+  throw new SaveError(
+    'renderer-status',
+    { status },
+    new Error(`The renderer responded with status ${status}${text}`),
+  );
+}
+
+/** The first bytes of a body as text, or undefined where they are none. */
+async function readExcerpt(body: AsyncIterable<Batch>): Promise<string | undefined> {
+  for await (const { chunks } of body) {
+    const bytes = Buffer.concat(chunks.slice(0, MAX_EXCERPT_BYTES)).subarray(0, MAX_EXCERPT_BYTES);
+    const text = bytes.toString();
+    return /^[^\0-\x08\x0b\x0e-\x1f\ufffd]*\ufffd{0,3}$/.test(text) ? text.trim() : undefined;
+  }
+  return undefined;
+}
+
+/**
+ * Checks that the extension of a name is one of the image's format.
+ *
+ * @throws SaveError `wrong-extension`.
+ */
+export function checkExtension(name: string, format: ImageFormat): void {
+  const named = getFormatByName(name);
+  if (named === 'any' || named === 'unknown' || named === format) return;
+  const [imageFormat, extension] = FORMATS[format];
+  throw new SaveError('wrong-extension', { extension, imageFormat, namedFormat: FORMATS[named][0] });
+}

@@ -1,0 +1,77 @@
+// Checks the options of a factory. A wrong option fails at once, with a message that names the fix.
+
+/** What an option must be. */
+export interface Rule {
+  /** In words, so that "must be" can stand before it. */
+  readonly expected: string;
+  readonly isValid: (value: unknown) => boolean;
+  /** Where it is missing or undefined, there is no default. */
+  readonly required?: true;
+}
+
+/** A rule for each option. The type keeps the list complete. */
+export type Rules<Options> = { readonly [Name in keyof Required<Options>]: Rule };
+
+/** The longest delay of a timer of Node, in milliseconds. */
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+export const BOOLEAN: Rule = { expected: 'true or false', isValid: (value) => typeof value === 'boolean' };
+export const FUNCTION: Rule = { expected: 'a function', isValid: (value) => typeof value === 'function' };
+export const MILLISECONDS: Rule = {
+  expected: `whole milliseconds from 1 to ${MAX_TIMEOUT_MS}`,
+  isValid: (value) => isIntegerBetween(value, 1, MAX_TIMEOUT_MS),
+};
+
+/** A rule for a count. */
+export function positiveInteger(unit: string): Rule {
+  return {
+    expected: `a whole number of ${unit}, 1 or more`,
+    isValid: (value) => isIntegerBetween(value, 1, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+/** Whether a value is a whole number from `min` to `max`. */
+export function isIntegerBetween(value: unknown, min: number, max: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+}
+
+/**
+ * Checks that there are only options that have a rule, and that each one keeps it.
+ *
+ * @param factory The name of the function that takes the options.
+ * @param example A call of it, as its users would write it.
+ * @throws TypeError An option is unknown, wrong or missing.
+ */
+export function validateOptions<Options extends object>(
+  factory: string,
+  example: string,
+  rules: Rules<Options>,
+  options: unknown,
+): asserts options is Options {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError(`${factory} takes an object of options, as in ${example}`);
+  }
+  const known = Object.keys(rules);
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(rules, name)) continue;
+    const suggestion = known.find((option) => option.toLowerCase() === name.toLowerCase());
+    throw new TypeError(
+      `${factory} has no option "${name}"; ` +
+        (suggestion === undefined ? `its options are ${known.join(', ')}` : `did you mean "${suggestion}"?`),
+    );
+  }
+  for (const [name, rule] of Object.entries<Rule>(rules)) {
+    // Own properties only: the defaults are filled in by a spread, which takes no others.
+    const value = Object.hasOwn(options, name) ? (options as Record<string, unknown>)[name] : undefined;
+    if (value === undefined ? rule.required !== true : rule.isValid(value)) continue;
+    throw new TypeError(
+      `The option "${name}" of ${factory} must be ${rule.expected}; it is ${describeValue(value)}`,
+    );
+  }
+}
+
+function describeValue(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}

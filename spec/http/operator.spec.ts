@@ -1,0 +1,144 @@
+// What the operator and the middleware before learn of a save: its method, its renderer's status, a missing folder.
+import { join } from 'node:path';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import express from 'express';
+import express4 from 'express4';
+import morgan from 'morgan';
+import { imageSave, saveOf, type SaveRecord } from '../../lib/index.js';
+import { get } from '../support/client.js';
+import { hosts, start, type Handler } from '../support/host.js';
+import { jpeg } from '../support/images.js';
+import { setImmediate as turn } from 'node:timers/promises';
+import { useSaveFixture } from '../support/use-save-fixture.js';
+
+const { image, folder } = useSaveFixture(() => jpeg(40, 30));
+const PATH = '/x?req=saveToFile&name=x.jpg';
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+describe.each(Object.keys(hosts))('in %s, a command sent by POST', (host) => {
+  test.each([
+    ['saved', (res: ServerResponse) => res.end(image()), 200],
+    ['refused by its renderer', (res: ServerResponse) => res.end('no image'), 403],
+    ['timed out', () => undefined, 403],
+  ])('and %s is a GET to its renderer, and a POST to morgan and onSave', async (what, render, status) => {
+    const lines: string[] = [];
+    const methods: unknown[] = [];
+    let rendererReq: IncomingMessage | undefined;
+    const { url } = await start(
+      [
+        morgan(':method :status', { stream: { write: (line) => void lines.push(line.trim()) } }),
+        imageSave({
+          savePath: folder(),
+          onSave: (_record, req) => void methods.push(req.method),
+        }),
+        (req, res) => {
+          rendererReq = req;
+          expect(req.method).toBe('GET');
+          render(res);
+        },
+      ],
+      host,
+    );
+    await get(`${url}${PATH}&timeout=${what === 'timed out' ? 60 : 60_000}`, { method: 'POST' });
+    while (lines.length === 0 || methods.length === 0) await turn();
+    expect(lines).toEqual([`POST ${status}`]);
+    expect(methods).toEqual(['POST']);
+    // A renderer that has not ended its response is late.
+    if (what === 'timed out') expect(rendererReq?.method).toBe('GET');
+  });
+});
+
+describe('a rendered response with another status than 200', () => {
+  const recordOf = async (render: Handler): Promise<[SaveRecord, string]> => {
+    let resolve: (record: SaveRecord) => void = () => undefined;
+    const recorded = new Promise<SaveRecord>((done) => {
+      resolve = done;
+    });
+    const { url } = await start([imageSave({ savePath: folder(), onSave: resolve }), render]);
+    const { reply } = await get(url + PATH);
+    return [await recorded, reply.error?.message ?? ''];
+  };
+
+  test.each([404, 500, 503])('%i is in the record, with the first bytes of its text', async (status) => {
+    const [record, message] = await recordOf((_req, res) => {
+      res.statusCode = status;
+      res.end(`Not today, ${'é'.repeat(1000)}`);
+    });
+    expect(record).toMatchObject({ code: 'renderer-status', rendererStatus: status });
+    const { message: cause } = record.cause as Error;
+    expect(cause).toContain(`${status}: Not today, é`);
+    expect(cause.length).toBeLessThan(600);
+    expect(message).toContain(String(status));
+    expect(message.includes('asked for')).toBe(status < 500);
+    expect(message).not.toContain('today');
+  });
+
+  test.each<[string, (res: ServerResponse) => void]>([
+    ['is empty', (res) => res.end()],
+    ['is an image', (res) => res.end(image())],
+    ['does not come', (res) => void res.write('')],
+    ['breaks off', (res) => setImmediate(() => res.destroy())],
+  ])('is in the record where its body %s', async (_what, finish) => {
+    const [record] = await recordOf((_req, res) => {
+      res.writeHead(404);
+      finish(res);
+    });
+    expect(record).toMatchObject({ rendererStatus: 404 });
+    if (record.code === 'renderer-status') expect((record.cause as Error).message).toMatch(/status 404$/);
+  });
+
+  test('200 is in the record, too', async () => {
+    const [record] = await recordOf((_req, res) => res.end(image()));
+    expect(record).toMatchObject({ outcome: 'done', rendererStatus: 200 });
+  });
+});
+
+describe('a save folder that does not exist', () => {
+  test('is named once, with its whole path, when the middleware is made', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+    imageSave({ savePath: folder() });
+    imageSave({ savePath: '' });
+    imageSave({ savePath: () => 'missing' });
+    imageSave({ savePath: join(folder(), 'a', '..', 'missing') });
+    const { url } = await start([imageSave({ savePath: folder() }), (_req, res) => res.end(image())]);
+    await get(url + PATH);
+    expect(warn.mock.calls.map(String)).toEqual([expect.stringContaining(`: ${join(folder(), 'missing')}.`)]);
+  });
+});
+
+describe("the documented form of a renderer that uses the save's signal", () => {
+  test.each(['Express 5', 'Express 4'])('in %s, ends quietly when the save is aborted', async (host) => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const printed = jest.spyOn(console, 'error').mockImplementation();
+    const render = (signal?: AbortSignal): Promise<Buffer> =>
+      new Promise((resolve, reject) => {
+        setTimeout(resolve, 1000, image()).unref();
+        signal?.addEventListener('abort', () => {
+          reject(signal.reason as Error);
+        });
+      });
+    const app = host === 'Express 5' ? express() : express4();
+    app.set('env', 'development');
+    app.use(imageSave({ savePath: folder(), timeout: 50 }));
+
+    app.get('/x', async (_req, res, next) => {
+      const save = saveOf(res);
+      try {
+        res.type('jpeg').send(await render(save?.signal));
+      } catch (error) {
+        if (save?.signal.aborted !== true) next(error);
+      }
+    });
+    const { url } = await start([app], 'http.createServer');
+    expect((await get(url + PATH)).reply.status).toBe('timeout');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+    expect(printed).not.toHaveBeenCalled();
+  });
+});
