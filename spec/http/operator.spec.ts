@@ -42,7 +42,7 @@ describe.each(Object.keys(hosts))('in %s, a command sent by POST', (host) => {
       ],
       host,
     );
-    await get(`${url}${PATH}&timeout=${what === 'timed out' ? 60 : 60_000}`, { method: 'POST' });
+    await get(`${url}${PATH}&timeout=${what === 'timed out' ? 1500 : 60_000}`, { method: 'POST' });
     while (lines.length === 0 || methods.length === 0) await turn();
     expect(lines).toEqual([`POST ${status}`]);
     expect(methods).toEqual(['POST']);

@@ -222,6 +222,7 @@ describe('a renderer that does things twice or too late', () => {
     async (host) => {
       const late = createDeferred<unknown[]>();
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const replied = createDeferred();
       const answer = await save(
         (req, res, next) => {
           if (!saveOf(res)) {
@@ -230,7 +231,7 @@ describe('a renderer that does things twice or too late', () => {
           }
           endSoon(res);
           res.once('close', () => {
-            setTimeout(() => {
+            void replied.promise.then(() => {
               try {
                 res.statusCode = 200;
                 res.setHeader('Content-Type', 'image/jpeg');
@@ -249,12 +250,13 @@ describe('a renderer that does things twice or too late', () => {
               } catch (error) {
                 late.resolve([error]);
               }
-            }, 20);
+            });
           });
         },
         { host, agent },
       );
       expectRefused(answer, 'renderer-refused');
+      replied.resolve();
       expect(await late.promise).toEqual([false, 403]);
       const next = await get(`${answer.url}/next`, { agent });
       expect(next.body.toString()).toBe('next');

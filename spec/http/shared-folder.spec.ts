@@ -41,7 +41,7 @@ it.each<[string, () => ImageSaveOptions]>([
   };
   const patient = await start([imageSave({ ...target(), maxTimeout: 600_000 }), slow]);
   const hasty = await start([
-    imageSave({ ...target(), maxTimeout: 1000 }),
+    imageSave({ ...target(), maxTimeout: 20_000 }),
     (_req, res) => {
       for (let at = 0; at < large.length; at += 100_000) res.write(large.subarray(at, at + 100_000));
       res.end();
