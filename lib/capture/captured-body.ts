@@ -1,44 +1,44 @@
-// What a renderer writes → batches of bytes for one reader, with a stream's own manners towards the renderer.
+// What a renderer writes → batches of bytes for one reader. To the renderer it is one of Node's writable streams.
 import { Writable } from 'node:stream';
 import { types } from 'node:util';
 
-/** Some chunks that a renderer wrote one after the other: copies, so that it may use its own buffers again. */
+/** Consecutive chunks of a body. They are copies: the renderer may use its own buffers again. */
 export interface Batch {
   readonly chunks: readonly Buffer[];
-  /** The renderer has ended its reply with these, as `res.end(image)` does: nothing follows. */
+  /** The renderer has ended the body with these chunks, as `res.end(image)` does. */
   readonly last: boolean;
 }
 
 type Callback = (error?: Error | null) => void;
 type Mirror = (event: string | symbol, args: unknown[]) => boolean;
 
-/** How much a renderer may write ahead of the reader, in bytes. */
+/** Bytes that a renderer may write ahead of the reader. */
 const HIGH_WATER_MARK = 256 * 1024;
 
 /**
- * The body of a reply, in the place of the connection to the client.
+ * The body of a rendered response, in place of the connection to the client.
  *
- * To the renderer it is a writable stream: `drain`, `finish`, `close`, callbacks and errors are Node's own. For
- * its one reader it is an async iterable. A batch counts as written, and its callbacks are called, when the
- * reader asks for the next, so nothing is held in memory but what the renderer has just written.
+ * For the renderer, `drain`, `finish`, `close`, callbacks and errors are Node's own. For its one reader it is an
+ * async iterable. A batch counts as written, and its callbacks are called, when the reader asks for the next batch.
+ * So memory holds only the bytes that the renderer has just written.
  */
 export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   readonly #beforeWrite: () => void;
   readonly #onAbort: (error: Error | null) => void;
   readonly #mirror: Mirror;
   #ending = false;
-  /** What is being written: the reader has it, or is about to take it. */
+  /** The batch being written: the reader has it, or is about to take it. */
   #batch: Batch | undefined;
   #batchDone: Callback | undefined;
-  /** Set when every byte has been taken and nothing follows. */
+  /** Set when the reader has taken every byte and the renderer has ended. */
   #finalDone: Callback | undefined;
   #released = false;
   #wakeReader: (() => void) | undefined;
-  /** When the renderer has heard `close`. */
+  /** Resolves when `close` has been emitted. */
   readonly #closed = new Promise<void>((resolve) => this.once('close', resolve));
 
   /**
-   * @param beforeWrite Called before each write or end, so that headers are settled before the body.
+   * @param beforeWrite Called before each write or end, so that the head is sent before the body.
    * @param onAbort Called when the renderer destroys the stream before it has finished.
    * @param mirror Called after each event but `error` has been emitted, and says whether it had listeners.
    */
@@ -56,12 +56,12 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
 
   override write(chunk: unknown, ...rest: [(BufferEncoding | Callback)?, Callback?]): boolean {
     if (this.#ending && !this.destroyed) {
-      // Node's response would report this as an unhandled error; the image is whole, and nobody reads more.
+      // Node's response would emit an error without a listener. The image is whole, and nothing reads more.
       const callback = rest.find((argument) => typeof argument === 'function');
       if (callback !== undefined) process.nextTick(callback, writeAfterEnd());
       return false;
     }
-    // What is no chunk throws, as in Node's response before its headers are settled.
+    // Anything but a chunk throws, as Node's response does before it sends its head.
     if (isChunk(chunk)) this.#beforeWrite();
     return super.write(this.#copy(chunk), ...(rest as [BufferEncoding, Callback]));
   }
@@ -73,7 +73,7 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
     }
     const [chunk, ...rest] = args;
     if (chunk !== undefined && chunk !== null && typeof chunk !== 'function' && !isChunk(chunk)) {
-      // Throws, and the renderer may still answer otherwise.
+      // Throws, and the renderer may still send another response.
       return super.end(...(args as [unknown, BufferEncoding, () => void]));
     }
     this.#beforeWrite();
@@ -94,12 +94,12 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
     return Reflect.construct(constructor, [copy]) as unknown;
   }
 
-  /** After its end nothing more is coming that could be worth waiting for. */
+  /** After the end there are no more writes to wait for. */
   override cork(): void {
     if (!this.#ending) super.cork();
   }
 
-  /** An end is not undone by tidying up after it: only an error says that something is wrong after all. */
+  /** After `end()` only an error undoes the image: renderers often destroy a response to clean up. */
   override destroy(error?: Error | null): this {
     if (this.#ending && !this.writableFinished && !this.#released && !error) return this;
     return super.destroy(error ?? undefined);
@@ -146,15 +146,15 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
     if (!this.writableFinished && !this.#released) this.#onAbort(error);
     if (this.#batchDone !== undefined) this.#finishBatch(error ?? prematureClose());
     this.#wakeReader?.();
-    // The error is for the reader. Node's response does not emit it either: nobody need listen for it.
+    // The reader gets the error. It is not emitted, as Node's response does not emit it: it may have no listener.
     done();
   }
 
   /**
-   * Lets go of the renderer. A reply that it has ended finishes, whatever became of the bytes; any other ends as
-   * when a client leaves: `close` without `finish`, and every callback is called.
+   * Lets go of the renderer. A body that it has ended emits `finish`, even if its bytes were not read. Any other
+   * ends as when a client disconnects: `close` without `finish`, and every callback is called.
    *
-   * @returns When the renderer has been told.
+   * @returns Resolves when `close` has been emitted.
    */
   async release(): Promise<void> {
     this.#released = true;
@@ -173,7 +173,7 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
       const batch = this.#batch;
       if (batch !== undefined) {
         yield batch;
-        // The last one stays the reader's until the renderer is let go.
+        // The reader keeps the last batch until `release()`.
         if (batch.last) return;
         this.#finishBatch();
       } else if (this.destroyed && !this.writableFinished) {
@@ -199,7 +199,7 @@ function prematureClose(): Error {
   return Object.assign(new Error('Premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
 }
 
-/** What Node's streams take for bytes. */
+/** Whether Node's streams accept a value as bytes. */
 function isChunk(chunk: unknown): boolean {
   return typeof chunk === 'string' || ArrayBuffer.isView(chunk);
 }

@@ -35,8 +35,9 @@ export class ClosedResponse {
     this.#emitOnRequest = req.emit.bind(req) as Emit;
     this.#listeners = new ListenerSet(res);
     capture.original = overrideAfterReply(res);
-    Object.defineProperties(req, REQUEST_OVERRIDES);
-    Object.defineProperty(req, kCapture, { value: capture });
+    (req as ClosedRequest)[kCapture] = capture as ClosedRequest[typeof kCapture];
+    Object.defineProperty(req, 'socket', LATE_SOCKET);
+    req.emit = emitOnClosedRequest;
     res.on('newListener', emitCloseToLateListener);
   }
 
@@ -79,24 +80,19 @@ interface ClosedRequest extends IncomingMessage {
   [kCapture]: ResponseCapture & { closed: ClosedResponse };
 }
 
-const REQUEST_OVERRIDES: PropertyDescriptorMap = {
-  socket: {
-    configurable: true,
-    enumerable: true,
-    get(this: ClosedRequest) {
-      const { closed, socket, socketProxy } = this[kCapture];
-      return closed.showsSocket ? socket : socketProxy;
-    },
-    set: () => undefined,
+const LATE_SOCKET: PropertyDescriptor = {
+  configurable: true,
+  enumerable: true,
+  get(this: ClosedRequest) {
+    const { closed, socket, socketProxy } = this[kCapture];
+    return closed.showsSocket ? socket : socketProxy;
   },
-  emit: {
-    configurable: true,
-    writable: true,
-    value(this: ClosedRequest, ...args: unknown[]) {
-      return this[kCapture].closed.emitOnRequest(args);
-    },
-  },
+  set: () => undefined,
 };
+
+function emitOnClosedRequest(this: IncomingMessage, ...args: unknown[]): boolean {
+  return (this as ClosedRequest)[kCapture].closed.emitOnRequest(args);
+}
 
 /** A response that has closed emits `close` no more. A late listener is called as if the client had disconnected. */
 function emitCloseToLateListener(this: ServerResponse, event: string | symbol, listener: () => void): void {

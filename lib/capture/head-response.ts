@@ -31,42 +31,52 @@ export function copyHeaders(res: ServerResponse): HeaderValues {
  * libraries call `OutgoingMessage.prototype.setHeader` on it (cookies does).
  */
 export function restoreHeaders(res: ServerResponse, headers: HeaderValues): void {
-  const current = copyHeaders(res);
-  for (const name of current.keys()) {
+  for (const name of getRawNames(res)) {
     if (!headers.has(name)) Reflect.apply(inheritedMethod(res, 'removeHeader'), res, [name] as never);
   }
   for (const [name, value] of headers) {
-    if (isSameValue(current.get(name), value)) continue;
+    if (isSameValue(res.getHeader(name), value)) continue;
     Reflect.apply(inheritedMethod(res, 'setHeader'), res, [name, value] as never);
   }
 }
 
 /**
- * Makes a second response that has no connection and no listeners, with the headers that were set before us.
+ * A second response that has no connection and no listeners, with the methods of `ServerResponse`.
  *
  * The constructor of `ServerResponse` is not called: it would announce the second response to tracers
  * (`http.server.response.created`, performance entries), which would never see that response finish.
  */
+class HeadResponse extends OutgoingMessage {
+  statusCode: number;
+  statusMessage: string;
+  override readonly req: IncomingMessage;
+
+  constructor(req: IncomingMessage, res: ServerResponse) {
+    super();
+    // Node reads the server's rules for header values through the request.
+    this.req = req;
+    this.statusCode = res.statusCode;
+    this.statusMessage = res.statusMessage;
+    this.sendDate = res.sendDate;
+  }
+}
+Object.setPrototypeOf(HeadResponse.prototype, ServerResponse.prototype);
+
+/** Makes the head of a rendered response, with the headers that were set before us. */
 export function createHeadResponse(
   req: IncomingMessage,
   res: ServerResponse,
   headers: HeaderValues,
 ): ServerResponse {
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
-  const head = Reflect.construct(OutgoingMessage, [], ServerResponse) as ServerResponse;
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- its prototype says so
+  const head = new HeadResponse(req, res) as OutgoingMessage as ServerResponse;
   for (const [name, value] of headers) head.setHeader(name, copyValue(value));
   if (headers.size === 0) {
     // Once a header has been set, Node keeps those given to `writeHead` readable. The idea is light-my-request's.
     head.setHeader('x', '');
     head.removeHeader('x');
   }
-  // Node reads the server's rules for header values through the request.
-  return Object.assign(head, {
-    req,
-    statusCode: res.statusCode,
-    statusMessage: res.statusMessage,
-    sendDate: res.sendDate,
-  });
+  return head;
 }
 
 export function readHead(head: ServerResponse): ResponseHead {

@@ -1,28 +1,28 @@
-// The listeners of an emitter, taken off it and put back: one response, heard by two parties that must not hear each other.
+// Keeps the listeners added before and after the capture apart.
 import { EventEmitter } from 'node:events';
 
-/** Everything by which listeners are added, removed and told. */
+/** The methods by which listeners are added, removed and called. */
 export const EMITTER_METHODS = Object.getOwnPropertyNames(EventEmitter.prototype).filter(
   (name) => name !== 'constructor' && typeof Reflect.get(EventEmitter.prototype, name) === 'function',
 );
 
-/** Tells the listeners that an emitter has now. */
+/** Calls the listeners that an emitter has now, past its own `emit`. */
 export function emitOn(emitter: object, event: string | symbol, args: readonly unknown[]): boolean {
   return EventEmitter.prototype.emit.call(emitter as EventEmitter, event, ...args);
 }
 
-/** Some of the listeners of an emitter, which hear only what they are told. */
+/** Listeners that are detached from their emitter. Only {@link emit} calls them. */
 export class ListenerSet {
   readonly #emitter: Listeners;
   #listeners: Listeners;
 
-  /** Takes all listeners off an emitter. */
+  /** Detaches all listeners from an emitter. */
   constructor(emitter: object) {
     this.#emitter = emitter as Listeners;
     this.#listeners = swapListeners(this.#emitter, undefined);
   }
 
-  /** Tells them of an event. While it lasts, they are the emitter's listeners: they may add and remove some. */
+  /** Emits an event to these listeners. Meanwhile they are the emitter's, so they may add and remove listeners. */
   emit(
     event: string | symbol,
     args: readonly unknown[],
@@ -37,26 +37,26 @@ export class ListenerSet {
     }
   }
 
-  /** Makes them the emitter's listeners again, instead of those that it has now. */
+  /** Attaches these listeners to the emitter again, in place of its current ones. */
   reattach(): void {
     swapListeners(this.#emitter, this.#listeners);
   }
 }
 
-/** Where Node's emitters keep their listeners. */
+/** The fields in which Node's emitters keep their listeners. */
 interface Listeners {
   _events: unknown;
   _eventsCount: unknown;
   _maxListeners: unknown;
 }
 
-/** Replaces the listeners of an emitter, by none unless some are given, and returns those that it had. */
+/** Replaces the listeners of an emitter (by none if undefined) and returns the listeners that it had. */
 function swapListeners(emitter: Listeners, listeners: Listeners | undefined): Listeners {
   const { _events, _eventsCount, _maxListeners } = emitter;
   if (listeners === undefined) {
     emitter._events = undefined;
     emitter._maxListeners = undefined;
-    // Makes new ones where there are none.
+    // The constructor creates the fields where they are missing.
     Reflect.apply(EventEmitter, emitter, []);
   } else {
     Object.assign(emitter, listeners);

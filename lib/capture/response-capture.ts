@@ -47,6 +47,8 @@ export class ResponseCapture {
   readonly outerListeners: ListenerSet;
   /** The own properties of `res` that its overrides replace. */
   original: OwnProperties;
+  /** Whether a method of Node's own may have changed headers of `res`, past its overrides. */
+  headersMayDiffer = false;
   /** The state of the closed phase. */
   closed: ClosedResponse | undefined;
 
@@ -92,7 +94,7 @@ export class ResponseCapture {
     replaceMessage(this.readOriginal('socket'), this.serverView, res);
     setRequestSocket(this.req, socket);
     restoreProperties(res, this.original);
-    restoreHeaders(res, this.#headers);
+    if (this.headersMayDiffer) restoreHeaders(res, this.#headers);
     if (discardUnreadBody(this.req)) res.shouldKeepAlive = false;
   }
 

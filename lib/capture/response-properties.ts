@@ -85,10 +85,19 @@ const writeOriginal = (capture: ResponseCapture, name: string, value: unknown): 
   capture.writeOriginal(name, value);
 };
 
+/** Node's own methods read this field before they change a header of `res`, however they are called. */
+const sentHeader = accessor(
+  (capture, name) => {
+    capture.headersMayDiffer = true;
+    return Reflect.get(capture.headResponse, name) as unknown;
+  },
+  (capture, name, value) => void Reflect.set(capture.headResponse, name, value),
+);
+
 const socketWhileCaptured = accessor((capture) => capture.socketProxy, writeOriginal);
 /** Middleware before us may put off the end of the reply (express-session does): Node needs the real socket then. */
 const socketAfterReply = accessor((capture, name) => {
-  const isReal = !isFinished(capture.res) || capture.closed?.showsSocket === true;
+  const isReal = !Reflect.get(capture.res, 'finished') || capture.closed?.showsSocket === true;
   return isReal ? capture.readOriginal(name) : capture.socketProxy;
 }, writeOriginal);
 const replyValue = accessor((capture, name) => capture.readOriginal(name));
@@ -101,7 +110,7 @@ const falseOutsideEvents = accessor(
 const RULES: readonly PropertyRule[] = [
   // Status and headers.
   ...rules(['statusCode', 'statusMessage'], headProperty, replyValue),
-  ...rules(['_header'], headProperty, 'restored'),
+  ...rules(['_header'], sentHeader, 'restored'),
   ...rules(['headersSent'], 'inherited', 'restored'),
   ...rules(['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'], headMethod, 'as-captured'),
   ...rules(['addTrailers'], headMethod, 'as-captured'),
@@ -141,11 +150,6 @@ function rules(
   return names.map((name) => ({ name, whileCaptured, afterReply }));
 }
 
-/** Node's own field, which closed responses keep. */
-function isFinished(res: ServerResponse): boolean {
-  return (res as unknown as { finished: boolean }).finished;
-}
-
 interface Overrides {
   readonly accessors: Readonly<PropertyDescriptorMap>;
   readonly methods: Readonly<Record<string, unknown>>;
@@ -177,10 +181,8 @@ const SHADOWING = new Set(
     ({ name, whileCaptured }) => whileCaptured !== 'untouched' && !(name in captured.accessors),
   ).map(({ name }) => name),
 );
-/** Without these no reply can be sent. */
-const NEEDED_FOR_REPLY = new Set([
-  ...['removeHeader', 'setHeader', 'writeHead', 'end', 'headersSent', 'statusCode', 'statusMessage'],
-]);
+// prettier-ignore
+const NEEDED_FOR_REPLY = new Set(['removeHeader', 'setHeader', 'writeHead', 'end', 'headersSent', 'statusCode', 'statusMessage']);
 
 /** Own property descriptors by name. A missing name means: inherited. */
 export type OwnProperties = Map<string, PropertyDescriptor>;

@@ -1,8 +1,8 @@
-// The request as the renderer is to see it: the same, as a GET of the whole image, without the save command.
+// Rewrites the request for the renderer: a GET of the whole image, without the save command.
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'node:querystring';
 
-/** What Express adds to a request, where it is the host. */
+/** A request with the properties that Express adds. */
 interface MaybeExpressRequest extends IncomingMessage {
   query?: unknown;
   app?: { get?: (name: 'query parser fn') => ((query: string) => unknown) | undefined };
@@ -21,7 +21,7 @@ export function rewriteForRenderer(req: IncomingMessage, rendererUrl: string): v
   for (const name of Object.keys(req.headers)) {
     if (!STRIPPED_HEADERS.test(name)) continue;
     Reflect.deleteProperty(req.headers, name);
-    // Made by Node for who asks for it, of the same headers: not worth making for requests that have none of these.
+    // Node builds this copy of the headers on first access, so it is only touched where a header is removed.
     Reflect.deleteProperty(req.headersDistinct, name);
   }
   rewriteStoredQuery(req);

@@ -75,10 +75,5 @@ export function createSocketProxy(socket: Socket, body: Writable): Socket {
 
 /** Sets the connection that a request shows. */
 export function setRequestSocket(req: IncomingMessage, socket: Socket): void {
-  Object.defineProperty(req, 'socket', {
-    configurable: true,
-    enumerable: true,
-    writable: true,
-    value: socket,
-  });
+  req.socket = socket;
 }

@@ -219,3 +219,52 @@ test.each(['end', 'writeHead'])(
     warn.mockRestore();
   },
 );
+
+test('keeps what a renderer appends to an array of header values out of the reply', async () => {
+  const running = await start([
+    (_req, res, next) => {
+      res.setHeader('Set-Cookie', ['a=1', 'b=2']);
+      next();
+    },
+    imageSave({ savePath: folder() }),
+    (_req, res) => {
+      res.appendHeader('Set-Cookie', 'leaked=1');
+      res.end(image());
+    },
+  ]);
+  const answer = await get(running.url + QUERY);
+  expect(answer.reply.status).toBe('done');
+  expect(answer.headers['set-cookie']).toEqual(['a=1', 'b=2']);
+});
+
+test('keeps a late renderer from the connection while that serves the next request', async () => {
+  let late: (() => void) | undefined;
+  const running = await start([
+    imageSave({ savePath: folder() }),
+    (req, res, next) => {
+      if (late !== undefined) {
+        res.write('next');
+        late();
+        setImmediate(() => res.end(' request'));
+        return;
+      }
+      late = () => {
+        req.socket.write('late');
+        res.socket?.write('late');
+        req.socket.end();
+        res.socket?.end();
+        req.socket.destroy();
+        res.socket?.destroy();
+        req.destroy();
+        res.destroy();
+        next(new Error('late'));
+      };
+      res.end(image());
+    },
+  ]);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  expect((await get(running.url + QUERY, { agent })).reply.status).toBe('done');
+  const answer = await get(`${running.url}/next`, { agent });
+  expect(answer.body.toString()).toBe('next request');
+  agent.destroy();
+});
