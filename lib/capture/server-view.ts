@@ -1,6 +1,9 @@
 // The response as Node's server sees it on the connection: unfinished until the reply.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+/** How long a client whose request was destroyed may go on sending after the reply, in milliseconds. */
+const LINGER_MS = 1000;
+
 /**
  * Makes a view of a captured response that is not `finished`.
  *
@@ -31,6 +34,15 @@ export function discardUnreadBody(req: IncomingMessage & { _dumped?: boolean }):
   if (!req.destroyed || req.complete || req.socket.destroyed) return false;
   // Node's parser drops what it reads for a request that is marked so.
   req._dumped = true;
-  req.socket.resume();
+  const { socket } = req;
+  socket.resume();
+  // Node calls this after the reply. Closing while bytes are unread would reset the connection, and with it the reply.
+  socket.destroySoon = () => {
+    socket.end();
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once('close', () => {
+      clearTimeout(timer);
+    });
+  };
   return true;
 }
