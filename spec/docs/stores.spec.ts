@@ -12,6 +12,10 @@ const [, store = '', wrapper = '', tests = ''] = blocks(page)
   .filter(({ language }) => language === 'js')
   .map(({ text }) => text);
 
+let project: string;
+beforeAll(() => {
+  project = makeProject([]);
+});
 afterAll(removeTempDirs);
 
 const wrapped = tests
@@ -23,10 +27,9 @@ test.each([
   ['wrapper', wrapped],
 ])('the %s of the page passes the store tests', async (kind, program) => {
   expect(program === tests).toBe(kind === 'store');
-  const project = makeProject([]);
   writeFileSync(join(project, 'memory-store.mjs'), store);
   writeFileSync(join(project, 'logging-store.mjs'), wrapper);
-  const file = join(project, 'memory-store.test.mjs');
+  const file = join(project, `${kind}.test.mjs`);
   writeFileSync(file, program);
   const output = await runProgram(file, { cwd: project });
   const count = storeTests({ open: () => Promise.reject(new Error('Not opened')) }).length;

@@ -6,7 +6,7 @@ import { setWaitTimeout, BrokenPromise } from './support/assert-promise.js';
 
 // What is waited for here does not come.
 beforeAll(() => {
-  setWaitTimeout(10_000);
+  setWaitTimeout(30_000);
 });
 
 test.each(mutants)('$check notices a server that $fault', async (mutant) => {

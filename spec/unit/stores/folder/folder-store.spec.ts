@@ -216,7 +216,7 @@ describe('publishing', () => {
     expect(await inSaved()).toEqual(['a.png']);
   });
 
-  it('shows readers whole files at any createDeferred', async () => {
+  it('shows readers whole files at any moment', async () => {
     const images = ['a', 'b', 'c'].map((letter) => letter.repeat(300_000));
     await writeFile(inFolder('saved/a.png'), images[0] ?? '');
     let publishing = true;

@@ -1,0 +1,138 @@
+// Hosts with decoder processes: they exit, die and decode without trouble.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { buildSync } from 'esbuild';
+import { decodersOf, eventually, isRunning } from '../../support/decoders.js';
+import { noise } from '../../support/images.js';
+import { runInChild, source } from '../../support/run-in-child.js';
+import { onLinux } from '../../support/temp-dir.js';
+
+const OPTIONS = { verify: 'pixels', maxPixels: 100_000_000 } as const;
+
+onLinux('the host of a decoder process', () => {
+  let folder = '';
+  let path = '';
+  beforeAll(async () => {
+    folder = realpathSync(mkdtempSync(join(tmpdir(), 'decoder-')));
+    path = join(folder, 'image.png');
+    writeFileSync(path, await noise(1500, 1500).png().toBuffer());
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  const script = (after: string): string => `
+    import { readFileSync } from 'node:fs';
+    const { inspectImage } = await import(${source('lib/image/inspect.ts')});
+    const { decodersOf } = await import(${source('spec/support/decoders.ts')});
+    const image = readFileSync(${JSON.stringify(path)});
+    const inspect = () => inspectImage(image, ${JSON.stringify(OPTIONS)});
+    ${after}`;
+
+  it('is not kept from exiting, and leaves no decoder behind', async () => {
+    const { before, after, pids } = (await runInChild(
+      script(`
+        const before = process.getActiveResourcesInfo();
+        await inspect();
+        await new Promise(setImmediate);
+        const after = process.getActiveResourcesInfo();
+        console.log(JSON.stringify({ before, after, pids: decodersOf(process.pid) }));`),
+    )) as { before: string[]; after: string[]; pids: number[] };
+    const holding = (resources: string[]): string[] =>
+      resources.filter((resource) => /Process|Pipe|Timeout/.test(resource)).sort();
+    expect(holding(after)).toEqual(holding(before));
+    expect(pids).toHaveLength(1);
+    await eventually(() => !pids.some(isRunning));
+  });
+
+  it.each(['idle', 'busy'])(
+    'that is killed while a decoder is %s leaves no decoder behind',
+    async (state) => {
+      const host = spawn(
+        process.execPath,
+        [
+          ...['--import', 'tsx', '--input-type=module', '--eval'],
+          script(`
+          await inspect();
+          ${state === 'busy' ? 'setInterval(() => void inspect(), 1);' : 'setInterval(() => undefined, 1000);'}
+          console.log(JSON.stringify(decodersOf(process.pid)));`),
+        ],
+        { stdio: ['ignore', 'pipe', 'inherit'] },
+      );
+      const [line] = (await once(host.stdout, 'data')) as [Buffer];
+      const started = JSON.parse(line.toString()) as number[];
+      expect(started).toHaveLength(1);
+      const pids = decodersOf(host.pid!);
+      host.kill('SIGKILL');
+      await once(host, 'exit');
+      await eventually(() => ![...started, ...pids].some(isRunning));
+    },
+  );
+
+  it('keeps its debugger, its preloaded modules and its channel for itself', async () => {
+    const log = join(folder, 'preloaded');
+    const preload = join(folder, 'preload.cjs');
+    writeFileSync(preload, `require('fs').appendFileSync(${JSON.stringify(log)}, process.pid + '\\n');`);
+    const host = spawn(
+      process.execPath,
+      [
+        '--import',
+        'tsx',
+        '--input-type=module',
+        '--eval',
+        script('await inspect(); process.send({ pid: process.pid });'),
+      ],
+      {
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        env: { ...process.env, NODE_OPTIONS: `--require ${preload} --no-warnings` },
+      },
+    );
+    const [message] = (await once(host, 'message')) as [{ pid: number }];
+    expect(message).toEqual({ pid: host.pid });
+    host.kill('SIGKILL');
+    await once(host, 'exit');
+    expect(new Set(readFileSync(log, 'utf8').trim().split('\n'))).toEqual(new Set([String(host.pid)]));
+  });
+
+  it('decodes by itself where no process can be started, says so once, and keeps its settings', () => {
+    const bundle = join(folder, 'bundle.cjs');
+    buildSync({
+      entryPoints: [resolve('lib/image/inspect.ts')],
+      outfile: bundle,
+      bundle: true,
+      platform: 'node',
+      external: ['sharp'],
+    });
+    const host = `
+      const sharp = require(${JSON.stringify(require.resolve('sharp'))});
+      require('module').globalPaths.push(${JSON.stringify(resolve('node_modules'))});
+      const { inspectImage } = require(${JSON.stringify(bundle)});
+      const warnings = [];
+      process.on('warning', ({ code, message }) => warnings.push([code, message]));
+      sharp.cache({ memory: 33, files: 7, items: 44 });
+      sharp.concurrency(2);
+      const image = require('fs').readFileSync(${JSON.stringify(path)});
+      (async () => {
+        const infos = await Promise.all([1, 2, 3].map(() => inspectImage(image, ${JSON.stringify(OPTIONS)})));
+        const broken = await inspectImage(image.subarray(0, -1), ${JSON.stringify(OPTIONS)}).catch(({ code }) => code);
+        await new Promise(setImmediate);
+        const { memory, files, items } = sharp.cache();
+        const limits = [memory.max, files.max, items.max, sharp.concurrency()];
+        console.log(JSON.stringify({ infos, broken, warnings, limits, kept: items.current }));
+      })();`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--eval', host], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_PATH: resolve('node_modules') },
+    });
+    expect(stderr).toMatch(/IMAGE_SAVE_NO_DECODER/);
+    const { infos, broken, warnings, limits, kept } = JSON.parse(stdout) as Record<string, unknown[]>;
+    expect(infos).toMatchObject(Array(3).fill({ format: 'png', width: 1500 }));
+    expect(broken).toBe('incomplete-image');
+    expect(warnings).toEqual([['IMAGE_SAVE_NO_DECODER', expect.stringMatching(/cannot start a process/)]]);
+    expect(limits).toEqual([33, 7, 44, 2]);
+    expect(kept).toBe(0);
+  });
+});
