@@ -1,0 +1,82 @@
+// The host inspects by itself where no process can be started. It must find what a decoder process finds.
+import { open, writeFile } from 'node:fs/promises';
+import { SaveError } from '../../../lib/errors.js';
+import { inspectInHost } from '../../../lib/image/inspect-in-host.js';
+import { inspectImage } from '../../../lib/image/inspect.js';
+import type { ImageBytes, ImageInfo, InspectOptions } from '../../../lib/image/types.js';
+import { openedBytes } from '../../support/file-bytes.js';
+import { frames, noise } from '../../support/images.js';
+import { useTempDir } from '../../support/temp-dir.js';
+
+type Inspect = (bytes: ImageBytes, options: InspectOptions) => Promise<ImageInfo>;
+
+const inFolder = useTempDir();
+const tiled = { tile: true, tileWidth: 16, tileHeight: 16 };
+
+const IMAGES: [string, () => Promise<Buffer>][] = [
+  ['baseline JPEG', () => noise(40, 30).jpeg().toBuffer()],
+  ['progressive JPEG', () => noise(40, 30).jpeg({ progressive: true }).toBuffer()],
+  ['PNG', () => noise(40, 30).png().toBuffer()],
+  ['interlaced PNG', () => noise(40, 30).png({ progressive: true }).toBuffer()],
+  ['animated GIF', async () => (await frames(8, 6, 3)).gif().toBuffer()],
+  ['animated WebP', async () => (await frames(8, 6, 3)).webp().toBuffer()],
+  ['AVIF', () => noise(40, 30).avif({ effort: 0 }).toBuffer()],
+  ['TIFF of three pages', async () => (await frames(8, 6, 3)).tiff().toBuffer()],
+  ['TIFF of strips', () => noise(40, 30).tiff({ compression: 'lzw' }).toBuffer()],
+  [
+    'tiled TIFF',
+    () =>
+      noise(40, 30)
+        .tiff({ compression: 'lzw', ...tiled })
+        .toBuffer(),
+  ],
+  // The levels of a pyramid are pages of different sizes.
+  [
+    'TIFF pyramid',
+    () =>
+      noise(60, 40)
+        .tiff({ pyramid: true, ...tiled })
+        .toBuffer(),
+  ],
+  ['no image', () => Promise.resolve(Buffer.from('plain text, no image'))],
+  ['SVG', () => Promise.resolve(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'))],
+];
+
+/** The image as it is, without its second half, and with damage in the middle. */
+const CHANGES: [string, (image: Buffer) => Buffer][] = [
+  ['whole', (image) => image],
+  ['cut', (image) => image.subarray(0, image.length / 2)],
+  [
+    'damaged',
+    (image) => {
+      const damaged = Buffer.from(image);
+      const middle = Math.floor(image.length / 2);
+      damaged.fill(0xff, middle, Math.min(image.length, middle + 40));
+      return damaged;
+    },
+  ],
+];
+
+const OPTIONS: InspectOptions[] = [
+  { verify: 'pixels', maxPixels: 100_000 },
+  { verify: 'header', maxPixels: 100_000 },
+  { verify: 'pixels', maxPixels: 100 },
+];
+
+const resultOf = (inspect: Inspect, bytes: ImageBytes, options: InspectOptions): Promise<unknown> =>
+  inspect(bytes, options).catch((error: unknown) => (error instanceof SaveError ? error.code : error));
+
+describe.each(IMAGES)('%s', (_name, make) => {
+  it.each(CHANGES)('that is %s gives the same result in the host', async (_change, change) => {
+    const image = change(await make());
+    await writeFile(inFolder('image'), image);
+    const handle = await open(inFolder('image'));
+    const onFile = openedBytes(inFolder('image'), handle, image.length);
+    for (const options of OPTIONS) {
+      const expected = await resultOf(inspectImage, image, options);
+      expect([options, await resultOf(inspectInHost, image, options)]).toEqual([options, expected]);
+      expect([options, await resultOf(inspectInHost, onFile, options)]).toEqual([options, expected]);
+    }
+    await handle.close();
+  });
+});
