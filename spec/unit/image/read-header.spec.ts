@@ -1,7 +1,9 @@
-// What lib/header.ts reads from a header must be what the image library reads, or nothing.
+// The fast reader of headers against the decoders: it agrees with them, or leaves the header to them.
+import fc from 'fast-check';
 import sharp from 'sharp';
 import { getFormatByBytes } from '../../../lib/image/formats.js';
 import { readHeaderFast, type FastHeader } from '../../../lib/image/read-header.js';
+import { mutate, mutations } from '../../support/mutations.js';
 
 const picture = sharp({ create: { width: 37, height: 23, channels: 3, background: 'teal' } });
 const WIDE = { create: { width: 300, height: 2, channels: 4, background: '#0806' } } as const;
@@ -12,7 +14,7 @@ const IMAGES: readonly (readonly [string, Promise<Buffer>])[] = [
   ['a grey JPEG', picture.clone().greyscale().jpeg().toBuffer()],
   ['a CMYK JPEG', picture.clone().toColourspace('cmyk').jpeg().toBuffer()],
   [
-    'a JPEG with notes',
+    'a JPEG with long metadata',
     picture
       .clone()
       .withExif({ IFD0: { Artist: 'A'.repeat(20_000) } })
@@ -25,10 +27,9 @@ const IMAGES: readonly (readonly [string, Promise<Buffer>])[] = [
   ['a PNG of 16 bits', picture.clone().toColourspace('rgb16').png().toBuffer()],
   ['a wide PNG with alpha', sharp(WIDE).png().toBuffer()],
   [
-    'a PNG with notes',
+    'a PNG with metadata',
     picture
       .clone()
-      .keepExif()
       .withExif({ IFD0: { Artist: 'A' } })
       .png()
       .toBuffer(),
@@ -40,38 +41,112 @@ async function read(bytes: Buffer): Promise<FastHeader | undefined> {
   return format && readHeaderFast(format, bytes);
 }
 
-test.each(IMAGES)('of %s is what the image library reads', async (_what, made) => {
+/** What the decoder reads, undefined where it refuses the image. */
+async function decode(bytes: Buffer): Promise<FastHeader | undefined> {
+  const metadata = await sharp(bytes, { limitInputPixels: false })
+    .metadata()
+    .catch(() => undefined);
+  if (metadata === undefined) return undefined;
+  const { width, height, isProgressive } = metadata;
+  return { width, height, isProgressive };
+}
+
+test.each(IMAGES)('reads of %s what the decoder reads', async (_image, made) => {
   const image = await made;
-  const { width, height, isProgressive } = await sharp(image).metadata();
-  expect(await read(image)).toEqual({ width, height, isProgressive });
+  expect(await read(image)).toEqual(await decode(image));
 });
 
-test.each(IMAGES)('of %s with any byte changed is that, or nothing', async (_what, made) => {
-  const image = await made;
-  let told = 0;
-  for (let at = 2; at < Math.min(image.length, 300); at += 1) {
-    for (const value of [0, 0xff, (image[at] ?? 0) ^ 1, (image[at] ?? 0) ^ 0x80]) {
-      const changed = Buffer.from(image);
-      changed[at] = value;
-      const header = await read(changed);
-      const known = await sharp(changed, { limitInputPixels: false })
-        .metadata()
-        .catch(() => undefined);
-      if (header === undefined || known === undefined) continue;
-      told += 1;
-      expect([at, value, header.width, header.height]).toEqual([at, value, known.width, known.height]);
+test.each(IMAGES)(
+  'never reads of %s with a changed byte anything else than the decoder',
+  async (_image, made) => {
+    const image = await made;
+    let compared = 0;
+    for (let at = 2; at < Math.min(image.length, 300); at += 1) {
+      for (const value of [0, 0xff, (image[at] ?? 0) ^ 1, (image[at] ?? 0) ^ 0x80]) {
+        const changed = Buffer.from(image);
+        changed[at] = value;
+        const header = await read(changed);
+        const decoded = header && (await decode(changed));
+        if (decoded === undefined) continue;
+        compared += 1;
+        expect([at, value, header]).toEqual([at, value, decoded]);
+      }
     }
-  }
-  expect(told).toBeGreaterThan(0);
-});
+    expect(compared).toBeGreaterThan(0);
+  },
+);
 
-test.each(IMAGES)('of %s is nothing where it ends before the pixels', async (_what, made) => {
+test.each(IMAGES)(
+  'never reads of %s with any changes anything else than the decoder',
+  async (_image, made) => {
+    const image = await made;
+    let compared = 0;
+    await fc.assert(
+      fc.asyncProperty(mutations, async (changes) => {
+        // Changes behind the header say nothing, so all of them are made there.
+        const length = Math.min(image.length, 700);
+        const changed = Buffer.concat([mutate(image.subarray(0, length), changes), image.subarray(length)]);
+        const header = await read(changed);
+        const decoded = header && (await decode(changed));
+        if (decoded === undefined) return;
+        compared += 1;
+        expect(header).toEqual(decoded);
+      }),
+      { numRuns: Number(process.env['HEADER_RUNS'] ?? 300), seed: 11 },
+    );
+    expect(compared).toBeGreaterThan(0);
+  },
+);
+
+test.each(IMAGES)('leaves %s to the decoder where it ends before the pixels', async (_image, made) => {
   const image = await made;
   const pixels = image.includes('IDAT') ? image.indexOf('IDAT') + 4 : image.indexOf('ffda', 0, 'hex') + 5;
   expect(await read(image.subarray(0, pixels))).toBeDefined();
   for (const end of [pixels - 1, pixels - 4, 40, 30, 20, 12]) {
     expect(await read(image.subarray(0, end))).toBeUndefined();
   }
+});
+
+/** A frame of one by one pixel, which a reader finds that takes the last fill byte for a marker. */
+const DECOY = 'ffc0 0011 08 0001 0001 03 011100 021100 031100 ffda 000c 03 0100 0200 0300 003f00';
+
+test.each([1, 2, 3, 5])('skips %i fill bytes before a marker, and a decoy behind them', async (count) => {
+  const jpeg = await picture.clone().jpeg().toBuffer();
+  // A reader that takes two fill bytes for a marker takes the next two bytes, 0xffe0 or 0xe000, for its length.
+  const decoy = Buffer.from(DECOY.replaceAll(' ', ''), 'hex');
+  const comment = Buffer.alloc(0xfffd);
+  for (let at = 0; at + decoy.length <= comment.length; at += decoy.length) comment.set(decoy, at);
+  const image = Buffer.concat([
+    jpeg.subarray(0, 2),
+    Buffer.alloc(count, 0xff),
+    Buffer.from('fffeffff', 'hex'),
+    comment,
+    jpeg.subarray(2),
+  ]);
+  const header = await read(image);
+  expect(header).toEqual({ width: 37, height: 23, isProgressive: false });
+  expect(header).toEqual(await decode(image));
+});
+
+test('never takes the decoy frame of a JPEG with a fill byte for its own', async () => {
+  const jpeg = await picture.clone().jpeg().toBuffer();
+  // One fill byte, then a comment of 0x100 bytes: read as a marker 0xffff, its length would be 0xfe01.
+  const comment = Buffer.alloc(0xfe);
+  const before = Buffer.concat([jpeg.subarray(0, 2), Buffer.from('fffffe0100', 'hex'), comment]);
+  const filler = Buffer.alloc(2 + 2 + 0xfe01 - before.length - 6);
+  filler.writeUInt16BE(filler.length, 0);
+  const image = Buffer.concat([
+    before,
+    Buffer.from('fffe', 'hex'),
+    filler,
+    Buffer.from('fffe0031', 'hex'),
+    Buffer.alloc(0x2f),
+    jpeg.subarray(2),
+  ]);
+  const decoy = Buffer.from(DECOY.replaceAll(' ', ''), 'hex');
+  image.set(decoy, 2 + 2 + 0xfe01);
+  expect(await decode(image)).toEqual({ width: 37, height: 23, isProgressive: false });
+  expect(await read(image)).toEqual(await decode(image));
 });
 
 test.each<[string, (jpeg: Buffer, frame: number) => void]>([
@@ -81,13 +156,15 @@ test.each<[string, (jpeg: Buffer, frame: number) => void]>([
   ['two components', (jpeg, frame) => jpeg.writeUInt8(2, frame + 9)],
   ['arithmetic coding', (jpeg, frame) => jpeg.writeUInt8(0xc9, frame + 1)],
   ['no marker where one must be', (jpeg, frame) => jpeg.writeUInt8(0, frame)],
-])('of a JPEG with %s is nothing', async (_what, change) => {
+  ['a reserved marker', (jpeg, frame) => jpeg.writeUInt8(0xf0, frame + 1)],
+  ['a first scan of one component', (jpeg) => jpeg.writeUInt8(1, jpeg.indexOf('ffda', 0, 'hex') + 4)],
+])('leaves a JPEG with %s to the decoder', async (_flaw, change) => {
   const jpeg = await picture.clone().jpeg().toBuffer();
   change(jpeg, jpeg.indexOf('ffc0', 0, 'hex'));
   expect(await read(jpeg)).toBeUndefined();
 });
 
-test('of a JPEG with two frames is nothing', async () => {
+test('leaves a JPEG with two frames to the decoder', async () => {
   const jpeg = await picture.clone().jpeg().toBuffer();
   const frame = jpeg.indexOf('ffc0', 0, 'hex');
   const end = frame + 2 + jpeg.readUInt16BE(frame + 2);
@@ -95,6 +172,16 @@ test('of a JPEG with two frames is nothing', async () => {
   expect(await read(twice)).toBeUndefined();
 });
 
-test.each(['webp', 'gif', 'tiff', 'avif'] as const)('of %s is left to the image library', async (format) => {
+test.each(['webp', 'gif', 'tiff', 'avif'] as const)('leaves a %s image to the decoder', async (format) => {
   expect(await read(await picture.clone().toFormat(format).toBuffer())).toBeUndefined();
+});
+
+test('stops at its signal', async () => {
+  const header = await picture.clone().png().toBuffer();
+  const chunk = Buffer.from('00000000744558740000 0000'.replace(' ', ''), 'hex');
+  const chunks = Array.from({ length: 20_000 }, () => chunk);
+  const image = Buffer.concat([header.subarray(0, 33), ...chunks, header.subarray(33)]);
+  expect(await readHeaderFast('png', image)).toBeDefined();
+  const reason = new Error('The deadline passed.');
+  await expect(readHeaderFast('png', image, AbortSignal.abort(reason))).rejects.toBe(reason);
 });
