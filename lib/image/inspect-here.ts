@@ -10,17 +10,18 @@ import type { ImageBytes, ImageInfo, InspectOptions } from './types.js';
  * Says what an image is, once it is sure that it is one.
  *
  * @throws SaveError `not-an-image` (none of the raster formats that can be saved), `too-many-pixels`,
- * `broken-image`, and, if `verify` is `'pixels'`, `incomplete-image` and `unsupported-compression`.
+ * `broken-image`, and, if `verify` is `'pixels'`, `incomplete-image` and `unsupported-compression`. The reason of the
+ * signal, once that has aborted.
  */
 export async function inspectHere(bytes: ImageBytes, options: InspectOptions): Promise<ImageInfo> {
   const format = getFormatByBytes(await readMagic(bytes));
   // The library must never get to try its loaders for SVG, PDF and the like.
   if (format === undefined) throw notAnImage();
   const { verify, maxPixels, signal } = options;
-  if (verify === 'pixels') await assertComplete(format, bytes);
+  if (verify === 'pixels') await assertComplete(format, bytes, signal);
   signal?.throwIfAborted();
   const image = new SharpImage(format, bytes, options);
-  const header = (await readPlainHeader(format, bytes)) ?? (await image.readHeader());
+  const header = (await readPlainHeader(format, bytes, signal)) ?? (await image.readHeader());
   if (header.pixels > maxPixels) throw tooManyPixels(maxPixels);
   signal?.throwIfAborted();
   if (verify === 'pixels') await image.decode(header);
@@ -28,8 +29,12 @@ export async function inspectHere(bytes: ImageBytes, options: InspectOptions): P
   return { format, type: getMediaType(format), width, height, pages, pixels };
 }
 
-async function readPlainHeader(format: ImageFormat, bytes: ImageBytes): Promise<Header | undefined> {
-  const fast = await readHeaderFast(format, bytes);
+async function readPlainHeader(
+  format: ImageFormat,
+  bytes: ImageBytes,
+  signal: AbortSignal | undefined,
+): Promise<Header | undefined> {
+  const fast = await readHeaderFast(format, bytes, signal);
   if (fast === undefined) return undefined;
   const { width, height, isProgressive } = fast;
   return {

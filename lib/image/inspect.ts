@@ -27,7 +27,7 @@ export async function inspectImage(bytes: ImageBytes, options: InspectOptions): 
   const format = getFormatByBytes(await readMagic(bytes));
   if (format === undefined) throw notAnImage();
   if (verify === 'header') {
-    const fast = await readHeaderFast(format, bytes);
+    const fast = await readHeaderFast(format, bytes, signal);
     if (fast !== undefined) {
       const { width, height } = fast;
       if (width * height > maxPixels) throw tooManyPixels(maxPixels);

@@ -166,7 +166,7 @@ export class SharpImage {
    */
   async #decodePart(part: Part, header: Header, bytes: ImageBytes): Promise<void> {
     const warnings = new Set<string>();
-    const tiled = this.#format === 'tiff' && (await isTiledTiff(bytes));
+    const tiled = this.#format === 'tiff' && (await isTiledTiff(bytes, this.#limits.signal));
     const decode = (input: string | Buffer, failOn: 'warning' | 'error'): Promise<unknown> => {
       const image = sharp(input, {
         ...part.options,
