@@ -1,0 +1,126 @@
+// Images of every format, cut at every byte, in memory and in files.
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Sharp } from 'sharp';
+import { assertComplete } from '../../../../lib/image/completeness/index.js';
+import type { ImageFormat } from '../../../../lib/image/formats.js';
+import { spooled } from '../../../support/file-bytes.js';
+import { countSteps, verdictOn } from '../../../support/image-walks.js';
+import { frames, noise } from '../../../support/images.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'completeness-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const verdictOnFile = async (format: ImageFormat, bytes: Buffer): Promise<string> => {
+  const path = join(folder, 'image');
+  await writeFile(path, bytes);
+  const handle = await open(path);
+  try {
+    return await verdictOn(format, spooled(path, handle, bytes.length));
+  } finally {
+    await handle.close();
+  }
+};
+
+const SAMPLES: [string, ImageFormat, () => Promise<Buffer>][] = [
+  ['baseline JPEG', 'jpeg', () => noise(20, 17).jpeg().toBuffer()],
+  ['progressive JPEG', 'jpeg', () => noise(20, 17).jpeg({ progressive: true }).toBuffer()],
+  ['JPEG with a profile', 'jpeg', () => noise(9, 9).withIccProfile('srgb').jpeg().toBuffer()],
+  ['PNG', 'png', () => noise(9, 9).png().toBuffer()],
+  ['interlaced PNG', 'png', () => noise(9, 9).png({ progressive: true }).toBuffer()],
+  ['GIF', 'gif', () => noise(9, 9).gif().toBuffer()],
+  ['animated GIF', 'gif', async () => (await frames(8, 6, 3)).gif().toBuffer()],
+  ['lossy WebP', 'webp', () => noise(20, 17).webp().toBuffer()],
+  ['lossless WebP', 'webp', () => noise(20, 17).webp({ lossless: true }).toBuffer()],
+  ['animated WebP', 'webp', async () => (await frames(8, 6, 3)).webp().toBuffer()],
+  ['AVIF', 'avif', () => noise(20, 17).avif({ effort: 0 }).toBuffer()],
+  ['AVIF with alpha', 'avif', () => noise(20, 17).ensureAlpha(0.5).avif({ effort: 0 }).toBuffer()],
+  ['plain TIFF', 'tiff', () => noise(9, 9).tiff({ compression: 'none' }).toBuffer()],
+  ['LZW TIFF', 'tiff', () => noise(9, 9).tiff({ compression: 'lzw' }).toBuffer()],
+  ['BigTIFF', 'tiff', () => noise(9, 9).tiff({ bigtiff: true }).toBuffer()],
+  ['tiled TIFF', 'tiff', () => noise(40, 20).tiff({ tile: true, tileWidth: 16, tileHeight: 16 }).toBuffer()],
+  ['pyramid', 'tiff', () => noise(60, 40).tiff({ pyramid: true, tileWidth: 16, tileHeight: 16 }).toBuffer()],
+  ['TIFF of three pages', 'tiff', async () => (await frames(8, 6, 3)).tiff().toBuffer()],
+];
+
+it.each(SAMPLES)('accepts a whole %s', async (_name, format, make) => {
+  const whole = await make();
+  expect(await verdictOn(format, whole)).toBe('whole');
+  expect(await verdictOnFile(format, whole)).toBe('whole');
+});
+
+it.each(SAMPLES)('accepts any bytes behind a %s', async (_name, format, make) => {
+  const whole = await make();
+  const random = Buffer.from('\xff\x01 behind', 'latin1');
+  const hugeBox = Buffer.from('7fffffff6d646174', 'hex');
+  for (const behind of [Buffer.from('\0'), Buffer.alloc(9), random, hugeBox, whole, whole.subarray(0, -9)]) {
+    expect([behind, await verdictOn(format, Buffer.concat([whole, behind]))]).toEqual([behind, 'whole']);
+  }
+});
+
+it.each(SAMPLES)('refuses a %s wherever it is cut', async (_name, format, make) => {
+  const whole = await make();
+  const accepted: number[] = [];
+  // The format is known from the first bytes, so no image is shorter than those.
+  for (let length = 16; length < whole.length; length += whole.length > 4000 ? 7 : 1) {
+    if ((await verdictOn(format, whole.subarray(0, length))) !== 'incomplete-image') accepted.push(length);
+  }
+  for (const length of [16, whole.length >> 1, whole.length - 1]) {
+    if ((await verdictOnFile(format, whole.subarray(0, length))) !== 'incomplete-image')
+      accepted.push(length);
+  }
+  expect(accepted).toEqual([]);
+});
+
+it.each<[ImageFormat, (image: Sharp) => Sharp]>([
+  ['jpeg', (image) => image.jpeg({ quality: 95 })],
+  ['png', (image) => image.png()],
+  ['gif', (image) => image.gif({ effort: 1 })],
+  ['webp', (image) => image.webp({ effort: 0, quality: 95 })],
+  ['tiff', (image) => image.tiff({ compression: 'none' })],
+  ['avif', (image) => image.avif({ effort: 0, quality: 90 })],
+])('accepts a whole %s of several windows, and refuses it cut', async (format, encode) => {
+  const whole = await encode(noise(700, 600)).toBuffer();
+  expect(whole.length).toBeGreaterThan(3 * 64 * 1024);
+  expect([await verdictOn(format, whole), await verdictOnFile(format, whole)]).toEqual(['whole', 'whole']);
+  for (let length = 1000; length < whole.length; length += Math.floor(whole.length / 300)) {
+    expect(await verdictOn(format, whole.subarray(0, length))).toBe('incomplete-image');
+  }
+  expect(await verdictOnFile(format, whole.subarray(0, whole.length - 1))).toBe('incomplete-image');
+});
+
+/** Entropy-coded bytes of 8 MiB, and the end of the image. */
+const LONG_JPEG = Buffer.concat([
+  Buffer.from('ffd8', 'hex'),
+  Buffer.alloc(8 << 20),
+  Buffer.from('ffd9', 'hex'),
+]);
+
+it('yields to the event loop once in 64 KiB', async () => {
+  let turns = 0;
+  const count = (): void => {
+    turns += 1;
+    immediate = setImmediate(count);
+  };
+  let immediate = setImmediate(count);
+  await assertComplete('jpeg', LONG_JPEG);
+  clearImmediate(immediate);
+  expect(turns).toBeGreaterThanOrEqual(LONG_JPEG.length / 65_536 - 1);
+});
+
+it('stops at the next yield once its signal has aborted', async () => {
+  const abort = new AbortController();
+  const reason = new Error('The deadline passed.');
+  const immediate = setImmediate(() => {
+    abort.abort(reason);
+  });
+  const steps = await countSteps(1000, async () => {
+    await expect(assertComplete('jpeg', LONG_JPEG, abort.signal)).rejects.toBe(reason);
+  });
+  clearImmediate(immediate);
+  expect(steps).toBeLessThan(10);
+});
