@@ -1,7 +1,7 @@
-// What names and first bytes say about a format.
+// Formats by file names and by first bytes.
 import { getFormatByBytes, getFormatByName, getMediaType } from '../../../lib/image/formats.js';
 
-describe('formatOfName', () => {
+describe('getFormatByName', () => {
   it.each([
     ['shoe.jpg', 'jpeg'],
     ['shoe.JPEG', 'jpeg'],
@@ -23,12 +23,12 @@ describe('formatOfName', () => {
     ['shoe.heic', 'unknown'],
     ['shoe.svg', 'unknown'],
     ['shoe.constructor', 'unknown'],
-  ])('%s is %s', (name, format) => {
+  ])('takes the name %s for %s', (name, format) => {
     expect(getFormatByName(name)).toBe(format);
   });
 });
 
-describe('formatOfBytes', () => {
+describe('getFormatByBytes', () => {
   const avif = (major: string, ...compatible: string[]): string =>
     `\0\0\0${String.fromCharCode(16 + 4 * compatible.length)}ftyp${major}\0\0\0\0${compatible.join('')}`;
 
@@ -55,11 +55,11 @@ describe('formatOfBytes', () => {
     ['<!doctype html>', undefined],
     ['\xb6\xa6\xf2\x08', undefined],
     ['RIFF\0\0\0\0WAVE', undefined],
-  ])('%j is %s', (head, format) => {
+  ])('takes a file that begins with %j for %s', (head, format) => {
     expect(getFormatByBytes(Buffer.from(head, 'latin1'))).toBe(format);
   });
 });
 
-it('names media types', () => {
+it('names the registered media type of a format', () => {
   expect(getMediaType('jpeg')).toBe('image/jpeg');
 });
