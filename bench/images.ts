@@ -1,32 +1,51 @@
-// The images that are served: like photographs to an encoder, made anew for each run.
+// The images that the servers send: tiled noise, about as much work for an encoder as a photograph.
+import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 
-/** Large shapes, small shapes and grain: noise at two sizes, one laid over the other, as a photograph has it. */
-export async function photograph(width: number, height: number): Promise<Sharp> {
-  const [pixels, details] = await Promise.all([layer(width, height, 64, 60), layer(width, height, 2, 30)]);
-  for (let at = 0; at < pixels.length; at++) pixels[at] = ((pixels[at] ?? 0) + (details[at] ?? 0)) >> 1;
-  return sharp(pixels, { raw: { width, height, channels: 3 } });
-}
+const TILE_SIZE = 128;
 
-/** Noise that is enlarged, as raw pixels. */
-async function layer(width: number, height: number, by: number, sigma: number): Promise<Buffer> {
-  const noise = sharp({
-    create: {
-      ...{ width: Math.ceil(width / by), height: Math.ceil(height / by), channels: 3, background: 'white' },
-      noise: { type: 'gaussian', mean: 128, sigma },
-    },
-  });
-  const small = await noise.png().toBuffer();
-  return sharp(small).resize(width, height, { fit: 'fill' }).raw().toBuffer();
-}
+/** Paths of the files, by the name under which a server sends them. */
+export type Images = Readonly<Record<string, string>>;
 
-/** A JPEG of about so many bytes: the encoder is asked for one width after the other until it is near. */
-export async function jpegOfBytes(bytes: number): Promise<Buffer> {
-  let width = Math.sqrt(bytes) * 1.4;
-  for (;;) {
-    const image = await photograph(Math.round(width), Math.round((width * 2) / 3));
-    const jpeg = await image.jpeg({ quality: 92 }).toBuffer();
-    if (Math.abs(jpeg.length / bytes - 1) < 0.05) return jpeg;
-    width *= Math.sqrt(bytes / jpeg.length);
+/** Writes all images to a directory. Takes about two seconds. */
+export async function createImages(dir: string): Promise<Images> {
+  const tile = await createTile();
+  const images: Record<string, string> = {};
+  const write = async (name: string, image: Sharp): Promise<number> => {
+    images[name] = join(dir, name);
+    return (await image.toFile(images[name])).size;
+  };
+  for (const [name, bytes] of [
+    ['20kb.jpg', 20e3],
+    ['200kb.jpg', 200e3],
+    ['5mb.jpg', 5e6],
+  ] as const) {
+    // A few widths are tried until the length is within 5 %.
+    for (let width = 1.4 * Math.sqrt(bytes), size = 0; Math.abs(size / bytes - 1) > 0.05;) {
+      size = await write(name, photograph(tile, width, (width * 2) / 3).jpeg({ quality: 92 }));
+      width *= Math.sqrt(bytes / size);
+    }
   }
+  // 12 megapixels, the source of the renderer that scales.
+  await write('source.jpg', photograph(tile, 4240, 2830).jpeg({ quality: 90 }));
+  // Streamed, to see how memory grows with the image.
+  await write('12mb.tif', photograph(tile, 2000, 2000).tiff({ compression: 'none' }));
+  await write('120mb.tif', photograph(tile, 8000, 5000).tiff({ compression: 'none' }));
+  return images;
+}
+
+async function createTile(): Promise<Buffer> {
+  const size = { width: TILE_SIZE / 2, height: TILE_SIZE / 2, channels: 3 as const, background: 'white' };
+  const noise = sharp({ create: { ...size, noise: { type: 'gaussian', mean: 128, sigma: 40 } } });
+  return sharp(await noise.png().toBuffer())
+    .resize(TILE_SIZE)
+    .png()
+    .toBuffer();
+}
+
+function photograph(tile: Buffer, width: number, height: number): Sharp {
+  const size = { width: Math.round(width), height: Math.round(height) };
+  return sharp({ create: { ...size, channels: 3, background: 'white' } })
+    .composite([{ input: tile, tile: true }])
+    .removeAlpha();
 }

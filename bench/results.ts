@@ -1,39 +1,55 @@
-// The results that stay: between two marks in the bench's README, with where and how they were measured.
-import { readFileSync, statfsSync, writeFileSync } from 'node:fs';
-import { cpus, release, totalmem, type } from 'node:os';
+// Writes the results of a run to the README of this directory, and the chart of the project's README.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
+import type { Finding } from './comparison.js';
+import { digits, showEstimate, table } from './format.js';
 
-const BEGIN = '<!-- results: written by the bench -->';
-const END = '<!-- end of the results -->';
+const BEGIN = '<!-- results -->';
+const END = '<!-- end of results -->';
 
-/** The machine, as far as it decides how fast things are. */
-export function machine(folder: string): string {
-  const [cpu] = cpus();
-  const memory = Math.round(totalmem() / 2 ** 30);
-  // Linux statfs(2): EXT2_SUPER_MAGIC is also that of ext4.
-  const names: Record<number, string> = {
-    0xef53: 'ext4',
-    0x1021994: 'tmpfs',
-    0x58465342: 'xfs',
-    0x9123683e: 'btrfs',
-  };
-  const fileSystem = names[statfsSync(folder).type] ?? 'another file system';
-  return [
-    `${cpus().length} × ${cpu?.model.trim() ?? 'unknown processor'}, ${memory} GiB`,
-    `${type()} ${release()}, ${fileSystem}, Node ${process.version}`,
-  ].join('; ');
-}
-
-/** Replaces what is between the marks of a text. */
-export function between(text: string, results: string): string {
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error('The marks for the results are missing');
-  return `${text.slice(0, begin + BEGIN.length)}\n\n${results}\n\n${text.slice(end)}`;
-}
-
-/** Writes the results as the formatter would have them. */
-export async function writeResults(file: string, results: string): Promise<void> {
-  const text = between(readFileSync(file, 'utf8'), results);
+/** @param machine Where and when it was measured, for the line above the table. */
+export async function writeResults(
+  root: string,
+  machine: string,
+  findings: readonly Finding[],
+): Promise<void> {
+  const file = join(root, 'bench', 'README.md');
+  const text = readFileSync(file, 'utf8');
+  const [begin, end] = [text.indexOf(BEGIN) + BEGIN.length, text.indexOf(END)];
+  const rows = findings.map(({ comparison, other, time, cpu }) => [
+    ...[comparison, other, showEstimate(time), showEstimate(cpu)],
+  ]);
+  const results = [`${machine}:`, table(['', 'imageSave ÷', 'time', 'CPU'], rows)].join('\n\n');
+  const markdown = `${text.slice(0, begin)}\n\n${results}\n\n${text.slice(end)}`;
   const style = await resolveConfig(file);
-  writeFileSync(file, await format(text, { ...style, parser: 'markdown' }));
+  writeFileSync(file, await format(markdown, { ...style, parser: 'markdown' }));
+  writeFileSync(join(root, 'docs', 'speed.svg'), drawChart(findings));
+}
+
+const [LEFT, TOP, ROW, UNIT] = [390, 40, 22, 150];
+
+/** A bar for each comparison: how many saves in the time of one of the other's. */
+export function drawChart(findings: readonly Finding[]): string {
+  const shown = findings.filter(
+    ({ comparison, other }) => other !== 'control' && comparison !== 'ordinary request',
+  );
+  const height = TOP + ROW * shown.length + 10;
+  const rows = shown.flatMap(({ comparison, other, time: { median } }, index) => {
+    const [y, width] = [TOP + ROW * index, Math.round(UNIT * median)];
+    return [
+      `<text x="${LEFT - 8}" y="${y + 13}" text-anchor="end">${comparison} ÷ ${other}</text>`,
+      `<rect x="${LEFT}" y="${y}" width="${width}" height="${ROW - 6}" fill="#0969da"/>`,
+      `<text x="${LEFT + width + 6}" y="${y + 13}">${digits(median)}</text>`,
+    ];
+  });
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="760" height="${height}" viewBox="0 0 760 ${height}">`,
+    '<style>text { font: 13px sans-serif; fill: #1f2328 } path { stroke: #818b98; stroke-dasharray: 4 }',
+    '@media (prefers-color-scheme: dark) { text { fill: #f0f6fc } }</style>',
+    '<text x="8" y="20">Saves in the time of one of … (longer is better; the line is 1)</text>',
+    ...rows,
+    `<path d="M${LEFT + UNIT} ${TOP - 8}V${height - 8}"/>`,
+    '</svg>\n',
+  ].join('\n');
 }

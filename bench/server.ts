@@ -1,113 +1,121 @@
-// The server, in a process of its own: one Express app, on a port of its own, for each variant that it is asked for.
+// A server process: one Express app, on a port of its own, for each app that the benchmark asks for.
+import type * as Package from 'express-image-save';
 import express, { type Express, type RequestHandler } from 'express';
-import { imageSave } from 'express-image-save';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import {
-  saveWithAllPromises,
-  saveByHand,
-  saveRaw,
-  saveWithWriteFileAtomic,
-  type SavingOptions,
-} from './by-hand.js';
-import { putInto, storeIn, storeInto, type Bucket, type SaveAs } from './bucket.js';
-import { answer, settings } from './helper.js';
-import { hasServer, type Kind } from './kinds.js';
-import { rendererFor, type Source } from './renderers.js';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import sharp from 'sharp';
+import { sameGuaranteesRoute, writeFileAtomicRoute, type SaveOptions } from './hand-written-routes.js';
+import type { Images } from './images.js';
 
-/** One variant, as its process is told of it. */
-export interface Variant extends SavingOptions {
-  readonly kind: Kind;
-  readonly source: Source;
-  /** Where it saves to instead of to the root. */
-  readonly bucket?: Bucket;
+export interface AppSettings {
+  /** The file that exports `imageSave`, or what stands in its place. */
+  readonly saves:
+    | { readonly library: string }
+    | 'plain delivery'
+    | 'hand-written, same guarantees'
+    | 'write-file-atomic and sharp';
+  readonly options: SaveOptions;
 }
 
-/** So many saves without a server, so many at once, into this folder of the root or of the bucket. */
-export interface RawRun {
-  /** Which of the variants. */
-  readonly index: number;
-  readonly label: string;
-  readonly requests: number;
-  readonly connections: number;
+export interface ServerSettings {
+  readonly apps: readonly AppSettings[];
+  readonly images: Images;
 }
 
-const variants = settings() as readonly Variant[];
+/** Memory of the process, in bytes. */
+export interface Memory {
+  readonly current: number;
+  readonly peak: number;
+}
 
-function appFor({ kind, source, root, bucket, verify, durable }: Variant): Express {
+const { apps, images } = JSON.parse(process.argv[2] ?? '') as ServerSettings;
+const require = createRequire(import.meta.url);
+
+function createApp({ saves, options }: AppSettings): Express {
   const app = express();
-  const options = { root, verify, durable };
-  const handWritten = handlerFor(kind, source, options);
-  if (kind === 'no-op') {
-    app.use('/image', (_req, _res, next) => {
-      next();
-    });
+  if (typeof saves === 'object') {
+    const { imageSave } = require(saves.library) as typeof Package;
+    app.use(imageSave({ ...options, maxBytes: 2 ** 31, maxPixels: 2 ** 31 }));
   }
-  if (kind === 'image-save') {
-    const place = bucket === undefined ? { savePath: root } : { store: storeIn(bucket) };
-    const limits = { maxPixels: Number.MAX_SAFE_INTEGER, maxBytes: 2 ** 33 };
-    app.use('/image', imageSave({ ...place, verify, durable, ...limits }));
+  app.get('/short', (_req, res) => {
+    res.end('ok');
+  });
+  app.get('/sent-file', (_req, res) => {
+    res.sendFile(images['20kb.jpg'] ?? '');
+  });
+  app.get('/scaled.jpg', async (_req, res) => {
+    const image = await sharp(images['source.jpg']).resize(800).jpeg().toBuffer();
+    res.type('jpeg').send(image);
+  });
+  for (const [name, file] of Object.entries(images)) {
+    app.get(
+      `/${name}`,
+      name.endsWith('.tif') ? streamFile(file) : imageRoute(saves, readFileSync(file), options),
+    );
   }
-  app.get('/image/*name', handWritten ?? rendererFor(source));
   return app;
 }
 
-function handlerFor(kind: Kind, source: Source, options: SavingOptions): RequestHandler | undefined {
-  if (!('file' in source)) return undefined;
-  switch (kind) {
-    case 'by-hand':
-      return saveByHand(source.file, options);
-    case 'all-promises':
-      return saveWithAllPromises(source.file, options);
-    case 'write-file-atomic':
-      return saveWithWriteFileAtomic(source.file, options);
-    default:
-      return undefined;
+function imageRoute(saves: AppSettings['saves'], image: Buffer, options: SaveOptions): RequestHandler {
+  if (saves === 'hand-written, same guarantees') return sameGuaranteesRoute(image, options);
+  if (saves === 'write-file-atomic and sharp') return writeFileAtomicRoute(image, options);
+  return (_req, res) => {
+    res.type('jpeg').set('Content-Length', String(image.length)).end(image);
+  };
+}
+
+/** Sends a file in pieces, none of which is new: only what happens to them takes memory. */
+function streamFile(file: string): RequestHandler {
+  let image: Buffer | undefined;
+  function* pieces(bytes: Buffer): Generator<Buffer> {
+    for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
   }
+  return (_req, res) => {
+    image ??= readFileSync(file);
+    res.type('tiff').set('Content-Length', String(image.length));
+    Readable.from(pieces(image)).pipe(res);
+  };
 }
 
-async function listen(variant: Variant): Promise<number> {
-  if (!hasServer(variant.kind)) return 0;
-  const server = createServer(appFor(variant));
-  server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 });
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
+function listen(app: Express): Promise<number> {
+  const server = createServer(app);
+  // The client's connections stay open between samples.
+  server.keepAliveTimeout = 0;
+  return new Promise((resolve) => {
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () => {
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
 }
 
-function makeSaveAs({ kind, source, root, bucket, durable }: Variant): SaveAs | Promise<SaveAs> {
-  if (!('file' in source)) throw new Error('There is nothing to save');
-  const image = readFileSync(source.file);
-  if (bucket === undefined) return (name) => saveRaw(image, join(root, name), durable);
-  return kind === 'put' ? putInto(bucket, image) : storeInto(bucket, image);
-}
-
-const ways = new Map<number, SaveAs>();
-
-/** Made once: a client keeps its connections. */
-async function savesOf(index: number): Promise<SaveAs> {
-  const variant = variants[index];
-  if (variant === undefined) throw new Error('There is no such variant');
-  const way = ways.get(index) ?? (await makeSaveAs(variant));
-  ways.set(index, way);
-  return way;
-}
-
-answer({
-  /** The ports, in the order of the variants. */
-  listen: () => Promise.all(variants.map(listen)),
-  /** Saves without a server, in microseconds. */
-  raw: async ({ index, label, requests, connections }: RawRun) => {
-    const save = await savesOf(index);
-    let begun = 0;
-    const begin = process.hrtime.bigint();
-    await Promise.all(
-      Array.from({ length: connections }, async () => {
-        while (begun < requests) await save(`${label}/${begun++}.jpg`);
-      }),
-    );
-    return Number(process.hrtime.bigint() - begin) / 1000;
+const calls = {
+  ports: () => Promise.all(apps.map(createApp).map(listen)),
+  /** Processor time since the start, in microseconds, after what the last requests left to do. */
+  cpu: async () => {
+    await sleep(5);
+    const { user, system } = process.cpuUsage();
+    return user + system;
   },
+  /** Linux only. Collects garbage and makes the current memory the peak (proc(5), clear_refs). */
+  resetPeak: () => {
+    globalThis.gc?.();
+    writeFileSync('/proc/self/clear_refs', '5');
+  },
+  memory: (): Memory => {
+    const status = readFileSync('/proc/self/status', 'utf8');
+    const read = (field: string): number =>
+      Number(new RegExp(`${field}:\\s*(\\d+)`).exec(status)?.[1]) * 1024;
+    return { current: read('VmRSS'), peak: read('VmHWM') };
+  },
+};
+
+export type Calls = typeof calls;
+
+process.on('message', (name: keyof Calls) => {
+  void Promise.resolve(calls[name]()).then((result) => process.send?.({ result }));
 });
+process.once('disconnect', () => process.exit());

@@ -1,0 +1,15 @@
+// All suites, in the order in which they run. A new suite is a file here and a line in this list.
+import type { Suite } from '../context.js';
+import { isolation } from './isolation.js';
+import { memory } from './memory.js';
+import { overload } from './overload.js';
+import { passThrough } from './pass-through.js';
+import { saves } from './saves.js';
+
+export const SUITES: Readonly<Record<string, Suite>> = {
+  'pass-through': passThrough,
+  saves,
+  memory,
+  overload,
+  isolation,
+};
