@@ -45,7 +45,7 @@ async function measure(
   context: BenchContext,
 ): Promise<{ ordinary: number[]; perSecond: number }> {
   const path = createPath('20kb.jpg', createFolder(context.diskDir));
-  const seconds = context.quick ? 1 : 4;
+  const seconds = context.quick ? 1 : 3;
   // The first second is warm-up.
   const begin = performance.now() + 1000;
   const end = begin + 1000 * seconds;

@@ -53,7 +53,7 @@ async function offer(
   library: Library,
   context: BenchContext,
 ): Promise<string[]> {
-  const measured = context.quick ? 1 : 8;
+  const measured = context.quick ? 1 : 6;
   // No save can time out in the first seconds, so they do not count.
   const seconds = TIMEOUT_SECONDS + measured;
   let begin = 0;
