@@ -4,7 +4,7 @@ import type { Config } from 'jest';
 
 const config: Config = {
   preset: '<rootDir>/spec/support/jest-preset.js',
-  roots: ['<rootDir>/spec/unit', '<rootDir>/spec/http', '<rootDir>/spec/docs', '<rootDir>/spec/bench'],
+  roots: ['<rootDir>/spec/unit', '<rootDir>/spec/http', '<rootDir>/spec/docs'],
   testMatch: ['**/*.spec.ts'],
   // spec/integration/s3 covers the code for buckets and has its own thresholds.
   collectCoverageFrom: ['lib/**/*.ts', '!lib/s3.ts', '!lib/stores/s3/**'],

@@ -326,7 +326,9 @@ describe('a pipeline that begins the moment the renderer hears of the end', () =
         void Promise.allSettled([
           pipelineAsync(Readable.from(endless()), res),
           pipelineAsync(endless, res),
-        ]).then(settled.resolve);
+        ]).then((results) => {
+          settled.resolve(results);
+        });
       });
     });
     expectRefused(answer, 'renderer-refused');

@@ -121,7 +121,7 @@ export const patches = {
       // The first look follows the opening of the directory. Each later look finds what the first one found.
       if (!opened.delete(String(path)) && checked.has(String(path))) return String(path);
       const found = await real(path);
-      checked.add(String(found));
+      checked.add(found);
       return found;
     });
   },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Sharp } from 'sharp';
 import { assertComplete } from '../../../../lib/image/completeness/index.js';
 import type { ImageFormat } from '../../../../lib/image/formats.js';
-import { spooled } from '../../../support/file-bytes.js';
+import { openedBytes } from '../../../support/file-bytes.js';
 import { countSteps, verdictOn } from '../../../support/image-walks.js';
 import { frames, noise } from '../../../support/images.js';
 
@@ -20,7 +20,7 @@ const verdictOnFile = async (format: ImageFormat, bytes: Buffer): Promise<string
   await writeFile(path, bytes);
   const handle = await open(path);
   try {
-    return await verdictOn(format, spooled(path, handle, bytes.length));
+    return await verdictOn(format, openedBytes(path, handle, bytes.length));
   } finally {
     await handle.close();
   }

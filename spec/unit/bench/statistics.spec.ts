@@ -1,6 +1,6 @@
 // The benchmark's statistics, by numbers whose results are known.
-import { runRounds } from '../../bench/comparison.js';
-import { estimate, median, percentile, shuffle, speedRatio, type Sample } from '../../bench/statistics.js';
+import { runRounds } from '../../../bench/comparison.js';
+import { estimate, median, percentile, shuffle, speedRatio, type Sample } from '../../../bench/statistics.js';
 
 const samples = (...times: number[]): Sample[] => times.map((time) => ({ time, cpu: 2 * time }));
 const upTo = (length: number): number[] => Array.from({ length }, (_, index) => index + 1);
