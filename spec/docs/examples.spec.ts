@@ -33,8 +33,8 @@ const isProgram = ({ language }: Block): boolean =>
 /** Every program of the documents: what runs it, or why it cannot run. */
 const RUN_BY: Record<string, string> = {
   'README.md, program 1': 'the tests of Mount it',
-  'README.md, program 2': 'the tests of saveOf',
-  'README.md, program 3': 'the tests of parseReply',
+  'README.md, program 2': 'the tests of parseReply',
+  'README.md, program 3': 'the tests of saveOf',
   'docs/stores.md': 'spec/docs/stores.spec.ts, and the first spec/integration/s3/stores-page.s3.ts',
   'docs/recipes.md': 'spec/integration/recipes/recipes.spec.ts, which runs the files that are shown',
 };
@@ -92,11 +92,17 @@ describePrograms('Mount it', () => {
     expect(Math.abs(lengthIn(shown) / lengthIn(body) - 1)).toBeLessThan(0.2);
   });
 
+  test.each(['40000', '0', '-1', 'abc', '1e9', ''])('the program survives wid=%s', async (wid) => {
+    const program = await mountIt();
+    expect((await get(`${program.url}/is/image/shoe?wid=${wid}`)).status).toBe(400);
+    expect((await get(`${program.url}/is/image/shoe?wid=7.5`)).status).toBe(200);
+  });
+
   test('what the README says at its start is so', async () => {
     const lines = (blocks(read('README.md'))[0]?.text ?? '').trim().split('\n');
     expect(lines).toHaveLength(2);
     const program = await mountIt();
-    const [save = '', plain = ''] = lines.map((line) =>
+    const [plain = '', save = ''] = lines.map((line) =>
       /^GET (\S+) +→/.exec(line)?.[1]?.replace('.jpg', '.png'),
     );
     expect((await get(`${program.url}${save}`)).reply.status).toBe('done');
@@ -123,7 +129,7 @@ describePrograms('saveOf', () => {
     }`;
 
   test('saves, refuses and stops', async () => {
-    const program = await startProgram(programOf(1, before, 'app.listen(3000);'), { cwd });
+    const program = await startProgram(programOf(2, before, 'app.listen(3000);'), { cwd });
     const save = async (picture: string, more = ''): Promise<string> => {
       const { reply } = await get(`${program.url}/is/image/${picture}?req=saveToFile&name=x.png${more}`);
       return `${reply.status} ${reply.error?.message ?? ''}`;
@@ -139,7 +145,7 @@ describePrograms('saveOf', () => {
 describePrograms('parseReply', () => {
   test('prints what was saved, or why nothing was', async () => {
     const program = await mountIt();
-    const file = programOf(2, 'const url = process.env.URL;');
+    const file = programOf(1, 'const url = process.env.URL;');
     const print = async (query: string): Promise<string> =>
       runProgram(file, { cwd, env: { URL: `${program.url}/is/image/shoe?wid=20&req=saveToFile&${query}` } });
     expect(await print('name=x.png')).toBe('400 image/png\n');
@@ -171,7 +177,7 @@ describePrograms('docs/protocol.md', () => {
   test('the table has the properties of each kind of reply, and no others', async () => {
     const program = await mountIt();
     const [done, failed, timeout] = await Promise.all(
-      ['name=x.png', 'name=no/x.png', 'name=x.png&timeout=1&wid=6000'].map(async (query) =>
+      ['name=x.png', 'name=no/x.png', 'name=x.png&timeout=1&wid=4000'].map(async (query) =>
         get(`${program.url}/is/image/shoe?req=saveToFile&${query}`),
       ),
     );
