@@ -98,12 +98,12 @@ async function save() {
 module.exports = { save };
 `;
 
-const EXPORTS = ['SaveError', 'default', 'imageSave', 'parseReply', 'saveOf'];
+const EXPORTS = ['SaveError', 'default', 'imageSave', 'isRetryable', 'parseReply', 'saveOf'];
 
 test('holds the build, the documentation and nothing else', () => {
   const unexpected = files.filter(
     (file) =>
-      !/^(dist\/([a-z0-9-]+\.(js|d\.ts)|(index|s3|store-tests)\.(mjs|d\.mts)|package\.json)|docs\/([a-z-]+\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
+      !/^(dist\/(([a-z0-9-]+\/)*[a-z0-9-]+\.(js|d\.ts)|(index|s3|store-tests)\.(mjs|d\.mts)|package\.json)|docs\/([a-z-]+\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
         file,
       ),
   );
@@ -157,7 +157,7 @@ test('import has all the exports', () => {
   expect(JSON.parse(runNode(folder, 'x.mjs'))).toEqual(EXPORTS);
 });
 
-test('the doors of stores have their exports, and only the one to S3 loads its client', () => {
+test('the entry points of stores have their exports, and only the one of S3 loads its client', () => {
   const folder = consumer(
     {
       'x.mjs': `
