@@ -120,7 +120,7 @@ async function openFile({ path, dev, ino }: FileIdentity): Promise<Handle> {
   const stats = await handle.stat({ bigint: true });
   if (String(stats.dev) === dev && String(stats.ino) === ino) return handle;
   await handle.close();
-  throw new SaveError('folder-changed', 'The folder was moved or removed during the save. Try again.');
+  throw new SaveError('folder-changed');
 }
 
 function toSent({ code, message, cause }: SaveError): SentError {

@@ -199,11 +199,7 @@ export class SharpImage {
   async #explainTiff(pages: number, cause: unknown): Promise<void> {
     const compression = findUnsupportedCompression(await readAll(this.#bytes), pages);
     if (compression === undefined) return;
-    throw new SaveError(
-      'unsupported-compression',
-      `The compression of the TIFF (${compression}) is not supported. Ask for LZW, Deflate or JPEG.`,
-      cause,
-    );
+    throw new SaveError('unsupported-compression', { compression }, cause);
   }
 }
 

@@ -1,0 +1,171 @@
+// Every reason for which a save is refused or fails: its code, its message for the client, and whether a retry helps.
+
+/** Details that a message can mention. Each message also reads well without them. */
+export interface ErrorDetails {
+  /** The parameter that is meant, without `=`. */
+  readonly parameter?: string;
+  /** The rule that a name breaks, as half a sentence. */
+  readonly rule?: string;
+  /** The extension that a name has or should have, with its dot. */
+  readonly extension?: string;
+  /** The formats that the name and the image have, as in "a JPEG". */
+  readonly namedFormat?: string;
+  readonly imageFormat?: string;
+  /** The folder that a name leads to, as the client wrote it. */
+  readonly folder?: string;
+  /** The status of the rendered response. */
+  readonly status?: number;
+  /** Why the renderer does not want its image saved. */
+  readonly reason?: string;
+  readonly maxCodings?: number;
+  readonly maxPixels?: number;
+  /** Pages that differ in size, at most. */
+  readonly maxPages?: number;
+  /** The name of a compression. */
+  readonly compression?: string;
+  readonly maxBytes?: number;
+  /** Milliseconds. */
+  readonly timeout?: number;
+}
+
+export interface ErrorEntry {
+  /** Tells the client what to do. Holds no path of the server, no system error code and no stack. */
+  readonly message: string | ((details: ErrorDetails) => string);
+  /** The same command may succeed later, although nobody changes anything. */
+  readonly retry?: true;
+}
+
+const TRY_AGAIN_OR_TELL = 'Try again; if it fails again, tell the operator of this server.';
+
+// docs/errors.md lists the codes in this order, with causes and remedies.
+export const ERRORS = {
+  // The command
+  'method-not-allowed': { message: 'Send the save command by GET or POST.' },
+  'cross-site': { message: 'Send the save command from a page of the same site, or not from a browser.' },
+  'repeated-command': {
+    message: ({ parameter = 'each parameter' }) =>
+      `Write ${parameter}= only once, so that its value is certain.`,
+  },
+  'bad-escape': {
+    message: ({ parameter = 'each parameter' }) =>
+      `Encode the value of ${parameter}= as UTF-8 with %XX; a plain % is %25.`,
+  },
+  'unknown-req-option': {
+    message: 'Write req=saveToFile or req=saveToFile,text: the reply has no other form.',
+  },
+  'name-missing': { message: 'Say where to save the image, as in name=shoe.jpg.' },
+  'name-invalid': {
+    message: ({ rule }) => (rule === undefined ? 'Choose another name.' : `Choose another name: ${rule}.`),
+  },
+  'unknown-extension': {
+    message: ({ extension }) =>
+      'End the name in the extension of an image format that can be saved, as in shoe.jpg, or in none' +
+      (extension === undefined ? '.' : `: "${extension}" is the extension of no such format.`),
+  },
+  'timeout-invalid': { message: 'Give timeout= in whole milliseconds, 1 or more, as in timeout=5000.' },
+  'not-authorized': {
+    message: 'Not authorised to save under this name. Use the rights that this server asks for.',
+  },
+  // The target
+  'saving-disabled': { message: 'This server saves no images. Its operator can set a save folder.' },
+  'save-path-missing': { message: 'The save folder of this server does not exist. Tell its operator.' },
+  'folder-missing': {
+    message: ({ folder }) =>
+      'Name a folder that exists, because saving creates none' +
+      (folder === undefined ? '.' : `: there is no folder "${folder}".`),
+  },
+  'outside-save-path': { message: 'Name a folder that is really inside the save folder.' },
+  'not-writable': {
+    message: 'The server may not write there. Save to another folder, or have it made writable.',
+  },
+  'not-a-file': { message: 'Choose another name: something that is not a file has this one.' },
+  'file-exists': { message: 'Choose another name: a file has this one, and existing files are kept.' },
+  'folder-changed': { message: 'The folder was moved or removed during the save. Try again.', retry: true },
+  // The renderer
+  'renderer-failed': { message: 'The server could not make the image. Check what was asked for.' },
+  'renderer-status': { message: ({ status }) => describeStatus(status) },
+  'renderer-aborted': { message: 'The image broke off before its end. Try again.', retry: true },
+  'renderer-refused': {
+    message: ({ reason }) =>
+      `Ask for another image: the server does not want this one saved${reason === undefined ? '' : `: ${reason}`}.`,
+  },
+  'length-mismatch': {
+    message: 'The image arrived shorter or longer than announced. Try again.',
+    retry: true,
+  },
+  'unknown-encoding': {
+    message: ({ maxCodings }) =>
+      maxCodings === undefined
+        ? 'The image arrived in an encoding that cannot be undone. Tell the operator of this server.'
+        : `The image arrived encoded more than ${maxCodings} times over. Tell the operator of this server.`,
+  },
+  'broken-encoding': { message: 'The image arrived damaged. Try again.', retry: true },
+  // The image
+  'not-an-image': {
+    message:
+      'The rendered response is no image that can be saved. Ask for a JPEG, PNG, WebP, GIF, TIFF or AVIF image.',
+  },
+  'wrong-extension': {
+    message: ({
+      extension = 'the extension of the image',
+      namedFormat = 'that format',
+      imageFormat = 'of another',
+    }) => `End the name in ${extension}, or ask for ${namedFormat}: the image is ${imageFormat}.`,
+  },
+  'broken-image': { message: 'The image is damaged or cannot be decoded. Render it again.' },
+  'incomplete-image': { message: 'The image ends before its last pixel. Try again.', retry: true },
+  'unsupported-compression': {
+    message: ({ compression = 'its compression' }) =>
+      `This server cannot read the compression of the TIFF (${compression}). Ask for LZW, Deflate or JPEG.`,
+  },
+  'too-many-pixels': {
+    message: ({ maxPixels, maxPages }) => {
+      if (maxPages !== undefined) return `Ask for fewer pages: no more than ${maxPages} may differ in size.`;
+      return maxPixels === undefined
+        ? 'Ask for a smaller image: this one has too many pixels, all pages together.'
+        : `Ask for a smaller image: no more than ${maxPixels} pixels are saved, all pages together.`;
+    },
+  },
+  'too-many-bytes': {
+    message: ({ maxBytes }) =>
+      'Ask for a smaller image: ' +
+      (maxBytes === undefined ? 'this one has too many bytes.' : `no more than ${maxBytes} bytes are saved.`),
+  },
+  // Publishing
+  'disk-full': { message: 'The server has no room for the image. Try again when it has more.', retry: true },
+  'too-many-open-files': { message: 'The server is saving too much at once. Try again.', retry: true },
+  'no-hard-links': {
+    message: 'The save folder cannot promise to keep existing files. Tell the operator of this server.',
+  },
+  'write-failed': { message: `The server could not write the image. ${TRY_AGAIN_OR_TELL}`, retry: true },
+  // The store
+  'store-missing': { message: 'The store of images does not exist. Tell the operator of this server.' },
+  'store-denied': {
+    message: 'The store does not let this server save there. Save elsewhere, or tell its operator.',
+  },
+  'store-unavailable': {
+    message: 'The store of images cannot be reached or is out of order. Nothing was changed: try again.',
+    retry: true,
+  },
+  'store-no-response': {
+    message: 'The store has not confirmed the image. Check whether it was saved, or try again.',
+    retry: true,
+  },
+  // Time
+  timeout: {
+    message: ({ timeout }) =>
+      `The image was not saved ${timeout === undefined ? 'in time' : `within ${timeout} ms`}. ` +
+      'Try again, or allow more with timeout=.',
+    retry: true,
+  },
+  'client-disconnected': { message: 'The client disconnected before the image was published.' },
+  // Ours
+  'internal-error': { message: 'The server failed to save the image. Tell its operator.' },
+} as const satisfies Record<string, ErrorEntry>;
+
+function describeStatus(status: number | undefined): string {
+  if (status === undefined) return 'The server did not reply with an image. Check what was asked for.';
+  return status >= 500
+    ? `The server could not make the image: it replied with status ${status}. If that goes on, tell its operator.`
+    : `Check what was asked for: the server replied with status ${status}, not 200.`;
+}
