@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileSystemError } from '../errors.js';
+import { flushFile } from './flush.js';
 import { fsCalls } from './fs.js';
 import { readRange, streamFile } from './readable-bytes.js';
 import { temporaryName, type StaleFileSweeper } from './stale-files.js';
@@ -114,7 +115,7 @@ export class DiskTempFile implements TempFile {
    */
   async finish(flush: boolean): Promise<number> {
     const { size, mtimeMs } = await this.#use(async (fd) => {
-      if (flush) await fsCalls.fsync(fd);
+      if (flush) await flushFile(fd);
       const stats = await fsCalls.fstat(fd);
       this.#closed = true;
       // Some file systems report a failed write only here.

@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../../errors.js';
+import { flushFolder } from '../../temp-files/flush.js';
 import { closeFdSync, fdPath, fsCalls, readFdPath } from '../../temp-files/fs.js';
 
 /** `fsync` errors of file systems that cannot flush folders. */
@@ -64,7 +65,7 @@ export class DirectoryHandle {
   async sync(): Promise<void> {
     if (this.#fd === undefined) return;
     try {
-      await fsCalls.fsync(this.#fd);
+      await flushFolder(this.path, this.#fd);
     } catch (error) {
       if (!CANNOT_SYNC.has(systemCode(error))) throw error;
     }
