@@ -26,6 +26,8 @@ export interface ErrorDetails {
   readonly maxBytes?: number;
   /** Milliseconds. */
   readonly timeout?: number;
+  /** Seconds after which a retry may succeed. */
+  readonly retryAfter?: number;
 }
 
 export interface ErrorEntry {
@@ -65,6 +67,13 @@ export const ERRORS = {
   'timeout-invalid': { message: 'Give timeout= in whole milliseconds, 1 or more, as in timeout=5000.' },
   'not-authorized': {
     message: 'Not authorised to save under this name. Use the rights that this server asks for.',
+  },
+  // Admission
+  'too-busy': {
+    message: ({ retryAfter }) =>
+      'The server is saving as much as it can. Try again' +
+      (retryAfter === undefined ? ' later.' : ` in ${retryAfter} s.`),
+    retry: true,
   },
   // The target
   'saving-disabled': { message: 'This server saves no images. Its operator can set a save folder.' },

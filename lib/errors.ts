@@ -38,6 +38,8 @@ const kSaveError = Symbol.for('express-image-save.error');
 export class SaveError extends Error {
   override readonly name = 'SaveError';
   readonly code: SaveErrorCode;
+  /** Whole seconds after which the client may try again; only with `too-busy`. */
+  readonly retryAfter: number | undefined;
 
   /**
    * @param detail A message of your own, or details for the usual message of the code, which is used otherwise.
@@ -49,6 +51,7 @@ export class SaveError extends Error {
       cause === undefined ? undefined : { cause },
     );
     this.code = code;
+    this.retryAfter = typeof detail === 'string' ? undefined : detail.retryAfter;
     Object.defineProperty(this, kSaveError, { value: true });
   }
 

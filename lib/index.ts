@@ -7,7 +7,7 @@ export default imageSave;
 // For hosts that write the middleware's type down, and for `onSave`.
 export type { ImageSaveMiddleware } from './middleware.js';
 export type { Next } from './save/call-renderer.js';
-export type { ImageSaveOptions, SaveRecord } from './options.js';
+export type { ImageSaveOptions, SaveRecord, SaveStage, StageTimes } from './options.js';
 // For renderers.
 export { saveOf, type Save } from './save/save-context.js';
 // For `onSave`, stores, and clients that retry.

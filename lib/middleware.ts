@@ -6,6 +6,7 @@ import { systemCode, toSaveError, type SaveError } from './errors.js';
 import { checkOptions, type ImageSaveOptions } from './options.js';
 import { mightBeSaveCommand, parseCommand, type SaveCommand } from './protocol/parse-command.js';
 import type { Next } from './save/call-renderer.js';
+import { Admission } from './save/admission.js';
 import { SaveOperation } from './save/save-operation.js';
 import { folderStore } from './stores/folder/folder-store.js';
 import { StaleFileSweeper } from './temp-files/stale-files.js';
@@ -19,6 +20,10 @@ export interface ImageSaveMiddleware<Request extends IncomingMessage = IncomingM
    * an `onSave` that never settles.
    */
   readonly idle: () => Promise<void>;
+  /** Saves in progress, for a gauge. */
+  readonly running: number;
+  /** Saves that wait for their turn, for a gauge. */
+  readonly waiting: number;
 }
 
 /**
@@ -36,7 +41,8 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
   // A temporary file that is older belongs to no save that still runs.
   const sweeper = new StaleFileSweeper(2 * settings.maxTimeout);
   const store = settings.store ?? folderStore(settings.savePath, sweeper);
-  const running = new Set<Promise<void>>();
+  const admission = new Admission(settings);
+  const operations = new Set<Promise<void>>();
   if (typeof options.savePath === 'string' && options.savePath !== '') void warnIfMissing(options.savePath);
 
   function imageSaveMiddleware(req: Request, res: ServerResponse, next: Next): void {
@@ -52,17 +58,26 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
     } else if (req.httpVersionMajor >= 2) {
       next(new TypeError('express-image-save works on HTTP/1 requests; serve HTTP/2 by a proxy in front'));
     } else {
-      const save = new SaveOperation({ settings, store, sweeper, req, res, next, arrival, command }).run();
-      running.add(save);
-      void save.finally(() => running.delete(save));
+      const save = new SaveOperation({
+        ...{ settings, store, sweeper, admission, req, res, next, arrival, command },
+      }).run();
+      operations.add(save);
+      void save.finally(() => operations.delete(save));
     }
   }
 
   const idle = async (): Promise<void> => {
     // More may have begun meanwhile.
-    while (running.size > 0) await Promise.all(running);
+    while (operations.size > 0) await Promise.all(operations);
   };
-  return Object.assign(imageSaveMiddleware, { idle });
+  const gauges = {
+    running: { get: () => admission.running, enumerable: true },
+    waiting: { get: () => admission.waiting, enumerable: true },
+  };
+  return Object.defineProperties(
+    Object.assign(imageSaveMiddleware, { idle }),
+    gauges,
+  ) as ImageSaveMiddleware<Request>;
 }
 
 function readCommand(url: string): SaveCommand | SaveError | undefined {

@@ -7,10 +7,17 @@ import {
   BOOLEAN,
   FUNCTION,
   MILLISECONDS,
+  isIntegerBetween,
   positiveInteger,
   validateOptions,
   type Rules,
 } from './validate-options.js';
+
+/** The stages of a save, in order. */
+export type SaveStage = 'waiting' | 'preparing' | 'rendering' | 'inspecting' | 'publishing';
+
+/** Milliseconds of each stage that began. */
+export type StageTimes = Readonly<Partial<Record<SaveStage, number>>>;
 
 /** How one save command ended: the argument of {@link ImageSaveOptions.onSave}. */
 export interface SaveRecord {
@@ -25,8 +32,15 @@ export interface SaveRecord {
   readonly pixels: number | undefined;
   /** The status of the rendered response; undefined where the save ended before there was one. */
   readonly rendererStatus: number | undefined;
+  /** Pixels across and down the first page, as stored; undefined unless done. */
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+  /** The media type of the image; undefined unless done. */
+  readonly type: string | undefined;
   /** From the command's arrival to its reply. */
   readonly milliseconds: number;
+  /** Milliseconds of each stage that began, in order. Where the save failed, the last one is where it failed. */
+  readonly stages: StageTimes;
   /**
    * The error underneath: of the system, the renderer, the decoder or the store. It can hold paths of the server. Of
    * a rendered response with another status than 200, an error with the first bytes of its text. When done, an error
@@ -62,6 +76,13 @@ export interface ImageSaveOptions<Request extends IncomingMessage = IncomingMess
   overwrite?: boolean | undefined;
   /** Flush file and folder to the disk, so that `done` survives a power cut. Default `true`. */
   durable?: boolean | undefined;
+  /**
+   * Saves in progress at once: a whole number, `Infinity`, or `'auto'` for a limit that follows the renderer. Further
+   * saves wait for their turn. Default `'auto'`.
+   */
+  concurrency?: number | 'auto' | undefined;
+  /** Saves that may wait for their turn; further ones are refused with `too-busy`. Default 1000. */
+  maxQueue?: number | undefined;
   /** Decides which request may save under which name: anything but `true` refuses. Default: every request may. */
   authorize?: ((req: Request, save: { readonly name: string }) => boolean | Promise<boolean>) | undefined;
   /** Accept the command from a browser on another site (`Sec-Fetch-Site: cross-site`). Default `false`. */
@@ -81,6 +102,8 @@ export interface Settings {
   readonly verify: 'pixels' | 'header';
   readonly overwrite: boolean;
   readonly durable: boolean;
+  readonly concurrency: number | 'auto';
+  readonly maxQueue: number;
   readonly authorize: ((req: IncomingMessage, save: { readonly name: string }) => unknown) | undefined;
   readonly allowCrossSite: boolean;
   readonly onSave: ((record: SaveRecord, req: IncomingMessage) => unknown) | undefined;
@@ -105,6 +128,15 @@ const RULES: Rules<ImageSaveOptions> = {
   },
   overwrite: BOOLEAN,
   durable: BOOLEAN,
+  concurrency: {
+    expected: "'auto', a whole number of saves, 1 or more, or Infinity",
+    isValid: (value) =>
+      value === 'auto' || value === Infinity || isIntegerBetween(value, 1, Number.MAX_SAFE_INTEGER),
+  },
+  maxQueue: {
+    expected: 'a whole number of saves, 0 or more',
+    isValid: (value) => isIntegerBetween(value, 0, Number.MAX_SAFE_INTEGER),
+  },
   authorize: FUNCTION,
   allowCrossSite: BOOLEAN,
   onSave: FUNCTION,
@@ -136,6 +168,8 @@ export function checkOptions<Request extends IncomingMessage>(options: ImageSave
     verify: given.verify ?? 'pixels',
     overwrite: given.overwrite ?? true,
     durable: given.durable ?? true,
+    concurrency: given.concurrency ?? 'auto',
+    maxQueue: given.maxQueue ?? 1000,
     authorize: given.authorize,
     allowCrossSite: given.allowCrossSite ?? false,
     onSave: given.onSave,

@@ -1,7 +1,7 @@
 // Metrics: how many saves ended in which way, how long they took, and how much they wrote.
 import express from 'express';
 import { imageSave } from 'express-image-save';
-import { Counter, Histogram, register } from 'prom-client';
+import { Counter, Gauge, Histogram, register } from 'prom-client';
 import { renderer } from './renderer.mjs';
 
 const saves = new Counter({
@@ -15,17 +15,43 @@ const seconds = new Histogram({
   labelNames: ['outcome'],
   buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
 });
+const stages = new Histogram({
+  name: 'image_save_stage_seconds',
+  help: 'Each stage of a save',
+  labelNames: ['stage'],
+  buckets: [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+});
 const bytes = new Counter({ name: 'image_saved_bytes_total', help: 'Bytes published' });
 
 function countSave(record) {
   // Outcomes and codes are closed lists. A name is not: as a label it would make a time series for each image.
   saves.inc({ outcome: record.outcome, code: record.code ?? 'none' });
   seconds.observe({ outcome: record.outcome }, record.milliseconds / 1000);
+  for (const [stage, milliseconds] of Object.entries(record.stages)) {
+    stages.observe({ stage }, milliseconds / 1000);
+  }
   bytes.inc(record.bytes ?? 0);
 }
 
+const save = imageSave({ savePath: './saved', onSave: countSave });
+
+new Gauge({
+  name: 'image_saves_running',
+  help: 'Saves in progress',
+  collect() {
+    this.set(save.running);
+  },
+});
+new Gauge({
+  name: 'image_saves_waiting',
+  help: 'Saves that wait for their turn',
+  collect() {
+    this.set(save.waiting);
+  },
+});
+
 const app = express();
-app.use('/is/image', imageSave({ savePath: './saved', onSave: countSave }), renderer);
+app.use('/is/image', save, renderer);
 app.get('/metrics', async (req, res) => {
   res.type(register.contentType).send(await register.metrics());
 });

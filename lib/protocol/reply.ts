@@ -42,25 +42,27 @@ const STALE_ENTITY_HEADERS = [
 export function sendReply(res: ServerResponse, result: SaveResult): void {
   const status = result.status === 'done' ? 200 : 403;
   const text = formatReply(result, new Date());
+  const retryAfter = result.status === 'done' ? undefined : result.error.retryAfter;
   // A middleware before us has sent a reply, and nothing may follow that.
   if (res.headersSent) return;
   try {
-    send(res, status, text);
+    send(res, status, text, retryAfter);
   } catch (error) {
     process.emitWarning(`A middleware before imageSave failed at its reply: ${describeError(error)}`);
     for (const name of ['removeHeader', 'setHeader', 'writeHead', 'write', 'end']) {
       Reflect.deleteProperty(res, name);
     }
-    send(res, status, text);
+    send(res, status, text, retryAfter);
   }
 }
 
-function send(res: ServerResponse, status: number, text: string): void {
+function send(res: ServerResponse, status: number, text: string, retryAfter: number | undefined): void {
   if (!res.headersSent) {
     for (const name of STALE_ENTITY_HEADERS) res.removeHeader(name);
     res.setHeader('Content-Type', 'text/plain');
     res.setHeader('Cache-Control', 'no-store');
     res.setHeader('X-Content-Type-Options', 'nosniff');
+    if (retryAfter !== undefined) res.setHeader('Retry-After', retryAfter);
     res.setHeader('Content-Length', Buffer.byteLength(text));
     res.statusMessage = STATUS_CODES[status] ?? '';
     // Separately, so that the headers are fixed even where a wrapper of `end` sends the body later.

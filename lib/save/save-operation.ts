@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { ResponseCapture, ResponseHead } from '../capture/response-capture.js';
 import { SaveError, describeError, toSaveError } from '../errors.js';
 import { inspectImage } from '../image/inspect.js';
-import type { Settings } from '../options.js';
+import type { Settings, StageTimes } from '../options.js';
 import type { SaveCommand } from '../protocol/parse-command.js';
 import { sendReply, type SaveFailure, type SaveResult, type SaveSuccess } from '../protocol/reply.js';
 import type { ImageStore, InspectedImage, PublishResult, SaveTarget } from '../stores/types.js';
@@ -12,11 +12,13 @@ import { MemoryBytes } from '../temp-files/readable-bytes.js';
 import type { StaleFileSweeper } from '../temp-files/stale-files.js';
 import { createPrivateTempFile } from '../temp-files/temp-file.js';
 import type { TempFile } from '../temp-files/types.js';
+import type { Admission, Slot } from './admission.js';
 import { callRenderer, captureResponse, type Next } from './call-renderer.js';
 import { Cancellation } from './cancellation.js';
 import { checkCommand, checkExtension, checkStatus } from './checks.js';
 import { ClientMethod } from './client-method.js';
 import { collectBody } from './collect-body.js';
+import { StageTimer } from './stages.js';
 import { waitAtMost } from './wait-at-most.js';
 
 /** How long a reply waits for cleaning up, which a healthy disk does at once, in milliseconds. */
@@ -27,6 +29,7 @@ export interface SaveRequest {
   readonly settings: Settings;
   readonly store: ImageStore;
   readonly sweeper: StaleFileSweeper;
+  readonly admission: Admission;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly next: Next;
@@ -43,6 +46,8 @@ export class SaveOperation {
   readonly #clientMethod: ClientMethod;
   /** The client's own connection, also while the renderer sees another. */
   readonly #socket: Socket;
+  readonly #stages = new StageTimer();
+  #slot: Slot | undefined;
   #capture: ResponseCapture | undefined;
   #head: ResponseHead | undefined;
   #target: SaveTarget | undefined;
@@ -76,6 +81,8 @@ export class SaveOperation {
     const result = await Promise.race([work, this.#cancellation.aborted]).catch((error: unknown) =>
       this.#toFailure(toSaveError(error)),
     );
+    const stages = this.#stages.end();
+    this.#slot?.release(result.status);
     const cleanedUp = this.#cleanUp(work);
     await waitAtMost(CLEANUP_GRACE_MS, cleanedUp);
     try {
@@ -85,25 +92,28 @@ export class SaveOperation {
       process.emitWarning(`imageSave could not reply: ${describeError(error)}`);
       this.#socket.destroy();
     }
-    await Promise.all([cleanedUp, this.#report(result)]);
+    await Promise.all([cleanedUp, this.#report(result, stages)]);
   }
 
   /** All steps, in order. */
   async #save(): Promise<SaveSuccess> {
-    const { settings, req, res, next, arrival, command } = this.#request;
+    const { settings, admission, req, res, next, arrival, command } = this.#request;
     if (command instanceof SaveError) throw command;
     const { name } = command;
     const { signal, aborted } = this.#cancellation;
-    this.#cancellation.startTimer(
-      Math.min(command.timeout ?? settings.timeout, settings.maxTimeout),
-      arrival,
-    );
+    const timeout = Math.min(command.timeout ?? settings.timeout, settings.maxTimeout);
+    this.#cancellation.startTimer(timeout, arrival);
 
     await checkCommand(req, name, settings);
     signal.throwIfAborted();
+    this.#stages.begin('waiting');
+    this.#slot = await admission.admit(arrival + timeout, signal);
+    signal.throwIfAborted();
+    this.#stages.begin('preparing');
     const target = (this.#target = await this.#prepareTarget(name));
     signal.throwIfAborted();
 
+    this.#stages.begin('rendering');
     const capture = (this.#capture = captureResponse(req, res, command, this.#cancellation));
     callRenderer(next, this.#cancellation);
     const head = (this.#head = await Promise.race([capture.head, aborted]));
@@ -112,9 +122,11 @@ export class SaveOperation {
     const createTempFile = (): TempFile => this.#createTempFile(target);
     const { maxBytes } = settings;
     const bytes = await collectBody(capture.body, head, { maxBytes, createTempFile, signal });
+    this.#stages.begin('inspecting');
     const info = await inspectImage(bytes, { ...settings, signal });
     checkExtension(name, info.format);
 
+    this.#stages.begin('publishing');
     const readable = Buffer.isBuffer(bytes) ? new MemoryBytes(bytes) : bytes;
     const lastUpdated = await this.#publish(target, { ...info, bytes: readable });
     return { status: 'done', name, info, length: bytes.length, lastUpdated };
@@ -166,7 +178,11 @@ export class SaveOperation {
     // No step may be running any more when the target is closed.
     const closed = work
       .catch(() => undefined)
-      .then(() => this.#target?.close?.())
+      .then(() => {
+        // A save that was admitted in the moment of its end has its slot only now.
+        this.#slot?.release('failed');
+        return this.#target?.close?.();
+      })
       .catch(warn);
     await Promise.all([released, discarded, closed]);
   }
@@ -184,7 +200,7 @@ export class SaveOperation {
     this.#capture?.ignoreLateWrites();
   }
 
-  async #report(result: SaveResult): Promise<void> {
+  async #report(result: SaveResult, stages: StageTimes): Promise<void> {
     const { settings, req, arrival, command } = this.#request;
     const done = result.status === 'done' ? result : undefined;
     const error = result.status === 'done' ? undefined : result.error;
@@ -194,8 +210,12 @@ export class SaveOperation {
       name: command instanceof SaveError ? undefined : command.name,
       bytes: done?.length,
       pixels: done?.info.pixels,
+      width: done?.info.width,
+      height: done?.info.height,
+      type: done?.info.type,
       rendererStatus: this.#head?.status,
       milliseconds: performance.now() - arrival,
+      stages,
       cause: error?.cause ?? this.#warning,
     };
     try {

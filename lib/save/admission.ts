@@ -1,0 +1,149 @@
+// Admission: so many saves are in progress, so many wait, and a save that cannot end in time is refused at once.
+import { SaveError } from '../errors.js';
+import { AutoLimit } from './auto-limit.js';
+
+/** The limits of {@link Admission}. */
+export interface AdmissionOptions {
+  /** Saves in progress at once: a whole number, `Infinity`, or `'auto'` for a limit that follows the renderer. */
+  readonly concurrency: number | 'auto';
+  /** Saves that may wait for a slot. */
+  readonly maxQueue: number;
+}
+
+/** The right of one save to be in progress. */
+export interface Slot {
+  /**
+   * Gives the slot to the next save. Only the first call counts.
+   *
+   * @param outcome How the save ended. A save that failed says nothing about how long the next will take; one that
+   * timed out says that a save may take at least so long.
+   */
+  release(outcome: 'done' | 'timeout' | 'failed'): void;
+}
+
+interface Waiter {
+  /** When its save times out, a reading of `performance.now()`. */
+  readonly deadline: number;
+  admit(slot: Slot): void;
+  refuse(error: SaveError): void;
+}
+
+/** The share of its time that a save may be expected to take: the rest allows for saves that take longer than most. */
+const USABLE_TIME = 0.75;
+
+/** The mean of what saves take follows about so many of the last. */
+const AVERAGED_SAVES = 16;
+
+/** Admits saves, first come, first served. */
+export class Admission {
+  readonly #maxQueue: number;
+  readonly #fixedLimit: number;
+  readonly #auto: AutoLimit | undefined;
+  readonly #queue = new Set<Waiter>();
+  #running = 0;
+  /** Mean milliseconds of recent saves, from admission to end; 0 until the first has ended. */
+  #saveTime = 0;
+  #measuredSaves = 0;
+
+  constructor({ concurrency, maxQueue }: AdmissionOptions) {
+    this.#maxQueue = maxQueue;
+    this.#auto = concurrency === 'auto' ? new AutoLimit() : undefined;
+    this.#fixedLimit = concurrency === 'auto' ? Infinity : concurrency;
+  }
+
+  /** Saves in progress. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Saves that wait for a slot. */
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
+  /**
+   * Gives a save its slot, now or when it is its turn.
+   *
+   * @param deadline When the save times out, a reading of `performance.now()`.
+   * @param signal Takes a save that waits out of the queue when it aborts.
+   * @throws SaveError `too-busy`: the queue is full, or recent saves took so long that this one could not end before
+   * its deadline. Otherwise the reason of the signal.
+   */
+  admit(deadline: number, signal: AbortSignal): Slot | Promise<Slot> {
+    if (this.#running < this.#limit && this.#queue.size === 0) return this.#start();
+    if (this.#queue.size >= this.#maxQueue || !this.#canEnd(deadline, this.#queue.size + 1)) {
+      throw this.#tooBusy();
+    }
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#queue.delete(waiter);
+        reject(signal.reason as Error);
+      };
+      const waiter: Waiter = {
+        deadline,
+        admit(slot) {
+          signal.removeEventListener('abort', leave);
+          resolve(slot);
+        },
+        refuse(error) {
+          signal.removeEventListener('abort', leave);
+          reject(error);
+        },
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      this.#queue.add(waiter);
+    });
+  }
+
+  get #limit(): number {
+    return this.#auto?.limit ?? this.#fixedLimit;
+  }
+
+  /** Can a save end before its deadline, if it starts after so many others have ended? */
+  #canEnd(deadline: number, after: number): boolean {
+    const turns = 1 + after / this.#limit;
+    return turns * this.#saveTime <= USABLE_TIME * (deadline - performance.now());
+  }
+
+  #start(): Slot {
+    this.#running += 1;
+    const window = this.#auto?.window;
+    const startedAt = performance.now();
+    let released = false;
+    return {
+      release: (outcome) => {
+        if (released) return;
+        released = true;
+        const milliseconds = performance.now() - startedAt;
+        // A client that allows one millisecond must not make saves look fast.
+        if (outcome === 'done' || (outcome === 'timeout' && milliseconds > this.#saveTime)) {
+          this.#measure(milliseconds);
+          if (window !== undefined) this.#auto?.record(window, milliseconds, this.#running);
+        }
+        this.#running -= 1;
+        this.#admitNext();
+      },
+    };
+  }
+
+  #measure(milliseconds: number): void {
+    this.#measuredSaves = Math.min(this.#measuredSaves + 1, AVERAGED_SAVES);
+    this.#saveTime += (milliseconds - this.#saveTime) / this.#measuredSaves;
+  }
+
+  #admitNext(): void {
+    for (const waiter of this.#queue) {
+      if (this.#running >= this.#limit) return;
+      this.#queue.delete(waiter);
+      // Rendering for a save that has waited too long would delay the saves behind it.
+      if (this.#canEnd(waiter.deadline, 0)) waiter.admit(this.#start());
+      else waiter.refuse(this.#tooBusy());
+    }
+  }
+
+  /** The refusal, with the seconds in which the present queue will be empty. */
+  #tooBusy(): SaveError {
+    const milliseconds = (this.#queue.size / this.#limit + 1) * this.#saveTime;
+    return new SaveError('too-busy', { retryAfter: Math.max(1, Math.ceil(milliseconds / 1000)) });
+  }
+}
