@@ -61,8 +61,8 @@ export const ERRORS = {
   },
   'unknown-extension': {
     message: ({ extension }) =>
-      'End the name in the extension of an image format that can be saved, as in shoe.jpg, or in none' +
-      (extension === undefined ? '.' : `: "${extension}" is the extension of no such format.`),
+      'End the name in the extension of an image, as in shoe.jpg, or use no extension' +
+      (extension === undefined ? '.' : `: "${extension}" belongs to no format that can be saved.`),
   },
   'timeout-invalid': { message: 'Give timeout= in whole milliseconds, 1 or more, as in timeout=5000.' },
   'not-authorized': {

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
-import { fileSystemError, SaveError, toSaveError } from '../errors.js';
+import { SaveError, toSaveError } from '../errors.js';
 import {
   CHANNEL_FD,
   type DecodeRequest,
@@ -11,6 +11,7 @@ import {
   type FileIdentity,
   type SentError,
 } from './decoder-messages.js';
+import { unreadable } from './refusals.js';
 import type { FileBytes, ImageInfo } from './types.js';
 
 /** Where a request's line is read into: it is shorter, and comes at once. */
@@ -114,7 +115,7 @@ async function openFile({ path, dev, ino }: FileIdentity): Promise<Handle> {
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
   const handle = await open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch(
     (error: unknown) => {
-      throw fileSystemError(error);
+      throw unreadable(error);
     },
   );
   const stats = await handle.stat({ bigint: true });

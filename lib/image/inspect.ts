@@ -1,13 +1,13 @@
 // Is what a renderer sent a whole image, and which? Hostile bytes are decoded in a process of their own.
 import { lstat, realpath } from 'node:fs/promises';
 import { inspect } from 'node:util';
-import { fileSystemError, SaveError } from '../errors.js';
+import { SaveError } from '../errors.js';
 import type { DecodeRequest, FileIdentity } from './decoder-messages.js';
 import { DecoderEnded } from './decoder.js';
 import { DecoderPool, NoDecoder } from './decoder-pool.js';
 import { getFormatByBytes, getMediaType, MAGIC_BYTES } from './formats.js';
 import { readHeaderFast } from './read-header.js';
-import { broken, notAnImage, tooManyPixels } from './refusals.js';
+import { broken, notAnImage, tooManyPixels, unreadable } from './refusals.js';
 import type { ImageBytes, ImageInfo, InspectOptions } from './types.js';
 
 /** The decoder processes of all middlewares in this process. */
@@ -70,7 +70,7 @@ async function identify(path: string): Promise<FileIdentity> {
     const [{ dev, ino }, real] = await Promise.all([lstat(path, { bigint: true }), realpath(path)]);
     return { path: real, dev: String(dev), ino: String(ino) };
   } catch (error) {
-    throw fileSystemError(error);
+    throw unreadable(error);
   }
 }
 

@@ -1,5 +1,5 @@
 // The refusals of an image.
-import { SaveError } from '../errors.js';
+import { fileSystemError, SaveError } from '../errors.js';
 
 /** The refusal of anything that is not one of the raster formats. */
 export function notAnImage(): SaveError {
@@ -20,4 +20,10 @@ export function tooManyPixels(maxPixels: number): SaveError {
 export function broken(cause: unknown): SaveError {
   if (cause instanceof SaveError) return cause;
   return new SaveError('broken-image', {}, cause);
+}
+
+/** The refusal of an image whose temporary file cannot be read. A missing file has been removed, alone or with its folder. */
+export function unreadable(cause: unknown): SaveError {
+  const refusal = fileSystemError(cause);
+  return refusal.code === 'folder-missing' ? new SaveError('folder-changed', {}, cause) : refusal;
 }

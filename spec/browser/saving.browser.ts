@@ -170,9 +170,12 @@ test('without a clipboard the request is selected, to be copied by keyboard', as
 test.each([
   ['../shoe.jpg', 'Choose another name: no part of it may start with a dot.'],
   ['', /name/i],
-  ['shoe.php', /^Give the name the extension of an image format/],
-  ['shoe.png', 'Give the name an extension of jpeg, or ask for png: the image is jpeg.'],
-  ['missing/shoe.jpg', 'Name a folder that exists: saving creates none.'],
+  ['shoe.php', /^End the name in the extension of an image/],
+  ['shoe.png', 'End the name in .jpg, or ask for a PNG: the image is a JPEG.'],
+  [
+    'missing/shoe.jpg',
+    'Name a folder that exists, because saving creates none: there is no folder "missing".',
+  ],
 ])('a wrong name (%s) is refused at the name', async (name, message) => {
   const { page, savePath } = demo();
   await saveAs(name);
@@ -224,7 +227,7 @@ test('a rendering that cannot be is refused at its controls', async () => {
   await saveAs('bad-crop.jpg');
   expect(await errors()).toEqual({
     'crop-error': 'crop extends beyond the picture, which is 1067 x 1600',
-    'render-error': 'Not saved. Check what was asked for: the server answered 400, not 200.',
+    'render-error': 'Not saved. Check what was asked for: the server replied with status 400, not 200.',
   });
   expect((await properties())['error.code']).toBe('renderer-status');
   expect(await readdir(savePath)).toEqual([]);
@@ -235,7 +238,7 @@ test('any other refusal, and a server that is gone, are told below the button', 
   await rm(savePath, { recursive: true });
   await saveAs('one.jpg');
   expect((await errors())['general-error']).toBe(
-    'Not saved. The save folder is not there. Tell the operator of this server.',
+    'Not saved. The save folder of this server does not exist. Tell its operator.',
   );
   await page.route(/saveToFile/, (route) => route.abort());
   await saveButton().click();

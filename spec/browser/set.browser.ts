@@ -66,7 +66,7 @@ test('a refusal ends it and is told where the mistake is', async () => {
   await hasText(
     page,
     '#set-error',
-    'missing/aurora-320.jpg: Name a folder that exists: saving creates none.',
+    'missing/aurora-320.jpg: Name a folder that exists, because saving creates none: there is no folder "missing".',
   );
   expect(await page.getByLabel('Name prefix').getAttribute('aria-invalid')).toBe('true');
   expect(await page.locator('#set-status').textContent()).toBe('Refused: 0 of 6 saved.');

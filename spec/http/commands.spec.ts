@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import express from 'express';
 import express4 from 'express4';
 import request from 'supertest';
-import { imageSave, parseReply, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
+import {
+  imageSave,
+  parseReply,
+  type ImageSaveOptions,
+  type SaveRecord,
+  type StageTimes,
+} from '../../lib/index.js';
 import { get } from '../support/client.js';
 import { linkDir, list, makeTempDir } from '../support/temp-dir.js';
 import { hosts, start, type Handler } from '../support/host.js';
@@ -307,7 +313,7 @@ describe('options', () => {
     expect((await get(url + path)).reply.status).toBe('done');
   });
 
-  test('onSave is told once of each command, and what it throws harms nobody', async () => {
+  test('calls onSave once per command, and turns what it throws into a warning', async () => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
     const records: SaveRecord[] = [];
     const onSave = (record: SaveRecord): Promise<void> => {
@@ -323,8 +329,12 @@ describe('options', () => {
         name: 'x.jpg',
         bytes: image().length,
         pixels: 1200,
+        width: 40,
+        height: 30,
+        type: 'image/jpeg',
         rendererStatus: 200,
         milliseconds: expect.any(Number) as number,
+        stages: expect.any(Object) as StageTimes,
         cause: undefined,
       },
       {
@@ -333,8 +343,12 @@ describe('options', () => {
         name: 'x.jpg',
         bytes: undefined,
         pixels: undefined,
+        width: undefined,
+        height: undefined,
+        type: undefined,
         rendererStatus: 200,
         milliseconds: expect.any(Number) as number,
+        stages: expect.any(Object) as StageTimes,
         cause: undefined,
       },
     ]);

@@ -24,6 +24,17 @@ static int raw_open(const char *path, int flags) {
   return (int)BARE(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, 0666);
 }
 
+// The decoder processes of the server inherit the library, but calls are counted in the server alone.
+static int in_server;
+
+__attribute__((constructor)) static void find_server(void) {
+  char pid[24];
+  snprintf(pid, sizeof pid, "%ld", (long)getpid());
+  const char *server = getenv("FAULT_SERVER");
+  if (server == NULL) setenv("FAULT_SERVER", pid, 1);
+  in_server = server == NULL || strcmp(server, pid) == 0;
+}
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static long plan_id = -1;
 static int calls;
@@ -85,7 +96,7 @@ static const char *path_of(int fd, char *buffer) {
 // What is to become of a call: 0 nothing unusual, an error's number, -1 half of the bytes, -2 none of them.
 static int fate_of(const char *operation, const char *path) {
   const char *folder = getenv("FAULT_FOLDER");
-  if (folder == NULL || strncmp(path, folder, strlen(folder)) != 0) return 0;
+  if (!in_server || folder == NULL || strncmp(path, folder, strlen(folder)) != 0) return 0;
   int kept = errno, fate = 0;
   struct plan plan;
   pthread_mutex_lock(&lock);
