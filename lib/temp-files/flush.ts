@@ -4,8 +4,8 @@ import { fsCalls } from './fs.js';
 /** Threads of Node's pool, which serve every file of the host too. (Node.js documentation, UV_THREADPOOL_SIZE.) */
 const POOL_THREADS = Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4);
 
-/** A flush holds a thread until the disk is done, so at least half of the threads stay free of flushes. */
-const MAX_FLUSHES = Math.max(1, Math.floor(POOL_THREADS / 2));
+/** A flush holds a thread until the disk is done, so one thread stays free of flushes. */
+const MAX_FLUSHES = Math.max(1, POOL_THREADS - 1);
 
 let running = 0;
 const waiting: (() => void)[] = [];
