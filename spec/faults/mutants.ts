@@ -189,6 +189,22 @@ export const mutants: readonly Mutant[] = [
   },
   {
     check: 'load',
+    fault: 'leaks the slots of saves that time out',
+    run: load,
+    mutation: { patch: 'leaksSlotsOfTimeouts' },
+    says: /keep their slots/,
+    share: 0.02,
+  },
+  {
+    check: 'load',
+    fault: 'leaks the slots of saves that fail',
+    run: load,
+    mutation: { patch: 'leaksSlotsOfFailures' },
+    says: /keep their slots/,
+    share: 0.02,
+  },
+  {
+    check: 'load',
     fault: 'keeps every save in memory',
     run: load,
     mutation: { patch: 'keepsMemoryOfEverySave' },

@@ -22,7 +22,13 @@ export const load: Check = async ({ app, folder, times }) => {
 
   const traffic = new Traffic(server);
   await crowd(server, folder, saves);
-  await Promise.all([leave(server, times(300)), neverAnswered(server, times(300))]);
+  await leave(server, times(300));
+  await neverAnswered(server, times(300));
+  await eventually(
+    async () => (await server.state()).running === 0,
+    () => 'saves that have ended keep their slots',
+  );
+  await crowd(server, folder, few);
   const ordinary = await traffic.end();
 
   const after = await restOf(server, before);
@@ -77,14 +83,16 @@ async function leave(server: Server, clients: number): Promise<void> {
   for (let index = 0; index < clients; index += 1) server.go(`leave-${index}`);
 }
 
-/** Renderers that never answer: each save ends by its deadline. */
+/** More renderers that never answer than there are slots: each save ends by its deadline, or is refused before. */
 async function neverAnswered(server: Server, saves: number): Promise<void> {
-  await Promise.all(
-    Array.from({ length: saves }, async (_, index) => {
-      const verdict = verdictOf(await server.save(`never/${index}/0`, `${index}.tif`, '&timeout=200'));
-      assertPromise(verdict === 'timeout', `a renderer that never answers: ${verdict}`);
-    }),
+  const verdicts = await Promise.all(
+    Array.from({ length: saves }, async (_, index) =>
+      verdictOf(await server.save(`never/${index}/0`, `${index}.tif`, '&timeout=200')),
+    ),
   );
+  assertPromise(verdicts.includes('timeout'), 'no renderer that never answers was called');
+  const wrong = verdicts.find((verdict) => verdict !== 'timeout' && verdict !== 'too-busy');
+  assertPromise(wrong === undefined, `a renderer that never answers: ${wrong ?? ''}`);
 }
 
 /** Ordinary requests, one after the other, for as long as everything else goes on. */

@@ -51,7 +51,9 @@ export const oneName: Check = async ({ app, folder, times }) => {
 
 /** Where existing files are kept, one of all who save at once wins, and the file is what the winner sent. */
 export const oneWinner: Check = async ({ app, folder, times }) => {
-  const server = await Server.start({ app, options: { savePath: folder, overwrite: false } });
+  // All writers must find the name free before one of them publishes.
+  const options = { savePath: folder, overwrite: false, concurrency: WRITERS };
+  const server = await Server.start({ app, options });
   const rounds = times(10);
   for (let round = 0; round < rounds; round += 1) {
     const name = `${round}.tif`;

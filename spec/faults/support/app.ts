@@ -70,7 +70,8 @@ function state(): FromServer {
   const resources: Record<string, number> = {};
   for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
   const listeners = process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
-  return { kind: 'state', resources, listeners, memory: process.memoryUsage(), peak };
+  const { running } = save;
+  return { kind: 'state', running, resources, listeners, memory: process.memoryUsage(), peak };
 }
 
 /** The most that the process's JavaScript has held since it was last asked, in bytes. */

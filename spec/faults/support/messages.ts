@@ -2,6 +2,8 @@
 
 export interface State {
   readonly kind: 'state';
+  /** Saves in progress. */
+  readonly running: number;
   /** What keeps the process alive (timers, connections, requests), and how many of each. */
   readonly resources: Readonly<Record<string, number>>;
   /** Listeners of the process itself. */

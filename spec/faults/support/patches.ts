@@ -4,6 +4,7 @@ import { readFile, realpath, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { checkName } from '../../../lib/protocol/file-name.js';
 import type { mightBeSaveCommand, parseCommand } from '../../../lib/protocol/parse-command.js';
+import { Admission, type Slot } from '../../../lib/save/admission.js';
 import type { openTarget } from '../../../lib/stores/folder/target.js';
 import type { fsCalls } from '../../../lib/temp-files/fs.js';
 
@@ -159,6 +160,14 @@ export const patches = {
     globalThis.clearTimeout = () => undefined;
   },
 
+  leaksSlotsOfTimeouts: () => {
+    leakSlots('timeout');
+  },
+
+  leaksSlotsOfFailures: () => {
+    leakSlots('failed');
+  },
+
   keepsMemoryOfEverySave: (calls: Calls) => {
     replace(calls, 'rename', (real, ...args) => {
       kept.push(Buffer.alloc(100_000));
@@ -173,6 +182,24 @@ export const patches = {
     });
   },
 };
+
+/** Makes saves with an outcome keep their slot. */
+function leakSlots(leaking: Parameters<Slot['release']>[0]): void {
+  const admit = Object.getOwnPropertyDescriptor(Admission.prototype, 'admit')?.value as Admission['admit'];
+  const leaky = (slot: Slot): Slot => {
+    let released = false;
+    return {
+      release(outcome) {
+        if (!released && outcome !== leaking) slot.release(outcome);
+        released = true;
+      },
+    };
+  };
+  Admission.prototype.admit = function (...args) {
+    const slot = admit.apply(this, args);
+    return slot instanceof Promise ? slot.then(leaky) : leaky(slot);
+  };
+}
 
 /** Makes the server work as on systems where a descriptor does not lead to a path. */
 function hideFdPaths(): void {
