@@ -71,7 +71,8 @@ export class Admission {
    */
   admit(deadline: number, signal: AbortSignal): Slot | Promise<Slot> {
     if (this.#running < this.#limit && this.#queue.size === 0) return this.#start();
-    if (this.#queue.size >= this.#maxQueue || !this.#canEnd(deadline, this.#queue.size + 1)) {
+    const usableTime = USABLE_TIME * (deadline - performance.now());
+    if (this.#queue.size >= this.#maxQueue || this.#timeToEnd(this.#queue.size + 1) > usableTime) {
       throw this.#tooBusy();
     }
     return new Promise((resolve, reject) => {
@@ -99,15 +100,14 @@ export class Admission {
     return this.#auto?.limit ?? this.#fixedLimit;
   }
 
-  /** Can a save end before its deadline, if it starts after so many others have ended? */
-  #canEnd(deadline: number, after: number): boolean {
-    const turns = 1 + after / this.#limit;
-    return turns * this.#saveTime <= USABLE_TIME * (deadline - performance.now());
+  /** Milliseconds until a save has ended that starts after so many others have ended. */
+  #timeToEnd(after: number): number {
+    const turns = this.#auto?.rising === true ? 1 : 1 + after / this.#limit;
+    return turns * this.#saveTime;
   }
 
   #start(): Slot {
     this.#running += 1;
-    const window = this.#auto?.window;
     const startedAt = performance.now();
     let released = false;
     return {
@@ -118,7 +118,7 @@ export class Admission {
         // A client that allows one millisecond must not make saves look fast.
         if (outcome === 'done' || (outcome === 'timeout' && milliseconds > this.#saveTime)) {
           this.#measure(milliseconds);
-          if (window !== undefined) this.#auto?.record(window, milliseconds, this.#running);
+          this.#auto?.record(milliseconds, this.#running);
         }
         this.#running -= 1;
         this.#admitNext();
@@ -131,19 +131,29 @@ export class Admission {
     this.#saveTime += (milliseconds - this.#saveTime) / this.#measuredSaves;
   }
 
+  /** Fills the free slots from the queue, and refuses all that have come to wait too long there. */
   #admitNext(): void {
+    const now = performance.now();
+    let ahead = 0;
     for (const waiter of this.#queue) {
-      if (this.#running >= this.#limit) return;
-      this.#queue.delete(waiter);
-      // Rendering for a save that has waited too long would delay the saves behind it.
-      if (this.#canEnd(waiter.deadline, 0)) waiter.admit(this.#start());
-      else waiter.refuse(this.#tooBusy());
+      const isNext = this.#running < this.#limit;
+      const usableTime = (isNext ? USABLE_TIME : 1) * (waiter.deadline - now);
+      if (this.#timeToEnd(isNext ? 0 : ahead + 1) > usableTime) {
+        // Rendering for a save that cannot end in time would delay the saves behind it.
+        this.#queue.delete(waiter);
+        waiter.refuse(this.#tooBusy());
+      } else if (isNext) {
+        this.#queue.delete(waiter);
+        waiter.admit(this.#start());
+      } else {
+        ahead += 1;
+      }
     }
   }
 
   /** The refusal, with the seconds in which the present queue will be empty. */
   #tooBusy(): SaveError {
-    const milliseconds = (this.#queue.size / this.#limit + 1) * this.#saveTime;
+    const milliseconds = this.#timeToEnd(this.#queue.size);
     return new SaveError('too-busy', { retryAfter: Math.max(1, Math.ceil(milliseconds / 1000)) });
   }
 }

@@ -3,107 +3,186 @@
 /** No limit is lower: with one save at a time, its disk and its renderer would wait for each other. */
 const MIN_LIMIT = 2;
 const MAX_LIMIT = 1000;
-const INITIAL_LIMIT = 8;
+const INITIAL_LIMIT = 4;
 
-/** A window is over after so many saves, or after as many as the limit if that is more: each slot has been used once. */
-const MIN_WINDOW_SAVES = 8;
+/** A window is over after so many saves, or after half as many as the limit if that is more. */
+const MIN_WINDOW_SAVES = 16;
+/** While the limit rises fast, a first impression is enough. */
+const MIN_WINDOW_SAVES_RISING = 4;
+
+/** While fewer saves run than this part of the limit, their time says nothing about the limit. */
+const USED_PART = 0.7;
+
+/**
+ * The limit settles at so many times the number of saves that a renderer can work on. Few saves that are bound by the
+ * CPU must leave threads and time to the host; among many, each takes little, and they come in bursts.
+ */
+const tolerance = (running: number): number => Math.min(2, 1.2 + running / 40);
+
+/** Saves compete if one of the probe took less than this part of the time of one in the window, times the tolerance. */
+const COMPETING_RATIO = 0.875;
+/** Saves do not compete if it took at least this part. */
+const FREE_RATIO = 0.85;
+
+/** After a window in which saves do not compete, the limit may rise by so many times as much. */
+const ACCELERATION = 1.25;
+/** The limit rises to so many times itself at most, and at the start. */
+const MAX_GROWTH = 3;
 
 /** A probe lowers the limit to this part of it. */
 const PROBE_PART = 1 / 3;
-
-/** A save at the limit that takes so many times as long as in the last probe: the renderer is another one by now. */
-const CHANGE_FACTOR = 3.5;
-
-/** Windows between two probes: few at the start, when the limit is far from right, then twice as many each time. */
-const FIRST_PROBE_AFTER = 2;
+/** Windows in which saves compete between two probes: few at first, then twice as many each time. */
+const FIRST_PROBE_AFTER = 4;
 const MAX_WINDOWS_BETWEEN_PROBES = 32;
+
+/** When saves take so many times as long as in the last probe, the renderer is no longer the same. */
+const CHANGE_FACTOR = 4;
 
 /**
  * A concurrency limit that follows the renderer.
  *
- * Saves are measured in windows. Now and then a probe, a window at a third of the limit, tells how long a save takes
- * when it does not compete with the others. After every other window the limit becomes
+ * Saves are measured in windows. Now and then a probe, a window at a third of the limit, tells how long a save takes when
+ * it competes with fewer others. After every other window the limit becomes
  *
- *     2 × saves in progress × (time of a save in the probe ÷ time of a save in the window) + 1
+ *     tolerance × saves in progress × (time of a save in the probe ÷ time of a save in the window) + 1
  *
- * A renderer that waits for something else takes as long either way: the limit doubles with each window. A renderer
- * that is bound by the CPU takes longer in proportion to the limit: the limit settles at about twice the number of
- * saves that it can work on. Means over whole windows keep a mix of cheap and expensive images from mattering. (Compare
- * the gradient limits of Netflix's concurrency-limits.)
+ * A renderer that waits for something else takes as long either way, so the limit rises, faster with each window. A
+ * renderer that is bound by the CPU takes longer in proportion to the limit, so the limit settles just above the number
+ * of saves that it can work on. In a mix of cheap and expensive images the ratio is uncertain, so it counts as higher
+ * by its standard error: the limit falls only when competition is more than chance. (Compare the gradient limits of
+ * Netflix's concurrency-limits.)
  */
 export class AutoLimit {
   #limit = INITIAL_LIMIT;
-  /** Mean milliseconds of a save that does not compete: of the last probe, or of a faster window since. */
-  #baseline = Infinity;
-  #probing = false;
-  #windowsUntilProbe = FIRST_PROBE_AFTER;
-  #probeInterval = FIRST_PROBE_AFTER;
+  #growth = MAX_GROWTH;
   #window = new Window();
+  /** The last probe. */
+  #baseline: Window | undefined;
+  #probing = false;
+  #probeInterval = FIRST_PROBE_AFTER;
+  #windowsUntilProbe = FIRST_PROBE_AFTER;
+  /** Saves to come that were admitted before the limit changed, and so say little about it. */
+  #toSkip = 0;
 
   /** Saves that may be in progress now. */
   get limit(): number {
     return Math.max(MIN_LIMIT, Math.floor(this.#probing ? this.#limit * PROBE_PART : this.#limit));
   }
 
-  /** The window to which a save that is admitted now belongs. */
-  get window(): Window {
-    return this.#window;
+  /** Whether the limit rises fast, so that it says nothing yet about how long a save will wait. */
+  get rising(): boolean {
+    return this.#growth === MAX_GROWTH;
   }
 
   /**
    * Records a save that has ended.
    *
-   * @param window The window in which the save was admitted. An earlier window had another limit, so its saves no
-   * longer count.
    * @param milliseconds From its admission to its end.
    * @param running Saves in progress when it ended, itself included.
    */
-  record(window: Window, milliseconds: number, running: number): void {
-    if (window !== this.#window) return;
+  record(milliseconds: number, running: number): void {
+    if (this.#toSkip > 0) {
+      this.#toSkip -= 1;
+      return;
+    }
+    const window = this.#window;
     window.add(milliseconds, running);
-    if (window.saves < Math.max(MIN_WINDOW_SAVES, this.limit)) return;
+    if (window.saves < (this.rising ? MIN_WINDOW_SAVES_RISING : MIN_WINDOW_SAVES)) return;
+    const { ratio, error } = compare(this.#baseline, window);
+    const changed = ratio * error ** 2 < 1 / CHANGE_FACTOR;
+    if (2 * window.saves < this.limit && !changed) return;
+    const { limit } = this;
     this.#window = new Window();
     if (this.#probing) {
-      this.#baseline = window.mean;
+      this.#baseline = window;
       this.#probing = false;
-    } else if (2 * window.mostRunning + 1 >= Math.floor(this.#limit)) {
-      // While fewer saves run, their time says nothing about the limit.
-      this.#adjust(window);
+    } else if (changed) {
+      this.#startAgain(window.running * ratio);
+    } else if (window.running >= USED_PART * limit) {
+      // The first saves take longer than all others, so they only come before the first probe.
+      if (this.#baseline === undefined) this.#probe(FIRST_PROBE_AFTER);
+      else this.#adjust(window.running, Math.min(1, ratio * error), ratio >= FREE_RATIO);
+    }
+    if (this.limit !== limit) this.#toSkip = running - 1;
+  }
+
+  /** The limit comes near to what suits the renderer as it is now, and may rise as fast as at first. */
+  #startAgain(limit: number): void {
+    this.#setLimit(Math.max(INITIAL_LIMIT, limit));
+    this.#growth = MAX_GROWTH;
+    this.#probe(FIRST_PROBE_AFTER);
+  }
+
+  #adjust(running: number, ratio: number, free: boolean): void {
+    const tolerated = tolerance(running);
+    if (ratio * tolerated >= COMPETING_RATIO) {
+      this.#setLimit(Math.max(this.#limit, Math.max(this.#growth, tolerated) * running * ratio + 1));
+      if (free) this.#growth = Math.min(MAX_GROWTH, this.#growth * ACCELERATION);
+      return;
+    }
+    const target = tolerated * running * ratio + 1;
+    this.#windowsUntilProbe -= 1;
+    if (this.#growth > 1) {
+      // The limit has risen too far.
+      this.#growth = 1;
+      this.#setLimit(target);
+      this.#probe(FIRST_PROBE_AFTER);
+    } else {
+      // Half of the way, because one slow window may be chance.
+      this.#setLimit((this.#limit + target) / 2);
+      if (this.#windowsUntilProbe <= 0)
+        this.#probe(Math.min(2 * this.#probeInterval, MAX_WINDOWS_BETWEEN_PROBES));
     }
   }
 
-  #adjust({ mean, mostRunning }: Window): void {
-    this.#baseline = Math.min(this.#baseline, mean);
-    const target = 2 * mostRunning * (this.#baseline / mean) + 1;
-    // The renderer must have changed, since a probe at a third of the limit is at most three times as fast.
-    const changed = mean > CHANGE_FACTOR * this.#baseline;
-    // Otherwise half of the way down, because one slow window may be chance. All of the way up: it corrects itself.
-    const next = target < this.#limit && !changed ? (this.#limit + target) / 2 : target;
-    this.#limit = Math.min(MAX_LIMIT, Math.max(MIN_LIMIT, next));
-    this.#windowsUntilProbe -= 1;
-    if (changed) this.#probeInterval = FIRST_PROBE_AFTER;
-    else if (this.#windowsUntilProbe > 0) return;
-    else this.#probeInterval = Math.min(2 * this.#probeInterval, MAX_WINDOWS_BETWEEN_PROBES);
+  /** @param interval Windows in which saves compete until the next probe. */
+  #probe(interval: number): void {
     this.#probing = true;
-    this.#windowsUntilProbe = this.#probeInterval;
+    this.#probeInterval = this.#windowsUntilProbe = interval;
+  }
+
+  #setLimit(limit: number): void {
+    this.#limit = Math.min(MAX_LIMIT, Math.max(MIN_LIMIT, limit));
   }
 }
 
-/** The saves that were admitted under one limit. */
-export class Window {
-  saves = 0;
-  /** Saves in progress, at the most. */
-  mostRunning = 0;
-  #sum = 0;
+/** How the time of a save in a probe compares with that in a window, and the factor by which this may be wrong. */
+function compare(baseline: Window | undefined, window: Window): { ratio: number; error: number } {
+  if (baseline === undefined) return { ratio: 1, error: 1 };
+  return {
+    ratio: Math.exp(baseline.mean - window.mean),
+    error: Math.exp(Math.sqrt(baseline.squaredError + window.squaredError)),
+  };
+}
 
-  /** Milliseconds of a save, on average. */
+/** The saves that ended under one limit. */
+class Window {
+  saves = 0;
+  #sum = 0;
+  #squares = 0;
+  #runningSum = 0;
+
+  /** The mean of the logarithms of milliseconds, because competition multiplies the time of each image. */
   get mean(): number {
     return this.#sum / this.saves;
   }
 
+  /** The square of the standard error of {@link mean}. */
+  get squaredError(): number {
+    return Math.max(0, this.#squares / this.saves - this.mean ** 2) / this.saves;
+  }
+
+  /** Saves in progress, on average. */
+  get running(): number {
+    return this.#runningSum / this.saves;
+  }
+
   add(milliseconds: number, running: number): void {
+    // Rounded up, because 0 has no logarithm.
+    const log = Math.log(Math.max(0.1, milliseconds));
     this.saves += 1;
-    this.#sum += milliseconds;
-    this.mostRunning = Math.max(this.mostRunning, running);
+    this.#sum += log;
+    this.#squares += log ** 2;
+    this.#runningSum += running;
   }
 }
