@@ -1,4 +1,4 @@
-// Many saves at once, with a renderer that the specs hold: who is rendered, who waits, who is refused.
+// Many saves at once, with a renderer that the specs control: saves that run, wait or are refused.
 import { request, type ServerResponse } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import {
@@ -122,7 +122,7 @@ test('refuses bad and unauthorised commands before they could wait', async () =>
   expect(codeOf(await running)).toBe('done');
 });
 
-describe('a slot is free again after a save', () => {
+describe('a finished save frees its slot', () => {
   test.each<[string, Handler, string]>([
     ['that is done', (_req, res) => res.end(image()), 'done'],
     ['that its renderer refuses', (_req, res) => saveOf(res)?.refuse('no'), 'renderer-refused'],
@@ -130,7 +130,7 @@ describe('a slot is free again after a save', () => {
     ['of an incomplete image', (_req, res) => res.end(image().subarray(0, 20)), 'incomplete-image'],
     ['whose renderer destroys the response', (_req, res) => res.destroy(), 'renderer-aborted'],
     ['whose renderer never answers', () => undefined, 'timeout'],
-  ])('%s', async (_what, render, code) => {
+  ])('after a save %s', async (_what, render, code) => {
     const bench = await openBench({ concurrency: 1, maxQueue: 5, verify: 'pixels' }, render);
     const timeout = code === 'timeout' ? '&timeout=300' : '';
     for (let save = 0; save < 3; save += 1) expect(codeOf(await bench.save(timeout))).toBe(code);
@@ -138,7 +138,7 @@ describe('a slot is free again after a save', () => {
     expect(bench.rendered()).toBe(3);
   });
 
-  test('whose renderer throws', async () => {
+  test('after a save whose renderer throws', async () => {
     const bench = await openBench({ concurrency: 1 }, () => {
       throw new Error('no');
     });
@@ -146,14 +146,14 @@ describe('a slot is free again after a save', () => {
     await bench.settled(0, 0);
   });
 
-  test('whose store throws', async () => {
+  test('after a save whose store throws', async () => {
     const bench = await openBench({ concurrency: 1, savePath: `${folder()}/missing` });
     for (let save = 0; save < 3; save += 1) expect(codeOf(await bench.save())).toBe('save-path-missing');
     await bench.settled(0, 0);
     expect(bench.rendered()).toBe(0);
   });
 
-  test.each(['waits', 'is rendered'])('whose client disconnects while it %s', async (when) => {
+  test.each(['waits', 'is rendered'])('after a save whose client disconnects while it %s', async (when) => {
     const bench = await openBench({ concurrency: 1, maxQueue: 1 });
     const first = when === 'waits' ? bench.save() : undefined;
     if (first !== undefined) await bench.settled(1, 0);
@@ -171,7 +171,7 @@ describe('a slot is free again after a save', () => {
   });
 });
 
-test('a save that waits is timed out at its deadline', async () => {
+test('times out a waiting save at its deadline', async () => {
   const bench = await openBench({ concurrency: 1 });
   const first = bench.save();
   await bench.settled(1, 0);

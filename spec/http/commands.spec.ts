@@ -1,4 +1,4 @@
-// From a client's command to its answer: what passes through, what is refused beforehand, what the renderer sees.
+// From a client's command to the reply: ordinary requests, refusals before rendering, the renderer's request.
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -42,7 +42,7 @@ async function send(
 }
 
 describe('an ordinary request', () => {
-  /** Everything about a request and a response that a renderer could tell a difference by. */
+  /** All properties of a request and a response by which a renderer could notice the middleware. */
   function fingerprint(req: IncomingMessage, res: ServerResponse): unknown {
     const { url, method, headers } = req;
     const describeKeys = (object: object): unknown =>
@@ -73,7 +73,7 @@ describe('an ordinary request', () => {
     '/x?%zz=%&.req=saveToFile&r%zzeq=saveToFile',
     '/saveToFile?a=1',
     '/x?a&&b=+&c=%41',
-  ])('%s reaches the renderer untouched', async (path) => {
+  ])('passes %s to the renderer unchanged', async (path) => {
     const prints: unknown[] = [];
     const look: Handler = (req, res, next) => {
       prints.push(fingerprint(req, res));
@@ -100,13 +100,13 @@ describe('the command', () => {
     ['src=is(a?req=img&name=y.jpg)&req=saveToFile&name=x.jpg', 'x.jpg'],
     ['.note=req=img&req=saveToFile&name=x.jpg', 'x.jpg'],
     ['req=saveToFile&name=x', 'x'],
-  ])('%s saves %s', async (query, name) => {
+  ])('saves for %s the file %s', async (query, name) => {
     const answer = await send(`/i?${query}`);
     expect(answer.reply).toMatchObject({ status: 'done', name });
     expect(list(folder())).toEqual([name]);
   });
 
-  test('leaves the renderer every other byte of the query, and a GET of the whole image', async () => {
+  test('gives the renderer the rest of the query byte for byte, as a GET of the whole image', async () => {
     const seen: unknown[] = [];
     const look: Handler = (req, _res, next) => {
       const { url, originalUrl, method, headers, rawHeaders, query } = req as express.Request;
@@ -147,7 +147,7 @@ describe('the command', () => {
   });
 
   test.each(['Express 5', 'Express 4'])(
-    'in %s, leaves no question mark where nothing is left, below a mount point too',
+    'in %s, removes the question mark of an emptied query, below a mount point too',
     async (host) => {
       const seen: unknown[] = [];
       const app = host === 'Express 5' ? express() : express4();
@@ -167,7 +167,7 @@ describe('the command', () => {
     ['DELETE', 'method-not-allowed'],
     ['OPTIONS', 'method-not-allowed'],
     ['PATCH', 'method-not-allowed'],
-  ])('by %s is refused', async (method, code) => {
+  ])('refuses a command sent by %s', async (method, code) => {
     const answer = await send('/x?req=saveToFile&name=x.jpg', {}, { method });
     expect(answer.status).toBe(403);
     if (method !== 'HEAD') expect(answer.reply.error?.code).toBe(code);
@@ -175,7 +175,7 @@ describe('the command', () => {
     expect(list(folder())).toEqual([]);
   });
 
-  test('by POST with a body is obeyed, and the connection goes on', async () => {
+  test('obeys a POST with a body and keeps the connection', async () => {
     const answer = await send(
       '/x?req=saveToFile&name=x.jpg',
       {},
@@ -210,7 +210,7 @@ describe('the command', () => {
     ['req=saveToFile&name=missing/x.jpg', 'folder-missing'],
     ['req=saveToFile&name=outside/x.jpg', 'outside-save-path'],
     ['req=saveToFile&name=folder.jpg', 'not-a-file'],
-  ])('%s is refused with %s before the renderer is asked', async (query, code) => {
+  ])('refuses %s with %s before it calls the renderer', async (query, code) => {
     mkdirSync(join(folder(), 'folder.jpg'));
     linkDir(makeTempDir(), join(folder(), 'outside'));
     const answer = await send(`/x?${query}`);
@@ -221,7 +221,7 @@ describe('the command', () => {
     expect(list(folder())).toEqual(['folder.jpg', 'outside']);
   });
 
-  test('is refused where the extension is not true', async () => {
+  test('refuses an image of another format than its extension', async () => {
     const answer = await send('/x?req=saveToFile&name=x.png');
     expect(answer.reply.error?.code).toBe('wrong-extension');
     expect(list(folder())).toEqual([]);
@@ -235,7 +235,7 @@ describe('options', () => {
     more: Parameters<typeof get>[1] = {},
   ): Promise<string | undefined> => (await send(path, options, more)).reply.error?.code;
 
-  test('savePath: none disables saving, a missing one refuses, a function chooses', async () => {
+  test('savePath: no path disables saving, a missing folder refuses, a function chooses', async () => {
     expect(await codeOf({ savePath: '' })).toBe('saving-disabled');
     expect(await codeOf({ savePath: undefined })).toBe('saving-disabled');
     expect(await codeOf({ savePath: join(folder(), 'later') })).toBe('save-path-missing');
@@ -252,7 +252,7 @@ describe('options', () => {
     expect(list(join(folder(), 'tenant'))).toEqual(['x.jpg']);
   });
 
-  test('authorize: only true allows; it sees the request as it came and the name', async () => {
+  test('authorize: only true allows a save; the hook gets the original request and the name', async () => {
     const seen: unknown[] = [];
     expect(
       await codeOf({
@@ -278,7 +278,7 @@ describe('options', () => {
     expect(asked).toBe(0);
   });
 
-  test('allowCrossSite: a browser on another site is refused by default', async () => {
+  test('allowCrossSite: refuses a browser on another site by default', async () => {
     const headers = { 'sec-fetch-site': 'cross-site' };
     expect(await codeOf({}, { headers })).toBe('cross-site');
     expect(asked).toBe(0);
@@ -286,7 +286,7 @@ describe('options', () => {
     expect(await codeOf({}, { headers: { 'sec-fetch-site': 'same-site' } })).toBeUndefined();
   });
 
-  test('overwrite: false keeps a file, and does not ask the renderer', async () => {
+  test('overwrite: false keeps an existing file without calling the renderer', async () => {
     writeFileSync(join(folder(), 'x.jpg'), 'old');
     expect(await codeOf({ overwrite: false })).toBe('file-exists');
     expect(asked).toBe(0);
@@ -294,18 +294,18 @@ describe('options', () => {
     expect(await codeOf({})).toBeUndefined();
   });
 
-  test('maxPixels and maxBytes', async () => {
+  test('maxPixels and maxBytes refuse images above them', async () => {
     expect(await codeOf({ maxPixels: 1199 })).toBe('too-many-pixels');
     expect(await codeOf({ maxBytes: image().length - 1 })).toBe('too-many-bytes');
     expect(await codeOf({ maxPixels: 1200, maxBytes: image().length })).toBeUndefined();
   });
 
-  test.each([true, false])('durable: %s, verify: either, saves', async (durable) => {
+  test.each([true, false])('durable: %s saves with each value of verify', async (durable) => {
     expect(await codeOf({ durable, verify: 'header' })).toBeUndefined();
     expect(await codeOf({ durable, verify: 'pixels' })).toBeUndefined();
   });
 
-  test("verify: 'header' trusts the renderer with the pixels", async () => {
+  test("verify: 'header' saves an image without decoding its pixels", async () => {
     const { url } = await start([
       imageSave({ savePath: folder(), verify: 'header' }),
       (_req, res) => res.end(image().subarray(0, -20)),
@@ -313,7 +313,7 @@ describe('options', () => {
     expect((await get(url + path)).reply.status).toBe('done');
   });
 
-  test('calls onSave once per command, and turns what it throws into a warning', async () => {
+  test('calls onSave once per command, and warns when onSave throws', async () => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
     const records: SaveRecord[] = [];
     const onSave = (record: SaveRecord): Promise<void> => {
@@ -359,7 +359,7 @@ describe('options', () => {
 });
 
 describe('the reply', () => {
-  test('tells of the file what is true of it', async () => {
+  test('describes the saved file truly', async () => {
     const answer = await send('/x?req=saveToFile&name=x.jpg');
     const stats = statSync(join(folder(), 'x.jpg'));
     writeFileSync(join(folder(), 'plain'), '');
@@ -374,36 +374,39 @@ describe('the reply', () => {
     expect(stats.mode).toBe(plain.mode);
   });
 
-  test.each(Object.keys(hosts))('in %s, has our headers and those of before us only', async (host) => {
-    const before: Handler = (_req, res, next) => {
-      res.setHeader('X-Before', ['a', 'b']);
-      res.setHeader('ETag', '"before"');
-      res.setHeader('Last-Modified', 'before');
-      res.setHeader('Content-Type', 'image/x');
-      next();
-    };
-    const late: Handler = (_req, res, next) => {
-      res.setHeader('X-After', 'c');
-      res.setHeader('Set-Cookie', 'd=e');
-      res.removeHeader('X-Before');
-      next();
-    };
-    const { url } = await start([before, imageSave({ savePath: folder() }), late, renderer], host);
-    for (const name of ['x.jpg', 'x.png', 'x.php']) {
-      const { headers } = await get(`${url}/x?req=saveToFile&name=${name}`);
-      expect(headers).toMatchObject({
-        'x-before': 'a, b',
-        'content-type': 'text/plain',
-        'cache-control': 'no-store',
-        'x-content-type-options': 'nosniff',
-      });
-      for (const none of ['etag', 'last-modified', 'x-after', 'set-cookie', 'transfer-encoding']) {
-        expect(headers[none]).toBeUndefined();
+  test.each(Object.keys(hosts))(
+    'in %s, carries the headers of the middleware and of earlier middleware, not the renderer’s',
+    async (host) => {
+      const before: Handler = (_req, res, next) => {
+        res.setHeader('X-Before', ['a', 'b']);
+        res.setHeader('ETag', '"before"');
+        res.setHeader('Last-Modified', 'before');
+        res.setHeader('Content-Type', 'image/x');
+        next();
+      };
+      const late: Handler = (_req, res, next) => {
+        res.setHeader('X-After', 'c');
+        res.setHeader('Set-Cookie', 'd=e');
+        res.removeHeader('X-Before');
+        next();
+      };
+      const { url } = await start([before, imageSave({ savePath: folder() }), late, renderer], host);
+      for (const name of ['x.jpg', 'x.png', 'x.php']) {
+        const { headers } = await get(`${url}/x?req=saveToFile&name=${name}`);
+        expect(headers).toMatchObject({
+          'x-before': 'a, b',
+          'content-type': 'text/plain',
+          'cache-control': 'no-store',
+          'x-content-type-options': 'nosniff',
+        });
+        for (const none of ['etag', 'last-modified', 'x-after', 'set-cookie', 'transfer-encoding']) {
+          expect(headers[none]).toBeUndefined();
+        }
       }
-    }
-  });
+    },
+  );
 
-  test('is read by supertest and parseReply', async () => {
+  test('can be read by supertest and parseReply', async () => {
     const app = express().use(imageSave({ savePath: folder() }), (_req, res) => void res.send(image()));
     const response = await request(app)
       .get('/')
@@ -418,7 +421,7 @@ describe('the reply', () => {
     expect(response.text).toMatch(/^[\n\x20-\x7e]*$/);
   });
 
-  test('is sent once for each of many commands that are pipelined on a connection', async () => {
+  test('comes once for each of many commands pipelined on a connection', async () => {
     let listeners = 0;
     const countListeners: Handler = (req, _res, next) => {
       const { socket } = req;
@@ -439,13 +442,13 @@ describe('the reply', () => {
       Array.from({ length: count }, (_, at) => `name=${at}.jpg`),
     );
     expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(count);
-    // More than ten would make Node warn of a leak.
+    // Node warns of a leak from the eleventh listener on.
     expect(listeners).toBeLessThan(10);
   });
 });
 
 describe('two middlewares', () => {
-  test('one behind the other save once', async () => {
+  test('save once when one is mounted behind the other', async () => {
     const { url } = await start([
       imageSave({ savePath: folder() }),
       imageSave({ savePath: makeTempDir() }),
@@ -456,7 +459,7 @@ describe('two middlewares', () => {
   });
 });
 
-test.each(['Express 5', 'Express 4'])('in %s, a POST reaches a route for GET', async (host) => {
+test.each(['Express 5', 'Express 4'])('in %s, passes a POST command to a route for GET', async (host) => {
   const app = host === 'Express 5' ? express() : express4();
   app.use(imageSave({ savePath: folder() }));
   app.get('/image', (_req, res) => void res.send(image()));
@@ -465,7 +468,7 @@ test.each(['Express 5', 'Express 4'])('in %s, a POST reaches a route for GET', a
   expect(answer.reply.status).toBe('done');
 });
 
-describe('a middleware before us that throws at our answer', () => {
+describe('earlier middleware that throws during the reply', () => {
   const wrap: Record<string, (res: ServerResponse) => void> = {
     writeHead: (res) => {
       res.writeHead = () => {
@@ -484,7 +487,7 @@ describe('a middleware before us that throws at our answer', () => {
     },
   };
 
-  test.each(Object.keys(wrap))('in %s leaves the client with one answer all the same', async (name) => {
+  test.each(Object.keys(wrap))('gives the client one reply although its %s throws', async (name) => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
     const { url } = await start([
       (_req, res, next) => {

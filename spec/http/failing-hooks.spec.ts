@@ -1,4 +1,4 @@
-// Nothing that a store, a hook or a renderer throws, rejects or returns leaves a client without a reply or harms the process.
+// Whatever a store, a hook or a renderer throws or returns, the client gets a reply and the process goes on.
 import { join } from 'node:path';
 import { imageSave, saveOf, type ImageSaveOptions, type ImageStore, type TempFile } from '../../lib/index.js';
 import { temporaryName } from '../../lib/temp-files/stale-files.js';
@@ -42,7 +42,7 @@ const FAILURES: Record<string, () => unknown> = {
   ),
 };
 
-/** A store that works, but for what it is told to do otherwise. */
+/** A working store, except that the named method is replaced by `failure`. */
 function storeWith(method: string, failure: () => unknown): ImageStore {
   const store = new MemoryStore();
   const createTempFile = (): TempFile => {
@@ -120,7 +120,7 @@ const send: Handler = (_req, res) => {
 
 describe.each(Object.keys(HOOKS))('%s', (hook) => {
   test.each(Object.keys(FAILURES))(
-    'that %s leaves one reply and no error in the process',
+    'sends one reply and leaves no error in the process when it %s',
     async (failure) => {
       await expectOneReply(HOOKS[hook]!(FAILURES[failure]!), send, failure.includes('after') ? 500 : 20);
     },
@@ -129,7 +129,7 @@ describe.each(Object.keys(HOOKS))('%s', (hook) => {
 
 describe('a renderer', () => {
   test.each(Object.keys(FAILURES))(
-    'that %s leaves one reply and no error in the process',
+    'sends one reply and leaves no error in the process when it %s',
     async (failure) => {
       await expectOneReply(
         { store: new MemoryStore() },
@@ -142,7 +142,7 @@ describe('a renderer', () => {
   );
 
   test.each(hostileErrors())(
-    'that refuses its image because of %s leaves one reply',
+    'sends one reply when it refuses its image because of %s',
     async (_what, reason) => {
       await expectOneReply({ store: new MemoryStore() }, (_req, res) => {
         saveOf(res)?.refuse(reason as string);
@@ -152,7 +152,7 @@ describe('a renderer', () => {
   );
 });
 
-test('a store that never settles after its point of no return gets no more time than maxTimeout', async () => {
+test('stops waiting at maxTimeout for a store that has committed and never settles', async () => {
   const patience = useManualDeadline();
   const store = storeWith('publish after commit', () => {
     setTimeout(() => {

@@ -1,4 +1,4 @@
-// Stopping a server: `idle()` resolves when nothing is left of any save.
+// Stopping a server: `idle()` resolves when every save has ended completely.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { imageSave, type SaveRecord } from '../../lib/index.js';
@@ -11,11 +11,11 @@ import { useSaveFixture } from '../support/use-save-fixture.js';
 
 const { image, folder } = useSaveFixture(() => jpeg(40, 30));
 
-it('resolves at once where there is no save', async () => {
+it('idle() resolves at once without saves', async () => {
   await imageSave({ savePath: folder() }).idle();
 });
 
-it('resolves only when onSave has settled, also for saves that begin meanwhile', async () => {
+it('idle() resolves only after every onSave, also for saves that begin meanwhile', async () => {
   const records: SaveRecord[] = [];
   let settle = (): void => undefined;
   const settled = new Promise<void>((resolve) => {
@@ -41,7 +41,7 @@ it('resolves only when onSave has settled, also for saves that begin meanwhile',
   expect(records.map((record) => record.name).sort()).toEqual(['a.jpg', 'b.jpg']);
 });
 
-it('resolves although the store and onSave fail', async () => {
+it('idle() resolves although the store and onSave fail', async () => {
   const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
   const middleware = imageSave({
     store: { prepare: () => Promise.reject(new Error('no')) },
@@ -53,7 +53,7 @@ it('resolves although the store and onSave fail', async () => {
   warn.mockRestore();
 });
 
-test('a process that closes its server, waits for idle() and exits leaves no temporary file and loses no record', async () => {
+test('closing the server and waiting for idle() leaves no temporary file and loses no record', async () => {
   const log = join(folder(), 'log');
   // The renderer of the second image never ends it, so that its save fails with its temporary file open.
   const program = `

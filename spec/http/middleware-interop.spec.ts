@@ -1,4 +1,4 @@
-// What stands before us, and what a renderer does, that only a few do.
+// Unusual middleware before the save, and unusual renderers.
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,38 +14,35 @@ const { image, folder } = useSaveFixture();
 const QUERY = '/x?req=saveToFile&name=x.jpg';
 const renderer: Handler = (_req, res) => res.end(image());
 
-test.each(Object.keys(hosts))(
-  'in %s, a stored req.query that cannot be configured is rewritten',
-  async (host) => {
-    let seen: unknown;
-    const running = await start(
-      [
-        // The usual way to make it writable in Express 5.
-        (req, _res, next) => {
-          const query = { wid: '8', req: 'saveToFile', name: 'x.jpg' };
-          Object.defineProperty(req, 'query', {
-            ...Object.getOwnPropertyDescriptor(req, 'query'),
-            value: query,
-            writable: true,
-          });
-          next();
-        },
-        imageSave({ savePath: folder() }),
-        (req, res) => {
-          seen = (req as { query?: unknown }).query;
-          res.end(image());
-        },
-      ],
-      host,
-    );
-    const answer = await get(`${running.url}/x?wid=8&req=saveToFile&name=x.jpg`);
-    expect(answer.reply).toMatchObject({ status: 'done' });
-    expect({ ...(seen as object) }).toEqual({ wid: '8' });
-  },
-);
+test.each(Object.keys(hosts))('in %s, rewrites a stored req.query that is not configurable', async (host) => {
+  let seen: unknown;
+  const running = await start(
+    [
+      // The usual way to make it writable in Express 5.
+      (req, _res, next) => {
+        const query = { wid: '8', req: 'saveToFile', name: 'x.jpg' };
+        Object.defineProperty(req, 'query', {
+          ...Object.getOwnPropertyDescriptor(req, 'query'),
+          value: query,
+          writable: true,
+        });
+        next();
+      },
+      imageSave({ savePath: folder() }),
+      (req, res) => {
+        seen = (req as { query?: unknown }).query;
+        res.end(image());
+      },
+    ],
+    host,
+  );
+  const answer = await get(`${running.url}/x?wid=8&req=saveToFile&name=x.jpg`);
+  expect(answer.reply).toMatchObject({ status: 'done' });
+  expect({ ...(seen as object) }).toEqual({ wid: '8' });
+});
 
 test.each(['end', 'write', 'writeHead', 'setHeader'] as const)(
-  'a %s that a middleware before us has made unchangeable: one whole answer, not a request that hangs',
+  'sends one complete reply although earlier middleware made %s read-only',
   async (name) => {
     const running = await start([
       (_req, res, next) => {
@@ -60,13 +57,13 @@ test.each(['end', 'write', 'writeHead', 'setHeader'] as const)(
     const answer = await get(running.url + QUERY, { agent, timeout: 1000 });
     expect(answer.headers['content-type']).toBe('text/plain');
     expect(answer.reply.status).toBe('failed');
-    // The connection goes on.
+    // The connection serves further requests.
     expect((await get(running.url + QUERY, { agent })).status).toBe(403);
     agent.destroy();
   },
 );
 
-test('a timeout of the socket is heard by who has set it before us', async () => {
+test('emits a socket timeout to the earlier middleware that set it', async () => {
   let heard = 0;
   const running = await start([
     (_req, res, next) => {
@@ -80,7 +77,7 @@ test('a timeout of the socket is heard by who has set it before us', async () =>
   expect(heard).toBeGreaterThan(0);
 });
 
-test('a client that leaves during the rename is noticed by those before us', async () => {
+test('emits close to earlier middleware when the client disconnects during the rename', async () => {
   const { rename } = fsCalls;
   const events: string[] = [];
   const records: SaveRecord[] = [];
@@ -107,7 +104,7 @@ test('a client that leaves during the rename is noticed by those before us', asy
   expect(events).toEqual(['close']);
 });
 
-test('a command that was answered before us saves nothing, and harms nobody', async () => {
+test('saves nothing for a command that earlier middleware has answered', async () => {
   const records: SaveRecord[] = [];
   const running = await start([
     (_req, res, next) => {
@@ -127,7 +124,7 @@ test('a command that was answered before us saves nothing, and harms nobody', as
   expect(list(folder())).toEqual([]);
 });
 
-test('a listener that is taken off at once is not called', async () => {
+test('does not call a listener that was removed at once', async () => {
   let calls = 0;
   const done = new Promise<void>((resolve) => {
     void start([
@@ -152,7 +149,7 @@ test('a listener that is taken off at once is not called', async () => {
   expect(calls).toBe(0);
 });
 
-test('a client that left before us ends an authorize that never settles', async () => {
+test('ends a pending authorize when the client has already disconnected', async () => {
   const records: SaveRecord[] = [];
   const running = await start([
     (req, _res, next) => {
@@ -172,11 +169,11 @@ test('a client that left before us ends an authorize that never settles', async 
   expect(records.map(({ code }) => code)).toEqual(['client-disconnected']);
 });
 
-test('options that are inherited do not count', () => {
+test('ignores inherited options', () => {
   expect(typeof imageSave(Object.create({ timeout: 'soon' }) as object)).toBe('function');
 });
 
-test('the ETag that spares Express a hash is in no list that a cache could keep', async () => {
+test('keeps its dummy ETag out of every list of headers', async () => {
   let seen: unknown[] = [];
   const running = await start(
     [
@@ -195,7 +192,7 @@ test('the ETag that spares Express a hash is in no list that a cache could keep'
 });
 
 test.each(['end', 'writeHead'])(
-  'a %s that a middleware after us has made unchangeable does not keep the command from its end',
+  'finishes a save although later middleware made %s read-only',
   async (name) => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
     const records: SaveRecord[] = [];
@@ -212,7 +209,7 @@ test.each(['end', 'writeHead'])(
       },
       renderer,
     ]);
-    // It may cost the answer, but never the connection's end or the record.
+    // The client may lose the reply, but the connection ends and onSave gets its record.
     await get(running.url + QUERY).catch(() => undefined);
     while (records.length === 0) await sleep(5);
     expect(records).toHaveLength(1);

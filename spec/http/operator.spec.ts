@@ -1,4 +1,4 @@
-// What the operator and the middleware before learn of a save: its method, its renderer's status, a missing folder.
+// What a save tells the operator and earlier middleware: method, rendered status, a missing folder.
 import { join } from 'node:path';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import express from 'express';
@@ -23,7 +23,7 @@ describe.each(Object.keys(hosts))('in %s, a command sent by POST', (host) => {
     ['saved', (res: ServerResponse) => res.end(image()), 200],
     ['refused by its renderer', (res: ServerResponse) => res.end('no image'), 403],
     ['timed out', () => undefined, 403],
-  ])('and %s is a GET to its renderer, and a POST to morgan and onSave', async (what, render, status) => {
+  ])('is a GET to the renderer and a POST to morgan and onSave when %s', async (what, render, status) => {
     const lines: string[] = [];
     const methods: unknown[] = [];
     let rendererReq: IncomingMessage | undefined;
@@ -46,7 +46,7 @@ describe.each(Object.keys(hosts))('in %s, a command sent by POST', (host) => {
     while (lines.length === 0 || methods.length === 0) await turn();
     expect(lines).toEqual([`POST ${status}`]);
     expect(methods).toEqual(['POST']);
-    // A renderer that has not ended its response is late.
+    // This renderer never ends its response, so it may still look at the request.
     if (what === 'timed out') expect(rendererReq?.method).toBe('GET');
   });
 });
@@ -62,26 +62,29 @@ describe('a rendered response with another status than 200', () => {
     return [await recorded, reply.error?.message ?? ''];
   };
 
-  test.each([404, 500, 503])('%i is in the record, with the first bytes of its text', async (status) => {
-    const [record, message] = await recordOf((_req, res) => {
-      res.statusCode = status;
-      res.end(`Not today, ${'é'.repeat(1000)}`);
-    });
-    expect(record).toMatchObject({ code: 'renderer-status', rendererStatus: status });
-    const { message: cause } = record.cause as Error;
-    expect(cause).toContain(`${status}: Not today, é`);
-    expect(cause.length).toBeLessThan(600);
-    expect(message).toContain(String(status));
-    expect(message.includes('asked for')).toBe(status < 500);
-    expect(message).not.toContain('today');
-  });
+  test.each([404, 500, 503])(
+    'puts status %i and the first bytes of its text into the record',
+    async (status) => {
+      const [record, message] = await recordOf((_req, res) => {
+        res.statusCode = status;
+        res.end(`Not today, ${'é'.repeat(1000)}`);
+      });
+      expect(record).toMatchObject({ code: 'renderer-status', rendererStatus: status });
+      const { message: cause } = record.cause as Error;
+      expect(cause).toContain(`${status}: Not today, é`);
+      expect(cause.length).toBeLessThan(600);
+      expect(message).toContain(String(status));
+      expect(message.includes('asked for')).toBe(status < 500);
+      expect(message).not.toContain('today');
+    },
+  );
 
   test.each<[string, (res: ServerResponse) => void]>([
     ['is empty', (res) => res.end()],
     ['is an image', (res) => res.end(image())],
     ['does not come', (res) => void res.write('')],
     ['breaks off', (res) => setImmediate(() => res.destroy())],
-  ])('is in the record where its body %s', async (_what, finish) => {
+  ])('puts the status into the record when the body %s', async (_what, finish) => {
     const [record] = await recordOf((_req, res) => {
       res.writeHead(404);
       finish(res);
@@ -90,14 +93,14 @@ describe('a rendered response with another status than 200', () => {
     if (record.code === 'renderer-status') expect((record.cause as Error).message).toMatch(/status 404$/);
   });
 
-  test('200 is in the record, too', async () => {
+  test('puts status 200 into the record', async () => {
     const [record] = await recordOf((_req, res) => res.end(image()));
     expect(record).toMatchObject({ outcome: 'done', rendererStatus: 200 });
   });
 });
 
 describe('a save folder that does not exist', () => {
-  test('is named once, with its whole path, when the middleware is made', async () => {
+  test('causes one warning with its whole path when the middleware is created', async () => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
     imageSave({ savePath: folder() });
     imageSave({ savePath: '' });

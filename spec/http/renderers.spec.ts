@@ -1,4 +1,4 @@
-// Renderers that misbehave, are late, or look closely: what they see, and what the client gets all the same.
+// Renderers that misbehave, are late or inspect the response: their view of it, and the client's reply.
 import { createReadStream, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { Agent, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
@@ -16,7 +16,6 @@ import { useSaveFixture } from '../support/use-save-fixture.js';
 
 const { image, folder } = useSaveFixture();
 
-/** A promise and what settles it. */
 interface Circumstances {
   host?: string;
   options?: ImageSaveOptions;
@@ -32,7 +31,7 @@ async function save(renderer: Handler, circumstances: Circumstances = {}): Promi
   return Object.assign(running, { ...answer, reply: answer.reply });
 }
 
-/** A file that is longer than anything between it and a client holds. */
+/** A file longer than all buffers between the disk and a client together. */
 function largeFile(): string {
   const file = join(makeTempDir(), 'large');
   writeFileSync(file, '');
@@ -40,7 +39,7 @@ function largeFile(): string {
   return file;
 }
 
-/** Ends the save as a deadline would, but only once the renderer has been asked, however slow the machine is. */
+/** Ends the save as a deadline would, but after the renderer was called, so the machine's speed does not matter. */
 function endSoon(res: ServerResponse): void {
   setTimeout(() => saveOf(res)?.refuse(), 20);
 }
@@ -57,8 +56,8 @@ function expectRefused(answer: Answer, code: string, status = 'failed'): void {
   expect(list(folder())).toEqual([]);
 }
 
-describe('what a renderer sees', () => {
-  test('end returns the response, and so does writeHead', async () => {
+describe('the captured response', () => {
+  test('end and writeHead return the response', async () => {
     const seen = createDeferred<unknown[]>();
     const answer = await save((_req, res) => {
       seen.resolve(
@@ -69,7 +68,7 @@ describe('what a renderer sees', () => {
     expectDone(answer);
   });
 
-  test('the callbacks of write and end are called, in order, and finish and close come', async () => {
+  test('calls the callbacks of write and end in order, then emits finish and close', async () => {
     const seen: string[] = [];
     const closed = createDeferred();
     const answer = await save((_req, res) => {
@@ -88,7 +87,7 @@ describe('what a renderer sees', () => {
     expectDone(answer);
   });
 
-  test('listeners are called with the response as this', async () => {
+  test('calls listeners with the response as this', async () => {
     const seen = createDeferred<unknown>();
     await save((_req, res) => {
       res.once('finish', function (this: unknown) {
@@ -99,7 +98,7 @@ describe('what a renderer sees', () => {
     expect(await seen.promise).toBe(true);
   });
 
-  test('headersSent, writableEnded, finished, and the headers tell the truth of its own reply', async () => {
+  test('shows headersSent, writableEnded, finished and headers of the rendered response', async () => {
     const seen = createDeferred<unknown[]>();
     const answer = await save(
       (_req, res) => {
@@ -126,7 +125,7 @@ describe('what a renderer sees', () => {
     expect(answer.headers['x-before']).toBe('b');
   });
 
-  test('a header set after the head is refused as Node refuses it', async () => {
+  test('throws Node’s error for a header set after the head', async () => {
     const seen = createDeferred<unknown>();
     await save((_req, res) => {
       res.write(image().subarray(0, 10));
@@ -140,7 +139,7 @@ describe('what a renderer sees', () => {
     expect(await seen.promise).toBe('ERR_HTTP_HEADERS_SENT');
   });
 
-  test('the connection knows its peer, and its timeout can be set', async () => {
+  test('has a socket with the client’s address and a timeout that can be set', async () => {
     const seen = createDeferred<unknown[]>();
     const answer = await save((req, res) => {
       req.setTimeout(60_000);
@@ -159,7 +158,7 @@ describe('what a renderer sees', () => {
     expectDone(answer);
   });
 
-  test('saveOf names the save, and there is none on an ordinary request', async () => {
+  test('saveOf returns the save of a command and undefined on an ordinary request', async () => {
     const seen: unknown[] = [];
     const { url } = await save((_req, res) => {
       seen.push(saveOf(res)?.name, saveOf(res)?.signal.aborted);
@@ -169,7 +168,7 @@ describe('what a renderer sees', () => {
     expect(seen).toEqual(['x.jpg', false, undefined, undefined]);
   });
 
-  test('Express makes no ETag of a body that nobody gets', async () => {
+  test('spares Express the hash for an ETag', async () => {
     let hashed = 0;
     const app = express();
     app.set('etag', () => {
@@ -187,8 +186,8 @@ describe('what a renderer sees', () => {
   });
 });
 
-describe('a renderer that does things twice or too late', () => {
-  test('end twice saves once', async () => {
+describe('a renderer that acts twice or too late', () => {
+  test('saves once when the renderer calls end twice', async () => {
     const records: SaveRecord[] = [];
     const again = createDeferred<unknown>();
     const answer = await save(
@@ -205,7 +204,7 @@ describe('a renderer that does things twice or too late', () => {
     expect(records).toHaveLength(1);
   });
 
-  test('write after end is not part of the image, and its callback gets the error', async () => {
+  test('ignores a write after end and passes an error to its callback', async () => {
     const error = createDeferred<unknown>();
     const answer = await save((_req, res) => {
       res.end(image());
@@ -217,57 +216,54 @@ describe('a renderer that does things twice or too late', () => {
     expect(await error.promise).toBe('ERR_STREAM_WRITE_AFTER_END');
   });
 
-  test.each(Object.keys(hosts))(
-    'in %s, what comes after the answer does nothing, and harms nobody',
-    async (host) => {
-      const late = createDeferred<unknown[]>();
-      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-      const replied = createDeferred();
-      const answer = await save(
-        (req, res, next) => {
-          if (!saveOf(res)) {
-            res.end('next');
-            return;
-          }
-          endSoon(res);
-          res.once('close', () => {
-            void replied.promise.then(() => {
-              try {
-                res.statusCode = 200;
-                res.setHeader('Content-Type', 'image/jpeg');
-                res.setHeaders(new Map([['X-Late', 'a']]));
-                res.appendHeader('X-Late', 'a');
-                res.removeHeader('X-Late');
-                res.writeHead(200, { 'X-Late': 'b' });
-                res.flushHeaders();
-                const full = res.write(image());
-                res.end(image(), () => {
-                  late.resolve([full, res.statusCode]);
-                  req.socket.destroy();
-                  res.destroy();
-                  next(new Error('much too late'));
-                });
-              } catch (error) {
-                late.resolve([error]);
-              }
-            });
+  test.each(Object.keys(hosts))('in %s, ignores a renderer that goes on after the reply', async (host) => {
+    const late = createDeferred<unknown[]>();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const replied = createDeferred();
+    const answer = await save(
+      (req, res, next) => {
+        if (!saveOf(res)) {
+          res.end('next');
+          return;
+        }
+        endSoon(res);
+        res.once('close', () => {
+          void replied.promise.then(() => {
+            try {
+              res.statusCode = 200;
+              res.setHeader('Content-Type', 'image/jpeg');
+              res.setHeaders(new Map([['X-Late', 'a']]));
+              res.appendHeader('X-Late', 'a');
+              res.removeHeader('X-Late');
+              res.writeHead(200, { 'X-Late': 'b' });
+              res.flushHeaders();
+              const full = res.write(image());
+              res.end(image(), () => {
+                late.resolve([full, res.statusCode]);
+                req.socket.destroy();
+                res.destroy();
+                next(new Error('much too late'));
+              });
+            } catch (error) {
+              late.resolve([error]);
+            }
           });
-        },
-        { host, agent },
-      );
-      expectRefused(answer, 'renderer-refused');
-      replied.resolve();
-      expect(await late.promise).toEqual([false, 403]);
-      const next = await get(`${answer.url}/next`, { agent });
-      expect(next.body.toString()).toBe('next');
-      agent.destroy();
-    },
-  );
+        });
+      },
+      { host, agent },
+    );
+    expectRefused(answer, 'renderer-refused');
+    replied.resolve();
+    expect(await late.promise).toEqual([false, 403]);
+    const next = await get(`${answer.url}/next`, { agent });
+    expect(next.body.toString()).toBe('next');
+    agent.destroy();
+  });
 
   test.each([
     ['a stream', (): Readable => Readable.from(endless())],
     ['a file', (): Readable => createReadStream(largeFile())],
-  ])('a pipeline of %s that begins after the answer settles', async (_name, source) => {
+  ])('settles a pipeline of %s that begins after the reply', async (_name, source) => {
     const settled = createDeferred<unknown>();
     const stream = source();
     await save((_req, res) => {
@@ -284,7 +280,7 @@ describe('a renderer that does things twice or too late', () => {
     expect(stream.destroyed).toBe(true);
   });
 
-  test('a pipeline of a generator that begins after the answer settles', async () => {
+  test('settles a pipeline of a generator that begins after the reply', async () => {
     const settled = createDeferred<unknown>();
     await save((_req, res) => {
       endSoon(res);
@@ -300,7 +296,7 @@ describe('a renderer that does things twice or too late', () => {
   });
 });
 
-describe('a pipeline that begins the moment the renderer hears of the end', () => {
+describe('a pipeline that begins as the save ends', () => {
   const moments: Record<string, (res: ServerResponse, begin: () => void) => void> = {
     'in the signal': (res, begin) => saveOf(res)?.signal.addEventListener('abort', begin),
     'in close': (res, begin) => res.once('close', begin),
@@ -318,7 +314,7 @@ describe('a pipeline that begins the moment the renderer hears of the end', () =
     'an immediate after close': (res, begin) => res.once('close', () => setImmediate(begin)),
   };
 
-  test.each(Object.keys(moments))('%s, settles', async (moment) => {
+  test.each(Object.keys(moments))('settles when it begins %s', async (moment) => {
     const settled = createDeferred<unknown[]>();
     const answer = await save((_req, res) => {
       endSoon(res);
@@ -353,21 +349,21 @@ describe('a renderer that fails', () => {
       'renderer-status',
     ],
     [
-      'hands on an error',
+      'passes on an error',
       (_req, _res, next) => {
         next(new Error('no'));
       },
       'renderer-status',
     ],
     [
-      'answers nothing and hands on',
+      'calls next without a response',
       (_req, _res, next) => {
         next();
       },
       'renderer-status',
     ],
     [
-      'hands on an error in mid-image',
+      'passes on an error in mid-image',
       (_req, res, next) => {
         res.write(image().subarray(0, 100), () => {
           next(new Error('mid'));
@@ -545,18 +541,18 @@ describe('a renderer that fails', () => {
       'renderer-refused',
     ],
   ];
-  // Each host has an error handler of its own, so what it makes of an error may differ, but never the form.
+  // Hosts handle a renderer's error differently, so the code differs, but the form of the reply does not.
   const inHost: Record<string, Record<string, string>> = {
     'http.createServer': {
       throws: 'renderer-failed',
-      'hands on an error': 'timeout',
-      'answers nothing and hands on': 'timeout',
-      'hands on an error in mid-image': 'timeout',
+      'passes on an error': 'timeout',
+      'calls next without a response': 'timeout',
+      'passes on an error in mid-image': 'timeout',
     },
   };
 
   describe.each(Object.keys(hosts))('in %s', (host) => {
-    test.each(failures)('and %s is answered with the reason', async (name, renderer, expected) => {
+    test.each(failures)('gets a reply with the reason when it %s', async (name, renderer, expected) => {
       const errors = jest.spyOn(console, 'error').mockImplementation();
       const code = inHost[host]?.[name] ?? expected;
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -575,7 +571,7 @@ describe('a renderer that fails', () => {
     });
   });
 
-  test('and an old file of that name stays, byte for byte', async () => {
+  test('leaves the old file unchanged', async () => {
     writeFileSync(join(folder(), 'x.jpg'), 'old');
     const answer = await save((_req, res) => res.end(image().subarray(0, 1000)));
     expect(answer.reply.error?.code).toBe('incomplete-image');
@@ -583,7 +579,7 @@ describe('a renderer that fails', () => {
     expect(readFileSync(join(folder(), 'x.jpg'), 'utf8')).toBe('old');
   });
 
-  test('in a promise, where the host leaves that to us', async () => {
+  test('gets a reply when it rejects and the host ignores the promise', async () => {
     const records: SaveRecord[] = [];
     const failure = new Error('later');
     const answer = await save(
@@ -597,7 +593,7 @@ describe('a renderer that fails', () => {
     expect(records[0]?.cause).toBe(failure);
   });
 
-  test('and the reason that it gives reaches the client', async () => {
+  test('sends the client the reason that it gave to refuse()', async () => {
     const answer = await save((_req, res) => saveOf(res)?.refuse('there is no such shoe'));
     expect(answer.reply.error?.message).toContain('there is no such shoe');
   });
@@ -611,7 +607,7 @@ describe('encodings', () => {
     ['GZIP', gzipSync],
     ['identity', (bytes: Buffer) => bytes],
     ['gzip, br', (bytes: Buffer) => brotliCompressSync(gzipSync(bytes))],
-  ])('%s is undone', async (encoding, encode) => {
+  ])('decodes %s', async (encoding, encode) => {
     const encoded = encode(image());
     expectDone(
       await save((_req, res) => {
@@ -624,7 +620,7 @@ describe('encodings', () => {
 });
 
 describe('a save that has failed', () => {
-  test('does not read on: back-pressure holds the renderer, its pipeline settles, its signal aborts', async () => {
+  test('stops reading, applies back-pressure, settles the pipeline and aborts the signal', async () => {
     let read = 0;
     const settled = createDeferred<unknown>();
     let signal: AbortSignal | undefined;
@@ -652,7 +648,7 @@ describe('a save that has failed', () => {
     expect(signal?.aborted).toBe(true);
   });
 
-  test('says no at once to a Content-Length that is too long', async () => {
+  test('is refused at once for a Content-Length above maxBytes', async () => {
     const answer = await save(
       (_req, res) => {
         res.writeHead(200, { 'Content-Length': 1001 }).flushHeaders();
@@ -671,7 +667,7 @@ describe('a save that has failed', () => {
     ],
     ['pipeline', (res: ServerResponse) => pipelineAsync(endless, res)],
     ['finished', (res: ServerResponse) => new Promise((_, reject) => finished(res, reject))],
-  ])('goes on, where its renderer waits in %s', async (_name, wait) => {
+  ])('lets a renderer that waits in %s continue', async (_name, wait) => {
     const settled = createDeferred<unknown>();
     const answer = await save(
       (_req, res) => {
@@ -709,8 +705,8 @@ describe('a save that has failed', () => {
   });
 });
 
-describe('what stands before us', () => {
-  test('drain reaches the renderer when compression has wrapped the response first', async () => {
+describe('earlier middleware', () => {
+  test('lets drain reach the renderer when compression wrapped the response first', async () => {
     const answer = await save(
       async (_req, res) => {
         for (let at = 0; at < image().length; at += 1000) {
@@ -725,7 +721,7 @@ describe('what stands before us', () => {
     expectDone(answer);
   });
 
-  test('hears finish and close once, with our status', async () => {
+  test('gets finish and close once, with the status of the reply', async () => {
     const heard: unknown[] = [];
     const closed = createDeferred();
     const answer = await save((_req, res) => res.end('no image'), {

@@ -1,5 +1,4 @@
-// The decisive table: however a renderer answers, in whatever host, with whatever around it, what is saved is
-// what would have been delivered.
+// Every way to respond × every host × the usual middleware: the saved bytes are those that would be delivered.
 import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, get as httpGet, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -47,7 +46,7 @@ afterAll(() => {
   removeTempDirs();
 });
 
-/** Writes in pieces, waiting where a stream says that it is full. */
+/** Writes in pieces and waits for `drain` when the stream is full. */
 async function writeInPieces(res: ServerResponse, bytes: Buffer, size: number): Promise<void> {
   for (let at = 0; at < bytes.length; at += size) {
     if (!res.write(bytes.subarray(at, at + size))) await new Promise((resolve) => res.once('drain', resolve));
@@ -206,7 +205,7 @@ async function expectSavedAsDelivered(host: string, surroundings: string, render
   expect(saved.status).toBe(200);
   const bytes = readFileSync(join(folder, 'image'));
   expect(list(folder)).toEqual(['image']);
-  // The one way that encodes its reply is delivered encoded, and saved decoded.
+  // An encoded response is delivered encoded and saved decoded.
   const expected = delivered.headers['content-encoding'] === undefined ? delivered.body : smallBytes;
   expect(bytes.equals(expected)).toBe(true);
   expect(saved.reply.image?.length).toBe(bytes.length);
@@ -220,7 +219,7 @@ async function expectSavedAsDelivered(host: string, surroundings: string, render
 describe.each(Object.keys(hosts))('in %s', (host) => {
   describe.each(Object.keys(around))('with %s', (surroundings) => {
     const all = host.startsWith('Express') ? { ...ways, ...expressWays } : ways;
-    test.each(Object.keys(all))('%s is saved as it would have been delivered', async (way) => {
+    test.each(Object.keys(all))('saves the bytes of %s that it would have delivered', async (way) => {
       await expectSavedAsDelivered(host, surroundings, all[way]!);
     });
   });

@@ -1,4 +1,4 @@
-// What is inspected is what is published, whatever a renderer does to its buffer after it has been sent.
+// The inspected bytes are the published bytes, even if the renderer reuses its buffer after sending it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import { useSaveFixture } from '../support/use-save-fixture.js';
 
 const { image, folder } = useSaveFixture(() => jpeg(300, 200));
 
-/** Sends the bytes of a buffer that may be changed afterwards. */
+/** Ways to send a buffer that the renderer may change afterwards. */
 const WAYS: Record<string, (res: express.Response, bytes: Buffer) => void> = {
   end: (res, bytes) => res.end(bytes),
   send: (res, bytes) => res.send(bytes),
@@ -37,11 +37,11 @@ const REUSES: Record<string, (bytes: Buffer) => void> = {
 describe.each(Object.keys(WAYS))('a renderer that uses %s', (way) => {
   describe.each(Object.keys(REUSES))('and %s its buffer', (reuse) => {
     test.each([undefined, 0, 1, 2, 3, 5, 8, 12])(
-      'after %p ms gets the image saved that it sent',
+      'gets the image saved as sent when it does so after %p ms',
       async (delay) => {
         const later: Promise<void>[] = [];
         const renderer: Handler = (_req, res) => {
-          // Memory of its own, as that of an encoder on WebAssembly.
+          // A buffer with its own memory, such as a WebAssembly encoder returns.
           const bytes = Buffer.from(new Uint8Array(image()).buffer);
           const change = (): void => {
             REUSES[reuse]!(bytes);
@@ -60,7 +60,7 @@ describe.each(Object.keys(WAYS))('a renderer that uses %s', (way) => {
   });
 });
 
-test('an encoded body is saved as it was sent, although its buffer is overwritten at once', async () => {
+test('saves an encoded body as sent although its buffer is overwritten at once', async () => {
   const { url } = await start([
     imageSave({ savePath: folder() }),
     (_req, res) => {

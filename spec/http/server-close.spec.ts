@@ -17,7 +17,7 @@ const SAVE = '/x?req=saveToFile&name=x.jpg';
 /** Stops a server, and lets every event run that the stop causes. */
 type Stop = () => Promise<void>;
 
-/** What a save waits for while the server stops. */
+/** Makes a save wait at one stage while the server stops. */
 interface Stage {
   options?: (stop: Stop) => ImageSaveOptions;
   renderer?: (stop: Stop) => Handler;
@@ -109,7 +109,7 @@ test('finishes pipelined saves while the server closes', async () => {
     imageSave({ savePath: folder(), onSave: ({ name }) => void events.push(name ?? '') }),
     (_req, res) => {
       held.push(() => res.end(image()));
-      // The later ones end first, and wait for their turn on the connection.
+      // The later saves end first and wait for their turn on the connection.
       if (held.length < 3) return;
       for (const end of held.reverse()) end();
       closed = closeOf(running);

@@ -1,4 +1,4 @@
-// Several mounts that keep temporary files in one folder: none removes a file that another one still uses.
+// Several mounts with temporary files in one folder: no mount removes a file that another mount uses.
 import { mkdirSync, utimesSync } from 'node:fs';
 // The default export is the module itself, so that its functions can be replaced.
 import os from 'node:os';
@@ -31,31 +31,34 @@ afterAll(removeTempDirs);
 it.each<[string, () => ImageSaveOptions]>([
   ['a save folder', () => ({ savePath: folder })],
   ['the temporary folder of the system, beside a store', () => ({ store: new MemoryStore() })],
-])('a mount with a short limit leaves the file of one with a long limit in %s', async (_where, target) => {
-  const [begun, goesOn] = [createDeferred(), createDeferred()];
-  const slow: Handler = (_req, res) => {
-    res.write(large.subarray(0, -1), () => {
-      begun.resolve();
-    });
-    void goesOn.promise.then(() => res.end(large.subarray(-1)));
-  };
-  const patient = await start([imageSave({ ...target(), maxTimeout: 600_000 }), slow]);
-  const hasty = await start([
-    imageSave({ ...target(), maxTimeout: 20_000 }),
-    (_req, res) => {
-      for (let at = 0; at < large.length; at += 100_000) res.write(large.subarray(at, at + 100_000));
-      res.end();
-    },
-  ]);
-  const saving = get(`${patient.url}/x?req=saveToFile&name=patient.png`);
-  await begun.promise;
-  while (list(folder).length === 0) await new Promise(setImmediate);
-  const [temporary] = list(folder);
-  // As if nothing had been written for a minute: much longer than the other mount's limit.
-  const aMinuteAgo = Date.now() / 1000 - 60;
-  utimesSync(join(folder, temporary!), aMinuteAgo, aMinuteAgo);
-  expect((await get(`${hasty.url}/x?req=saveToFile&name=hasty.png`)).reply.status).toBe('done');
-  expect(list(folder)).toContain(temporary);
-  goesOn.resolve();
-  expect((await saving).reply.status).toBe('done');
-});
+])(
+  'a mount with a short limit keeps the temporary file of a mount with a long limit in %s',
+  async (_where, target) => {
+    const [begun, goesOn] = [createDeferred(), createDeferred()];
+    const slow: Handler = (_req, res) => {
+      res.write(large.subarray(0, -1), () => {
+        begun.resolve();
+      });
+      void goesOn.promise.then(() => res.end(large.subarray(-1)));
+    };
+    const patient = await start([imageSave({ ...target(), maxTimeout: 600_000 }), slow]);
+    const hasty = await start([
+      imageSave({ ...target(), maxTimeout: 20_000 }),
+      (_req, res) => {
+        for (let at = 0; at < large.length; at += 100_000) res.write(large.subarray(at, at + 100_000));
+        res.end();
+      },
+    ]);
+    const saving = get(`${patient.url}/x?req=saveToFile&name=patient.png`);
+    await begun.promise;
+    while (list(folder).length === 0) await new Promise(setImmediate);
+    const [temporary] = list(folder);
+    // Pretends that the last write was a minute ago, which is longer than the other mount's limit.
+    const aMinuteAgo = Date.now() / 1000 - 60;
+    utimesSync(join(folder, temporary!), aMinuteAgo, aMinuteAgo);
+    expect((await get(`${hasty.url}/x?req=saveToFile&name=hasty.png`)).reply.status).toBe('done');
+    expect(list(folder)).toContain(temporary);
+    goesOn.resolve();
+    expect((await saving).reply.status).toBe('done');
+  },
+);

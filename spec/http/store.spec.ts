@@ -2,7 +2,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
-// By its default, which is the module itself: calls on it can be listened to.
+// The default export is the module itself, so that its functions can be spied on.
 import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -148,7 +148,7 @@ function sendTo({ port }: Running): Socket {
 }
 
 describe('a store', () => {
-  it('gets the image, and its time goes into the reply', async () => {
+  it('receives the image, and the reply carries its modification time', async () => {
     const answer = await save();
     expect(answer.status).toBe(200);
     expect(answer.reply).toMatchObject({ status: 'done', name: 'x.jpg', lastUpdated: TIME });
@@ -159,7 +159,7 @@ describe('a store', () => {
     expect(store.calls).toEqual(['prepare', 'render', 'publish', 'publish settled', 'close']);
   });
 
-  it('gets what inspection found out about the image', async () => {
+  it('receives the results of the inspection', async () => {
     await save();
     const { bytes, ...facts } = store.published[0]!;
     expect(facts).toEqual({
@@ -176,7 +176,7 @@ describe('a store', () => {
   it.each([
     [true, false],
     [false, true],
-  ])('gets the options of the save (overwrite: %s, durable: %s)', async (overwrite, durable) => {
+  ])('receives the options of the save (overwrite: %s, durable: %s)', async (overwrite, durable) => {
     let asking: IncomingMessage | undefined;
     const { url } = await start([
       (req, _res, next) => {
@@ -217,8 +217,8 @@ describe('a store', () => {
   });
 });
 
-describe('a store that refuses', () => {
-  it('in prepare spares the renderer the work', async () => {
+describe('a refusal by the store', () => {
+  it('in prepare prevents rendering', async () => {
     store.onPrepare = () => {
       throw new SaveError('file-exists', 'Choose another name.', 'taken');
     };
@@ -244,7 +244,7 @@ describe('a store that refuses', () => {
   });
 });
 
-describe('a store that fails', () => {
+describe('an error of the store', () => {
   it.each([
     ['onPrepare', ['prepare']],
     ['onPublish', ['prepare', 'render', 'publish', 'publish settled', 'close']],
@@ -263,7 +263,7 @@ describe('a store that fails', () => {
     expect(store.calls).toEqual(expected);
   });
 
-  it('after publishing still replies done, with the warning as the cause', async () => {
+  it('after publishing still leads to a done reply, with the warning as the cause', async () => {
     store.warning = new Error('the replica is behind');
     const answer = await save();
     expect(answer.status).toBe(200);
@@ -293,10 +293,10 @@ describe('a store that fails', () => {
   });
 });
 
-describe('a target is closed once', () => {
+describe('a target', () => {
   it.each<[string, Handler]>([
     ['the renderer has no image', (_req, res) => res.writeHead(404).end('none')],
-    ['the image is none', (_req, res) => res.end('not an image')],
+    ['the bytes are no image', (_req, res) => res.end('not an image')],
     ['the image is cut', (_req, res) => res.end(small.subarray(0, -1))],
     ['the extension is wrong', (_req, res) => res.end(large)],
     [
@@ -305,13 +305,13 @@ describe('a target is closed once', () => {
         throw new Error('out of paint');
       },
     ],
-  ])('without publish if %s', async (_what, renderer) => {
+  ])('is closed once, without publish, if %s', async (_what, renderer) => {
     jest.spyOn(console, 'error').mockImplementation();
     expect((await save(renderer)).reply.status).toBe('failed');
     expect(store.calls).toEqual(['prepare', 'render', 'close']);
   });
 
-  it('if the deadline passes during rendering', async () => {
+  it('is closed once if the deadline passes during rendering', async () => {
     const deadline = useManualDeadline();
     const answer = await save(() => {
       deadline.expire();
@@ -321,7 +321,7 @@ describe('a target is closed once', () => {
     expect((store.prepared[0]?.[1].signal.reason as SaveError).code).toBe('timeout');
   });
 
-  it('if the client disconnects during rendering', async () => {
+  it('is closed once if the client disconnects during rendering', async () => {
     const asked = createDeferred();
     const client = sendTo(
       await serve(() => {
@@ -336,7 +336,7 @@ describe('a target is closed once', () => {
     expect((store.prepared[0]?.[1].signal.reason as SaveError).code).toBe('client-disconnected');
   });
 
-  it('if prepare resolves after the reply, without rendering', async () => {
+  it('is closed once, without rendering, if prepare resolves after the reply', async () => {
     const deadline = useManualDeadline();
     const [goesOn, closed] = [createDeferred(), createDeferred()];
     store.onPrepare = () => {
@@ -354,7 +354,7 @@ describe('a target is closed once', () => {
     expect(store.calls).toEqual(['prepare', 'close']);
   });
 
-  it('if the deadline passes as prepare resolves, without rendering', async () => {
+  it('is closed once, without rendering, if the deadline passes as prepare resolves', async () => {
     const deadline = useManualDeadline();
     store.onPrepare = () => {
       deadline.expire();
@@ -363,7 +363,7 @@ describe('a target is closed once', () => {
     expect(store.calls).toEqual(['prepare', 'close']);
   });
 
-  it('after publish has settled, which may be after the reply', async () => {
+  it('is closed once publish has settled, even after the reply', async () => {
     const deadline = useManualDeadline();
     const [goesOn, closed] = [createDeferred(), createDeferred()];
     store.onPublish = () => {
@@ -483,7 +483,7 @@ describe('an image that is too large for memory', () => {
     expect(store.calls).toEqual(['prepare', 'render', 'close']);
   });
 
-  // The file is made by the work on the bytes, which goes on for some steps after the save has failed.
+  // Collecting the body goes on for some steps after the save has failed, and may still create the file.
   it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
     'leaves nothing if it is refused %i steps after its first byte',
     async (steps) => {

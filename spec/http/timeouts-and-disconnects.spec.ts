@@ -1,4 +1,4 @@
-// Deadlines and clients that leave.
+// Deadlines, and clients that disconnect.
 import { writeFileSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
@@ -34,7 +34,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('the deadline', () => {
-  test.each(Object.keys(hosts))('in %s, a renderer that never answers', async (host) => {
+  test.each(Object.keys(hosts))('in %s, ends a save whose renderer never answers', async (host) => {
     writeFileSync(join(folder(), 'x.jpg'), 'old');
     const { url } = await run(never, {}, host);
     const answer = await get(`${url}/x?req=saveToFile&name=x.jpg&timeout=30`);
@@ -54,7 +54,7 @@ describe('the deadline', () => {
     expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.status).toBe('timeout');
   });
 
-  test('is the host’s where the client sets none, and never longer than maxTimeout', async () => {
+  test('is the timeout option if the client sets none, and never later than maxTimeout', async () => {
     const { url } = await run(never, { timeout: 30 });
     expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.error?.message).toContain(' 30 ms');
     const capped = await run(never, { maxTimeout: 40 });
@@ -64,7 +64,7 @@ describe('the deadline', () => {
     ).toContain(' 40 ms');
   });
 
-  test('in mid-image leaves no temporary file and aborts the signal with its reason', async () => {
+  test('removes the temporary file and aborts the signal with its reason in mid-image', async () => {
     let signal: AbortSignal | undefined;
     const { url } = await run((_req, res) => {
       signal = saveOf(res)?.signal;
@@ -78,7 +78,7 @@ describe('the deadline', () => {
   });
 });
 
-describe('a client that leaves', () => {
+describe('a client that disconnects', () => {
   const leave: Record<string, (socket: Socket) => void> = {
     'closing its connection': (socket) => socket.destroy(),
     'resetting it': (socket) => socket.resetAndDestroy(),
@@ -105,7 +105,7 @@ describe('a client that leaves', () => {
               leave[how]!(socket);
             });
             signal?.addEventListener('abort', () => {
-              // What it still does is harmless.
+              // The renderer goes on after the save has ended.
               setImmediate(() => {
                 res.statusCode = 500;
                 res.end(image());
@@ -128,7 +128,7 @@ describe('a client that leaves', () => {
     });
   });
 
-  test('while others wait behind it on the connection, ends them all', async () => {
+  test('ends every save that is pipelined on its connection', async () => {
     const { port } = await run(never);
     const socket = connectTcp(port, '127.0.0.1');
     for (let at = 0; at < 20; at++) {
@@ -140,7 +140,7 @@ describe('a client that leaves', () => {
     expect(records.every((record) => record.code === 'client-disconnected')).toBe(true);
   });
 
-  test('before the renderer is asked, spares it the work', async () => {
+  test('prevents rendering when it disconnects before the renderer is called', async () => {
     let asked = false;
     let left: (() => void) | undefined;
     const gone = new Promise<void>((resolve) => (left = resolve));

@@ -1,4 +1,4 @@
-// Hosts without a network connection, neighbours that go past the response's own methods, tracers, and broken requests.
+// Hosts without a network connection, code that bypasses the response's methods, tracers, broken requests.
 import diagnostics from 'node:diagnostics_channel';
 import { readdirSync, readFileSync } from 'node:fs';
 import { OutgoingMessage } from 'node:http';
@@ -13,7 +13,7 @@ import { get } from '../support/client.js';
 import { start, type Handler } from '../support/host.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
 
-/** Its types need those of AWS Lambda, which nothing else here needs. */
+/** Typed here, because its own types need those of AWS Lambda. */
 const serverlessExpress = jest.requireActual<
   (options: {
     app: unknown;
@@ -33,14 +33,14 @@ const expectSaved = (text: string): void => {
   expect(readFileSync(join(folder(), 'x.jpg')).equals(image())).toBe(true);
 };
 
-describe('a host without a network connection saves', () => {
+describe('a host without a network connection', () => {
   const app = (): ReturnType<typeof express> => {
     const made = express();
     made.use(imageSave({ savePath: folder() }), sendImage as express.RequestHandler);
     return made;
   };
 
-  test('under serverless-http', async () => {
+  test('saves under serverless-http', async () => {
     const handler = serverless(app());
     const event = {
       httpMethod: 'GET',
@@ -52,7 +52,7 @@ describe('a host without a network connection saves', () => {
     expectSaved(body);
   });
 
-  test('under serverless-express', async () => {
+  test('saves under serverless-express', async () => {
     const handler = serverlessExpress({ app: app() });
     const event = {
       version: '2.0',
@@ -68,7 +68,7 @@ describe('a host without a network connection saves', () => {
     expectSaved(body);
   });
 
-  test('with the requests and responses of node-mocks-http', async () => {
+  test('saves with the requests and responses of node-mocks-http', async () => {
     const { req, res } = createMocks(
       { method: 'GET', url: SAVE },
       { eventEmitter: (await import('node:events')).EventEmitter },
@@ -86,7 +86,7 @@ describe('a host without a network connection saves', () => {
 });
 
 describe('a renderer’s header', () => {
-  test('set past the methods of the response stays out of the reply', async () => {
+  test('stays out of the reply when set past the response’s methods', async () => {
     const { url } = await start([
       (_req, res, next) => {
         res.setHeader('X-Before', 'kept');
@@ -112,7 +112,7 @@ describe('a renderer’s header', () => {
     expect(headers).not.toHaveProperty('x-renderer');
   });
 
-  test.each(['done', 'failed'])('set by cookie-session stays out of a reply that is %s', async (status) => {
+  test.each(['done', 'failed'])('stays out of a %s reply when set by cookie-session', async (status) => {
     const session = cookieSession({ keys: ['secret'] });
     const { url } = await start([
       imageSave({ savePath: folder() }),
@@ -140,14 +140,14 @@ test('announces one response for each save to Node’s diagnostics', async () =>
     await get(url);
     const plain = created.length;
     await get(url + SAVE);
-    // Node publishes this since version 22.
+    // Node publishes this channel since version 22.
     expect(created.length).toBe(2 * plain);
   } finally {
     diagnostics.unsubscribe('http.server.response.created', note);
   }
 });
 
-test('replies to a POST whose renderer destroys the request before its body has come, and closes', async () => {
+test('replies to a POST whose renderer destroys the request before its body arrives, then closes', async () => {
   const { port } = await start([
     imageSave({ savePath: folder() }),
     (req, res) => {

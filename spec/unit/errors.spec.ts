@@ -1,4 +1,4 @@
-// What lib/errors.ts tells whom: the client what to do, the operator what went wrong.
+// Errors: a message for the client about what to do, a cause for the operator.
 import { readFile } from 'node:fs/promises';
 import type * as Errors from '../../lib/errors.js';
 import {
@@ -12,7 +12,7 @@ import {
 } from '../../lib/errors.js';
 import { hostileErrors } from '../support/hostile-errors.js';
 
-/** An error as Node's file system makes it. */
+/** An error as Node's file system creates it. */
 const systemError = (code: string): Error =>
   Object.assign(new Error(`${code}: it went wrong, open '/srv/secret/shoe.png'`), {
     code,
@@ -43,7 +43,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
 };
 
 describe('an error of the file system', () => {
-  test.each(Object.entries(EXPECTED))('%s is %s to a client', (system, code) => {
+  test.each(Object.entries(EXPECTED))('with the code %s becomes %s', (system, code) => {
     const cause = systemError(system);
     const error = fileSystemError(cause);
     expect(error).toBeInstanceOf(SaveError);
@@ -51,13 +51,16 @@ describe('an error of the file system', () => {
     expect(ERROR_CODES).toContain(error.code);
   });
 
-  test.each(Object.keys(EXPECTED))('%s tells a client what to do, and nothing of the server', (system) => {
-    const { message } = fileSystemError(systemError(system));
-    expect(message).not.toMatch(/E[A-Z]{3,}|\/|\n|secret|errno|at .*:\d/);
-    expect(message).toMatch(/^[A-Z].*\.$/);
-    // It says to do something.
-    expect(message).toMatch(/\b(Try|Save|Shorten|Name|Choose)\b/);
-  });
+  test.each(Object.keys(EXPECTED))(
+    'with the code %s tells the client what to do without naming paths of the server',
+    (system) => {
+      const { message } = fileSystemError(systemError(system));
+      expect(message).not.toMatch(/E[A-Z]{3,}|\/|\n|secret|errno|at .*:\d/);
+      expect(message).toMatch(/^[A-Z].*\.$/);
+      // The message contains advice.
+      expect(message).toMatch(/\b(Try|Save|Shorten|Name|Choose)\b/);
+    },
+  );
 
   it('is recognised as Node throws it', async () => {
     const error: unknown = await readFile('/no/such/file').catch((thrown: unknown) => thrown);
@@ -74,12 +77,12 @@ describe('an error of the file system', () => {
     ['nothing', undefined],
     ['null', null],
     ['an object', {}],
-  ])('is told apart from %s', (_what, thrown) => {
+  ])('is not mistaken for %s', (_what, thrown) => {
     expect(fileSystemError(thrown).code).toBe('write-failed');
     expect(fileSystemError(thrown).message).not.toContain('EACCES');
   });
 
-  it('that is a refusal already stays what it is', () => {
+  it('is passed on unchanged if it is a SaveError', () => {
     const refusal = new SaveError('file-exists', 'Choose another name.');
     expect(fileSystemError(refusal)).toBe(refusal);
   });
@@ -101,7 +104,7 @@ describe('the code of a system error', () => {
 });
 
 describe('a SaveError', () => {
-  it('is an error with a code, a message for the client and a cause for the operator', () => {
+  it('has a code, a message for the client and a cause for the operator', () => {
     const cause = new Error('underneath');
     const error = new SaveError('disk-full', 'Try again.', cause);
     expect(error).toBeInstanceOf(Error);
@@ -109,7 +112,7 @@ describe('a SaveError', () => {
     expect(String(error)).toBe('SaveError: Try again.');
   });
 
-  it('has no cause where there is none', () => {
+  it('has no cause property without a cause', () => {
     expect('cause' in new SaveError('timeout', 'Too late.')).toBe(false);
   });
 });
@@ -130,7 +133,7 @@ describe('an error of another copy of this package', () => {
     expect(fileSystemError(error)).toBe(error);
   });
 
-  it('is an internal error where this copy does not know its code', () => {
+  it('becomes an internal error if this copy does not know its code', () => {
     const error = Object.assign(new other.SaveError('file-exists'), { code: 'not-invented-yet' });
     expect(error instanceof SaveError).toBe(false);
     expect(toSaveError(error)).toMatchObject({ code: 'internal-error', cause: error });
@@ -145,7 +148,7 @@ describe('an error of another copy of this package', () => {
 });
 
 describe.each(hostileErrors())('%s', (_what, thrown) => {
-  it('becomes an internal error, and can be described', () => {
+  it('becomes an internal error that can be described', () => {
     expect(toSaveError(thrown).code).toBe('internal-error');
     expect(fileSystemError(thrown).code).toBe('write-failed');
     expect(typeof describeError(thrown)).toBe('string');
@@ -153,13 +156,13 @@ describe.each(hostileErrors())('%s', (_what, thrown) => {
 });
 
 describe('a message', () => {
-  it.each(ERROR_CODES)('of %s is a sentence for the client, also without details', (code) => {
+  it.each(ERROR_CODES)('is a sentence for the client, also without details: %s', (code) => {
     const { message } = new SaveError(code);
     expect(message).toMatch(/^[A-Z"].*\.$/);
     expect(message).not.toMatch(/undefined|\n/);
   });
 
-  it('of its own replaces the usual one', () => {
+  it('passed to the constructor replaces that of the table', () => {
     expect(new SaveError('disk-full', 'Delete something.').message).toBe('Delete something.');
   });
 
@@ -174,7 +177,7 @@ describe('a message', () => {
     ['renderer-status', { status: 404 }, /^Check what was asked for.*404/],
     ['renderer-status', { status: 503 }, /^The server could not make the image.*503/],
     ['unknown-encoding', { maxCodings: 4 }, /more than 4 times/],
-  ] as const)('of %s mentions %j', (code, details, expected) => {
+  ] as const)('explains %s with the details %j', (code, details, expected) => {
     const { message } = new SaveError(code, details);
     if (typeof expected === 'string') expect(message).toBe(expected);
     else expect(message).toMatch(expected);
@@ -183,20 +186,20 @@ describe('a message', () => {
 });
 
 describe('a retryable code', () => {
-  it('is one whose message says to try again', () => {
+  it('has a message that says to try again', () => {
     const says = ERROR_CODES.filter((code) => /\btry again\b/i.test(new SaveError(code).message));
     expect(ERROR_CODES.filter(isRetryable)).toEqual(says);
     expect(says).toContain('timeout');
     expect(says).not.toContain('not-authorized');
   });
 
-  it.each(['constructor', '', 'not-invented-yet'])('is not %j', (code) => {
+  it.each(['constructor', '', 'not-invented-yet'])('does not include %j', (code) => {
     expect(isRetryable(code)).toBe(false);
   });
 });
 
 describe('the list of codes', () => {
-  it('is closed, without repetitions, in words and hyphens', () => {
+  it('is fixed, without repetitions, in words and hyphens', () => {
     expect(new Set(ERROR_CODES).size).toBe(ERROR_CODES.length);
     for (const code of ERROR_CODES) expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
   });

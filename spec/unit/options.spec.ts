@@ -1,4 +1,4 @@
-// What lib/options.ts takes, what holds where nothing is given, and how it refuses the rest.
+// The options: valid values, defaults and the messages for invalid values.
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,10 +8,10 @@ import { checkOptions, type ImageSaveOptions, type Settings } from '../../lib/op
 
 const request = (): IncomingMessage => new IncomingMessage(new Socket());
 
-/** Options as a host without types gives them. */
+/** Options as a host without types passes them. */
 const check = (options: unknown): Settings => checkOptions(options as ImageSaveOptions);
 
-/** What is said of options that are refused. */
+/** The message for invalid options. */
 function refusal(options: unknown): string {
   try {
     check(options);
@@ -41,26 +41,26 @@ const DEFAULTS = {
 const NAMES = ['savePath', ...Object.keys(DEFAULTS)];
 
 describe('the defaults', () => {
-  it('are what is documented', async () => {
+  it('have the documented values', async () => {
     expect(check({})).toMatchObject(DEFAULTS);
     expect(await check({}).savePath(request())).toBe('');
     expect(Object.keys(check({})).sort()).toEqual([...NAMES].sort());
   });
 
-  it('hold where undefined is given, too', async () => {
+  it('replace undefined', async () => {
     const given = check(Object.fromEntries(NAMES.map((name) => [name, undefined])));
     expect(given).toMatchObject(DEFAULTS);
     expect(await given.savePath(request())).toBe('');
   });
 
-  it('are enough for a middleware, that saves nothing', () => {
+  it('make a middleware that saves nothing', () => {
     expect(imageSave()).toHaveLength(3);
     expect(imageSave({})).toHaveLength(3);
   });
 });
 
-describe('what is given', () => {
-  it('holds', () => {
+describe('a given value', () => {
+  it('replaces the default', () => {
     const given = {
       store: { prepare: () => Promise.reject(new Error('never asked')) },
       timeout: 1,
@@ -79,11 +79,11 @@ describe('what is given', () => {
     expect(check(given)).toMatchObject(given);
   });
 
-  test.each(['timeout', 'maxTimeout', 'maxPixels', 'maxBytes'])('may be 1 as %s, at the least', (name) => {
+  test.each(['timeout', 'maxTimeout', 'maxPixels', 'maxBytes'])('may be as small as 1 for %s', (name) => {
     expect(check({ [name]: 1 })).toMatchObject({ [name]: 1 });
   });
 
-  it('may be as much as can be counted', () => {
+  it('may be as large as Number.MAX_SAFE_INTEGER', () => {
     const most = {
       maxTimeout: 2 ** 31 - 1,
       timeout: 2 ** 31 - 1,
@@ -93,14 +93,14 @@ describe('what is given', () => {
     expect(check(most)).toMatchObject(most);
   });
 
-  it('as timeout is no longer than maxTimeout', () => {
+  it('is limited by maxTimeout if it is timeout', () => {
     expect(check({ timeout: 5000, maxTimeout: 1000 }).timeout).toBe(1000);
     expect(check({ maxTimeout: 1000 }).timeout).toBe(1000);
     expect(check({ timeout: 700_000 }).timeout).toBe(600_000);
     expect(check({ timeout: 500, maxTimeout: 1000 }).timeout).toBe(500);
   });
 
-  it('may change afterwards without changing what holds', () => {
+  it('is copied, so later changes have no effect', () => {
     const options: ImageSaveOptions = { overwrite: false };
     const settings = check(options);
     options.overwrite = true;
@@ -121,11 +121,11 @@ describe('savePath', () => {
     ['saved', join(before, 'saved')],
     ['./saved/../kept', join(before, 'kept')],
     ['.', before],
-  ])('%j is %j', async (given, expected) => {
+  ])('resolves %j to %j', async (given, expected) => {
     expect(await check({ savePath: given }).savePath(request())).toBe(expected);
   });
 
-  it('is taken from the working directory of the moment when the middleware was made', async () => {
+  it('is resolved when the middleware is created', async () => {
     const fixed = check({ savePath: 'saved' });
     const chosen = check({ savePath: () => 'saved' });
     process.chdir(tmpdir());
@@ -133,7 +133,7 @@ describe('savePath', () => {
     expect(await chosen.savePath(request())).toBe(join(before, 'saved'));
   });
 
-  it('may be chosen for each request, at once or later', async () => {
+  it('may be a function of the request, synchronous or asynchronous', async () => {
     const req = request();
     req.headers.host = 'shop';
     const asked: IncomingMessage[] = [];
@@ -149,19 +149,19 @@ describe('savePath', () => {
     expect(await check({ savePath: () => Promise.resolve('/srv') }).savePath(req)).toBe(resolve('/srv'));
   });
 
-  it('may be chosen to be none', async () => {
+  it('may be a function that returns an empty path', async () => {
     expect(await check({ savePath: () => '' }).savePath(request())).toBe('');
   });
 
   test.each([[undefined], [null], [5], [{}]])(
-    'that is chosen to be %p fails for that request',
+    'fails the request if its function returns %p',
     async (path) => {
       const settings = check({ savePath: () => path });
       await expect(settings.savePath(request())).rejects.toThrow();
     },
   );
 
-  it('fails for that request where choosing fails', async () => {
+  it('fails the request if its function fails', async () => {
     const fault = new Error('no such tenant');
     const settings = check({
       savePath: () => {
@@ -175,7 +175,7 @@ describe('savePath', () => {
 describe('store', () => {
   const store = { prepare: () => Promise.reject(new Error('never asked')) };
 
-  it('is the very one that was given, whatever class it is of', () => {
+  it('is the given object itself, of any class', () => {
     class Shelf {
       prepare = store.prepare;
     }
@@ -184,7 +184,7 @@ describe('store', () => {
     expect(check({ store, savePath: undefined }).store).toBe(store);
   });
 
-  it.each(['./saved', '', () => './saved'])('may not stand beside the savePath %p', (savePath) => {
+  it.each(['./saved', '', () => './saved'])('excludes the savePath %p', (savePath) => {
     const message = refusal({ savePath, store });
     expect(message).toContain('"savePath" or "store", not both');
   });
@@ -211,13 +211,13 @@ describe('a wrong option', () => {
     ['onSave', callable, /a function/],
   ];
 
-  it('is looked for in every option', () => {
+  it('is detected in every option', () => {
     expect(wrong.map(([name]) => name).sort()).toEqual([...NAMES].sort());
   });
 
   describe.each(wrong)('%s', (name, values, fix) => {
     test.each(values.map((value) => [value]))(
-      'may not be %p, and the message says what it must be',
+      'must not be %p, and the message says what it must be',
       (value) => {
         const message = refusal({ [name]: value });
         expect(message).toContain(`"${name}"`);
@@ -234,7 +234,7 @@ describe('a wrong option', () => {
     [{}, 'an object'],
     [() => 1, 'a function'],
     [5n, '5'],
-  ])('is shown in the message: %p', (value, shown) => {
+  ])('appears in the message: %p', (value, shown) => {
     expect(refusal({ timeout: value })).toContain(`it is ${shown}`);
   });
 });
@@ -246,14 +246,14 @@ describe('an unknown option', () => {
     ['SAVEPATH', 'savePath'],
     ['maxtimeout', 'maxTimeout'],
     ['onsave', 'onSave'],
-  ])('%s may be meant to be %s', (name, meant) => {
+  ])('such as %s gets the suggestion %s', (name, meant) => {
     const message = refusal({ [name]: 1 });
     expect(message).toContain(`"${name}"`);
     expect(message).toContain(`did you mean "${meant}"?`);
   });
 
   test.each(['path', 'quality', 'toString', 'constructor', '__proto', ''])(
-    '%j is refused with the list',
+    'such as %j is refused with the list of options',
     (name) => {
       const message = refusal({ [name]: 1 });
       expect(message).toContain(`"${name}"`);
@@ -261,12 +261,12 @@ describe('an unknown option', () => {
     },
   );
 
-  it('is refused even where it has no value', () => {
+  it('is refused even if it is undefined', () => {
     expect(refusal({ path: undefined })).toContain('"path"');
   });
 });
 
-describe('what is no set of options', () => {
+describe('an invalid options argument', () => {
   test.each([['./saved'], [null], [5], [true], [['./saved']], [() => './saved']])(
     'is refused: %p',
     (options) => {
@@ -274,14 +274,14 @@ describe('what is no set of options', () => {
     },
   );
 
-  it('is a request: app.use(imageSave) without the call', () => {
+  it('is recognised as a request: app.use(imageSave) without the call', () => {
     const message = refusal(request());
     expect(message).toContain("app.use(imageSave({ savePath: './saved' }))");
     expect(message).toContain('not app.use(imageSave)');
   });
 });
 
-test('options are checked when the middleware is made', () => {
+test('checks the options when the middleware is created', () => {
   const options: unknown = { timeout: 'soon' };
   expect(() => imageSave(options as ImageSaveOptions)).toThrow(TypeError);
 });

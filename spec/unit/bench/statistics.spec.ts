@@ -1,4 +1,4 @@
-// The benchmark's statistics, by numbers whose results are known.
+// The benchmark's statistics, checked with numbers whose results are known.
 import { runRounds } from '../../../bench/comparison.js';
 import { estimate, median, percentile, shuffle, speedRatio, type Sample } from '../../../bench/statistics.js';
 

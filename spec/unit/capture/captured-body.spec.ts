@@ -1,24 +1,24 @@
-// What lib/reply-stream.ts is to a renderer, a stream like any other, and to its reader, batches of bytes.
+// The captured body: an ordinary writable stream for the renderer, batches of bytes for the reader.
 import { once } from 'node:events';
 import { PassThrough, Readable, finished, pipeline, type Writable } from 'node:stream';
 import { finished as whenFinished, pipeline as runPipeline } from 'node:stream/promises';
 import { CapturedBody, type Batch } from '../../../lib/capture/captured-body.js';
 
-/** More than a renderer may write ahead. */
+/** More bytes than the high-water mark. */
 const TOO_MUCH = Buffer.alloc(300 * 1024, 'x');
 
 let stream: CapturedBody;
-/** What the stream has told the capture, and what the renderer has heard, in order. */
+/** Calls to the capture and events to the renderer, in order. */
 let heard: string[];
 
 beforeEach(() => {
-  // What the stream of an earlier test still has to say is not mixed in.
+  // Late events of an earlier test's stream must not get into this test's list.
   const mine: string[] = (heard = []);
   stream = new CapturedBody(
     () => mine.push('first byte'),
     (error) => mine.push(`abort: ${error === null ? 'no error' : error.message}`),
   );
-  // An 'error' event that nobody listens to would be thrown; here each of them is a failure.
+  // Every 'error' event fails the test, as Node would throw it without a listener.
   stream.on('error', (error) => mine.push(`error: ${error.message}`));
   for (const event of ['drain', 'finish', 'close', 'pipe', 'unpipe']) {
     stream.on(event, () => mine.push(event));
@@ -28,23 +28,23 @@ afterEach(async () => {
   await stream.release();
 });
 
-/** What has been heard, apart from the calls before each write. */
+/** The list without the calls before each write. */
 const events = (): string[] => heard.filter((what) => what !== 'first byte');
 
-/** Notes under a name when a callback is called, and with what. */
+/** A callback that adds its name and its argument to the list. */
 const callback =
   (name: string) =>
   (error?: Error | null): void => {
     heard.push(error ? `${name}: ${(error as NodeJS.ErrnoException).code ?? error.message}` : name);
   };
 
-/** All that has been put off until now has happened. */
+/** Resolves after every task that was deferred until now. */
 const settle = (): Promise<void> =>
   new Promise((resolve) => {
     setImmediate(() => setImmediate(resolve));
   });
 
-/** Reads to the end, and copies what is read while it may be looked at. */
+/** Reads to the end and copies each chunk while its buffer is still valid. */
 async function read(from: AsyncIterable<Batch> = stream): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const batch of from) chunks.push(...batch.chunks.map((chunk) => Buffer.from(chunk)));
@@ -53,15 +53,15 @@ async function read(from: AsyncIterable<Batch> = stream): Promise<Buffer> {
 
 const readText = async (): Promise<string> => (await read()).toString();
 
-/** What a promise comes to, in a word: a stuck one would keep the spec from ending. */
+/** The outcome of a promise in a word. A pending promise would keep the spec from ending. */
 const codeOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
     () => 'done',
     (error: unknown) => (error as NodeJS.ErrnoException).code ?? String(error),
   );
 
-describe('what the reader gets', () => {
-  it('is what the renderer writes, in order', async () => {
+describe('reading the captured body', () => {
+  it('yields what the renderer writes, in order', async () => {
     stream.write('one ');
     stream.write(Buffer.from('two '));
     const reading = readText();
@@ -83,14 +83,14 @@ describe('what the reader gets', () => {
     ['a part of a Uint8Array', new Uint8Array([1, 2, 3, 4]).subarray(1, 3), undefined, Buffer.from([2, 3])],
     ['an empty string', '', undefined, ''],
     ['an empty buffer', Buffer.alloc(0), undefined, ''],
-  ] as const)('is the bytes of %s, written or given to end', async (_what, chunk, encoding, expected) => {
+  ] as const)('yields the bytes of %s from write and from end', async (_what, chunk, encoding, expected) => {
     const given = encoding === undefined ? ([chunk] as const) : ([chunk, encoding] as const);
     stream.write(...(given as [string]));
     stream.end(...(given as [string]));
     expect(await read()).toEqual(Buffer.concat([Buffer.from(expected), Buffer.from(expected)]));
   });
 
-  it('is one last batch where the renderer gives all bytes to end', async () => {
+  it('yields one last batch when the renderer passes all bytes to end', async () => {
     const image = Buffer.from('image');
     stream.end(image);
     const batches: Batch[] = [];
@@ -99,7 +99,7 @@ describe('what the reader gets', () => {
   });
 
   it.each([Buffer.from('abcd'), new Uint8Array(Buffer.from('xabcdx').buffer).subarray(0, 4)])(
-    'is what %p held when it was written, whatever the renderer does to it afterwards',
+    'yields what %p contained when it was written, although the renderer changes it afterwards',
     async (image) => {
       const expected = Buffer.from(image);
       stream.write(image);
@@ -111,7 +111,7 @@ describe('what the reader gets', () => {
     },
   );
 
-  it('is the same where the reader came first', async () => {
+  it('yields the same bytes to a reader that started first', async () => {
     const image = Buffer.from('image');
     const next = stream[Symbol.asyncIterator]().next();
     await settle();
@@ -119,12 +119,12 @@ describe('what the reader gets', () => {
     expect(await next).toEqual({ done: false, value: { chunks: [image], last: true } });
   });
 
-  it('is nothing where the renderer ends without a byte', async () => {
+  it('yields nothing when the renderer ends without a byte', async () => {
     stream.end();
     expect(await readText()).toBe('');
   });
 
-  it('comes together in a batch where it was written together', async () => {
+  it('yields chunks that were written together as one batch', async () => {
     stream.cork();
     for (const text of ['a', 'b', 'c']) stream.write(text);
     stream.uncork();
@@ -132,7 +132,7 @@ describe('what the reader gets', () => {
     expect(await readText()).toBe('abc');
   });
 
-  it('comes also where a renderer corks and only ends', async () => {
+  it('yields the bytes of a renderer that corks and only ends', async () => {
     stream.cork();
     stream.cork();
     stream.write('a');
@@ -141,7 +141,7 @@ describe('what the reader gets', () => {
     expect(await readText()).toBe('abc');
   });
 
-  it('comes also where a renderer corks after its end', async () => {
+  it('yields the bytes of a renderer that corks after its end', async () => {
     stream.write('a');
     stream.write('b');
     stream.end('c');
@@ -149,7 +149,7 @@ describe('what the reader gets', () => {
     expect(await readText()).toBe('abc');
   });
 
-  it('comes whole through many small writes, with and without waiting', async () => {
+  it('yields all bytes of many small writes, with and without waiting', async () => {
     const reading = readText();
     let expected = '';
     for (let count = 0; count < 2000; count++) {
@@ -162,7 +162,7 @@ describe('what the reader gets', () => {
     expect(await reading).toBe(expected);
   });
 
-  it('is not an end where the renderer breaks off', async () => {
+  it('reports no end when the renderer aborts', async () => {
     const reading = readText();
     stream.write('half');
     await settle();
@@ -171,7 +171,7 @@ describe('what the reader gets', () => {
     expect(await codeOf(readText())).toBe('ERR_STREAM_PREMATURE_CLOSE');
   });
 
-  it('is not an end where the stream is let go before the renderer has ended', async () => {
+  it('reports no end when the stream is released before the renderer ends', async () => {
     const reading = codeOf(readText());
     await stream.release();
     expect(await reading).toBe('ERR_STREAM_PREMATURE_CLOSE');
@@ -179,7 +179,7 @@ describe('what the reader gets', () => {
 });
 
 describe('the headers', () => {
-  it('are settled before each byte and before the end', () => {
+  it('are fixed before each byte and before the end', () => {
     stream.write('a');
     expect(heard).toEqual(['first byte']);
     stream.end();
@@ -187,7 +187,7 @@ describe('the headers', () => {
   });
 
   it.each([['write'], ['end']] as const)(
-    'that cannot be settled let %s fail, and nothing is taken',
+    'that cannot be fixed make %s throw and take no bytes',
     async (call) => {
       let broken = true;
       const one = new CapturedBody(
@@ -207,7 +207,7 @@ describe('the headers', () => {
 });
 
 describe('writing', () => {
-  it('may go on while little is waiting, and drains where it was too much', async () => {
+  it('returns true below the high-water mark, and emits drain after reaching it', async () => {
     expect(stream.write('little')).toBe(true);
     expect(stream.write(TOO_MUCH)).toBe(false);
     expect(stream.writableNeedDrain).toBe(true);
@@ -220,7 +220,7 @@ describe('writing', () => {
     expect((await reading).length).toBe('little'.length + TOO_MUCH.length);
   });
 
-  it('is held back as long as nobody reads on', async () => {
+  it('applies back-pressure while the reader pauses', async () => {
     const reader = stream[Symbol.asyncIterator]();
     stream.write(TOO_MUCH, callback('first'));
     await reader.next();
@@ -235,7 +235,7 @@ describe('writing', () => {
     expect(events()).toEqual(['first']);
   });
 
-  it('calls each callback once, in order, when its bytes have been taken', async () => {
+  it('calls each callback once, in order, when the reader has taken its bytes', async () => {
     stream.write('a', callback('a'));
     stream.write('b', 'utf8', callback('b'));
     stream.write('c', undefined, callback('c'));
@@ -245,7 +245,7 @@ describe('writing', () => {
     expect(events()).toEqual(['a', 'b', 'c', 'd', 'finish', 'close']);
   });
 
-  it('leaves the last bytes to the reader until the stream is let go: their buffers may still be looked at', async () => {
+  it('delays the last callback until release, so that the reader may still use the buffers', async () => {
     stream.cork();
     stream.write('a', callback('a'));
     stream.write('b', callback('b'));
@@ -257,7 +257,7 @@ describe('writing', () => {
     expect(events()).toEqual(['a', 'b', 'finish', 'close']);
   });
 
-  it('after the end is an error for its callback, and for nobody else', async () => {
+  it('after the end passes an error to its callback alone', async () => {
     stream.end('whole');
     expect(stream.write('more', callback('more'))).toBe(false);
     expect(stream.write('more', 'utf8', callback('again'))).toBe(false);
@@ -276,7 +276,7 @@ describe('writing', () => {
     ]);
   });
 
-  it('after it was destroyed is an error for its callback, and for nobody else', async () => {
+  it('after destroy passes an error to its callback alone', async () => {
     stream.destroy();
     expect(stream.write('more', callback('more'))).toBe(false);
     expect(stream.write('more')).toBe(false);
@@ -290,9 +290,9 @@ describe('writing', () => {
     ]);
   });
 
-  // As Node's response does: what handles the error can still answer.
+  // As in Node: an error handler can still respond.
   it.each([[5], [null], [{}], [true], [new Date(0)]])(
-    'or ending with %p throws, takes nothing and settles no headers',
+    'or ending with %p throws, takes no bytes and leaves the headers open',
     async (chunk) => {
       expect(() => stream.write(chunk)).toThrow(/chunk|null/);
       expect(heard).toEqual([]);
@@ -304,7 +304,7 @@ describe('writing', () => {
     },
   );
 
-  it('what cannot be written does not keep the stream from being let go, nor from being broken off', async () => {
+  it('an invalid value leaves the stream fit for release and for an abort', async () => {
     expect(() => stream.end(5)).toThrow(/chunk|null/);
     stream.destroy();
     expect(stream.destroyed).toBe(true);
@@ -314,7 +314,7 @@ describe('writing', () => {
 });
 
 describe('ending', () => {
-  it('returns the stream, and is seen at once', () => {
+  it('returns the stream and sets writableEnded at once', () => {
     expect(stream.end('x')).toBe(stream);
     expect([stream.writableEnded, stream.writableFinished]).toEqual([true, false]);
   });
@@ -325,7 +325,7 @@ describe('ending', () => {
     ['end(chunk, encoding, callback)', () => stream.end('x', 'utf8', callback('ended'))],
     ['end(undefined, callback)', () => stream.end(undefined, callback('ended'))],
     ['end(null, null, callback)', () => stream.end(null, undefined, callback('ended'))],
-  ])('as %s calls back once the stream has been let go', async (_how, end) => {
+  ])('with %s calls back once the stream is released', async (_how, end) => {
     end();
     await read();
     await settle();
@@ -334,7 +334,7 @@ describe('ending', () => {
     expect(events()).toEqual(['ended', 'finish', 'close']);
   });
 
-  it('twice ends once, and tells both callbacks', async () => {
+  it('twice ends once and calls both callbacks', async () => {
     stream.end('whole', callback('first'));
     expect(stream.end('more', callback('second'))).toBe(stream);
     expect(stream.end(callback('third'))).toBe(stream);
@@ -348,7 +348,7 @@ describe('ending', () => {
     expect(events().at(-1)).toBe('late: ERR_STREAM_ALREADY_FINISHED');
   });
 
-  it('is undone by an error that follows it', async () => {
+  it('is undone by a later error', async () => {
     stream.end('whole');
     stream.destroy(new Error('bad after all'));
     expect(heard).toContain('abort: bad after all');
@@ -357,7 +357,7 @@ describe('ending', () => {
     expect(events()).toEqual(['abort: bad after all', 'close']);
   });
 
-  it('without a byte is undone by an error that follows it, too', async () => {
+  it('without a byte is undone by a later error too', async () => {
     const reading = codeOf(readText());
     await settle();
     stream.end();
@@ -366,7 +366,7 @@ describe('ending', () => {
     expect(await reading).toBe('ERR_STREAM_PREMATURE_CLOSE');
   });
 
-  it('is not undone by tidying up that follows it', async () => {
+  it('is not undone by a later destroy without an error', async () => {
     stream.end('whole', callback('ended'));
     expect(stream.destroy()).toBe(stream);
     stream.destroy(null);
@@ -376,7 +376,7 @@ describe('ending', () => {
   });
 });
 
-describe('breaking off', () => {
+describe('aborting', () => {
   it.each([
     ['without an error', undefined, 'abort: no error'],
     ['with an error', new Error('broken'), 'abort: broken'],
@@ -412,8 +412,8 @@ describe('breaking off', () => {
   });
 });
 
-describe('letting go', () => {
-  it('of a reply that has ended finishes it, then closes it', async () => {
+describe('release', () => {
+  it('finishes, then closes, a response that has ended', async () => {
     stream.end('whole', callback('ended'));
     await read();
     await stream.release();
@@ -421,7 +421,7 @@ describe('letting go', () => {
     expect([stream.writableFinished, stream.closed, stream.destroyed]).toEqual([true, true, true]);
   });
 
-  it('of a reply that has ended finishes it even if nobody has read it', async () => {
+  it('finishes a response that has ended and was never read', async () => {
     stream.write('a', callback('a'));
     stream.write('b', callback('b'));
     stream.end('c', callback('c'));
@@ -429,7 +429,7 @@ describe('letting go', () => {
     expect(events()).toEqual(['a', 'b', 'c', 'finish', 'close']);
   });
 
-  it('of a reply that has not ended closes it without finishing, and tells every callback', async () => {
+  it('closes a response that has not ended without finishing, and calls every callback', async () => {
     stream.write('a', callback('a'));
     stream.write(TOO_MUCH, callback('b'));
     await stream.release();
@@ -441,12 +441,12 @@ describe('letting go', () => {
     ]);
   });
 
-  it('of a reply that has not begun closes it', async () => {
+  it('closes a response that has not begun', async () => {
     await stream.release();
     expect(events()).toEqual(['close']);
   });
 
-  it('of a reply that has been corked after its end finishes it', async () => {
+  it('finishes a response that was corked after its end', async () => {
     stream.write('a');
     stream.write('b');
     stream.end();
@@ -455,7 +455,7 @@ describe('letting go', () => {
     expect(events()).toEqual(['finish', 'close']);
   });
 
-  it('twice, or of what is already closed, does no harm', async () => {
+  it('changes nothing when repeated or after close', async () => {
     stream.end('whole');
     await read();
     await Promise.all([stream.release(), stream.release()]);
@@ -463,13 +463,13 @@ describe('letting go', () => {
     expect(events()).toEqual(['finish', 'close']);
   });
 
-  it('of what is being destroyed waits until that is done', async () => {
+  it('waits for a destroy in progress', async () => {
     stream.destroy();
     await stream.release();
     expect(events()).toEqual(['abort: no error', 'close']);
   });
 
-  it('lets what is written afterwards be told that nobody takes it', async () => {
+  it('lets later writes fail through their callbacks', async () => {
     stream.write('a');
     await stream.release();
     expect(stream.write('b', callback('b'))).toBe(false);
@@ -489,7 +489,7 @@ describe('piping', () => {
       { objectMode: false },
     );
 
-  it('by pipe brings every byte', async () => {
+  it('by pipe delivers every byte', async () => {
     chunked().pipe(stream);
     expect((await read()).equals(image)).toBe(true);
     await stream.release();
@@ -503,7 +503,7 @@ describe('piping', () => {
       'a stream through another',
       (): [Readable, PassThrough, CapturedBody] => [chunked(), new PassThrough(), stream],
     ],
-  ])('by pipeline from %s brings every byte, and settles', async (_what, streams) => {
+  ])('by pipeline from %s delivers every byte and settles', async (_what, streams) => {
     const settled = new Promise<unknown>((resolve) => {
       pipeline(streams() as unknown as [Readable, Writable], resolve);
     });
@@ -512,7 +512,7 @@ describe('piping', () => {
     expect(await settled).toBeUndefined();
   });
 
-  it('by a pipeline of promises, from a generator, brings every byte, and settles', async () => {
+  it('by a promise pipeline from a generator delivers every byte and settles', async () => {
     const running = runPipeline(async function* () {
       for (let at = 0; at < image.length; at += 50_000) {
         await Promise.resolve();
@@ -524,7 +524,7 @@ describe('piping', () => {
     await running;
   });
 
-  it('settles a pipeline whose source fails, and aborts the save', async () => {
+  it('settles a pipeline whose source fails and aborts the save', async () => {
     const broken = Readable.from(
       (async function* () {
         await Promise.resolve();
@@ -549,7 +549,7 @@ describe('piping', () => {
     expect(events().filter((what) => what.startsWith('abort'))).toHaveLength(1);
   });
 
-  it('settles a pipeline that is let go in the middle, and closes its source', async () => {
+  it('settles a pipeline released in the middle and closes its source', async () => {
     const source = chunked();
     const running = codeOf(runPipeline(source, stream));
     await stream[Symbol.asyncIterator]().next();
@@ -558,7 +558,7 @@ describe('piping', () => {
     expect(source.destroyed).toBe(true);
   });
 
-  it('settles a pipeline from a generator that is let go in the middle, and ends the generator', async () => {
+  it('settles a pipeline from a generator released in the middle and ends the generator', async () => {
     let ended = false;
     const running = codeOf(
       runPipeline(async function* () {
@@ -578,7 +578,7 @@ describe('piping', () => {
     expect(ended).toBe(true);
   });
 
-  it('does not read a source to its end once nobody reads', async () => {
+  it('stops reading the source once its own reader stops', async () => {
     let produced = 0;
     const endless = Readable.from(
       (function* () {
@@ -600,7 +600,7 @@ describe('piping', () => {
     endless.destroy();
   });
 
-  it('tells whoever waits for the end by finished', async () => {
+  it('calls back a renderer that waits with finished', async () => {
     const early = codeOf(whenFinished(stream));
     stream.end('whole');
     await read();
@@ -609,7 +609,7 @@ describe('piping', () => {
     expect(await codeOf(whenFinished(stream))).toBe('done');
   });
 
-  it('tells whoever waits for the end of what was broken off by finished', async () => {
+  it('calls back finished with the error of an aborted response', async () => {
     const early = new Promise<unknown>((resolve) => {
       finished(stream, resolve);
     });
@@ -619,7 +619,7 @@ describe('piping', () => {
 });
 
 describe('the renderer’s own buffers', () => {
-  it('are still what they were when the reader looks at them, however early they are used again', async () => {
+  it('are unchanged while the reader uses them, however early the renderer reuses them', async () => {
     const buffer = Buffer.alloc(4);
     const reading = readText();
     let expected = '';

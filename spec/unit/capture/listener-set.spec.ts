@@ -1,13 +1,13 @@
-// Two parties that listen to one emitter and do not hear each other.
+// Two sets of listeners on one emitter, each with its own events.
 import { EventEmitter } from 'node:events';
 import { ListenerSet, EMITTER_METHODS, emitOn } from '../../../lib/capture/listener-set.js';
 
-test('the methods are those by which listeners are added, removed and told', () => {
+test('replaces exactly the methods that add, remove and call listeners', () => {
   expect(EMITTER_METHODS).toEqual(expect.arrayContaining(['on', 'once', 'off', 'emit', 'prependListener']));
   expect(EMITTER_METHODS).not.toContain('constructor');
 });
 
-describe('an audience', () => {
+describe('a ListenerSet', () => {
   let emitter: EventEmitter;
   let heard: unknown[];
   const hear = (who: string): void => {
@@ -22,12 +22,12 @@ describe('an audience', () => {
     hear('first');
   });
 
-  test('takes the listeners with it, and those that come later do not hear it', () => {
-    const audience = new ListenerSet(emitter);
+  test('detaches its listeners, and its events do not reach later ones', () => {
+    const listenerSet = new ListenerSet(emitter);
     expect(emitter.eventNames()).toEqual([]);
     hear('second');
-    expect(audience.emit('x', [1])).toBe(true);
-    expect(audience.emit('y', [])).toBe(false);
+    expect(listenerSet.emit('x', [1])).toBe(true);
+    expect(listenerSet.emit('y', [])).toBe(false);
     expect(emitter.emit('x', 2)).toBe(true);
     expect(heard).toEqual([
       ['first', true, 1],
@@ -35,36 +35,36 @@ describe('an audience', () => {
     ]);
   });
 
-  test('may add and remove listeners while it hears', () => {
+  test('allows listeners to be added and removed during an event', () => {
     emitter.once('x', () => {
       heard.push('once');
       hear('added');
     });
-    const audience = new ListenerSet(emitter);
-    audience.emit('x', []);
+    const listenerSet = new ListenerSet(emitter);
+    listenerSet.emit('x', []);
     expect(emitter.listenerCount('x')).toBe(0);
     heard = [];
-    audience.emit('x', []);
+    listenerSet.emit('x', []);
     expect(heard).toEqual([
       ['first', true],
       ['added', true],
     ]);
   });
 
-  test('is put back also when one of it throws', () => {
+  test('restores the listeners even if one of them throws', () => {
     emitter.on('x', () => {
       throw new Error('no');
     });
-    const audience = new ListenerSet(emitter);
-    expect(() => audience.emit('x', [])).toThrow('no');
+    const listenerSet = new ListenerSet(emitter);
+    expect(() => listenerSet.emit('x', [])).toThrow('no');
     expect(emitter.listenerCount('x')).toBe(0);
   });
 
-  test('comes back in the place of those who are there', () => {
+  test('replaces the present listeners when it is reattached', () => {
     emitter.setMaxListeners(77);
-    const audience = new ListenerSet(emitter);
+    const listenerSet = new ListenerSet(emitter);
     hear('second');
-    audience.reattach();
+    listenerSet.reattach();
     emitOn(emitter, 'x', [3]);
     expect(heard).toEqual([['first', true, 3]]);
     expect(emitter.getMaxListeners()).toBe(77);

@@ -1,4 +1,4 @@
-// A response in the renderer's hands, given back as it was, and closed to what comes too late.
+// A response while captured, after restore, and closed to late code.
 import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,8 +10,8 @@ let res: ServerResponse;
 let answer: Promise<string>;
 let aborts: (Error | null)[];
 
-/** What a response is, in all that can be told of it from outside. */
-// What a renderer that is late still needs of us is kept under a symbol, where nobody else looks.
+/** Everything about a response that can be observed from outside. */
+// The state that a late renderer needs is stored under a symbol and is not compared.
 const snapshot = (): unknown =>
   Reflect.ownKeys(res)
     .filter((key) => String(key) !== 'Symbol(ResponseCapture)')
@@ -45,7 +45,7 @@ afterEach(() => {
 
 const capture = (): ResponseCapture => new ResponseCapture(req, res, (error) => aborts.push(error));
 
-test('gives the response back as it was, whatever was done to it', async () => {
+test('restores the response after every kind of change', async () => {
   res.setHeader('X-Before', 'b');
   const wrapped = res.end.bind(res);
   res.end = wrapped;
@@ -67,14 +67,14 @@ test('gives the response back as it was, whatever was done to it', async () => {
   expect(res.listenerCount('finish')).toBe(listeners);
 });
 
-test('tells the head of the reply as soon as it is settled', async () => {
+test('reports the rendered head as soon as it is fixed', async () => {
   const held = capture();
   res.setHeader('Content-Encoding', ['gzip', 'br']);
   res.writeHead(201, 'Made', ['Content-Length', '5']);
   expect(await held.head).toEqual({ status: 201, contentLength: '5', contentEncoding: 'gzip,br' });
 });
 
-test('tells that the renderer has broken off, and why', () => {
+test('reports that the renderer aborted, with the error', () => {
   capture();
   const error = new Error('mid');
   res.destroy(error);
@@ -82,23 +82,20 @@ test('tells that the renderer has broken off, and why', () => {
 });
 
 test.each([
-  ['is down where the reply was broken off', () => undefined, true],
-  ['is up where the reply has ended', () => res.end('x'), false],
-])(
-  'the connection that a renderer looks at for the first time when it is late %s',
-  async (_name, reply, down) => {
-    const held = capture();
-    expect(req.socket.destroyed).toBe(false);
-    reply();
-    await held.body.release();
-    // Without a line, and then with one.
-    expect(req.socket.destroyed).toBe(down);
-    expect(req.socket.writable).toBe(!down);
-    expect(req.socket.destroyed).toBe(down);
-  },
-);
+  ['is destroyed after an aborted response', () => undefined, true],
+  ['is open after a finished response', () => res.end('x'), false],
+])('shows a late renderer that first looks now a socket that %s', async (_name, reply, down) => {
+  const held = capture();
+  expect(req.socket.destroyed).toBe(false);
+  reply();
+  await held.body.release();
+  // Before the null socket exists, then after.
+  expect(req.socket.destroyed).toBe(down);
+  expect(req.socket.writable).toBe(!down);
+  expect(req.socket.destroyed).toBe(down);
+});
 
-test('calls the renderer’s listeners, once, also after the response was given back', async () => {
+test('calls the renderer’s listeners once, also after restore', async () => {
   const heard: unknown[] = [];
   const held = capture();
   res.on('close', function (this: unknown) {
@@ -110,7 +107,7 @@ test('calls the renderer’s listeners, once, also after the response was given 
   expect(heard).toEqual([['renderer', true]]);
 });
 
-test('once sealed, lets nothing change our answer, and shows those who listened before what is true', async () => {
+test('lets no late call change the reply, and shows earlier listeners its real state', async () => {
   const heard: unknown[] = [];
   res.on('finish', () =>
     heard.push([res.statusCode, res.writableFinished, res.writableEnded, res.getHeader('x')]),
@@ -138,7 +135,7 @@ test('once sealed, lets nothing change our answer, and shows those who listened 
   expect(res.statusCode).toBe(403);
 });
 
-test('once sealed, tells who listens for close only now that it has closed', async () => {
+test('emits close to listeners added after close', async () => {
   const held = capture();
   await held.body.release();
   held.restore();

@@ -1,4 +1,4 @@
-// What lib/renderer-request.ts makes of a request: the same, as a GET of the whole image, without our commands.
+// The renderer's request: a GET of the whole image without the save commands, and otherwise unchanged.
 import { createServer, request, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express4 from 'express4';
@@ -69,19 +69,19 @@ describe('headers', () => {
     Iffy: 'y',
   };
 
-  test.each(Object.keys(partial))('%s, which makes less than the whole image, is taken off', async (name) => {
+  test.each(Object.keys(partial))('lose %s, which could make the response partial', async (name) => {
     const req = await rewritten(partial);
     expect(req.headers).not.toHaveProperty([name.toLowerCase()]);
     expect(req.headersDistinct).not.toHaveProperty([name.toLowerCase()]);
   });
 
-  test.each(Object.entries(whole))('%s stays', async (name, value) => {
+  test.each(Object.entries(whole))('keep %s', async (name, value) => {
     const req = await rewritten({ ...partial, ...whole });
     expect(req.headers[name.toLowerCase()]).toBe(value);
     expect(req.headersDistinct[name.toLowerCase()]).toEqual([value]);
   });
 
-  it('stay as they came in rawHeaders', async () => {
+  it('are unchanged in rawHeaders', async () => {
     const req = await received(partial);
     const before = [...req.rawHeaders];
     rewriteForRenderer(req, '/shoe');
@@ -89,7 +89,7 @@ describe('headers', () => {
     expect(req.rawHeaders).toEqual(expect.arrayContaining(['If-None-Match', 'Range']));
   });
 
-  it('that somebody has read before are the same', async () => {
+  it('that earlier middleware has read stay the same', async () => {
     const req = await received(partial);
     const [headers, distinct] = [req.headers, req.headersDistinct];
     rewriteForRenderer(req, '/shoe');
@@ -99,7 +99,7 @@ describe('headers', () => {
 });
 
 describe('the rest of the request', () => {
-  it('stays: originalUrl, and that there is no query where there was none', async () => {
+  it('is unchanged: originalUrl, and an absent query', async () => {
     const req = await received({});
     req.originalUrl = '/is/image/shoe?wid=8&req=saveToFile&name=a';
     const before = Object.getPrototypeOf(req) as unknown;
@@ -127,7 +127,7 @@ describe('a stored query', () => {
     expect({ ...((await withQuery(stale)).query as object) }).toEqual({ wid: '8', 'a[b]': '1' });
   });
 
-  it('is read by the parser of its application', async () => {
+  it('is parsed by the parser of its application', async () => {
     const extended = express4().set('query parser', 'extended');
     const simple = express4().set('query parser', 'simple');
     const own = express4().set('query parser', (query: string) => ({ own: query }));
@@ -136,31 +136,31 @@ describe('a stored query', () => {
     expect((await withQuery(stale, own)).query).toEqual({ own: 'wid=8&a%5Bb%5D=1' });
   });
 
-  it('is empty where nothing is left', async () => {
+  it('is empty when every command was removed', async () => {
     expect({ ...((await withQuery(stale, undefined, '/shoe')).query as object) }).toEqual({});
     expect((await withQuery(stale, express4(), '/shoe')).query).toEqual({});
   });
 
-  it('has all that follows the first question mark', async () => {
+  it('contains everything after the first question mark', async () => {
     expect({ ...((await withQuery(stale, undefined, '/shoe?a=b?c=d')).query as object) }).toEqual({
       a: 'b?c=d',
     });
   });
 
   test.each([[undefined], ['wid=8'], [() => stale]])(
-    'that is something else is left alone: %p',
+    'is left alone if it is not an object: %p',
     async (query) => {
       expect((await withQuery(query)).query).toBe(query);
     },
   );
 
-  it('is read by Node where the application has no parser', async () => {
+  it('is parsed by Node if the application has no parser', async () => {
     for (const app of [{}, { get: () => undefined }, null]) {
       expect({ ...((await withQuery(stale, app, '/shoe?wid=8')).query as object) }).toEqual({ wid: '8' });
     }
   });
 
-  it('that Express 5 computes goes on being computed', async () => {
+  it('stays computed if Express 5 computes it', async () => {
     const req = await received({});
     const prototype = Object.create(Object.getPrototypeOf(req) as object, {
       query: {
@@ -178,7 +178,7 @@ describe('a stored query', () => {
   test.each([
     ['cannot be assigned', { value: stale, configurable: true, writable: false }],
     ['is computed', { get: () => stale, configurable: true }],
-  ])('that a host has put there so that it %s agrees, too', async (_how, descriptor) => {
+  ])('agrees with the URL too if the host defined it so that it %s', async (_how, descriptor) => {
     const req = await received({});
     Object.defineProperty(req, 'query', descriptor);
     rewriteForRenderer(req, '/shoe?wid=8');

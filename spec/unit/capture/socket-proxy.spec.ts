@@ -1,4 +1,4 @@
-// The connection that a renderer sees.
+// The socket that a renderer sees.
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -83,7 +83,7 @@ test('is destroyed when the body is', async () => {
   body.destroy();
   await once(body, 'close');
   expect(proxy.destroyed).toBe(true);
-  // The same with a null socket.
+  // Reading `writable` creates the null socket.
   expect(proxy.writable).toBe(false);
   expect(proxy.destroyed).toBe(true);
 });

@@ -13,9 +13,9 @@ import { onLinux } from '../../support/temp-dir.js';
 const OPTIONS = { verify: 'pixels', maxPixels: 100_000_000 } as const;
 let inspectImage: typeof inspectType;
 beforeEach(async () => {
-  // Those of the specs before, if they ran in this process.
+  // Decoders of earlier specs, if they ran in this process.
   await endDecoders();
-  // Each test has a pool of its own: one whose decoders the last test has killed would start none for a while.
+  // A pool of its own for each test, because a pool pauses before it replaces a killed decoder.
   jest.resetModules();
   ({ inspectImage } = await import('../../../lib/image/inspect.js'));
 });
@@ -52,18 +52,18 @@ onLinux('a decoder process', () => {
     expect(decoders()).toEqual([pid]);
   });
 
-  it('is not started for a header that the host can read', async () => {
+  it('starts no process for a header that the host can read', async () => {
     expect(decoders()).toEqual([]);
     await inspectImage(image, { ...OPTIONS, verify: 'header' });
     expect(decoders()).toEqual([]);
   });
 
-  it('is killed when the signal aborts, and the next image gets another', async () => {
+  it('kills the process when the signal aborts, and starts another for the next image', async () => {
     const pid = await startDecoder(image);
     process.kill(pid, 'SIGSTOP');
     const controller = new AbortController();
     const inspection = inspectImage(image, { ...OPTIONS, signal: controller.signal });
-    // The decoder that was stopped has the image.
+    // The stopped decoder has the image.
     await new Promise(setImmediate);
     controller.abort(new Error('the deadline passed'));
     await expect(inspection).rejects.toThrow('the deadline passed');
@@ -71,7 +71,7 @@ onLinux('a decoder process', () => {
     expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
   });
 
-  it('that crashes refuses its own image only', async () => {
+  it('refuses only the image that crashed its process', async () => {
     const pid = await startDecoder(image);
     process.kill(pid, 'SIGSTOP');
     const refused = inspectImage(image, OPTIONS).catch((error: unknown) => error);
@@ -84,7 +84,7 @@ onLinux('a decoder process', () => {
     expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
   });
 
-  it('that is killed while it is idle is replaced', async () => {
+  it('replaces a process that was killed while idle', async () => {
     const pid = await startDecoder(image);
     process.kill(pid, 'SIGKILL');
     await eventually(() => !isRunning(pid));
@@ -92,15 +92,15 @@ onLinux('a decoder process', () => {
     expect(decoders()).not.toContain(pid);
   });
 
-  it('that occupies too much memory after an image is replaced', async () => {
+  it('replaces a process that occupies too much memory after an image', async () => {
     const pid = await startDecoder(image);
-    // It keeps the memory that it read the image into.
+    // The decoder keeps the memory that it read the image into.
     const trailed = Buffer.concat([image, Buffer.alloc(300e6)]);
     expect(await inspectImage(trailed, OPTIONS)).toMatchObject({ width: 64 });
     await eventually(() => !isRunning(pid));
   });
 
-  it('without images for a while ends', async () => {
+  it('ends a process that stays idle', async () => {
     const idle: (() => void)[] = [];
     const { setTimeout: real } = globalThis;
     jest.spyOn(globalThis, 'setTimeout').mockImplementation((call: () => void, delay = 0) => {
@@ -114,7 +114,7 @@ onLinux('a decoder process', () => {
     expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
   });
 
-  it('gets an image that waits when another save is aborted', async () => {
+  it('starts a waiting image when another save is aborted', async () => {
     await startDecoder(image);
     const images = await Promise.all(Array.from({ length: 12 }, () => inspectImage(image, OPTIONS)));
     expect(images).toHaveLength(12);
@@ -131,7 +131,7 @@ onLinux('a decoder process', () => {
     expect(decoders().length).toBeLessThanOrEqual(Math.max(4, count));
   });
 
-  it('is killed at the deadline of its save', async () => {
+  it('kills the process at the deadline of its save', async () => {
     const { imageSave } = await import('../../../lib/index.js');
     const savePath = realpathSync(mkdtempSync(join(tmpdir(), 'decoder-')));
     const save = imageSave({ savePath });
@@ -177,7 +177,7 @@ onLinux('a decoder process', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('ignores the signals that a terminal or a service manager sends to all', async () => {
+  it('lets the process ignore signals sent to the whole process group', async () => {
     const pid = await startDecoder(image);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid, signal);
     expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });

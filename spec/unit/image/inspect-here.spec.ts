@@ -1,4 +1,4 @@
-// An inspection that is no longer wanted stops within the walk through the image, not only behind it.
+// An aborted inspection stops within the walk through the image, not only after it.
 import { inspectHere } from '../../../lib/image/inspect-here.js';
 import { inspectImage } from '../../../lib/image/inspect.js';
 import { png } from '../../support/images.js';

@@ -1,4 +1,4 @@
-// The host inspects by itself where no process can be started. It must find what a decoder process finds.
+// Inspection in the host, for systems that cannot start a process. Its results equal a decoder process's.
 import { open, writeFile } from 'node:fs/promises';
 import { SaveError } from '../../../lib/errors.js';
 import { inspectInHost } from '../../../lib/image/inspect-in-host.js';
@@ -42,7 +42,7 @@ const IMAGES: [string, () => Promise<Buffer>][] = [
   ['SVG', () => Promise.resolve(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'))],
 ];
 
-/** The image as it is, without its second half, and with damage in the middle. */
+/** The image unchanged, without its second half, and with damage in the middle. */
 const CHANGES: [string, (image: Buffer) => Buffer][] = [
   ['whole', (image) => image],
   ['cut', (image) => image.subarray(0, image.length / 2)],
@@ -67,7 +67,7 @@ const resultOf = (inspect: Inspect, bytes: ImageBytes, options: InspectOptions):
   inspect(bytes, options).catch((error: unknown) => (error instanceof SaveError ? error.code : error));
 
 describe.each(IMAGES)('%s', (_name, make) => {
-  it.each(CHANGES)('that is %s gives the same result in the host', async (_change, change) => {
+  it.each(CHANGES)('gives the same result in the host when it is %s', async (_change, change) => {
     const image = change(await make());
     await writeFile(inFolder('image'), image);
     const handle = await open(inFolder('image'));

@@ -19,7 +19,7 @@ afterAll(() => rm(folder, { recursive: true }));
 const PIXELS: InspectOptions = { verify: 'pixels', maxPixels: 100_000_000 };
 const HEADER: InspectOptions = { verify: 'header', maxPixels: 100_000_000 };
 
-/** The same picture each time, with structure and grain: damage to it shows or does not, but not by chance. */
+/** The same picture in every run, with structure and grain, so that no result depends on chance. */
 const picture = (width: number, height: number): Sharp => {
   const pixels = Buffer.alloc(width * height * 3);
   let grain = 1;
@@ -163,7 +163,7 @@ const KINDS: [string, () => Promise<Buffer>, object][] = [
 ];
 
 describe.each(KINDS)('%s', (_name, make, expected) => {
-  it('is accepted with true facts', async () => {
+  it('is accepted with the right dimensions, format and pages', async () => {
     const whole = await make();
     expect(await inspectImage(whole, PIXELS)).toEqual(expected);
     expect(await onFile(whole, PIXELS)).toEqual(expected);
@@ -191,7 +191,7 @@ describe.each(KINDS)('%s', (_name, make, expected) => {
   });
 });
 
-describe('damage', () => {
+describe('a damaged image', () => {
   /** Replaces a hundredth of the bytes, at `part` of the way. */
   const spoil = (whole: Buffer, part: number): Buffer => {
     const spoilt = Buffer.from(whole);
@@ -211,33 +211,30 @@ describe('damage', () => {
       'tiled TIFF',
       (image) => image.tiff({ compression: 'deflate', tile: true, tileWidth: 64, tileHeight: 64 }),
     ],
-  ])('%s is refused wherever it is', async (_name, encode) => {
+  ])('is refused wherever the damage is: %s', async (_name, encode) => {
     const whole = await encode(picture(300, 200)).toBuffer();
     for (const part of [0.2, 0.5, 0.8, 0.95]) {
       expect(await codeOf(inspectImage(spoil(whole, part), PIXELS))).toMatch(/^(broken|incomplete)-image$/);
     }
   });
 
-  it.each([false, true])(
-    'a JPEG (progressive: %s) that lost bytes on its way is refused',
-    async (progressive) => {
-      for (const [width, height] of [
-        [300, 200],
-        [203, 301],
-        [64, 64],
-      ] as const) {
-        const whole = await picture(width, height).jpeg({ progressive }).toBuffer();
-        for (const part of [0.3, 0.6, 0.85]) {
-          const at = Math.floor(whole.length * part);
-          const lossy = Buffer.concat([whole.subarray(0, at), whole.subarray(at + whole.length / 10)]);
-          expect(await codeOf(inspectImage(lossy, PIXELS))).toBe('broken-image');
-          expect(await codeOf(inspectImage(lossy, HEADER))).toBe('accepted');
-        }
+  it.each([false, true])('is refused if a JPEG (progressive: %s) lost bytes', async (progressive) => {
+    for (const [width, height] of [
+      [300, 200],
+      [203, 301],
+      [64, 64],
+    ] as const) {
+      const whole = await picture(width, height).jpeg({ progressive }).toBuffer();
+      for (const part of [0.3, 0.6, 0.85]) {
+        const at = Math.floor(whole.length * part);
+        const lossy = Buffer.concat([whole.subarray(0, at), whole.subarray(at + whole.length / 10)]);
+        expect(await codeOf(inspectImage(lossy, PIXELS))).toBe('broken-image');
+        expect(await codeOf(inspectImage(lossy, HEADER))).toBe('accepted');
       }
-    },
-  );
+    }
+  });
 
-  it('in the last frame of an animation is refused', async () => {
+  it('is refused if the last frame of an animation is damaged', async () => {
     const whole = await sharp(await picture(60, 200).raw().toBuffer(), {
       raw: { width: 60, height: 200, channels: 3, pageHeight: 40 },
     })
@@ -246,7 +243,7 @@ describe('damage', () => {
     expect(await codeOf(inspectImage(spoil(whole, 0.9), PIXELS))).toMatch(/^(broken|incomplete)-image$/);
   });
 
-  it('carries the cause, and does not show it', async () => {
+  it('is refused with a cause that the message does not show', async () => {
     const error: unknown = await inspectImage(
       spoil(await picture(300, 200).tiff({ compression: 'lzw' }).toBuffer(), 0.5),
       PIXELS,
@@ -290,14 +287,14 @@ describe('what is no image', () => {
     }
   });
 
-  it('a header without an image behind it', async () => {
+  it('is refused: a header without pixels', async () => {
     const empty = Buffer.from('89504e470d0a1a0a0000000049454e44ae426082', 'hex');
     expect(await codeOf(inspectImage(empty, PIXELS))).toBe('broken-image');
     expect(await codeOf(inspectImage(empty, HEADER))).toBe('broken-image');
   });
 });
 
-it('does not let a small first page hide a large second one', async () => {
+it('refuses a large second page behind a small first one', async () => {
   const bytes = tiffOf([
     [1, 1],
     [500, 500],
@@ -309,13 +306,13 @@ it('does not let a small first page hide a large second one', async () => {
   });
 });
 
-it('decodes every page, also where they differ in size', async () => {
+it('decodes every page, also of different sizes', async () => {
   const bytes = tiffOf([
     [4, 3],
     [40, 30],
   ]);
   expect(await codeOf(inspectImage(bytes, PIXELS))).toBe('accepted');
-  // The second page now calls itself LZW: tag 259, one LONG.
+  // Declares the second page as LZW: tag 259, one LONG.
   const tag = bytes.lastIndexOf(Buffer.from('0301040001000000', 'hex'));
   bytes.writeUInt32LE(5, tag + 8);
   expect(await codeOf(inspectImage(bytes, PIXELS))).toBe('broken-image');
@@ -333,7 +330,7 @@ it('decides by maxPixels alone, not by a limit of the library', async () => {
   });
 }, 30_000);
 
-describe('by path', () => {
+describe('inspection by path', () => {
   const TILES = { tile: true, tileWidth: 16, tileHeight: 16 };
 
   it.each<[string, (image: Sharp) => Sharp]>([
@@ -344,7 +341,7 @@ describe('by path', () => {
     ['tiff', (image) => image.tiff()],
     ['tiled tiff', (image) => image.tiff(TILES)],
     ['avif', (image) => image.avif({ effort: 0 })],
-  ])('%s: a new file of the same name is looked at anew', async (name, encode) => {
+  ])('inspects a new file of the same name again: %s', async (name, encode) => {
     const path = join(folder, name);
     for (const options of [HEADER, PIXELS]) {
       for (const width of [50, 60]) {

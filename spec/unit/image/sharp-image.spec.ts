@@ -1,4 +1,4 @@
-// Which images are damaged and which are only unusual: no rule depends on the words of a warning.
+// Damaged images and images that are only unusual. No rule depends on the text of a warning.
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { inspectImage } from '../../../lib/image/inspect.js';
@@ -130,7 +130,7 @@ describe.each([
           { length: whole.readUInt16LE(table) },
           (_, index) => table + 2 + index * 12,
         );
-        // Orientation, of a type that it must not have.
+        // Orientation, of a type that TIFF does not allow for it.
         whole.writeUInt16LE(12, entries.find((at) => whole.readUInt16LE(at) === 274)! + 2);
         expect(await inspect(whole, OPTIONS)).toMatchObject({ width: 300 });
         for (let at = 9000; at < 10_000; at += 1) whole[at] = (at * 89 + 13) % 251;

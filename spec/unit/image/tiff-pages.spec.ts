@@ -1,4 +1,4 @@
-// The pages of a TIFF one by one: each is opened as the only one of its file.
+// The pages of a TIFF one by one: each is opened as if it were the only page.
 import sharp from 'sharp';
 import { inspectInHost } from '../../../lib/image/inspect-in-host.js';
 import { findUnsupportedCompression, separatePages } from '../../../lib/image/tiff-pages.js';

@@ -34,7 +34,7 @@ describe('a name', () => {
   test.each([
     ['shoe', '.jpg .jpeg .jpe .jfif .tif .tiff .png .gif .webp .avif'],
     ['a.b', '.JPG .Png .tIFF'],
-  ])('may have the extension of a format that can be saved: %s%s', (base, extensions) => {
+  ])('may have the extension of a format that can be saved: %s with %s', (base, extensions) => {
     for (const extension of extensions.split(' '))
       expect(checkName(base + extension)).toEqual([base + extension]);
   });
@@ -51,7 +51,7 @@ describe('a name', () => {
     '.heic',
     '.constructor',
     '.pngx',
-  ])('may not have the extension %s, which no such format has', async (extension) => {
+  ])('must not have the extension %s, which belongs to no such format', async (extension) => {
     expect(await codeOf(() => checkName(`shoe${extension}`))).toBe('unknown-extension');
   });
 
@@ -89,7 +89,7 @@ describe('a name', () => {
     [`${'x'.repeat(256)}/shoe.png`, 'has a folder that is a byte too long'],
     ['\u00e9'.repeat(128), 'is a byte too long in UTF-8'],
     ['\u{1f45f}'.repeat(64), 'is a byte too long in UTF-8'],
-  ])('may not be %j: it %s', async (name) => {
+  ])('must not be %j: it %s', async (name) => {
     expect(await codeOf(() => checkName(name))).toBe('name-invalid');
   });
 
@@ -99,11 +99,11 @@ describe('a name', () => {
     '\u00e9'.repeat(127),
     `${'\u{1f45f}'.repeat(63)}abc`,
     `${'y'.repeat(255)}/${'x'.repeat(255)}`,
-  ])('may have parts of 255 bytes in UTF-8', (name) => {
+  ])('may have segments of 255 bytes in UTF-8', (name) => {
     expect(checkName(name)).toEqual(name.split('/'));
   });
 
-  it('may hold no control character, neither C0 nor DEL nor C1', async () => {
+  it('must not contain a control character: C0, DEL or C1', async () => {
     const control = [...Array(0x20).keys(), ...Array.from({ length: 0x21 }, (_, at) => 0x7f + at)];
     for (const unit of control) {
       const character = String.fromCharCode(unit);
@@ -117,14 +117,14 @@ describe('a name', () => {
   const digits = Array.from('0123456789\u00b9\u00b2\u00b3');
   const devices = ['con', 'prn', 'aux', 'nul', ...digits.flatMap((digit) => [`com${digit}`, `lpt${digit}`])];
 
-  it.each(devices)('may not have a part that is the Windows device %s', async (device) => {
+  it.each(devices)('must not have a segment that is the Windows device %s', async (device) => {
     const names = [device, device.toUpperCase(), `${device}.png`, `${device}.tar.png`, `${device} .png`];
     for (const name of [...names, `${device}/a.png`, `shoes/${device}.x/a.png`]) {
       expect([name, await codeOf(() => checkName(name))]).toEqual([name, 'name-invalid']);
     }
   });
 
-  it('is refused with what to change about it', async () => {
+  it('is refused with advice on the change', async () => {
     const say = async (name: string): Promise<string> => (await refusalOf(() => checkName(name))).message;
     expect(await say('/a.png')).toMatch(/relative/);
     expect(await say('.a.png')).toMatch(/start with a dot/);

@@ -1,4 +1,4 @@
-// What lib/command.ts makes of a URL: pass-through, the command and what is left for the renderer.
+// Parsing a URL: ordinary requests, the save command, and the URL for the renderer.
 import { mightBeSaveCommand, parseCommand, type SaveCommand } from '../../../lib/protocol/parse-command.js';
 import { codeOf, refusalOf } from '../../support/refusal.js';
 
@@ -26,7 +26,7 @@ function spellingsOf(letter: string): string[] {
   return [...cases, ...cases.flatMap(escapesOf)];
 }
 
-/** A text with one of its letters in each of its spellings, and all of its letters in the same way. */
+/** The text with each letter in each spelling, and with all letters in the same spelling. */
 function variantsOf(text: string): string[] {
   const letters = Array.from(text);
   const one = letters.flatMap((letter, at) =>
@@ -39,7 +39,7 @@ function variantsOf(text: string): string[] {
   return [...one, ...all];
 }
 
-describe('the look that every request pays for', () => {
+describe('the quick test of every request', () => {
   test.each([
     '/',
     '/is/image/shoe',
@@ -52,12 +52,12 @@ describe('the look that every request pays for', () => {
     '/shoe?req=saveToFil',
     '/shoe?req=save%2554oFile',
     '',
-  ])('sees that %j holds no command', (url) => {
-    // A name= with that value has to be parsed to be told apart: a yes that costs time, and nothing else.
+  ])('finds no command in %j', (url) => {
+    // Only the parser can tell that this value belongs to name=. A false "maybe" costs only time.
     expect([mightBeSaveCommand(url), parseCommand(url)]).toEqual([url.includes('=saveToFile'), undefined]);
   });
 
-  it('never misses a command, whatever way its letters are written', () => {
+  it('finds a command in every spelling of its letters', () => {
     for (const value of variantsOf('saveToFile')) {
       for (const name of ['req', 'REQ', 'r%65q', '%72%45%71']) {
         const url = `/shoe?wid=8&${name}=${value}&name=a.png`;
@@ -97,7 +97,7 @@ describe('the look that every request pays for', () => {
   });
 });
 
-describe('a request that is not ours', () => {
+describe('an ordinary request', () => {
   test.each([
     ['has no query', '/shoe'],
     ['has an empty query', '/shoe?'],
@@ -115,12 +115,12 @@ describe('a request that is not ours', () => {
     ['has it in a nested request', '/shoe?src=is(a?req=saveToFile&name=a.png)&wid=8'],
     ['has it in an embedded request', '/shoe?src={a?req=saveToFile&name=a.png}&wid=8'],
     ['repeats its own commands', '/shoe?req=img&req=img&name=a&name=b&timeout=x'],
-  ])('passes where it %s', (_why, url) => {
+  ])('is passed on if it %s', (_why, url) => {
     expect(parseCommand(url)).toBeUndefined();
   });
 });
 
-describe('names of commands', () => {
+describe('command names', () => {
   it('are recognised in every spelling', () => {
     for (const name of variantsOf('name')) expect(nameIn(`${SAVE}&${name}=a.png`)).toBe('a.png');
     for (const timeout of variantsOf('timeout')) {
@@ -134,7 +134,7 @@ describe('names of commands', () => {
   });
 
   it.each(['name%20=b', '+name=b', 'name%3D=b', '%256eame=b', 'name%=b', 'n=b', 'names=b'])(
-    'that only look like ours are the renderer’s: %s',
+    'that only resemble save commands stay with the renderer: %s',
     (other) => {
       expect(parse(`/shoe?${SAVE}&name=a&${other}`)).toMatchObject({
         name: 'a',
@@ -146,7 +146,7 @@ describe('names of commands', () => {
 
 describe('req=saveToFile', () => {
   test.each(['saveToFile,text', 'SAVETOFILE,TEXT', 'saveToFile%2Ctext', 'saveToFile%2ctex%74'])(
-    'may ask for the reply as text, which is the only one: %s',
+    'may ask for a text reply, the only format: %s',
     (value) => {
       expect(nameIn(`req=${value}&name=a`)).toBe('a');
     },
@@ -159,7 +159,7 @@ describe('req=saveToFile', () => {
     },
   );
 
-  it('is refused with an option that cannot be decoded', async () => {
+  it('is refused with an option that has an invalid escape', async () => {
     expect(await codeFor('req=saveToFile,%zz&name=a')).toBe('bad-escape');
   });
 });
@@ -186,24 +186,24 @@ describe('values', () => {
   });
 
   test.each(['%', '%4', '%zz', 'a%2', '%C3', '%C3%28', '%FF', '%C0%AF', '%ED%A0%80', '\u00e9.png', '%u0041'])(
-    'are refused where ours are malformed: name=%j',
+    'of save commands are refused if malformed: name=%j',
     async (value) => {
       expect(await codeFor(`${SAVE}&name=${value}`)).toBe('bad-escape');
     },
   );
 
-  it('are refused where the timeout is malformed, too', async () => {
+  it('are refused if the timeout is malformed', async () => {
     expect(await codeFor(`${SAVE}&name=a&timeout=%3`)).toBe('bad-escape');
   });
 
-  it('say in the refusal which command to correct', async () => {
+  it('name the command to correct in the refusal', async () => {
     const { message } = await refusalOf(() => parseCommand(`/?${SAVE}&name=%zz`));
     expect(message).toContain('name=');
     expect(message).toContain('%25');
   });
 
   test.each(['wid=%', 'x=%zz&%=%', '%zz', 'bgc=%C0%AF', 'q=\u00e9', '$unused=%zz', 'a=%u0041'])(
-    'are the renderer’s business, byte for byte, where they are not ours: %j',
+    'of other commands stay as they are, byte for byte: %j',
     (others) => {
       expect(leftOf(`${others}&${SAVE}&name=a`)).toBe(`/shoe?${others}`);
     },
@@ -231,11 +231,11 @@ describe('timeout=', () => {
     ['%35', 5],
     ['4294967296', 4294967296],
     ['9'.repeat(30), 1e30],
-  ])('%s is whole milliseconds', (value, milliseconds) => {
+  ])('takes %s as whole milliseconds', (value, milliseconds) => {
     expect(parse(`/?${SAVE}&name=a&timeout=${value}`).timeout).toBe(milliseconds);
   });
 
-  it('may be so long that only a limit makes sense of it', () => {
+  it('accepts a value beyond every limit', () => {
     expect(parse(`/?${SAVE}&name=a&timeout=${'9'.repeat(400)}`).timeout).toBe(Infinity);
   });
 
@@ -270,7 +270,7 @@ describe('timeout=', () => {
   });
 });
 
-describe('twice the same', () => {
+describe('a repeated command', () => {
   test.each([
     `${SAVE}&name=a&name=b`,
     `${SAVE}&name=a&name=a`,
@@ -283,11 +283,11 @@ describe('twice the same', () => {
     `${SAVE}&name=a&req`,
     `${SAVE}&name=a&timeout=5&timeout=5`,
     `${SAVE}&name=a&timeout=5&Timeout=6`,
-  ])('is refused, never guessed: %s', async (query) => {
+  ])('is refused: %s', async (query) => {
     expect(await codeFor(query)).toBe('repeated-command');
   });
 
-  it('is the renderer’s business in commands that are not ours', () => {
+  it('is left to the renderer if it is no save command', () => {
     expect(leftOf(`wid=1&wid=2&${SAVE}&name=a&wid=3`)).toBe('/shoe?wid=1&wid=2&wid=3');
   });
 });
@@ -305,7 +305,7 @@ describe('nested requests', () => {
     ['a=(((name=x)', 'openers too many inside one value'],
     ['a={x)&name=x}', 'a closer of the other kind in a pair'],
     ['a=)&b=(name=x)', 'a closer without an opener before it'],
-  ])('%s stays as it is, and names no file: %s', (nested) => {
+  ])('leave %s as it is: %s', (nested) => {
     const queries = [
       `${nested}&${SAVE}&name=a.png`,
       `${SAVE}&${nested}&name=a.png`,
@@ -321,7 +321,7 @@ describe('nested requests', () => {
   });
 
   test.each(['wid=(8', 'wid=8)', 'wid={8', 'wid=8}', 'wid=(8}', 'wid={8)', 'wid=)8(', 'wid=((', 'wid=}}{{'])(
-    'do not begin at a bracket without its partner: %s',
+    'do not begin at an unmatched bracket: %s',
     (plain) => {
       const query = `${plain}&${SAVE}&name=a.png&timeout=5`;
       expect(parse(`/shoe?${query}`)).toEqual({ name: 'a.png', timeout: 5, rendererUrl: `/shoe?${plain}` });
@@ -346,8 +346,8 @@ describe('nested requests', () => {
     expect(nameIn(`${SAVE}&name=shoe{a%26b&c}.png`)).toBe('shoe{a&b&c}.png');
   });
 
-  it('skip a crossed bracket only as far as its own pair goes', () => {
-    // The brace is closed by nobody inside the parentheses, so what follows them is not inside anything.
+  it('end at their own bracket when brackets cross', () => {
+    // The brace is not closed within the parentheses, so the text after them is at the top level.
     expect(parse(`/shoe?a=(x{y)&${SAVE}&name=b.png&c=}`)).toMatchObject({
       name: 'b.png',
       rendererUrl: '/shoe?a=(x{y)&c=}',
@@ -393,23 +393,23 @@ describe('$var$ in name=', () => {
     expect(leftOf(`${definitions}&${SAVE}&name=${name}`)).toBe(`/shoe?${definitions}`);
   });
 
-  it('is not replaced by a later command', () => {
+  it('is not replaced by a later definition', () => {
     expect(nameIn(`${SAVE}&name=$id$&$id=shoe`)).toBe('$id$');
     expect(nameIn(`$id=early&${SAVE}&name=$id$&$id=late`)).toBe('early');
   });
 
-  it('is refused where the value that it needs is malformed, and only then', async () => {
+  it('is refused only if its own value is malformed', async () => {
     expect(await codeFor(`$id=%zz&${SAVE}&name=$id$`)).toBe('bad-escape');
     expect(nameIn(`$id=%zz&${SAVE}&name=a`)).toBe('a');
   });
 
-  it('does not let a short query make a name of megabytes', async () => {
+  it('refuses a short query that expands to a name of megabytes', async () => {
     const query = `$a=${'x'.repeat(4000)}&${SAVE}&name=${'$a$'.repeat(4000)}`;
     expect(await codeFor(query)).toBe('name-invalid');
   });
 });
 
-describe('what is left for the renderer', () => {
+describe('the renderer’s URL', () => {
   const ours = [SAVE, 'name=a', 'timeout=5'];
 
   test.each([
@@ -434,14 +434,14 @@ describe('what is left for the renderer', () => {
     ['http://host/shoe?<1>&<2>&<3>&wid=8', 'http://host/shoe?wid=8', 'an absolute address'],
     ['?<1>&<2>&<3>', '', 'no path'],
     ['/shoe?\u00e9=\u00ff&<1>&<2>&<3>', '/shoe?\u00e9=\u00ff', 'raw bytes'],
-  ])('%s becomes %s: %s', (pattern, expected) => {
+  ])('turns %s into %s: %s', (pattern, expected) => {
     const url = pattern.replace(/<(\d)>/g, (_all, digit: string) => ours[Number(digit) - 1] ?? '');
     expect(parse(url).rendererUrl).toBe(expected);
   });
 });
 
 describe('hostile queries', () => {
-  // So long that an algorithm which looks again at what it has seen would not come to an end in a test's time.
+  // So long that an algorithm of quadratic time would exceed the test's timeout.
   const MANY = 300_000;
   const end = `&${SAVE}&name=a.png`;
 
@@ -459,12 +459,12 @@ describe('hostile queries', () => {
     ['escapes', `x=${'%41'.repeat(MANY / 3)}`],
     ['almost commands', '=saveToFil'.repeat(MANY / 10)],
     ['almost commands of escapes', '=%73%61%76%65%54%6f%46%69%6c'.repeat(MANY / 28)],
-  ])('of %s take no longer than their length', (_what, hostile) => {
+  ])('of %s take time in proportion to their length', (_what, hostile) => {
     expect(mightBeSaveCommand(`/?${hostile}${end}`)).toBe(true);
     expect(nameIn(hostile + end)).toBe('a.png');
   });
 
-  it('with a name of dollars take no longer than their length', async () => {
+  it('with a name of dollars take time in proportion to their length', async () => {
     expect(nameIn(`$a=&${SAVE}&name=${'$a$'.repeat(MANY / 3)}`)).toBe('');
     expect(await codeFor(`${SAVE}&name=${'$'.repeat(MANY)}`)).toBe('name-invalid');
     expect(await codeFor(`${SAVE}&name=${'$no'.repeat(MANY / 3)}`)).toBe('name-invalid');

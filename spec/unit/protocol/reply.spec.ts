@@ -1,4 +1,4 @@
-// What lib/reply.ts writes and reads: the properties text that tells a client of the outcome.
+// Writing and reading the reply: the properties text that tells a client the outcome.
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getProperties } from 'properties-file';
@@ -23,7 +23,7 @@ const failed = (message = 'Choose another name.', changes: Partial<SaveFailure> 
   ...changes,
 });
 
-describe('the reply to a save that is done', () => {
+describe('the reply to a done save', () => {
   it('has this text', () => {
     expect(formatReply(done(), NOW)).toBe(
       [
@@ -43,7 +43,7 @@ describe('the reply to a save that is done', () => {
   });
 });
 
-describe('the reply to a save that is not done', () => {
+describe('the reply to a failed save', () => {
   it('has this text', () => {
     expect(formatReply(failed(), NOW)).toBe(
       [
@@ -57,7 +57,7 @@ describe('the reply to a save that is not done', () => {
     );
   });
 
-  it('has this text where the time was over', () => {
+  it('has this text after a timeout', () => {
     const error = new SaveError('timeout', 'The image was not saved within 5 ms.');
     expect(formatReply({ status: 'timeout', error }, NOW)).toBe(
       [
@@ -72,17 +72,17 @@ describe('the reply to a save that is not done', () => {
     );
   });
 
-  it('does not hold what went wrong underneath', () => {
+  it('does not contain the cause', () => {
     expect(formatReply(failed(), NOW)).not.toMatch(/secret|at |cause/);
   });
 
-  test.each(ERROR_CODES)('brings the code %s through', (code) => {
+  test.each(ERROR_CODES)('carries the code %s', (code) => {
     const text = formatReply({ status: 'failed', error: new SaveError(code, 'Why.') }, NOW);
     expect(parseReply(text).error).toEqual({ code, message: 'Why.', retry: isRetryable(code) });
   });
 });
 
-describe('the time', () => {
+describe('lastUpdated', () => {
   test.each([
     [Date.UTC(2010, 6, 20, 16, 46, 31), 'Tue Jul 20 16:46:31 UTC 2010'],
     [Date.UTC(2026, 0, 1), 'Thu Jan 01 00:00:00 UTC 2026'],
@@ -106,7 +106,7 @@ describe('the time', () => {
   });
 });
 
-describe('text', () => {
+describe('a value', () => {
   test.each([
     ['a=b', 'a\\=b'],
     ['a:b', 'a\\:b'],
@@ -125,12 +125,12 @@ describe('text', () => {
     ['\u2028\u2029\ufeff\u00a0', '\\u2028\\u2029\\ufeff\\u00a0'],
     ['\ud83d', '\\ud83d'],
     ['', ''],
-  ])('%j is written as %s', (text, written) => {
+  ])('encodes %j as %s', (text, written) => {
     expect(formatReply(done({ name: text }), NOW)).toContain(`\nname=${written}\n`);
     expect(formatReply(failed(text), NOW)).toContain(`\nerror.message=${written}\n`);
   });
 
-  it('of any kind is ASCII on the wire, and read back as it was', () => {
+  it('is ASCII on the wire and is read back unchanged', () => {
     let all = '';
     for (let unit = 0; unit <= 0xffff; unit++) all += String.fromCharCode(unit);
     const texts = [
@@ -161,7 +161,7 @@ describe('text', () => {
 });
 
 describe('parseReply', () => {
-  it('reads ours, done', () => {
+  it('reads the reply to a done save', () => {
     const text = formatReply(done({ name: 'caf\u00e9/\u{1f45f}.png' }), NOW);
     expect(parseReply(text)).toEqual({
       status: 'done',
@@ -173,7 +173,7 @@ describe('parseReply', () => {
     });
   });
 
-  it('reads ours, failed', () => {
+  it('reads the reply to a failed save', () => {
     const text = formatReply(failed('No: "a=b"\n\u00e9'), NOW);
     expect(parseReply(text)).toEqual({
       status: 'failed',
@@ -182,7 +182,7 @@ describe('parseReply', () => {
     });
   });
 
-  it('reads Image Serving’s own', () => {
+  it('reads a reply of Image Serving', () => {
     const lines = [
       '#S7Z OK',
       '#Tue Jul 20 16:46:31 PDT 2010',
@@ -202,7 +202,7 @@ describe('parseReply', () => {
     }
   });
 
-  test.each(['failed', 'timeout'] as const)('reads a short one: %s', (status) => {
+  test.each(['failed', 'timeout'] as const)('reads a reply with a status alone: %s', (status) => {
     expect(parseReply(`#S7Z ERROR\nstatus=${status}\n`)).toEqual({ status, properties: { status } });
   });
 
@@ -224,7 +224,7 @@ describe('parseReply', () => {
     ['a path of Windows', 'Cannot open C:\\users\\me'],
     ['an escape that is none', 'a=\\u12'],
     ['the bytes of an image', '\u0089PNG\r\n\u001a\n\u0000\u0000\u0000\rIHDR\\u'],
-  ])('refuses %s by a TypeError that helps', (_what, text) => {
+  ])('throws a TypeError that explains the fault of %s', (_what, text) => {
     let thrown: unknown;
     try {
       parseReply(text);
@@ -237,7 +237,7 @@ describe('parseReply', () => {
 });
 
 describe('sending', () => {
-  /** What a client gets of a response that a handler makes. */
+  /** The response that a client gets from a handler. */
   function answerOf(handler: (res: ServerResponse) => void): Promise<IncomingMessage & { text: string }> {
     return new Promise((resolve, reject) => {
       const server = createServer((_req, res) => {
@@ -266,7 +266,7 @@ describe('sending', () => {
   ];
 
   test.each(outcomes)(
-    '%s has the status and the headers of the protocol',
+    'sends %s with the status and headers of the protocol',
     async (_what, outcome, status, phrase) => {
       const answer = await answerOf((res) => {
         sendReply(res, outcome);
@@ -282,7 +282,7 @@ describe('sending', () => {
     },
   );
 
-  it('takes off what earlier middleware said of another body, and leaves its other headers', async () => {
+  it('removes earlier headers that describe another body and keeps the others', async () => {
     const another = {
       ETag: '"x"',
       'Last-Modified': 'Sun, 22 Nov 2026 13:28:00 GMT',
@@ -314,7 +314,7 @@ describe('sending', () => {
   });
 
   it.each(['setHeader', 'writeHead', 'end'])(
-    'goes around what earlier middleware has made of %s, where that fails, and warns the operator',
+    'bypasses earlier middleware’s %s when that throws, and warns the operator',
     async (name) => {
       const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
       const answer = await answerOf((res) => {
@@ -333,7 +333,7 @@ describe('sending', () => {
     },
   );
 
-  it('carries the time of the answer', async () => {
+  it('carries the Date of the reply', async () => {
     const before = Math.floor(Date.now() / 1000) * 1000;
     const { text } = await answerOf((res) => {
       sendReply(res, done());

@@ -1,4 +1,4 @@
-// lib/save/admission.ts: which saves start, which wait, and which are refused. Time is moved by the specs.
+// Which saves start, which wait and which are refused. The specs advance the time.
 import { SaveError } from '../../../lib/errors.js';
 import { Admission, type Slot } from '../../../lib/save/admission.js';
 
@@ -9,14 +9,14 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** A save's way through admission. */
+/** The state of a save in admission. */
 interface Attempt {
   state: 'waiting' | 'running' | 'refused';
   slot?: Slot;
   error?: unknown;
 }
 
-/** Asks for a slot for a save that may take so many milliseconds from now on. */
+/** Requests a slot for a save with the given time limit in milliseconds. */
 function attempt(admission: Admission, timeout = 60_000, signal = new AbortController().signal): Attempt {
   const result: Attempt = { state: 'waiting' };
   const admitted = (slot: Slot): void => void Object.assign(result, { state: 'running', slot });
@@ -33,7 +33,7 @@ function attempt(admission: Admission, timeout = 60_000, signal = new AbortContr
 
 const settle = (): Promise<void> => jest.advanceTimersByTimeAsync(0).then(() => undefined);
 
-/** Lets a save be done that takes so many milliseconds. */
+/** Runs a save to its end that takes the given milliseconds. */
 async function save(admission: Admission, milliseconds: number): Promise<void> {
   const { slot } = attempt(admission);
   jest.advanceTimersByTime(milliseconds);
@@ -41,8 +41,8 @@ async function save(admission: Admission, milliseconds: number): Promise<void> {
   await settle();
 }
 
-describe('a number', () => {
-  it('lets so many saves run at once, and the others wait for their turn in order', async () => {
+describe('a numeric limit', () => {
+  it('runs that many saves at once and queues the others in order', async () => {
     const admission = new Admission({ concurrency: 2, maxQueue: 10 });
     const all = [1, 2, 3, 4, 5].map(() => attempt(admission));
     expect(all.map(({ state }) => state)).toEqual(['running', 'running', 'waiting', 'waiting', 'waiting']);
@@ -57,7 +57,7 @@ describe('a number', () => {
     expect([admission.running, admission.waiting]).toEqual([2, 0]);
   });
 
-  it('lets a new save wait behind those that wait already', async () => {
+  it('queues a new save behind the waiting ones', async () => {
     const admission = new Admission({ concurrency: 1, maxQueue: 10 });
     const first = attempt(admission);
     const second = attempt(admission);
@@ -78,7 +78,7 @@ describe('a number', () => {
   });
 });
 
-it('never lets a save wait with Infinity', () => {
+it('starts every save at once with Infinity', () => {
   const admission = new Admission({ concurrency: Infinity, maxQueue: 0 });
   const all = Array.from({ length: 5000 }, () => attempt(admission, 1));
   expect(all.every(({ state }) => state === 'running')).toBe(true);
@@ -97,7 +97,7 @@ describe('too-busy', () => {
     expect(admission.waiting).toBe(2);
   });
 
-  it('refuses every save that would have to wait where nothing may wait', () => {
+  it('refuses every save that would wait if maxQueue is 0', () => {
     const admission = new Admission({ concurrency: 1, maxQueue: 0 });
     expect([attempt(admission).state, attempt(admission).state]).toEqual(['running', 'refused']);
   });
@@ -126,7 +126,7 @@ describe('too-busy', () => {
     expect(attempt(admission, 100).state).toBe('running');
   });
 
-  it('refuses a save whose time has become too short when its turn comes', async () => {
+  it('refuses a save that has too little time left at its turn', async () => {
     const admission = new Admission({ concurrency: 1, maxQueue: 10 });
     await save(admission, 100);
     const running = attempt(admission);
@@ -139,8 +139,8 @@ describe('too-busy', () => {
   });
 });
 
-describe('how long saves take', () => {
-  it('is judged by saves that are done, not by those that fail', async () => {
+describe('the expected duration', () => {
+  it('comes from done saves, not from failed ones', async () => {
     const admission = new Admission({ concurrency: 1, maxQueue: 10 });
     await save(admission, 1000);
     for (let failed = 0; failed < 100; failed += 1) attempt(admission).slot!.release('failed');
@@ -148,7 +148,7 @@ describe('how long saves take', () => {
     expect(attempt(admission, 2000).state).toBe('refused');
   });
 
-  it('is not judged by clients that allow next to no time', async () => {
+  it('ignores timeouts that are much too short', async () => {
     const admission = new Admission({ concurrency: 1, maxQueue: 10 });
     await save(admission, 1000);
     for (let timedOut = 0; timedOut < 100; timedOut += 1) {
@@ -160,7 +160,7 @@ describe('how long saves take', () => {
     expect(attempt(admission, 2000).state).toBe('refused');
   });
 
-  it('rises when saves time out that have taken longer than most', async () => {
+  it('rises when saves time out that took longer than most', async () => {
     const admission = new Admission({ concurrency: 1, maxQueue: 10 });
     await save(admission, 10);
     for (let timedOut = 0; timedOut < 50; timedOut += 1) {
@@ -173,8 +173,8 @@ describe('how long saves take', () => {
   });
 });
 
-describe('a save that waits', () => {
-  it('leaves the queue when its signal aborts, with the reason of the signal', async () => {
+describe('a waiting save', () => {
+  it('rejects with the reason of its signal when that aborts', async () => {
     const admission = new Admission({ concurrency: 1, maxQueue: 1 });
     const running = attempt(admission);
     const controller = new AbortController();
@@ -203,7 +203,7 @@ describe('a save that waits', () => {
   });
 });
 
-it('lets more saves run with auto once they turn out to take no longer for it', async () => {
+it('raises the limit with auto if more saves at once take no longer', async () => {
   const admission = new Admission({ concurrency: 'auto', maxQueue: 1000 });
   for (let round = 0; round < 40; round += 1) {
     const all = Array.from({ length: 100 }, () => attempt(admission));

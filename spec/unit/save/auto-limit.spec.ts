@@ -1,13 +1,13 @@
-// lib/save/auto-limit.ts: the limit finds the concurrency that suits a renderer. Renderers are simulated in virtual time.
+// The automatic limit finds the concurrency that suits a renderer. Renderers are simulated in virtual time.
 import { AutoLimit } from '../../../lib/save/auto-limit.js';
 
-/** A renderer, by what each of its images needs. */
+/** A simulated renderer, described by the needs of an image. */
 interface Renderer {
   /** CPUs that the images share. */
   readonly cpus?: number;
-  /** Milliseconds of one CPU for an image that is begun now. */
+  /** Milliseconds of one CPU for an image that starts now. */
   readonly work?: (now: number) => number;
-  /** Milliseconds for which an image waits for something else, before it needs a CPU. */
+  /** Milliseconds that an image waits, for example for another server, before it needs a CPU. */
   readonly wait?: (now: number) => number;
 }
 
@@ -18,7 +18,7 @@ interface Job {
 }
 
 interface Run {
-  /** Saves that have ended, in each second. */
+  /** The number of saves that ended in each second. */
   readonly done: number[];
   /** The limit at the end of each second. */
   readonly limits: number[];
@@ -26,7 +26,7 @@ interface Run {
 
 const STEP_MS = 2;
 
-/** Saves as fast as a limit allows, for so many seconds, with so many clients that are never out of work. */
+/** Saves for the given seconds as fast as the limit allows, with clients that always have work. */
 function run(
   { cpus = 2, work = () => 1, wait = () => 0 }: Renderer,
   seconds: number,
@@ -73,7 +73,7 @@ function random(): () => number {
   return () => (state = (state * 16807) % 2147483647) / 2147483647;
 }
 
-/** The lowest and the highest limit from a second on, without the probes. */
+/** The lowest and the highest limit from the given second on, without the probes. */
 function range(limits: readonly number[], from: number): [number, number] {
   const settled = limits.slice(from).sort((a, b) => a - b);
   return [settled[Math.floor(settled.length / 4)]!, settled.at(-1)!];
@@ -86,12 +86,12 @@ test.each([1, 2, 4, 8])('settles just above the CPUs of a renderer bound by %i o
   expect(highest).toBeLessThanOrEqual(1.5 * cpus + 3);
 });
 
-test('does as much as eight at once with a renderer bound by the CPU', () => {
+test('saves as many images as a limit of eight with a renderer bound by the CPU', () => {
   const renderer = { work: () => 50 };
   expect(sum(run(renderer, 30, 400).done)).toBeGreaterThan(0.95 * sum(run(renderer, 30, 400, 8).done));
 });
 
-test('does nine tenths of what no limit does with a renderer that waits 300 ms', () => {
+test('saves nine tenths of the images of no limit with a renderer that waits 300 ms', () => {
   const renderer = { wait: () => 300 };
   const [limited, unlimited] = [run(renderer, 30, 200), run(renderer, 30, 200, Infinity)];
   expect(sum(limited.done)).toBeGreaterThan(0.9 * sum(unlimited.done));
@@ -118,7 +118,7 @@ test('falls within seconds when the renderer begins to compute', () => {
   expect(limits.slice(25).every((limit) => limit <= 40)).toBe(true);
 });
 
-test('keeps up when each image takes ten times as long as before', () => {
+test('adapts when each image takes ten times as long as before', () => {
   const renderer: Renderer = { wait: (now) => (now < 15_000 ? 100 : 1000) };
   const { done } = run(renderer, 30, 200);
   expect(sum(done.slice(25))).toBeGreaterThan(0.75 * 200 * 5);
@@ -135,7 +135,7 @@ test('is not misled by a mix of cheap and expensive images', () => {
   expect(range(auto.limits, 20)[1]).toBeLessThanOrEqual(40);
 });
 
-test('never falls below 2, and stays where it is while fewer saves run than it allows', () => {
+test('never falls below 2, and stays while fewer saves run than it allows', () => {
   const slower = run({ cpus: 1, work: (now) => 1 + now / 50 }, 60, 400);
   expect(Math.min(...slower.limits)).toBeGreaterThanOrEqual(2);
   const idle = run({ wait: () => 10 }, 10, 1);

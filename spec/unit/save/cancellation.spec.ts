@@ -1,4 +1,4 @@
-// lib/save/cancellation.ts: when a save is aborted and why; at most once, and never after it was disarmed.
+// When a save is aborted and why: at most once, and never after disarm.
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { Cancellation } from '../../../lib/save/cancellation.js';
@@ -22,21 +22,21 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** Why the save is over, or undefined as long as it is not. */
+/** The reason why the save has ended, undefined while it runs. */
 const reason = (of = deadline): string | undefined =>
   of.signal.aborted ? (of.signal.reason as SaveError).code : undefined;
 
 const error = (): SaveError => new SaveError('renderer-failed', 'It failed.');
 
-/** The client leaves. */
+/** The client disconnects. */
 async function leave(): Promise<void> {
   const closed = once(socket, 'close');
   socket.destroy();
   await closed;
 }
 
-describe('the clock', () => {
-  it('runs out after the timeout, and not before', () => {
+describe('the deadline', () => {
+  it('passes after the timeout and not before', () => {
     deadline.startTimer(1000, performance.now());
     jest.advanceTimersByTime(999);
     expect(reason()).toBeUndefined();
@@ -45,7 +45,7 @@ describe('the clock', () => {
     expect((deadline.signal.reason as SaveError).message).toContain('1000 ms');
   });
 
-  it('starts when the command arrives, not when it has been read', () => {
+  it('counts from the arrival of the command', () => {
     const arrival = performance.now();
     jest.advanceTimersByTime(600);
     deadline.startTimer(1000, arrival);
@@ -55,7 +55,7 @@ describe('the clock', () => {
     expect(reason()).toBe('timeout');
   });
 
-  it('runs out at once where the time is already over', () => {
+  it('passes at once if the time is already over', () => {
     const arrival = performance.now();
     jest.advanceTimersByTime(5000);
     deadline.startTimer(1000, arrival);
@@ -63,7 +63,7 @@ describe('the clock', () => {
     expect(reason()).toBe('timeout');
   });
 
-  it('takes the longest timeout that there is', () => {
+  it('accepts the longest timeout of Node', () => {
     deadline.startTimer(2 ** 31 - 1, performance.now());
     jest.advanceTimersByTime(2 ** 31 - 2);
     expect(reason()).toBeUndefined();
@@ -74,7 +74,7 @@ describe('the clock', () => {
   it.each([
     ['disarmed', 'disarm'],
     ['failed', 'abort'],
-  ] as const)('stops when the save is %s, and leaves no timer', (_how, call) => {
+  ] as const)('is cleared when the save is %s', (_how, call) => {
     deadline.startTimer(1000, performance.now());
     deadline[call](error());
     expect(jest.getTimerCount()).toBe(0);
@@ -87,18 +87,18 @@ describe('the clock', () => {
   });
 });
 
-describe('a client that leaves', () => {
+describe('a client that disconnects', () => {
   it('ends the save', async () => {
     await leave();
     expect(reason()).toBe('client-disconnected');
   });
 
-  it('has ended it already where it had left before', async () => {
+  it('has ended the save if it disconnected before', async () => {
     await leave();
     expect(reason(new Cancellation(socket, () => undefined))).toBe('client-disconnected');
   });
 
-  it('is told of before anybody else is', () => {
+  it('ends the save before other listeners run', () => {
     const order: string[] = [];
     socket.prependListener('close', () => order.push('somebody else'));
     const late = new Cancellation(new Socket(), () => undefined);
@@ -140,7 +140,7 @@ describe('a client that leaves', () => {
     ]);
   });
 
-  it('may be watched for by any number of saves, with one listener', () => {
+  it('is watched with one listener for any number of saves', () => {
     const before = socket.listenerCount('close');
     const many = Array.from({ length: 100 }, () => new Cancellation(socket, () => undefined));
     expect(socket.listenerCount('close')).toBe(before);
@@ -148,8 +148,8 @@ describe('a client that leaves', () => {
   });
 });
 
-describe('the last look', () => {
-  it('passes while nothing has ended the save, and then nothing ends it any more', async () => {
+describe('commit', () => {
+  it('succeeds while the save runs, and makes its outcome final', async () => {
     deadline.startTimer(1000, performance.now());
     deadline.commit(PATIENCE);
     jest.advanceTimersByTime(1000);
@@ -158,14 +158,14 @@ describe('the last look', () => {
     expect(deadline.signal.aborted).toBe(false);
   });
 
-  it('passes again once it has passed', () => {
+  it('succeeds again after it has succeeded', () => {
     deadline.commit(PATIENCE);
     deadline.abort(error());
     deadline.commit(PATIENCE);
     expect(deadline.signal.aborted).toBe(false);
   });
 
-  it('throws what has ended the save, as often as it is taken', () => {
+  it('throws the reason of an ended save each time', () => {
     const first = error();
     deadline.abort(first);
     expect(() => {
@@ -176,7 +176,7 @@ describe('the last look', () => {
     }).toThrow(first);
   });
 
-  it('throws where the time is up, or the client has gone', async () => {
+  it('throws after the deadline or a disconnect', async () => {
     const late = new Cancellation(new Socket(), () => undefined);
     late.startTimer(1000, performance.now());
     jest.advanceTimersByTime(1000);
@@ -193,7 +193,7 @@ describe('the last look', () => {
 });
 
 describe('after the point of no return', () => {
-  it('gives up on a store that never settles, without aborting', async () => {
+  it('stops waiting for a store that never settles, without aborting', async () => {
     deadline.commit(PATIENCE);
     jest.advanceTimersByTime(PATIENCE);
     expect(await codeOf(() => deadline.aborted)).toBe('store-no-response');
@@ -208,7 +208,7 @@ describe('after the point of no return', () => {
     expect(await codeOf(() => deadline.aborted)).toBe('store-no-response');
   });
 
-  it('leaves no timer once the reply goes out', () => {
+  it('leaves no timer once the reply is sent', () => {
     deadline.commit(PATIENCE);
     deadline.dispose();
     deadline.commit(PATIENCE);
@@ -217,7 +217,7 @@ describe('after the point of no return', () => {
 });
 
 describe('the end of a save', () => {
-  it('has the reason that came first', () => {
+  it('has the first reason', () => {
     const first = error();
     deadline.startTimer(1000, performance.now());
     deadline.abort(first);
@@ -226,7 +226,7 @@ describe('the end of a save', () => {
     expect(deadline.signal.reason).toBe(first);
   });
 
-  it('is told once', async () => {
+  it('is reported once', async () => {
     let told = 0;
     deadline.signal.addEventListener('abort', () => told++);
     deadline.abort(error());
@@ -235,7 +235,7 @@ describe('the end of a save', () => {
     expect(told).toBe(1);
   });
 
-  it('never comes once the save was disarmed', async () => {
+  it('is never reported after disarm', async () => {
     deadline.startTimer(1000, performance.now());
     deadline.disarm();
     deadline.disarm();

@@ -1,4 +1,4 @@
-// What lib/collect.ts makes of a reply's body: its bytes, decoded and counted, in memory or in a file.
+// Collecting a rendered body: its bytes, decoded and counted, in memory or in a file.
 import { createCipheriv } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import type { Transform } from 'node:stream';
@@ -65,11 +65,11 @@ const collected = (announced: Partial<ResponseHead> = {}, maxBytes = NO_LIMIT): 
 const codeFor = (announced: Partial<ResponseHead> = {}, maxBytes = NO_LIMIT): Promise<string> =>
   codeOf(() => collected(announced, maxBytes));
 
-/** The bytes, wherever they are. */
+/** The bytes, from memory or from the file. */
 const bytesOf = async (bytes: ImageBytes): Promise<Buffer> =>
   Buffer.isBuffer(bytes) ? bytes : readFile(bytes.path);
 
-/** Writes an image in pieces, and waits where a renderer has to. */
+/** Writes an image in pieces and waits for `drain` when the stream is full. */
 async function send(image: Uint8Array, pieceLength: number): Promise<void> {
   for (let at = 0; at < image.length; at += pieceLength) {
     const more = body.write(image.subarray(at, at + pieceLength));
@@ -78,15 +78,15 @@ async function send(image: Uint8Array, pieceLength: number): Promise<void> {
   body.end();
 }
 
-/** At its default quality, brotli takes seconds for what is needed here. */
+/** A low quality, because the default takes seconds for these images. */
 const brotli = (bytes: Buffer): Buffer =>
   brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } });
 
-/** Bytes without a pattern, which hardly become fewer by an encoding; the same each time. */
+/** Bytes without a pattern, which hardly compress; the same in every run. */
 const noise = (length: number): Buffer =>
   createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(length));
 
-describe('an image that is sent at once', () => {
+describe('an image sent in one piece', () => {
   it.each([1000, 3 * MEGABYTE])('stays in memory, whatever its length: %i bytes', async (length) => {
     const image = noise(length);
     body.end(image);
@@ -94,14 +94,14 @@ describe('an image that is sent at once', () => {
     expect(await readdir(inFolder('saved'))).toEqual([]);
   });
 
-  it('may have its length announced, and an encoding that changes nothing', async () => {
+  it('may have a Content-Length and the encoding identity', async () => {
     const image = noise(1000);
     body.end(image);
     const bytes = await collected({ contentLength: '1000', contentEncoding: 'identity' });
     expect(image.equals(await bytesOf(bytes))).toBe(true);
   });
 
-  it('is kept from the renderer as long as the stream is not let go', async () => {
+  it('stays out of the renderer’s reach until release', async () => {
     let ended = false;
     body.end(noise(10), () => {
       ended = true;
@@ -113,11 +113,11 @@ describe('an image that is sent at once', () => {
   });
 });
 
-describe('an image that is sent in pieces', () => {
+describe('an image sent in pieces', () => {
   test.each([
-    ['little', 10_000, 999],
-    ['as much as is held in memory', MEGABYTE, 100_000],
-  ])('stays in memory where it is %s', async (_what, length, pieceLength) => {
+    ['small', 10_000, 999],
+    ['as large as the memory limit', MEGABYTE, 100_000],
+  ])('stays in memory if it is %s', async (_what, length, pieceLength) => {
     const image = noise(length);
     const [bytes] = await Promise.all([collected(), send(image, pieceLength)]);
     expect(Buffer.isBuffer(bytes)).toBe(true);
@@ -126,10 +126,10 @@ describe('an image that is sent in pieces', () => {
   });
 
   test.each([
-    ['a byte more than that', MEGABYTE + 1, 100_000],
-    ['much', 5 * MEGABYTE, 70_001],
-    ['much, in big pieces', 5 * MEGABYTE, 2 * MEGABYTE],
-  ])('goes into the file where it is %s', async (_what, length, pieceLength) => {
+    ['a byte above the limit', MEGABYTE + 1, 100_000],
+    ['large', 5 * MEGABYTE, 70_001],
+    ['large, in big pieces', 5 * MEGABYTE, 2 * MEGABYTE],
+  ])('goes into the file if it is %s', async (_what, length, pieceLength) => {
     const image = noise(length);
     const [bytes] = await Promise.all([collected(), send(image, pieceLength)]);
     expect(bytes).toMatchObject({ length });
@@ -138,20 +138,20 @@ describe('an image that is sent in pieces', () => {
     expect(await readdir(inFolder('saved'))).toHaveLength(1);
   });
 
-  it('may come in one and a rest of nothing', async () => {
+  it('may be one chunk followed by an empty end', async () => {
     const image = noise(1000);
     body.write(image);
     body.end();
     expect((await bytesOf(await collected())).equals(image)).toBe(true);
   });
 
-  it('may be nothing at all', async () => {
+  it('may be empty', async () => {
     body.end();
     expect(await collected()).toHaveLength(0);
   });
 
   it.each([10_000, 3 * MEGABYTE])(
-    'is not changed by a renderer that uses its buffer again: %i bytes',
+    'is not changed by a renderer that reuses its buffer: %i bytes',
     async (length) => {
       const image = noise(length);
       const piece = Buffer.alloc(1000);
@@ -166,7 +166,7 @@ describe('an image that is sent in pieces', () => {
     },
   );
 
-  it('that is encoded is not changed by a renderer that uses its buffer again, either', async () => {
+  it('is not changed by a renderer that reuses its buffer if it is encoded', async () => {
     const image = noise(500_000);
     const encoded = gzipSync(image);
     const piece = Buffer.alloc(10_000);
@@ -180,14 +180,14 @@ describe('an image that is sent in pieces', () => {
     expect((await bytesOf(await collecting)).equals(image)).toBe(true);
   });
 
-  it('that breaks off is no image', async () => {
+  it('is refused if the renderer aborts', async () => {
     const collecting = collected();
     body.write(noise(1000));
     body.destroy();
     await expect(collecting).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
   });
 
-  it('that breaks off is no image where it is encoded, either', async () => {
+  it('is refused if the renderer aborts an encoded image', async () => {
     const collecting = codeFor({ contentEncoding: 'gzip' });
     body.write(gzipSync(noise(1000)));
     body.destroy();
@@ -196,14 +196,14 @@ describe('an image that is sent in pieces', () => {
 });
 
 describe('an image in 200,000 chunks', () => {
-  /** Written without regard to back-pressure, so that all chunks come in one batch. */
+  /** Written without waiting for `drain`, so that all chunks come in one batch. */
   const writeAll = (image: Buffer, target: CapturedBody): void => {
     const size = image.length / 200_000;
     for (let at = 0; at < image.length; at += size) target.write(image.subarray(at, at + size));
     target.end();
   };
 
-  it.each([1, 20])('is collected whole where each has %i bytes', async (size) => {
+  it.each([1, 20])('is collected whole if each has %i bytes', async (size) => {
     const image = noise(200_000 * size);
     writeAll(image, body);
     const bytes = await collected();
@@ -224,7 +224,7 @@ describe('an image in 200,000 chunks', () => {
     expect(longest).toBeLessThanOrEqual(1024);
   });
 
-  it('is decoded where it is encoded', async () => {
+  it('is decoded if it is encoded', async () => {
     const image = noise(200_000);
     const encoded = gzipSync(image, { level: 0 });
     for (const byte of encoded) body.write(Buffer.of(byte));
@@ -239,14 +239,14 @@ describe('Content-Length', () => {
     ['in pieces', (image) => send(image, 300)],
   ];
 
-  describe.each(ways)('of an image that is sent %s', (_how, start) => {
-    it('may be true', async () => {
+  describe.each(ways)('for an image sent %s', (_how, start) => {
+    it('is accepted if it is right', async () => {
       const [bytes] = await Promise.all([collected({ contentLength: '1000' }), start(noise(1000))]);
       expect((await bytesOf(bytes)).equals(noise(1000))).toBe(true);
     });
 
     it.each(['999', '1001', '0', '', 'many', '1000, 1000', '-1'])(
-      'may not be %j for 1000 bytes',
+      'is refused if it is %j for 1000 bytes',
       async (length) => {
         const [code] = await Promise.all([codeFor({ contentLength: length }), start(noise(1000))]);
         expect(code).toBe('length-mismatch');
@@ -254,7 +254,7 @@ describe('Content-Length', () => {
     );
   });
 
-  it('counts the bytes that were sent, not those that they stand for', async () => {
+  it('counts the encoded bytes', async () => {
     const image = noise(5000);
     const encoded = gzipSync(image);
     body.end(encoded);
@@ -262,7 +262,7 @@ describe('Content-Length', () => {
     expect((await bytesOf(bytes)).equals(image)).toBe(true);
   });
 
-  it.each([-1, 1])('that is wrong by %i is refused for encoded images, too', async (error) => {
+  it.each([-1, 1])('is refused if it is wrong by %i for an encoded image', async (error) => {
     const encoded = gzipSync(noise(5000));
     body.end(encoded);
     const contentLength = String(encoded.length + error);
@@ -271,7 +271,7 @@ describe('Content-Length', () => {
 });
 
 describe('maxBytes', () => {
-  it.each([1000, 2 * MEGABYTE])('allows so many and no more: %i', async (length) => {
+  it.each([1000, 2 * MEGABYTE])('allows exactly %i bytes', async (length) => {
     const image = noise(length);
     const [bytes] = await Promise.all([collected({}, length), send(image, 100_000)]);
     expect((await bytesOf(bytes)).equals(image)).toBe(true);
@@ -292,12 +292,12 @@ describe('maxBytes', () => {
     await other.release();
   });
 
-  it('is named in the message', async () => {
+  it('appears in the message', async () => {
     void send(noise(101), 10);
     await expect(collected({}, 100)).rejects.toThrow(/ 100 bytes/);
   });
 
-  it('stops reading: the rest of an endless image is held back', async () => {
+  it('stops reading an endless image', async () => {
     let sent = 0;
     const writing = (async () => {
       while (!body.destroyed) {
@@ -309,17 +309,17 @@ describe('maxBytes', () => {
     expect(await codeFor({}, MEGABYTE)).toBe('too-many-bytes');
     await body.release();
     await writing;
-    // What is allowed, and what a renderer may write ahead.
+    // maxBytes and the high-water mark.
     expect(sent).toBeLessThan(2 * MEGABYTE);
   });
 
-  it('counts encoded bytes, too', async () => {
+  it('counts the encoded bytes of an image', async () => {
     const image = noise(100_000);
     body.end(gzipSync(image, { level: 0 }));
     expect(await codeFor({ contentEncoding: 'gzip' }, 100_000)).toBe('too-many-bytes');
   });
 
-  it('counts what the bytes stand for', async () => {
+  it('counts the decoded bytes of an image', async () => {
     body.end(gzipSync(Buffer.alloc(100_001)));
     expect(await codeFor({ contentEncoding: 'gzip' }, 100_000)).toBe('too-many-bytes');
   });
@@ -328,17 +328,17 @@ describe('maxBytes', () => {
     ['gzip', gzipSync],
     ['deflate', deflateSync],
     ['br', brotli],
-  ] as const)('stops a bomb of %s early: little is decoded, nothing is kept', async (encoding, encode) => {
+  ] as const)('stops a bomb of %s early and keeps nothing of it', async (encoding, encode) => {
     const zeros = Buffer.alloc(100 * MEGABYTE);
     const bomb = encode(zeros);
     expect(bomb.length).toBeLessThan(MEGABYTE);
     body.end(bomb);
     expect(await codeFor({ contentEncoding: encoding }, 3 * MEGABYTE)).toBe('too-many-bytes');
-    // What was taken before the limit was met, and no more.
+    // Only the bytes that were taken before the limit was reached.
     expect(file.length).toBeLessThanOrEqual(3 * MEGABYTE);
   });
 
-  it('stops a bomb without end', async () => {
+  it('stops an endless bomb', async () => {
     const bomb = createGzip();
     const zeros = Buffer.alloc(MEGABYTE);
     let sent = 0;
@@ -377,7 +377,7 @@ describe('Content-Encoding', () => {
     ['gzip, gzip', (bytes: Buffer) => gzipSync(gzipSync(bytes))],
     ['deflate, identity, gzip, br', (bytes: Buffer) => brotli(gzipSync(deflateSync(bytes)))],
     ['', (bytes: Buffer) => bytes],
-  ])('%j is undone, the last one first', async (contentEncoding, encode) => {
+  ])('decodes %j, the last encoding first', async (contentEncoding, encode) => {
     for (const original of [small, image]) {
       const stream = new CapturedBody(
         () => undefined,
@@ -398,7 +398,7 @@ describe('Content-Encoding', () => {
     }
   });
 
-  it('is undone piece by piece', async () => {
+  it('decodes in pieces', async () => {
     const [bytes] = await Promise.all([collected({ contentEncoding: 'gzip' }), send(gzipSync(small), 100)]);
     expect((await bytesOf(bytes)).equals(small)).toBe(true);
   });
@@ -414,9 +414,9 @@ describe('Content-Encoding', () => {
     'br,'.repeat(5000),
     'constructor',
     '__proto__',
-  ])('%j is not known, and refused before a byte is read', async (contentEncoding) => {
+  ])('refuses the unknown %j before it reads a byte', async (contentEncoding) => {
     expect(await codeOf(() => createDecoders(contentEncoding))).toBe('unknown-encoding');
-    // Nothing has been written, and nothing is waited for.
+    // Nothing was written, and no call waits.
     expect(await codeFor({ contentEncoding })).toBe('unknown-encoding');
   });
 
@@ -424,9 +424,9 @@ describe('Content-Encoding', () => {
     ['gzip', gzipSync(small)],
     ['deflate', deflateSync(small)],
     ['br', brotli(small)],
-  ])('%s that is cut or damaged is refused', async (contentEncoding, encoded) => {
+  ])('refuses %s that is cut or damaged', async (contentEncoding, encoded) => {
     const damaged = Buffer.from(encoded);
-    // Brotli has no checksum: what is damaged in its middle is for the look at the pixels to find.
+    // Brotli has no checksum, so damage in its middle is left to the inspection of the pixels.
     damaged.fill(0xff, contentEncoding === 'br' ? 0 : 100, 200);
     const cuts = [1, 10, encoded.length >> 1, encoded.length - 1].map((end) => encoded.subarray(0, end));
     for (const wrong of [...cuts, damaged, small]) {
@@ -442,25 +442,25 @@ describe('Content-Encoding', () => {
     }
   });
 
-  it('in the wrong order is refused', async () => {
+  it('refuses encodings in the wrong order', async () => {
     body.end(gzipSync(brotli(small)));
     expect(await codeFor({ contentEncoding: 'gzip, br' })).toBe('broken-encoding');
   });
 
-  it('deflate without its wrapper is refused', async () => {
+  it('refuses deflate without its zlib wrapper', async () => {
     body.end(deflateRawSync(small));
     expect(await codeFor({ contentEncoding: 'deflate' })).toBe('broken-encoding');
   });
 
-  it('gzip with its checksum wrong is refused', async () => {
+  it('refuses gzip with a wrong checksum', async () => {
     const encoded = gzipSync(small);
     encoded.writeUInt32LE(0, encoded.length - 8);
     body.end(encoded);
     expect(await codeFor({ contentEncoding: 'gzip' })).toBe('broken-encoding');
   });
 
-  it('stops being undone when the signal aborts, though it would go on for ever', async () => {
-    // Inflates to blocks without a byte in them, one after the other.
+  it('stops decoding an endless body when the signal aborts', async () => {
+    // Inflates to empty blocks without end.
     const empty = Buffer.alloc(200 * MEGABYTE, Buffer.from([0, 0, 0, 0xff, 0xff]));
     body.end(deflateSync(Buffer.concat([Buffer.from([0x78, 0x9c]), empty]), { level: 1 }));
     let steps = 0;
@@ -487,7 +487,7 @@ describe('Content-Encoding', () => {
     spy.mockRestore();
   });
 
-  it('of a file that cannot be written fails for that reason', async () => {
+  it('fails with the write error if the file cannot be written', async () => {
     await file.discard();
     body.end(gzipSync(image));
     expect(await codeFor({ contentEncoding: 'gzip' })).toBe('write-failed');

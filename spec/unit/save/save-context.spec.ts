@@ -1,4 +1,4 @@
-// What lib/save-of.ts tells a renderer of the save that it renders for.
+// saveOf: the save that a renderer renders for.
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type * as SaveOf from '../../../lib/save/save-context.js';
@@ -7,11 +7,11 @@ import { saveOf, attachSave, type Save } from '../../../lib/save/save-context.js
 const response = (): ServerResponse => new ServerResponse(new IncomingMessage(new Socket()));
 const save: Save = { name: 'a.png', signal: new AbortController().signal, refuse: () => undefined };
 
-it('is nothing on an ordinary request', () => {
+it('is undefined on an ordinary request', () => {
   expect(saveOf(response())).toBeUndefined();
 });
 
-it('is the save that the response is held for, and no other response’s', () => {
+it('belongs to the captured response alone', () => {
   const res = response();
   attachSave(res, save);
   expect(saveOf(res)).toBe(save);
@@ -31,20 +31,20 @@ it('is found by the other copies of this package in the process', () => {
   });
 });
 
-it('is not in the way of whoever lists or copies a response’s properties', () => {
+it('is hidden from code that lists or copies the response’s properties', () => {
   const res = response();
   const before = Reflect.ownKeys(Object.assign({}, res));
   attachSave(res, save);
   expect(Reflect.ownKeys(Object.assign({}, res))).toEqual(before);
 });
 
-it('is found by way of an object that stands before the response', () => {
+it('is found through an object whose prototype is the response', () => {
   const res = response();
   attachSave(res, save);
   expect(saveOf(Object.create(res) as ServerResponse)).toBe(save);
 });
 
-it('is the latest where one response is held twice', () => {
+it('is the latest if one response is captured twice', () => {
   const res = response();
   attachSave(res, save);
   attachSave(res, { ...save, name: 'b.png' });

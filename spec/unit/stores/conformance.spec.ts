@@ -1,4 +1,4 @@
-// The store tests: a store that keeps the contract passes all of them, and each fault fails the test for it.
+// A correct store passes all store tests, and each fault fails the test for it.
 import { setImmediate } from 'node:timers/promises';
 import { SaveError } from '../../../lib/errors.js';
 import { storeTests } from '../../../lib/stores/conformance.js';
@@ -273,7 +273,7 @@ describe('the store tests', () => {
     await expect(found.run()).rejects.toThrow();
   });
 
-  it('have a faulty store for each of them', () => {
+  it('each detect a faulty store', () => {
     const names = testsOf(() => new MemoryStore()).map(({ name }) => name);
     expect([...new Set(faults.map(([, , name]) => name))].sort()).toEqual(names.sort());
   });

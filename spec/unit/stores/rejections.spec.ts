@@ -1,4 +1,4 @@
-// No failure of a store reaches the process: every rejection belongs to a call of the middleware.
+// Every rejection of a store belongs to a call of the middleware, so none reaches the process.
 import { mkdir } from 'node:fs/promises';
 import { runInChild, source } from '../../support/run-in-child.js';
 import { useTempDir } from '../../support/temp-dir.js';
@@ -32,7 +32,7 @@ const BEFORE = `
     await target?.close?.();
   };`;
 
-it('holds for a folder store while any call to the file system fails', async () => {
+it('leaves no rejection of a folder store unhandled when a file system call fails', async () => {
   await mkdir(inFolder('saved'));
   const outcome = await runInChild(`${BEFORE}
     import { fsCalls } from ${source('lib/temp-files/fs.ts')};
@@ -42,7 +42,7 @@ it('holds for a folder store while any call to the file system fails', async () 
     for (const name of Object.keys(fsCalls)) {
       const original = fsCalls[name];
       fsCalls[name] = async (...args) => {
-        // What is opened is closed all the same.
+        // Files opened so far are closed all the same.
         if (name === 'close') await original(...args);
         throw Object.assign(new Error('EIO'), { code: 'EIO' });
       };
@@ -55,7 +55,7 @@ it('holds for a folder store while any call to the file system fails', async () 
   expect(outcome).toEqual({ unhandled: 0, rejected: true });
 });
 
-it('holds for an S3 store whose requests fail at any step, or that is aborted', async () => {
+it('leaves no rejection of an S3 store unhandled when a request fails or is aborted', async () => {
   const outcome = await runInChild(`${BEFORE}
     import { s3Store } from ${source('lib/stores/s3/s3-store.ts')};
     const MIB = 1024 ** 2;

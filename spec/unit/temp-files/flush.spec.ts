@@ -1,9 +1,9 @@
-// lib/temp-files/flush.ts: few flushes at once, and one for all saves that are published to a folder meanwhile.
+// Few flushes at once, and one folder flush for all saves that are published meanwhile.
 import { setImmediate } from 'node:timers/promises';
 import { flushFile, flushFolder } from '../../../lib/temp-files/flush.js';
 import { fsCalls } from '../../../lib/temp-files/fs.js';
 
-/** A flush that the disk has begun and not ended. */
+/** A flush in progress. */
 interface Flush {
   readonly fd: number;
   end(error?: Error): void;
@@ -34,7 +34,7 @@ afterEach(() => {
   fsCalls.fsync = actual;
 });
 
-/** Ends all flushes that begin, one by one, and returns their fds in order. */
+/** Ends all started flushes one by one and returns their fds in order. */
 async function endAll(): Promise<number[]> {
   const fds: number[] = [];
   for (;;) {
@@ -83,7 +83,7 @@ it('lets saves that are published while a folder is flushed share the next flush
   await last;
 });
 
-it('flushes each folder by itself, and a folder again once it is at rest', async () => {
+it('flushes each folder separately, and a folder again after its last flush', async () => {
   const both = [flushFolder('/a', 1), flushFolder('/b', 2)];
   expect(await endAll()).toEqual([1, 2]);
   await Promise.all(both);
@@ -92,7 +92,7 @@ it('flushes each folder by itself, and a folder again once it is at rest', async
   await again;
 });
 
-it('tells every save that shares a flush when it fails, and flushes anew for the next', async () => {
+it('reports a failed flush to every save that shares it, and flushes again for the next', async () => {
   const first = flushFolder('/a', 1);
   const shared = Promise.allSettled([flushFolder('/a', 2), flushFolder('/a', 3)]);
   begun[0]!.end(new Error('EIO'));

@@ -20,11 +20,11 @@ afterEach(() => {
 const inSaved = (): Promise<string[]> => readdir(inFolder('saved'));
 
 describe('the name of a temporary file', () => {
-  it('is hidden, holds the lifetime and cannot be guessed', () => {
+  it('is hidden, contains the lifetime and cannot be guessed', () => {
     const names = Array.from({ length: 100 }, () => temporaryName(60_000));
     for (const name of names) expect(name).toMatch(/^\.image-save-60000-[0-9a-f]{32}\.tmp$/);
     expect(new Set(names).size).toBe(100);
-    // Every digit is random but the one that tells the version of the UUID.
+    // Every digit is random except the version of the UUID.
     const indexes = Array.from({ length: 32 }, (_, at) => '.image-save-60000-'.length + at);
     const fixed = indexes.filter((index) => new Set(names.map((name) => name[index])).size === 1);
     expect(fixed.length).toBeLessThanOrEqual(1);
@@ -39,7 +39,7 @@ function nameOf(digits: string, lifetime = 60_000): string {
 describe('sweeping', () => {
   const LIFETIME = 60_000;
   const OURS = nameOf('0123456789abcdef'.repeat(2));
-  /** What the clock shows while a folder is swept. */
+  /** The time of the clock while a folder is swept. */
   const NOW = Date.UTC(2026, 10, 22, 13, 28);
 
   const sweepAt = async (
@@ -80,7 +80,7 @@ describe('sweeping', () => {
     expect(await inSaved()).toHaveLength(3);
   });
 
-  it('obeys the lifetime in the name, whatever its own is', async () => {
+  it('uses the lifetime in the name instead of its own', async () => {
     const [long, short] = [nameOf('a'.repeat(32), 3_600_000), nameOf('b'.repeat(32), 1000)];
     await leave(long, 3_600_000 - 1000);
     await leave(short, 2000);

@@ -1,4 +1,4 @@
-// The temporary file: it holds every byte, and nothing of it stays after discard.
+// The temporary file: it contains every byte, and discard removes it completely.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { constants, readdirSync } from 'node:fs';
@@ -15,7 +15,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-// By its default, which is the module itself: calls on it can be listened to.
+// The default export is the module itself, so that its functions can be spied on.
 import os from 'node:os';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
@@ -56,7 +56,7 @@ describe('a temporary file', () => {
     expect(await inSaved()).toEqual([]);
   });
 
-  it('holds all chunks in order, and counts their bytes', async () => {
+  it('contains all chunks in order, and counts their bytes', async () => {
     await file.write(bytes('one '));
     await file.write([Buffer.from('two '), Buffer.alloc(0), Buffer.from('three ')]);
     await file.write([]);
@@ -162,7 +162,7 @@ describe('reading for a store', () => {
     const stream = file.stream();
     await once(stream, 'readable');
     stream.read();
-    // Every read that was begun has ended by now.
+    // All reads in progress have ended by now.
     for (let turns = 0; turns < 100; turns++) await setImmediate();
     expect(reads.mock.calls.length).toBeLessThanOrEqual(4);
     stream.destroy();
@@ -219,7 +219,7 @@ describe('finishing', () => {
   it.each(['fsync', 'fstat', 'close'] as const)('rejects if %s fails, and leaves nothing', async (name) => {
     await file.write(bytes('x'));
     const fault = Object.assign(new Error('EIO'), { code: 'EIO' });
-    // The descriptor of a close that fails is closed all the same.
+    // A close that fails has closed the fd all the same.
     interceptFsCall(name, async (real) => {
       if (name === 'close') await real();
       throw fault;
@@ -250,7 +250,7 @@ describe('finishing', () => {
 });
 
 describe('discarding', () => {
-  it('before the first write refuses every later call', async () => {
+  it('refuses every later call if it precedes the first write', async () => {
     await file.discard();
     expect(await codeOf(() => file.write(bytes('x')))).toBe('write-failed');
     await expect(file.read(Buffer.alloc(1), 0)).rejects.toThrow('closed');
@@ -258,14 +258,14 @@ describe('discarding', () => {
     expect(await inSaved()).toEqual([]);
   });
 
-  it('during open removes the file', async () => {
+  it('removes the file during open', async () => {
     const writing = file.write(bytes('x')).catch(() => undefined);
     await file.discard();
     await writing;
     expect(await inSaved()).toEqual([]);
   });
 
-  it('during a write removes the file', async () => {
+  it('removes the file during a write', async () => {
     await file.write(bytes('x'));
     const writing = file.write([Buffer.alloc(8 * 1024 * 1024)]).catch(() => undefined);
     await file.discard();
@@ -273,7 +273,7 @@ describe('discarding', () => {
     expect(await inSaved()).toEqual([]);
   });
 
-  it('after a write removes the file, and closes it once for several calls', async () => {
+  it('removes the file after a write, and closes it once for several calls', async () => {
     await file.write(bytes('x'));
     const closed = interceptFsCall('close', (real) => real());
     await Promise.all([file.discard(), file.discard()]);
@@ -282,7 +282,7 @@ describe('discarding', () => {
     expect(closed).toHaveBeenCalledTimes(1);
   });
 
-  it('after finish removes the file, and does not close it again', async () => {
+  it('removes the file after finish, and does not close it again', async () => {
     await file.write(bytes('x'));
     await file.finish(false);
     const closed = interceptFsCall('close', (real) => real());
@@ -291,7 +291,7 @@ describe('discarding', () => {
     expect(closed).not.toHaveBeenCalled();
   });
 
-  it('leaves a published file', async () => {
+  it('keeps a published file', async () => {
     await file.write(bytes('x'));
     await file.finish(false);
     file.markPublished();
@@ -323,7 +323,7 @@ describe('discarding', () => {
   });
 });
 
-test('a short read is continued up to the end of the file', async () => {
+test('continues a short read up to the end of the file', async () => {
   await file.write(bytes('one two three'));
   const { read } = fsCalls;
   const short = (descriptor: number, into: Buffer, offset: number, length: number, position: number) =>
@@ -332,7 +332,7 @@ test('a short read is continued up to the end of the file', async () => {
   const buffer = Buffer.alloc(100);
   expect(await file.read(buffer, 4)).toBe(9);
   expect(buffer.toString('utf8', 0, 9)).toBe('two three');
-  // The last one finds the end.
+  // The last read finds the end of the file.
   expect(calls).toHaveBeenCalledTimes(4);
 });
 
@@ -343,7 +343,7 @@ describe('a call that uses the fd while the file is discarded', () => {
     ['fsync', () => file.finish(true)],
   ];
 
-  /** Says when the file has been removed, and notes when it is closed. */
+  /** Resolves when the file was removed, and records when it is closed. */
   const watchDiscarding = (happened: string[], removed: Deferred): void => {
     interceptFsCall('unlink', async (real) => {
       await real();
@@ -372,7 +372,7 @@ describe('a call that uses the fd while the file is discarded', () => {
     await begun.promise;
     const discarding = file.discard();
     await removed.promise;
-    // The file has gone from its folder; nothing but the call keeps its descriptor open.
+    // The file was removed from its folder; only the running call keeps the fd open.
     await setImmediate();
     expect(happened).toEqual([]);
     goesOn.resolve();
@@ -414,7 +414,7 @@ describe('a call that uses the fd while the file is discarded', () => {
 });
 
 onLinux('fds', () => {
-  it('are closed, however a file ends', async () => {
+  it('closes every fd, however a file ends', async () => {
     const ways: ((one: DiskTempFile) => Promise<unknown>)[] = [
       (one) => one.discard(),
       (one) => one.write(bytes('x')),
@@ -466,7 +466,7 @@ describe('a private file', () => {
   });
 
   onLinux('by its mode', () => {
-    it('can be read by its owner alone', async () => {
+    it('has the mode 0600', async () => {
       await privateFile.write(bytes('x'));
       expect((await stat(privateFile.path)).mode & 0o777).toBe(0o600);
     });

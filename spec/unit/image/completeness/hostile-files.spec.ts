@@ -1,4 +1,4 @@
-// The same files each time; `npm run test:faults` walks many more, and other ones.
+// The same files in every run; `npm run test:faults` walks many more, and different ones.
 import fc from 'fast-check';
 import { FORMATS, hostileFiles, walkHostileFile } from '../../../support/walk-fuzz.js';
 
@@ -12,7 +12,7 @@ it.each(FORMATS)(
       }),
       { numRuns: 300, seed: 13 },
     );
-    // Files that are all refused at their first bytes would show nothing.
+    // If all files were refused at their first bytes, the test would prove nothing.
     expect(verdicts).toContain('whole');
     expect(verdicts).toContain('incomplete-image');
   },

@@ -33,7 +33,7 @@ const directory = (at: number, entries: readonly TiffEntry[], next = 0): TiffDir
 const OFFSETS_OF: Readonly<Record<number, number>> = { 279: 273, 325: 324, 514: 513 };
 
 describe.each(FLAVOURS)('a TIFF ($endian, 64 bits: $big)', (flavour) => {
-  /** 1024 bytes, of which those from 600 on are a list of 200 16-bit numbers that all say 16. */
+  /** 1024 bytes. From byte 600 on they are a list of 200 16-bit numbers, each 16. */
   const verdictOnTiff = (...directories: TiffDirectory[]): Promise<string> => {
     const image = tiffFile(flavour, directories);
     for (let at = 600; at < 1000; at += 2) putUint(image, flavour.endian, at, 2, 16);
@@ -173,7 +173,7 @@ it('reads a directory once that 350,000 sub-directory offsets name', async () =>
 });
 
 it('refuses directories on top of each other', async () => {
-  // Each of the names leads to zeros: a directory of no entries, six bytes long.
+  // Each offset leads to zeros: a directory without entries, six bytes long.
   const image = tiffFile({ endian: 'II', big: false }, [directory(8, [[330, 4, 200, 1000]])], 2400);
   for (let index = 0; index < 200; index += 1) image.writeUInt32LE(100 + index, 1000 + 4 * index);
   expect(await verdictOn('tiff', image)).toBe('whole');
@@ -201,7 +201,7 @@ it('counts a list once for each directory that names it, so that lists cannot be
 it('reads little of a file whose directories lie in no order', async () => {
   const count = 5000;
   const bytes = directoryBytes(2, false);
-  // A step that has no divisor in common with the count comes to each place once.
+  // A step that is coprime to the count reaches each place once.
   const place = (index: number): number => 16 + ((index * 2003) % count) * bytes;
   const directories = Array.from({ length: count }, (_, index) =>
     directory(place(index), strip(0, 1), index === count - 1 ? 0 : place(index + 1)),

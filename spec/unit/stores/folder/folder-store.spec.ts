@@ -1,4 +1,4 @@
-// The folder store: the name holds the new file or the old one, whole, and nothing is left behind.
+// The folder store: the name always leads to the whole new file or the whole old one, and no other file stays.
 import fs, { renameSync, symlinkSync } from 'node:fs';
 import {
   appendFile,
@@ -45,7 +45,7 @@ const bytes = (text: string): Buffer[] => [Buffer.from(text)];
 const inSaved = (): Promise<string[]> => readdir(inFolder('saved'));
 const content = (): Promise<string> => readFile(inFolder('saved/a.png'), 'utf8');
 
-/** The targets that a test has to close, each of them once. */
+/** The open targets of a test. Each must be closed once. */
 const openTargets = new Set<SaveTarget>();
 
 async function createTarget(
@@ -251,10 +251,10 @@ describe('publishing', () => {
   });
 });
 
-describe('the order of publishing', () => {
+describe('the steps of publishing', () => {
   const happened: string[] = [];
 
-  /** Listens to the calls that reach the system, from the first byte on; all of them go through. */
+  /** Records the file system calls from the first byte on, and passes them on. */
   function listen(): void {
     happened.length = 0;
     let file: unknown;
@@ -307,25 +307,22 @@ describe('the order of publishing', () => {
         { overwrite: false, durable: false },
         ['write file', 'close file', 'commit', 'link', 'unlink', 'close folder'],
       ],
-    ])(
-      'with %j flushes, commits, publishes and closes in the order that keeps the promise',
-      async (given, expected) => {
-        const one = await createTarget(given);
-        listen();
-        if (from === 'a file') {
-          await one.tempFile.write(bytes('new'));
-          await publish(one, commit);
-        } else {
-          await one.publish({ bytes: inMemory('new') }, { commit });
-        }
-        await close(one);
-        expect(happened).toEqual(['make file', ...expected]);
-        expect(await content()).toBe('new');
-      },
-    );
+    ])('run in the safe order with %j', async (given, expected) => {
+      const one = await createTarget(given);
+      listen();
+      if (from === 'a file') {
+        await one.tempFile.write(bytes('new'));
+        await publish(one, commit);
+      } else {
+        await one.publish({ bytes: inMemory('new') }, { commit });
+      }
+      await close(one);
+      expect(happened).toEqual(['make file', ...expected]);
+      expect(await content()).toBe('new');
+    });
   });
 
-  it('publishes with a warning if the folder cannot be flushed', async () => {
+  it('end with a warning if the folder cannot be flushed', async () => {
     const fault = Object.assign(new Error('EIO'), { code: 'EIO' });
     await target.tempFile.write(bytes('new'));
     interceptFsCall('fsync', (real) => (happened.includes('commit') ? Promise.reject(fault) : real()));
@@ -429,7 +426,7 @@ describe('closing', () => {
 });
 
 onLinux('all fds', () => {
-  it('are closed, however a save ends', async () => {
+  it('closes every fd, however a save ends', async () => {
     await close(target);
     const ways: ((one: FolderTarget) => Promise<unknown>)[] = [
       (one) => one.tempFile.discard(),
@@ -466,9 +463,11 @@ onLinux('all fds', () => {
 });
 
 onLinux('the mode of a saved file', () => {
-  it.each([0o000, 0o022, 0o027, 0o077])('is 0666 minus the umask %o', async (umask) => {
-    const modes = await runInChild(
-      `import { stat } from 'node:fs/promises';
+  it.each([0o000, 0o022, 0o027, 0o077])(
+    'creates the file with mode 0666 minus the umask %o',
+    async (umask) => {
+      const modes = await runInChild(
+        `import { stat } from 'node:fs/promises';
       import { openTarget } from ${source('lib/stores/folder/target.ts')};
       import { FolderTarget } from ${source('lib/stores/folder/folder-store.ts')};
       import { MemoryBytes } from ${source('lib/temp-files/readable-bytes.ts')};
@@ -483,11 +482,12 @@ onLinux('the mode of a saved file', () => {
         await target.close();
       }
       console.log(JSON.stringify(modes));`,
-    );
-    expect(modes).toEqual([0o666 & ~umask, 0o666 & ~umask]);
-  });
+      );
+      expect(modes).toEqual([0o666 & ~umask, 0o666 & ~umask]);
+    },
+  );
 
-  it('does not depend on the mode of the old file', async () => {
+  it('creates the file independently of the old file’s mode', async () => {
     await writeFile(inFolder('saved/a.png'), 'old', { mode: 0o400 });
     await writeFile(inFolder('outside/a.png'), 'as any other file');
     await target.tempFile.write(bytes('new'));
@@ -540,11 +540,11 @@ onLinux('a folder that changes', () => {
     ['moved', () => rename(inFolder('saved'), inFolder('moved'))],
     ['removed', () => rm(inFolder('saved'), { recursive: true })],
     ['swapped for a link', swapped],
-  ])('by being %s', (_what, change) => {
+  ])('that is %s', (_what, change) => {
     it.each([
       ['a file', () => target.tempFile.write(bytes('x'))],
       ['memory', () => target.publish({ bytes: inMemory('x') }, allow)],
-    ])('before the first byte gets no temporary file (from %s)', async (_from, save) => {
+    ])('before the first byte gets no temporary file (image from %s)', async (_from, save) => {
       await change();
       expect(await codeOf(save)).toBe('folder-changed');
       await close(target);
@@ -556,7 +556,7 @@ onLinux('a folder that changes', () => {
   test.each([
     ['moved', () => rename(inFolder('saved'), inFolder('moved'))],
     ['swapped for a link', swapped],
-  ])('by being %s before publish keeps its old file', async (_what, change) => {
+  ])('that is %s before publish keeps its old file', async (_what, change) => {
     await writeFile(inFolder('saved/a.png'), 'old');
     await target.tempFile.write(bytes('new'));
     await change();
@@ -568,7 +568,7 @@ onLinux('a folder that changes', () => {
   });
 
   it.each([true, false])(
-    'into a link after commit still gets the image itself (overwrite: %s)',
+    'that becomes a link after commit still receives the image (overwrite: %s)',
     async (overwrite) => {
       const one = await targetWithImage(overwrite);
       await writeFile(inFolder('outside/a.png'), 'theirs');
@@ -613,7 +613,7 @@ describe('preparing a save', () => {
   it.each([
     ['at once', (path: string) => path],
     ['later', (path: string) => Promise.resolve(path)],
-  ])('uses the folder that is chosen for the request (%s)', async (_when, given) => {
+  ])('uses the folder chosen for the request (%s)', async (_when, given) => {
     const asked: IncomingMessage[] = [];
     const found = await prepare((asking) => {
       asked.push(asking);

@@ -27,7 +27,7 @@ const inFolder = useTempDir();
 const REPLACE = { overwrite: true };
 const KEEP = { overwrite: false };
 
-/** Where a name leads below `saved`, as the path of its folder and its entry; the folder is closed again. */
+/** Resolves a name below `saved` to its folder's path and its entry, and closes the folder again. */
 async function targetOf(name: string, options = REPLACE, savePath = inFolder('saved')): Promise<string> {
   const { directory, basename } = await openTarget(savePath, checkName(name), options);
   directory.close();
@@ -43,50 +43,50 @@ beforeEach(async () => {
 });
 
 describe('a target', () => {
-  it('is the entry of the save path', async () => {
+  it('resolves a name directly in the save path', async () => {
     expect(await targetOf('a.png')).toBe(inFolder('saved/a.png'));
   });
 
-  it('is the entry of a folder below it', async () => {
+  it('resolves a name in a subfolder', async () => {
     expect(await targetOf('shoes/red/a.png')).toBe(inFolder('saved/shoes/red/a.png'));
   });
 
-  it('may have a file already', async () => {
+  it('may be an existing file', async () => {
     await writeFile(inFolder('saved/a.png'), 'old');
     expect(await targetOf('a.png')).toBe(inFolder('saved/a.png'));
   });
 
-  it('may not have a file already if overwrite is false', async () => {
+  it('must not be an existing file if overwrite is false', async () => {
     await writeFile(inFolder('saved/a.png'), 'old');
     expect(await refused('a.png', KEEP)).toBe('file-exists');
     expect(await targetOf('b.png', KEEP)).toBe(inFolder('saved/b.png'));
   });
 
-  it('needs its folder: none is created', async () => {
+  it('needs an existing folder', async () => {
     expect(await refused('hats/a.png')).toBe('folder-missing');
     expect(await refused('shoes/blue/dark/a.png')).toBe('folder-missing');
     expect(await readdir(inFolder('saved'))).toEqual(['shoes']);
   });
 
-  it('has no folder where a file is', async () => {
+  it('needs a folder instead of a file', async () => {
     await writeFile(inFolder('saved/hats'), '');
     expect(await refused('hats/a.png')).toBe('folder-missing');
     expect(await refused('hats/red/a.png')).toBe('folder-missing');
   });
 
-  it('may not be a folder', async () => {
+  it('must not be a folder', async () => {
     expect(await refused('shoes')).toBe('not-a-file');
     expect(await refused('shoes', KEEP)).toBe('not-a-file');
     expect(await refused('shoes/red')).toBe('not-a-file');
   });
 
-  it('may not have a path that is too long for the system', async () => {
+  it('must not have a path that is too long for the system', async () => {
     const parts = Array<string>(40).fill('x'.repeat(250));
     expect(await refused(`${parts.join('/')}/a.png`)).toBe('name-invalid');
   });
 
   onLinux('that is neither file nor folder', () => {
-    it('is refused, and not opened', async () => {
+    it('is refused without being opened if it is no regular file', async () => {
       await promisify(execFile)('mkfifo', [inFolder('saved/pipe'), inFolder('saved/pipe.png')]);
       expect(await refused('pipe')).toBe('not-a-file');
       expect(await refused('pipe.png')).toBe('not-a-file');
@@ -94,7 +94,7 @@ describe('a target', () => {
     });
   });
 
-  it('leaves no folder open, whether it is refused or not', async () => {
+  it('leaves no folder open, accepted or refused', async () => {
     await targetOf('shoes/a.png');
     await symlink(inFolder('outside'), inFolder('saved/out'));
     await refused('shoes');
@@ -105,25 +105,25 @@ describe('a target', () => {
 });
 
 describe('links', () => {
-  it('to a folder inside the save path are followed', async () => {
+  it('are followed to a folder inside the save path', async () => {
     await symlink(inFolder('saved/shoes/red'), inFolder('saved/hot'));
     await symlink('shoes', inFolder('saved/boots'));
     expect(await targetOf('hot/a.png')).toBe(inFolder('saved/shoes/red/a.png'));
     expect(await targetOf('boots/red/a.png')).toBe(inFolder('saved/shoes/red/a.png'));
   });
 
-  it('to the save path itself are followed', async () => {
+  it('are followed to the save path itself', async () => {
     await symlink('..', inFolder('saved/shoes/up'));
     expect(await targetOf('shoes/up/a.png')).toBe(inFolder('saved/a.png'));
   });
 
-  it('that leave the save path and come back are followed: the folder that they lead to counts', async () => {
+  it('are followed out of the save path and back into it', async () => {
     await symlink(inFolder('saved/shoes'), inFolder('outside/back'));
     await symlink(inFolder('outside'), inFolder('saved/out'));
     expect(await targetOf('out/back/a.png')).toBe(inFolder('saved/shoes/a.png'));
   });
 
-  it('to a folder outside are refused', async () => {
+  it('are refused if they lead to a folder outside', async () => {
     await symlink(inFolder('outside'), inFolder('saved/out'));
     await symlink('../../outside', inFolder('saved/shoes/out'));
     await mkdir(inFolder('outside/deep'));
@@ -132,19 +132,19 @@ describe('links', () => {
     expect(await refused('shoes/out/a.png')).toBe('outside-save-path');
   });
 
-  it('to a folder outside whose path begins like the save path’s are refused, too', async () => {
+  it('are refused if the outside folder’s path begins like the save path', async () => {
     await mkdir(inFolder('saved-not'));
     await symlink(inFolder('saved-not'), inFolder('saved/out'));
     expect(await refused('out/a.png')).toBe('outside-save-path');
   });
 
-  it('to the folder above the save path are refused', async () => {
+  it('are refused if they lead to the folder above the save path', async () => {
     await symlink('..', inFolder('saved/up'));
     expect(await refused('up/a.png')).toBe('outside-save-path');
     expect(await targetOf('up/saved/a.png')).toBe(inFolder('saved/a.png'));
   });
 
-  it('that dangle, go in circles or lead to a file are no folders', async () => {
+  it('count as missing folders if they dangle, form a loop or lead to a file', async () => {
     await writeFile(inFolder('saved/file'), '');
     await symlink(inFolder('nowhere'), inFolder('saved/dangling'));
     await symlink('circle', inFolder('saved/circle'));
@@ -154,7 +154,7 @@ describe('links', () => {
     }
   });
 
-  it('at the final name are replaced, wherever they lead', async () => {
+  it('are replaced at the final name', async () => {
     await writeFile(inFolder('outside/secret'), 'secret');
     await symlink(inFolder('outside/secret'), inFolder('saved/file'));
     await symlink(inFolder('outside'), inFolder('saved/folder'));
@@ -165,27 +165,27 @@ describe('links', () => {
     }
   });
 
-  it('at the final name are refused if overwrite is false', async () => {
+  it('are refused at the final name if overwrite is false', async () => {
     await symlink(inFolder('nowhere'), inFolder('saved/dangling.png'));
     expect(await refused('dangling.png', KEEP)).toBe('file-exists');
   });
 });
 
 describe('the save path', () => {
-  it('may be relative, and lead through links', async () => {
+  it('may be relative and contain links', async () => {
     await symlink(inFolder('saved'), inFolder('link'));
     expect(await targetOf('shoes/a.png', REPLACE, relative(process.cwd(), inFolder('link')))).toBe(
       inFolder('saved/shoes/a.png'),
     );
   });
 
-  it('may be a link whose own folder has links to it', async () => {
+  it('may itself be a link', async () => {
     await symlink(inFolder('saved'), inFolder('link'));
     await symlink(inFolder('link/shoes'), inFolder('saved/again'));
     expect(await targetOf('again/a.png', REPLACE, inFolder('link'))).toBe(inFolder('saved/shoes/a.png'));
   });
 
-  it('may become a link between two saves: the second goes where it leads', async () => {
+  it('may become a link between two saves', async () => {
     await mkdir(inFolder('other/shoes'), { recursive: true });
     expect(await targetOf('shoes/a.png')).toBe(inFolder('saved/shoes/a.png'));
     await rename(inFolder('saved'), inFolder('before'));
@@ -196,7 +196,7 @@ describe('the save path', () => {
   });
 
   onLinux('that leads through no link', () => {
-    it('is not resolved by a call of its own', async () => {
+    it('is resolved without a call of its own', async () => {
       const calls = interceptFsCall('realpath', (real) => real());
       await targetOf('shoes/a.png');
       expect(calls).not.toHaveBeenCalled();
@@ -210,18 +210,18 @@ describe('the save path', () => {
     expect(await targetOf(`${inFolder('saved').slice(1)}/a.png`, REPLACE, '/')).toBe(inFolder('saved/a.png'));
   });
 
-  it('may have a slash at its end', async () => {
+  it('may end with a slash', async () => {
     expect(await targetOf('a.png', REPLACE, `${inFolder('saved')}/`)).toBe(inFolder('saved/a.png'));
   });
 
-  it('may come later: until then each save is refused', async () => {
+  it('may be created later', async () => {
     expect(await refused('a.png', REPLACE, inFolder('mounted'))).toBe('save-path-missing');
     expect(await refused('shoes/a.png', REPLACE, inFolder('mounted'))).toBe('save-path-missing');
     await mkdir(inFolder('mounted'));
     expect(await targetOf('a.png', REPLACE, inFolder('mounted'))).toBe(inFolder('mounted/a.png'));
   });
 
-  it('is missing where it dangles, goes in circles or leads through a file', async () => {
+  it('counts as missing if it dangles, forms a loop or leads through a file', async () => {
     await symlink(inFolder('nowhere'), inFolder('dangling'));
     await symlink('circle', inFolder('circle'));
     await writeFile(inFolder('file'), '');
@@ -230,12 +230,12 @@ describe('the save path', () => {
     }
   });
 
-  it.each(['a.png', 'shoes/a.png'])('is missing where it is a file, whatever the name: %s', async (name) => {
+  it.each(['a.png', 'shoes/a.png'])('counts as missing if it is a file: %s', async (name) => {
     await writeFile(inFolder('file'), '');
     expect(await refused(name, REPLACE, inFolder('file'))).toBe('save-path-missing');
   });
 
-  it('does not appear in messages', async () => {
+  it('stays out of messages', async () => {
     await symlink(inFolder('outside'), inFolder('saved/out'));
     const refusals = await Promise.all([
       refusalOf(() => targetOf('a.png', REPLACE, inFolder('nowhere'))),
@@ -253,7 +253,7 @@ describe('permissions', () => {
     ['that may not be entered', 0o666, 'not-writable'],
     ['that may not be used at all', 0o000, 'not-writable'],
     ['that may be used', 0o777, 'nothing'],
-  ])('of a folder %s are seen beforehand', async (_what, mode, code) => {
+  ])('are checked before rendering, for a folder %s', async (_what, mode, code) => {
     await chmod(inFolder(), 0o755);
     await chmod(inFolder('saved/shoes'), mode);
     try {
@@ -279,7 +279,7 @@ describe('permissions', () => {
     }
   });
 
-  it('of what has the name already do not count: it is replaced, not written to', async () => {
+  it('of the old file are ignored, because it is replaced', async () => {
     await chmod(inFolder(), 0o755);
     await writeFile(inFolder('saved/a.png'), 'old');
     await chmod(inFolder('saved/a.png'), 0o000);
@@ -299,7 +299,7 @@ describe('permissions', () => {
   it.each([
     ['ro', 'not-writable'],
     ['rw', 'nothing'],
-  ])('with the option %s is seen beforehand, on top of or below the save path', async (option, code) => {
+  ])('with the option %s is checked before rendering, at or below the save path', async (option, code) => {
     const codes = await runInChild(
       `import { openTarget } from ${source('lib/stores/folder/target.ts')};
       const codes = [];
@@ -319,14 +319,14 @@ describe('permissions', () => {
   });
 });
 
-/** The systems that a folder can be held on: this one, and those where it is known by its path only. */
+/** The systems on which a directory can be opened: this one, and those where only its path is known. */
 const SYSTEMS: readonly (readonly [string, string])[] = [
   ['this system', process.platform],
-  // Windows opens no folders; apart from that, what is asked of it here is the same everywhere.
+  // Windows cannot open a directory; everything else is the same on all systems.
   ['a system without descriptors of folders', 'win32'],
 ];
 
-describe.each(SYSTEMS)('a folder that is held, on %s', (_name, platform) => {
+describe.each(SYSTEMS)('an open directory on %s', (_name, platform) => {
   const actual = process.platform;
   let directory: DirectoryHandle;
 
@@ -339,65 +339,65 @@ describe.each(SYSTEMS)('a folder that is held, on %s', (_name, platform) => {
     directory.close();
   });
 
-  it('is known by its real path', async () => {
+  it('has its real path', async () => {
     await symlink(inFolder('saved/shoes'), inFolder('link'));
     const byLink = await DirectoryHandle.open(inFolder('link'));
     expect(byLink.path).toBe(inFolder('saved/shoes'));
     byLink.close();
   });
 
-  it('is still there as long as nothing happens, whatever happens in it', async () => {
+  it('stays unmoved when its entries change', async () => {
     expect(await directory.isUnmoved()).toBe(true);
     await writeFile(inFolder('saved/shoes/a.png'), '');
     await rm(inFolder('saved/shoes/red'), { recursive: true });
     expect(await directory.isUnmoved()).toBe(true);
   });
 
-  it('leads to its entries and to itself', async () => {
+  it('gives paths to its entries and itself', async () => {
     await writeFile(directory.join('a.png'), 'new');
     expect(await readFile(inFolder('saved/shoes/a.png'), 'utf8')).toBe('new');
     expect((await readdir(directory.join('.'))).sort()).toEqual(['a.png', 'red']);
   });
 
-  it('is not there any more once it is renamed', async () => {
+  it('is no longer unmoved once it is renamed', async () => {
     await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
     expect(await directory.isUnmoved()).toBe(false);
   });
 
-  it('is not there any more once a folder above it is renamed', async () => {
+  it('is no longer unmoved once a parent is renamed', async () => {
     await rename(inFolder('saved'), inFolder('kept'));
     expect(await directory.isUnmoved()).toBe(false);
   });
 
-  it('is not there any more once it is removed', async () => {
+  it('is no longer unmoved once it is removed', async () => {
     await rm(inFolder('saved/shoes'), { recursive: true });
     expect(await directory.isUnmoved()).toBe(false);
   });
 
-  it('is not there any more once a link has its place', async () => {
+  it('is no longer unmoved once a link replaces it', async () => {
     await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
     await symlink(inFolder('outside'), inFolder('saved/shoes'));
     expect(await directory.isUnmoved()).toBe(false);
   });
 
-  it('is there again once it is moved back', async () => {
+  it('is unmoved again once it is moved back', async () => {
     await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
     await rename(inFolder('saved/boots'), inFolder('saved/shoes'));
     expect(await directory.isUnmoved()).toBe(true);
   });
 
-  it('can be flushed, and closed twice', async () => {
+  it('can be flushed and closed twice', async () => {
     await directory.sync();
     directory.close();
     directory.close();
   });
 
-  it('may be flushed in vain once it is closed', async () => {
+  it('ignores a flush after close', async () => {
     directory.close();
     await directory.sync();
   });
 
-  it('is an error where there is none', async () => {
+  it('cannot be opened if it is missing', async () => {
     await expect(DirectoryHandle.open(inFolder('nowhere'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
@@ -411,13 +411,13 @@ onLinux('a folder that is held by its descriptor', () => {
     directory.close();
   });
 
-  it('is not there any more once another folder has its place', async () => {
+  it('is no longer unmoved once another folder replaces it', async () => {
     await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
     await mkdir(inFolder('saved/shoes'));
     expect(await directory.isUnmoved()).toBe(false);
   });
 
-  it('is not there any more once it is removed and made again', async () => {
+  it('is no longer unmoved once it is removed and created again', async () => {
     await rm(inFolder('saved/shoes'), { recursive: true });
     await mkdir(inFolder('saved/shoes'));
     expect(await directory.isUnmoved()).toBe(false);
@@ -431,7 +431,7 @@ onLinux('a folder that is held by its descriptor', () => {
     expect(await readFile(inFolder('saved/boots/a.png'), 'utf8')).toBe('new');
   });
 
-  it('takes no file any more once it is removed', async () => {
+  it('refuses new files once it is removed', async () => {
     await rm(inFolder('saved/shoes/red'), { recursive: true });
     await rmdir(inFolder('saved/shoes'));
     await mkdir(inFolder('saved/shoes'));
@@ -439,13 +439,13 @@ onLinux('a folder that is held by its descriptor', () => {
     expect(await readdir(inFolder('saved/shoes'))).toEqual([]);
   });
 
-  it('is held by one descriptor, until it is closed', async () => {
+  it('uses one fd until it is closed', async () => {
     expect(await descriptorsBelow(inFolder())).toEqual([inFolder('saved/shoes')]);
     directory.close();
     expect(await descriptorsBelow(inFolder())).toEqual([]);
   });
 
-  it('is not opened where it is something else', async () => {
+  it('is not opened if it is no directory', async () => {
     await promisify(execFile)('mkfifo', [inFolder('pipe')]);
     await writeFile(inFolder('file'), '');
     await expect(DirectoryHandle.open(inFolder('pipe'))).rejects.toMatchObject({ code: 'ENOTDIR' });
@@ -453,7 +453,7 @@ onLinux('a folder that is held by its descriptor', () => {
     expect(await descriptorsBelow(inFolder())).toEqual([inFolder('saved/shoes')]);
   });
 
-  it('may have a name that looks like a removed one’s', async () => {
+  it('may have a name that ends in " (deleted)"', async () => {
     await mkdir(inFolder('saved/x (deleted)'));
     const odd = await DirectoryHandle.open(inFolder('saved/x (deleted)'));
     expect(await odd.isUnmoved()).toBe(true);
@@ -463,7 +463,7 @@ onLinux('a folder that is held by its descriptor', () => {
 });
 
 onLinux('resolving a target', () => {
-  it('changes nothing', async () => {
+  it('resolving a name changes nothing on disk', async () => {
     await writeFile(inFolder('saved/a.png'), 'old');
     const before = await lstat(inFolder('saved'));
     await targetOf('a.png');

@@ -7,7 +7,7 @@ import { s3Store, type S3StoreOptions } from '../../../../lib/s3.js';
 const client = new S3Client({ region: 'us-east-1' });
 
 describe('the options', () => {
-  it('need only a client and a bucket', () => {
+  it('require only a client and a bucket', () => {
     expect(() => s3Store({ client, bucket: 'renders' })).not.toThrow();
   });
 
@@ -71,7 +71,7 @@ describe('the options', () => {
       { client, bucket: 'b', object: { Metadata: { a: 1 } } },
       'must have a string as Metadata["a"]',
     ],
-  ])('with %s cause a TypeError that names the fix', (_, options, message) => {
+  ])('cause a TypeError that names the fix for %s', (_, options, message) => {
     expect(() => s3Store(options as S3StoreOptions)).toThrow(TypeError);
     expect(() => s3Store(options as S3StoreOptions)).toThrow(message);
   });
@@ -102,14 +102,14 @@ describe('an error', () => {
     ['TimeoutError', undefined, 'store-unavailable'],
     ['Error', undefined, 'store-unavailable'],
     ['EntityTooLarge', 400, 'write-failed'],
-  ])('%s (%s) gets the code %s', (name, status, code) => {
+  ])('such as %s (%s) gets the code %s', (name, status, code) => {
     const cause = thrown(name, status);
     const error = storeError(cause);
     expect(error).toMatchObject({ name: 'SaveError', code, cause });
     expect(error.message).not.toMatch(/renders|10\.0/);
   });
 
-  it('that is a SaveError stays as it is', () => {
+  it('is passed on unchanged if it is a SaveError', () => {
     const error = new SaveError('timeout', 'Too late.');
     expect(storeError(error)).toBe(error);
   });
@@ -120,7 +120,7 @@ describe('an error', () => {
     // Another object may still be allowed.
     ['AccessDenied', 403, false],
     ['SlowDown', 503, false],
-  ])('%s (%s) concerns every object of the bucket: %s', (name, status, all) => {
+  ])('such as %s (%s) concerns every object of the bucket: %s', (name, status, all) => {
     expect(concernsBucket(storeError(thrown(name, status)))).toBe(all);
   });
 });

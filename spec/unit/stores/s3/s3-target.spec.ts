@@ -1,4 +1,4 @@
-// What is sent for an image: at once and in parts, with Expect, with the host's own fields, and in time.
+// The requests for an image: at once and in parts, with Expect, with the host's own fields, in time.
 import { randomBytes } from 'node:crypto';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { s3Store, type S3StoreOptions } from '../../../../lib/s3.js';
@@ -66,7 +66,7 @@ describe('Expect: 100-continue', () => {
 });
 
 describe('lastUpdated', () => {
-  it('is the Date of the answer to PutObject, without another request', async () => {
+  it('is the Date of the PutObject response, without another request', async () => {
     const date = 'Tue, 24 Nov 2026 12:00:00 GMT';
     server.intercept = ({ line }) =>
       line.startsWith('PUT') ? { status: 200, headers: { date } } : undefined;
@@ -75,7 +75,7 @@ describe('lastUpdated', () => {
     expect(server.requests.map(({ line }) => line.split(' ')[0])).toEqual(['HEAD', 'PUT']);
   });
 
-  it('is the time of the object if it was sent in parts', async () => {
+  it('is the object’s LastModified if it was sent in parts', async () => {
     const { lastUpdated } = await saveTo(storeWith(), 'a.png', randomBytes(6 * MIB));
     const { headers } = server.objects.get('/renders/a.png')!;
     expect(lastUpdated).toBe(Date.parse(headers['last-modified']!));
