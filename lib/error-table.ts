@@ -1,8 +1,8 @@
-// Every reason for which a save is refused or fails: its code, its message for the client, and whether a retry helps.
+// Every reason why a save is refused or fails: code, message for the client, and whether a retry helps.
 
 /** Details that a message can mention. Each message also reads well without them. */
 export interface ErrorDetails {
-  /** The parameter that is meant, without `=`. */
+  /** The name of the parameter, without `=`. */
   readonly parameter?: string;
   /** The rule that a name breaks, as half a sentence. */
   readonly rule?: string;
@@ -19,7 +19,7 @@ export interface ErrorDetails {
   readonly reason?: string;
   readonly maxCodings?: number;
   readonly maxPixels?: number;
-  /** Pages that differ in size, at most. */
+  /** The maximum number of pages that differ in size. */
   readonly maxPages?: number;
   /** The name of a compression. */
   readonly compression?: string;
@@ -31,9 +31,9 @@ export interface ErrorDetails {
 }
 
 export interface ErrorEntry {
-  /** Tells the client what to do. Holds no path of the server, no system error code and no stack. */
+  /** Tells the client what to do. Contains no path of the server, no system error code and no stack. */
   readonly message: string | ((details: ErrorDetails) => string);
-  /** The same command may succeed later, although nobody changes anything. */
+  /** The same command may succeed later without any change by client or operator. */
   readonly retry?: true;
 }
 
@@ -168,7 +168,7 @@ export const ERRORS = {
     retry: true,
   },
   'client-disconnected': { message: 'The client disconnected before the image was published.' },
-  // Ours
+  // The middleware
   'internal-error': { message: 'The server failed to save the image. Tell its operator.' },
 } as const satisfies Record<string, ErrorEntry>;
 

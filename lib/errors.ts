@@ -1,17 +1,17 @@
-// The error that carries a code of the table, and the errors of others as such an error.
+// The error that carries a code of the table, and the conversion of other errors to it.
 import { inspect } from 'node:util';
 import { ERRORS, type ErrorDetails, type ErrorEntry } from './error-table.js';
 
 export type { ErrorDetails };
 
-/** One of the closed list of reasons for which a save can be refused or fail. */
+/** A code of the fixed list of reasons why a save can be refused or fail. */
 export type SaveErrorCode = keyof typeof ERRORS;
 
-/** Every `error.code` that a reply can hold. `docs/errors.md` explains each with its cause and its remedy. */
+/** Every `error.code` of a reply. `docs/errors.md` explains each with its cause and its remedy. */
 export const ERROR_CODES = Object.keys(ERRORS) as readonly SaveErrorCode[];
 
 /**
- * Whether the same command may succeed later, although nobody changes anything: the reply then has `error.retry=true`.
+ * Whether the same command may succeed later without any change. The reply then has `error.retry=true`.
  *
  * @param code An `error.code`. Codes that are not in the list are not retryable.
  */
@@ -30,8 +30,8 @@ const kSaveError = Symbol.for('express-image-save.error');
 /**
  * A save that was refused or failed.
  *
- * `message` is for the client: it says what to do, and never holds a path of the server, a system error code or a
- * stack. `cause`, if there is one, is for the operator.
+ * `message` tells the client what to do. It never contains a path of the server, a system error code or a stack.
+ * `cause`, if there is one, is for the operator.
  *
  * `error instanceof SaveError` also holds for errors of other copies of this package in the process.
  */
@@ -42,7 +42,7 @@ export class SaveError extends Error {
   readonly retryAfter: number | undefined;
 
   /**
-   * @param detail A message of your own, or details for the usual message of the code, which is used otherwise.
+   * @param detail A message of your own, or details for the code's message in the table. Default: that message.
    * @param cause The error underneath.
    */
   constructor(code: SaveErrorCode, detail: string | ErrorDetails = {}, cause?: unknown) {
@@ -62,12 +62,12 @@ export class SaveError extends Error {
 
 const ordinaryHasInstance = Function.prototype[Symbol.hasInstance] as (value: unknown) => boolean;
 
-/** Nothing that was thrown can make this throw: not a proxy, nor a getter that fails. */
+/** Never throws, even for a proxy or a getter that fails. */
 function isSaveError(value: unknown): boolean {
   try {
     if (typeof value !== 'object' || value === null || !(kSaveError in value)) return false;
     const { code, message } = value as { code?: unknown; message?: unknown };
-    // A newer copy may have codes that this one does not know. The list is closed: they count as any other error.
+    // A newer copy may have codes that are unknown here. Such an error counts as any other error.
     return typeof code === 'string' && Object.hasOwn(ERRORS, code) && typeof message === 'string';
   } catch {
     return false;
@@ -79,7 +79,7 @@ function createMessage(code: string, details: ErrorDetails): string {
   return typeof message === 'string' ? message : message(details);
 }
 
-/** What the file system's own error codes mean to a client. */
+/** The file system's error codes → the codes for the client. */
 const SYSTEM_ERRORS: ReadonlyMap<string | undefined, SaveErrorCode> = new Map<string, SaveErrorCode>([
   ['ENOSPC', 'disk-full'],
   ['EDQUOT', 'disk-full'],
@@ -95,7 +95,7 @@ const SYSTEM_ERRORS: ReadonlyMap<string | undefined, SaveErrorCode> = new Map<st
   ['EISDIR', 'not-a-file'],
 ]);
 
-/** The rule that a name breaks for which the system has no room. */
+/** The broken rule of a name that is too long for the system. */
 export const TOO_LONG = 'this one is too long';
 
 /** The code of a system error (`ENOSPC`), or undefined for anything else that was thrown. */
@@ -120,7 +120,7 @@ export function fileSystemError(error: unknown, details: ErrorDetails = {}): Sav
   return new SaveError(code, { rule: TOO_LONG, ...details }, error);
 }
 
-/** Turns anything that was thrown into the error that a client gets: `internal-error` unless it is a {@link SaveError}. */
+/** Converts any thrown value to the client's error: `internal-error`, unless it is a {@link SaveError}. */
 export function toSaveError(error: unknown): SaveError {
   return error instanceof SaveError ? error : new SaveError('internal-error', {}, error);
 }

@@ -1,4 +1,4 @@
-// What the package offers, and nothing else.
+// The exports of the package.
 import { imageSave } from './middleware.js';
 
 export { imageSave };

@@ -15,9 +15,9 @@ import { StaleFileSweeper } from './temp-files/stale-files.js';
 export interface ImageSaveMiddleware<Request extends IncomingMessage = IncomingMessage> {
   (req: Request, res: ServerResponse, next: Next): void;
   /**
-   * Resolves when nothing is left of any save: each has its reply, its temporary file is removed, and its `onSave` has
-   * settled. For a graceful stop, call it after `server.close()`, and set a limit of your own: it waits for a store or
-   * an `onSave` that never settles.
+   * Resolves when every save has ended completely: it has its reply, its temporary file is removed, and its `onSave`
+   * has settled. For a graceful stop, call it after `server.close()`, with a time limit of your own: it also waits
+   * for a store or an `onSave` that never settles.
    */
   readonly idle: () => Promise<void>;
   /** Saves in progress, for a gauge. */
@@ -67,7 +67,7 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
   }
 
   const idle = async (): Promise<void> => {
-    // More may have begun meanwhile.
+    // Other saves may have begun meanwhile.
     while (operations.size > 0) await Promise.all(operations);
   };
   const gauges = {
@@ -88,13 +88,13 @@ function readCommand(url: string): SaveCommand | SaveError | undefined {
   }
 }
 
-/** A folder may be mounted later, so it is no error that it is missing. But a mistyped path should not stay unnoticed. */
+/** Warns of a missing save folder, since the path may be mistyped. A folder may be mounted later, so it is no error. */
 async function warnIfMissing(savePath: string): Promise<void> {
   const path = resolve(savePath);
   try {
     if ((await stat(path)).isDirectory()) return;
   } catch (error) {
-    // Whatever else is wrong with it, the first save will show.
+    // The first save reports any other fault of the folder.
     if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') return;
   }
   process.emitWarning(

@@ -30,7 +30,7 @@ export interface SaveRecord {
   readonly bytes: number | undefined;
   /** Width × height × pages; undefined unless done. */
   readonly pixels: number | undefined;
-  /** The status of the rendered response; undefined where the save ended before there was one. */
+  /** The status of the rendered response; undefined if the save ended before it. */
   readonly rendererStatus: number | undefined;
   /** Pixels across and down the first page, as stored; undefined unless done. */
   readonly width: number | undefined;
@@ -39,12 +39,12 @@ export interface SaveRecord {
   readonly type: string | undefined;
   /** From the command's arrival to its reply. */
   readonly milliseconds: number;
-  /** Milliseconds of each stage that began, in order. Where the save failed, the last one is where it failed. */
+  /** Milliseconds of each stage that began, in order. A failed save failed in the last one. */
   readonly stages: StageTimes;
   /**
-   * The error underneath: of the system, the renderer, the decoder or the store. It can hold paths of the server. Of
-   * a rendered response with another status than 200, an error with the first bytes of its text. When done, an error
-   * after publishing, such as that of flushing the folder.
+   * The underlying error of the system, the renderer, the decoder or the store. It can contain paths of the server.
+   * For a rendered status other than 200 it quotes the first bytes of the text. When done, it is an error after
+   * publishing, such as a failed flush of the folder.
    */
   readonly cause: unknown;
 }
@@ -52,20 +52,19 @@ export interface SaveRecord {
 /** The options of {@link imageSave}. All of them are optional. */
 export interface ImageSaveOptions<Request extends IncomingMessage = IncomingMessage> {
   /**
-   * The existing folder below which images are saved. A relative path is resolved against the working directory of
-   * the moment when the middleware is made. A function chooses a folder for each request. `''` disables saving.
-   * Default `''`.
+   * The existing folder below which images are saved. A relative path is resolved when the middleware is created. A
+   * function chooses a folder for each request. `''` disables saving. Default `''`.
    */
   savePath?: string | ((req: Request) => string | Promise<string>) | undefined;
-  /** Keeps the images elsewhere than in a folder: an object store, or one of your own. Instead of `savePath`. */
+  /** A store other than a folder: an object store, or one of your own. Replaces `savePath`. */
   store?: ImageStore | undefined;
   /** The deadline of commands without `timeout=`, in milliseconds. Default 60,000. */
   timeout?: number | undefined;
   /** The upper limit for `timeout=`, in milliseconds; larger values are capped. Default 600,000. */
   maxTimeout?: number | undefined;
-  /** The most pixels that an image may have, all its pages together. Default 100,000,000. */
+  /** The maximum number of pixels of an image, all its pages together. Default 100,000,000. */
   maxPixels?: number | undefined;
-  /** The most bytes that an image may have. Default 1 GiB. */
+  /** The maximum number of bytes of an image. Default 1 GiB. */
   maxBytes?: number | undefined;
   /**
    * `'pixels'` decodes every pixel before the image is published; `'header'` trusts the renderer and reads only
@@ -152,7 +151,7 @@ const EXAMPLE = "imageSave({ savePath: './saved' })";
 export function checkOptions<Request extends IncomingMessage>(options: ImageSaveOptions<Request>): Settings {
   refuseRequest(options);
   validateOptions<ImageSaveOptions<Request>>('imageSave', EXAMPLE, RULES, options);
-  // The host's own request type matters only to the host's own functions.
+  // Only the host's own functions depend on its request type.
   const given = { ...options } as ImageSaveOptions;
   if (given.savePath !== undefined && given.store !== undefined) {
     throw new TypeError('imageSave saves to one place: give it "savePath" or "store", not both');

@@ -1,11 +1,11 @@
 // Checks the options of a factory. A wrong option fails at once, with a message that names the fix.
 
-/** What an option must be. */
+/** The rule of one option. */
 export interface Rule {
-  /** In words, so that "must be" can stand before it. */
+  /** The rule in words that follow "must be". */
   readonly expected: string;
   readonly isValid: (value: unknown) => boolean;
-  /** Where it is missing or undefined, there is no default. */
+  /** Whether the option has no default. */
   readonly required?: true;
 }
 
@@ -36,10 +36,10 @@ export function isIntegerBetween(value: unknown, min: number, max: number): bool
 }
 
 /**
- * Checks that there are only options that have a rule, and that each one keeps it.
+ * Checks that every option has a rule and keeps it.
  *
  * @param factory The name of the function that takes the options.
- * @param example A call of it, as its users would write it.
+ * @param example A typical call of it.
  * @throws TypeError An option is unknown, wrong or missing.
  */
 export function validateOptions<Options extends object>(

@@ -1,8 +1,8 @@
-// What a renderer writes → batches of bytes for one reader. To the renderer it is one of Node's writable streams.
+// A renderer's writes → batches of bytes for one reader. To the renderer it is one of Node's writable streams.
 import { Writable } from 'node:stream';
 import { types } from 'node:util';
 
-/** Consecutive chunks of a body. They are copies: the renderer may use its own buffers again. */
+/** Consecutive chunks of a body. They are copies, because the renderer may reuse its own buffers. */
 export interface Batch {
   readonly chunks: readonly Buffer[];
   /** The renderer has ended the body with these chunks, as `res.end(image)` does. */
@@ -27,7 +27,7 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   readonly #onAbort: (error: Error | null) => void;
   readonly #mirror: Mirror;
   #ending = false;
-  /** The batch being written: the reader has it, or is about to take it. */
+  /** The batch in progress: the reader has it, or takes it next. */
   #batch: Batch | undefined;
   #batchDone: Callback | undefined;
   /** Set when the reader has taken every byte and the renderer has ended. */
@@ -40,7 +40,7 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   /**
    * @param beforeWrite Called before each write or end, so that the head is sent before the body.
    * @param onAbort Called when the renderer destroys the stream before it has finished.
-   * @param mirror Called after each event but `error` has been emitted, and says whether it had listeners.
+   * @param mirror Called after each event except `error`. Returns whether the event had listeners.
    */
   constructor(beforeWrite: () => void, onAbort: (error: Error | null) => void, mirror: Mirror = () => false) {
     super({ highWaterMark: HIGH_WATER_MARK });
@@ -56,12 +56,12 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
 
   override write(chunk: unknown, ...rest: [(BufferEncoding | Callback)?, Callback?]): boolean {
     if (this.#ending && !this.destroyed) {
-      // Node's response would emit an error without a listener. The image is whole, and nothing reads more.
+      // Node's response would emit an error without a listener here. The image is complete, so this error is dropped.
       const callback = rest.find((argument) => typeof argument === 'function');
       if (callback !== undefined) process.nextTick(callback, writeAfterEnd());
       return false;
     }
-    // Anything but a chunk throws, as Node's response does before it sends its head.
+    // An invalid chunk throws before the head is sent, as in Node.
     if (isChunk(chunk)) this.#beforeWrite();
     return super.write(this.#copy(chunk), ...(rest as [BufferEncoding, Callback]));
   }
@@ -73,7 +73,7 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
     }
     const [chunk, ...rest] = args;
     if (chunk !== undefined && chunk !== null && typeof chunk !== 'function' && !isChunk(chunk)) {
-      // Throws, and the renderer may still send another response.
+      // Throws, so the renderer may still send another response.
       return super.end(...(args as [unknown, BufferEncoding, () => void]));
     }
     this.#beforeWrite();
@@ -82,19 +82,19 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   }
 
   /**
-   * Copies a chunk at once. Node hands bytes to the connection before `write` or `end` returns, so renderers overwrite or
-   * transfer a buffer as soon as that has happened. What is inspected later must be what is published.
+   * Copies a chunk at once. Node hands bytes to the connection before `write` or `end` returns, so renderers may
+   * overwrite or transfer a buffer after that call. The inspected bytes must be the published bytes.
    */
   #copy(chunk: unknown): unknown {
     if (!ArrayBuffer.isView(chunk) || this.#released) return chunk;
     if (types.isUint8Array(chunk)) return Buffer.from(chunk);
-    // Which other views are chunks depends on Node, so it gets one of the same type.
+    // Node's version decides which other views are chunks, so it gets a view of the same type.
     const { buffer, byteOffset, byteLength, constructor } = chunk;
     const copy = buffer.slice(byteOffset, byteOffset + byteLength);
     return Reflect.construct(constructor, [copy]) as unknown;
   }
 
-  /** After the end there are no more writes to wait for. */
+  /** After the end, no further writes follow. */
   override cork(): void {
     if (!this.#ending) super.cork();
   }
@@ -146,13 +146,13 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
     if (!this.writableFinished && !this.#released) this.#onAbort(error);
     if (this.#batchDone !== undefined) this.#finishBatch(error ?? prematureClose());
     this.#wakeReader?.();
-    // The reader gets the error. It is not emitted, as Node's response does not emit it: it may have no listener.
+    // The reader gets the error. As in Node, the response does not emit it, because it may have no listener.
     done();
   }
 
   /**
-   * Lets go of the renderer. A body that it has ended emits `finish`, even if its bytes were not read. Any other
-   * ends as when a client disconnects: `close` without `finish`, and every callback is called.
+   * Releases the renderer. A body that the renderer has ended emits `finish`, even if its bytes were not read. Any
+   * other body ends as if the client had disconnected: `close` without `finish`, and every callback is called.
    *
    * @returns Resolves when `close` has been emitted.
    */

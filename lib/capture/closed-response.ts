@@ -16,14 +16,14 @@ type Emit = (...args: unknown[]) => boolean;
 /**
  * The closed phase of a response.
  *
- * Listeners from before the reply hear Node's events, and see the real state and connection meanwhile: a server
- * that counts requests by `req.socket` finds its key. Code that looks at another time is late. It sees a response
- * that never finished, so that a pipeline that starts late fails instead of hanging, and a proxy of the connection,
- * which may serve the next request by now.
+ * Listeners from before the reply get Node's events, with the real state and connection: a server that counts
+ * requests by `req.socket` finds its key. Code that runs at another time is late and sees an unfinished response,
+ * so a pipeline that starts late fails instead of hanging. It also sees a proxy of the connection, because the
+ * connection may serve the next request by now.
  */
 export class ClosedResponse {
   readonly #listeners: ListenerSet;
-  /** As the reply emits: middleware before us may have wrapped it. */
+  /** The `emit` of the restored response, which earlier middleware may have wrapped. */
   readonly #emit: Emit;
   readonly #emitOnRequest: Emit;
   #responseDepth = 0;
@@ -94,7 +94,7 @@ function emitOnClosedRequest(this: IncomingMessage, ...args: unknown[]): boolean
   return (this as ClosedRequest)[kCapture].closed.emitOnRequest(args);
 }
 
-/** A response that has closed emits `close` no more. A late listener is called as if the client had disconnected. */
+/** A closed response emits no further `close`. So a late listener is called as if the client had disconnected. */
 function emitCloseToLateListener(this: ServerResponse, event: string | symbol, listener: () => void): void {
   if (event !== 'close') return;
   process.nextTick(() => {

@@ -1,4 +1,4 @@
-// The status and the headers of the rendered response, by Node's own rules, apart from those of the reply.
+// The status and headers of the rendered response, by Node's own rules, separate from those of the reply.
 import { type IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
 import { inheritedMethod } from './property-overrides.js';
 
@@ -27,8 +27,8 @@ export function copyHeaders(res: ServerResponse): HeaderValues {
 }
 
 /**
- * Gives a response the headers that it had. The renderer's may be among those that it has now, because some
- * libraries call `OutgoingMessage.prototype.setHeader` on it (cookies does).
+ * Restores the headers of a response. Its current headers may include the renderer's, because some libraries
+ * (cookies) call `OutgoingMessage.prototype.setHeader` on it.
  */
 export function restoreHeaders(res: ServerResponse, headers: HeaderValues): void {
   for (const name of getRawNames(res)) {
@@ -62,7 +62,7 @@ class HeadResponse extends OutgoingMessage {
 }
 Object.setPrototypeOf(HeadResponse.prototype, ServerResponse.prototype);
 
-/** Makes the head of a rendered response, with the headers that were set before us. */
+/** Creates the head of a rendered response, with the headers that earlier middleware set. */
 export function createHeadResponse(
   req: IncomingMessage,
   res: ServerResponse,
@@ -72,7 +72,7 @@ export function createHeadResponse(
   const head = new HeadResponse(req, res) as OutgoingMessage as ServerResponse;
   for (const [name, value] of headers) head.setHeader(name, copyValue(value));
   if (headers.size === 0) {
-    // Once a header has been set, Node keeps those given to `writeHead` readable. The idea is light-my-request's.
+    // After the first `setHeader`, Node also keeps the headers of `writeHead` readable. (Idea: light-my-request.)
     head.setHeader('x', '');
     head.removeHeader('x');
   }
@@ -98,7 +98,7 @@ function isSameValue(one: HeaderValue | undefined, other: HeaderValue): boolean 
   return one.length === other.length && one.every((item, at) => item === other[at]);
 }
 
-/** Names as they were written, where the host's response knows them. (Node's types lack the method.) */
+/** Returns header names as they were written, if the host's response has them. (Node's types lack the method.) */
 function getRawNames(res: ServerResponse & { getRawHeaderNames?: () => string[] }): string[] {
   return res.getRawHeaderNames?.() ?? res.getHeaderNames();
 }

@@ -22,7 +22,7 @@ export class ListenerSet {
     this.#listeners = swapListeners(this.#emitter, undefined);
   }
 
-  /** Emits an event to these listeners. Meanwhile they are the emitter's, so they may add and remove listeners. */
+  /** Emits an event to these listeners. They are attached during the event, so they may add and remove listeners. */
   emit(
     event: string | symbol,
     args: readonly unknown[],

@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ResponseCapture } from './response-capture.js';
 
-/** Where a captured response keeps its {@link ResponseCapture}. */
+/** The key under which a captured response stores its {@link ResponseCapture}. */
 export const kCapture = Symbol('ResponseCapture');
 
 export interface CapturedResponse extends ServerResponse {

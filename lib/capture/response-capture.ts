@@ -1,7 +1,7 @@
 // Redirects everything that the renderer does to `res` into memory, until `restore()`. Built this way because:
 // - Express sets the prototype of `res` again when the renderer is another app. Own properties survive that.
-// - Middleware before us has wrapped this `res`, and Node's server waits for its `finish`. So the reply uses it too.
-// - Only Node knows its rules for headers. So a second response, without a connection, keeps the renderer's head.
+// - Earlier middleware has wrapped this `res`, and Node's server waits for its `finish`. So the reply uses it too.
+// - Only Node has its rules for headers. So a second response, without a connection, stores the renderer's head.
 // - Node's own `finish` listener would end the request with the renderer's body. So listeners are swapped.
 // - Node's server reads `socket._httpMessage.finished` as renderers read `res.finished`. So it gets a view of its own.
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -20,11 +20,11 @@ import { createSocketProxy, setRequestSocket } from './socket-proxy.js';
 export type { ResponseHead } from './head-response.js';
 
 /**
- * Holds a response between a renderer and its client, in three phases.
+ * Separates a response from its client while the renderer uses it, in three phases.
  *
  * - `captured`: the response is the renderer's, with a state, events and errors of its own.
- * - `restored`: the response is as it was before. The reply goes through middleware before us, and around
- *   middleware after us.
+ * - `restored`: the response is as it was before. The reply passes through earlier middleware and bypasses later
+ *   middleware.
  * - `closed`: the response has the reply. It ignores changes, and looks as if the client had disconnected.
  */
 export class ResponseCapture {
@@ -60,7 +60,7 @@ export class ResponseCapture {
 
   /**
    * @param onAbort Called when the renderer destroys its response, with its error if there is one.
-   * @throws Error A middleware before us has made a property of the response unchangeable.
+   * @throws Error Earlier middleware has made a property of the response read-only.
    */
   constructor(req: IncomingMessage, res: ServerResponse, onAbort: (error: Error | null) => void) {
     this.req = req;
@@ -80,9 +80,9 @@ export class ResponseCapture {
   }
 
   /**
-   * Gives the response back as it was before the renderer had it: state, headers, listeners and connection.
+   * Restores the response as it was before the capture: state, headers, listeners and connection.
    *
-   * @throws Error A middleware after us has made a property unchangeable that the reply needs.
+   * @throws Error Later middleware has made a property read-only that the reply needs.
    */
   restore(): void {
     if (this.#phase !== 'captured') return;
@@ -98,7 +98,7 @@ export class ResponseCapture {
     if (discardUnreadBody(this.req)) res.shouldKeepAlive = false;
   }
 
-  /** Closes the response to late changes. To be called when the response has been given the whole reply. */
+  /** Closes the response to late changes. Call this when the response has the whole reply. */
   ignoreLateWrites(): void {
     this.#phase = 'closed';
     this.closed = new ClosedResponse(this);
@@ -111,7 +111,7 @@ export class ResponseCapture {
 
   /** Sends the head as Node does before the first byte of a body. */
   readonly sendImplicitHead = (): void => {
-    // Through the response: middleware after us may have wrapped `writeHead`.
+    // Through the response, because later middleware may have wrapped `writeHead`.
     if (!this.headResponse.headersSent) this.res.writeHead(this.res.statusCode);
   };
 

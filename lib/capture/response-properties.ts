@@ -1,5 +1,5 @@
-// Every property of a response that a save changes, with its behaviour in each phase. To find out what `res.<name>`
-// does, look here first.
+// Every property of a response that a save changes, with its behaviour in each phase. Look here first to find out
+// what `res.<name>` does.
 import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { EMITTER_METHODS, emitOn } from './listener-set.js';
@@ -32,14 +32,14 @@ interface PropertyRule {
   readonly afterReply: Override | 'as-captured' | 'restored';
 }
 
-/** Interim responses are dropped, but their callbacks are called: they are not the image. */
+/** Interim responses are not the image, so they are dropped. Their callbacks are called. */
 const INFORMATIONAL = ['writeContinue', 'writeProcessing', 'writeEarlyHints', 'writeInformation'];
 
-/** Express makes no ETag where there is one, so it does not hash a body that is not sent. */
+/** Express skips its own ETag if there is one, so it does not hash a body that is not sent. */
 export const DUMMY_ETAG = 'W/"0"';
 
 const getHeader: Method = function (name: string) {
-  // Not in `getHeaders()` or `getHeaderNames()`: a cache behind us would store it.
+  // Not in `getHeaders()` or `getHeaderNames()`, because a cache in later middleware would store it.
   return this[kCapture].headResponse.getHeader(name) ?? (/^etag$/i.test(name) ? DUMMY_ETAG : undefined);
 };
 
@@ -85,7 +85,7 @@ const writeOriginal = (capture: ResponseCapture, name: string, value: unknown): 
   capture.writeOriginal(name, value);
 };
 
-/** Node's own methods read this field before they change a header of `res`, however they are called. */
+/** Node's own methods read this field before they change a header of `res`, even when called past the overrides. */
 const sentHeader = accessor(
   (capture, name) => {
     capture.headersMayDiffer = true;
@@ -95,7 +95,7 @@ const sentHeader = accessor(
 );
 
 const socketWhileCaptured = accessor((capture) => capture.socketProxy, writeOriginal);
-/** Middleware before us may put off the end of the reply (express-session does): Node needs the real socket then. */
+/** Earlier middleware may delay the end of the reply (express-session does). Node needs the real socket then. */
 const socketAfterReply = accessor((capture, name) => {
   const isReal = !Reflect.get(capture.res, 'finished') || capture.closed?.showsSocket === true;
   return isReal ? capture.readOriginal(name) : capture.socketProxy;
@@ -188,10 +188,10 @@ const NEEDED_FOR_REPLY = new Set(['removeHeader', 'setHeader', 'writeHead', 'end
 export type OwnProperties = Map<string, PropertyDescriptor>;
 
 /**
- * Makes a response the renderer's.
+ * Installs the overrides of the captured phase.
  *
  * @returns The own properties that the overrides replace.
- * @throws Error A middleware before us has made one of them unchangeable. The response is then untouched.
+ * @throws Error Earlier middleware has made one of them read-only. The response is then untouched.
  */
 export function overrideWhileCaptured(res: ServerResponse): OwnProperties {
   const own: OwnProperties = new Map();
@@ -204,16 +204,16 @@ export function overrideWhileCaptured(res: ServerResponse): OwnProperties {
     own.set(name, descriptor);
   }
   for (const name of own.keys()) if (SHADOWING.has(name)) Reflect.deleteProperty(res, name);
-  // In this order, and the methods by assignment: the fastest way to add so many properties.
+  // This order, with the methods by assignment, is the fastest way to add so many properties.
   Object.defineProperties(res, captured.accessors);
   for (const name in captured.methods) assignMethod(res, name, captured.methods[name]);
   return own;
 }
 
 /**
- * Gives every property back.
+ * Restores every property.
  *
- * @throws Error A middleware after us has made one unchangeable that the reply needs.
+ * @throws Error Later middleware has made one read-only that the reply needs.
  */
 export function restoreProperties(res: ServerResponse, own: OwnProperties): void {
   const unchangeable: string[] = [];
@@ -250,7 +250,7 @@ export function overrideAfterReply(res: ServerResponse): OwnProperties {
   return own;
 }
 
-/** Where a middleware has made the property unchangeable, the property stays. */
+/** Does nothing if middleware has made the property read-only. */
 function assignMethod(res: ServerResponse, name: string, value: unknown): void {
   try {
     (res as unknown as Record<string, unknown>)[name] = value;

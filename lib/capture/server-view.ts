@@ -7,8 +7,8 @@ const LINGER_MS = 1000;
 /**
  * Makes a view of a captured response that is not `finished`.
  *
- * `server.close()` destroys connections whose `_httpMessage` says so, which a captured response does as soon as the
- * renderer has ended it, while its image is still being saved. Everything else is that of the response.
+ * `server.close()` destroys connections whose `_httpMessage` is `finished`. A captured response is finished as soon as
+ * the renderer ends it, while its image is still being saved. All other properties are those of the response.
  */
 export function createServerView(res: ServerResponse): ServerResponse {
   return new Proxy(res, VIEW);
@@ -25,14 +25,14 @@ export function replaceMessage(socket: unknown, current: ServerResponse, replace
 }
 
 /**
- * Lets the rest of a request body arrive and drops it, if the renderer has destroyed the request before its end.
- * Node would leave such bytes unread, and a client that still sends would never read the reply.
+ * Reads and drops the rest of a request body, if the renderer has destroyed the request before its end. Node would
+ * leave such bytes unread, and a client that still sends would never read the reply.
  *
- * @returns Whether that is so. The connection cannot be used again then, as after any destroyed request.
+ * @returns Whether the request was destroyed. Its connection cannot be used again then.
  */
 export function discardUnreadBody(req: IncomingMessage & { _dumped?: boolean }): boolean {
   if (!req.destroyed || req.complete || req.socket.destroyed) return false;
-  // Node's parser drops what it reads for a request that is marked so.
+  // Node's parser drops the body bytes of a request with this mark.
   req._dumped = true;
   const { socket } = req;
   socket.resume();

@@ -1,4 +1,4 @@
-// The connection as the renderer sees it: reads come from the client's socket, writes and `destroy` go to a null socket.
+// The socket that the renderer sees: reads come from the client’s socket, writes and `destroy` go to a null socket.
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
@@ -12,8 +12,8 @@ const WRITE_SIDE_PROPERTIES = new Set<PropertyKey>([
 ]);
 
 /**
- * Drops what is written to it. Destroying it destroys the rendered response and leaves the client's connection open:
- * Express's final handler destroys the socket after an error in the middle of a response, and the reply is still due.
+ * Drops all writes. Destroying it destroys the rendered response and leaves the client's connection open: Express's
+ * final handler destroys the socket after an error in the middle of a response, and the reply must still be sent.
  */
 class NullSocket extends Writable {
   readonly #body: Writable;
@@ -44,13 +44,13 @@ class NullSocket extends Writable {
 /**
  * Makes a proxy of the client's socket for the renderer.
  *
- * @param body The rendered body. Where it breaks off, the proxy is destroyed too, and the other way round: code that
- *   reads files for a response listens to its socket for a disconnect.
+ * @param body The rendered body. If one of body and proxy is destroyed, so is the other: code that reads files for a
+ *   response listens to its socket for a disconnect.
  */
 export function createSocketProxy(socket: Socket, body: Writable): Socket {
   const isBrokenOff = (): boolean => body.closed && !body.writableFinished;
   let nullSocket: NullSocket | undefined;
-  // Made when it is needed: few renderers touch the connection.
+  // Created on first use, because few renderers touch the connection.
   const getNullSocket = (): NullSocket => {
     if (nullSocket !== undefined) return nullSocket;
     const created = (nullSocket = new NullSocket(body));
@@ -73,7 +73,7 @@ export function createSocketProxy(socket: Socket, body: Writable): Socket {
   });
 }
 
-/** Sets the connection that a request shows. */
+/** Sets the socket of a request. */
 export function setRequestSocket(req: IncomingMessage, socket: Socket): void {
   req.socket = socket;
 }

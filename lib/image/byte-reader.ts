@@ -3,19 +3,19 @@ import { setImmediate } from 'node:timers/promises';
 import { incomplete } from './completeness/refusals.js';
 import type { ImageBytes } from './types.js';
 
-/** The longest window: the bytes that are searched in one turn of the event loop, and held in memory for a file. */
+/** The longest window in bytes: searched in one turn of the event loop and, for a file, kept in memory. */
 const WINDOW_BYTES = 64 * 1024;
 
-/** The window of a reader that goes back and forth, and the most bytes that one call may ask for. */
+/** The window of a reader that moves back and forth, and the maximum of one call, in bytes. */
 const SMALL_WINDOW_BYTES = 512;
 
-/** The most calls of {@link ByteReader.read} in one turn of the event loop. */
+/** The maximum number of {@link ByteReader.read} calls in one turn of the event loop. */
 const READS_PER_TURN = 1024;
 
 const EMPTY = Buffer.alloc(0);
 
 /**
- * The bytes of an image, of which one window is at hand.
+ * The bytes of an image, with one window of them in memory.
  *
  * Yields to the event loop with each new window and after many reads of one window. Whenever it yields, an aborted
  * signal makes it throw the signal's reason.
@@ -55,9 +55,9 @@ export class ByteReader {
    * @throws SaveError `incomplete-image` where the image has fewer bytes.
    */
   async loadWindow(position: number, count: number): Promise<0> {
-    // Written so that a position of 2^64 or NaN is refused too.
+    // This form of the condition refuses a position of 2^64 or NaN too.
     if (!(position + count <= this.length)) throw incomplete();
-    // Reading ahead serves a walk that goes forward. A walk that has loaded the image twice goes back and forth.
+    // Reading ahead helps a walk that goes forward. A walk that has loaded the image twice moves back and forth.
     const size = this.#loadedBytes < 2 * this.length ? WINDOW_BYTES : SMALL_WINDOW_BYTES;
     this.window = await this.#load(position, Math.min(size, this.length - position));
     this.#signal?.throwIfAborted();

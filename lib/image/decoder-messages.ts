@@ -1,14 +1,14 @@
-// What the host and a decoder process say to each other: lines of JSON, and behind a request the bytes of its image.
+// The messages between the host and a decoder process: lines of JSON, and after a request the bytes of its image.
 import type { SaveErrorCode } from '../errors.js';
 import type { ImageInfo, InspectOptions } from './types.js';
 
-/** The descriptor by which a decoder process talks to its host. */
+/** The fd that connects a decoder process to its host. */
 export const CHANNEL_FD = 3;
 
-/** A file, by where it is now and by what it is: another one that was put in its place is told apart. */
+/** A file, by its current path and its identity, so that a file that replaces it is recognised. */
 export interface FileIdentity {
   readonly path: string;
-  /** The numbers of `fs.Stats`, in decimal: they may have 64 bits. */
+  /** The numbers of `fs.Stats`, in decimal, because they may have 64 bits. */
   readonly dev: string;
   readonly ino: string;
 }
@@ -27,13 +27,13 @@ export interface SentError {
   readonly cause?: string | undefined;
 }
 
-/** Decoder → host: first that it is ready, or why it cannot be, then a reply for each image. */
+/** Decoder → host: ready, or the error that prevents it; then a reply for each image. */
 export type DecoderMessage =
   | { readonly ready: true }
   | { readonly unable: string }
   | {
       readonly info?: ImageInfo;
       readonly error?: SentError;
-      /** What the process occupies now, in bytes. */
+      /** The memory of the process now, in bytes. */
       readonly memory: number;
     };

@@ -1,4 +1,4 @@
-// The decoder processes of a host: few, started when they are needed, ended when they are not.
+// The decoder processes of a host: few, started on demand and ended when idle.
 import { Decoder, type DecoderReply } from './decoder.js';
 import type { DecodeRequest } from './decoder-messages.js';
 
@@ -8,18 +8,18 @@ export class NoDecoder extends Error {
 }
 
 /**
- * As many as Node's thread pool decodes at once by default. With fewer, a save on a busy machine takes longer than in the
- * host, and one slow image stops more of the others.
+ * The number of threads in Node's pool by default. With fewer, a save on a busy machine would take longer than in the
+ * host, and one slow image would delay more of the others.
  */
 const MAX_DECODERS = 4;
 
-/** A decoder that occupies more when it has finished an image is replaced, in bytes. It begins with about 80 MB. */
+/** A decoder that occupies more bytes after an image is replaced. It starts with about 80 MB. */
 const MAX_IDLE_MEMORY_BYTES = 256 * 1024 ** 2;
 
-/** A decoder that has had no image for so long ends, in milliseconds. */
+/** The idle time after which a decoder ends, in milliseconds. */
 const MAX_IDLE_MS = 30_000;
 
-/** After a failed start none is tried for so long, in milliseconds: what keeps processes from starting may pass. */
+/** The pause after a failed start, in milliseconds. Its cause may pass. */
 const RETRY_START_MS = 60_000;
 
 interface Waiting {
@@ -27,21 +27,21 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Hands each image to a decoder of its own. */
+/** Gives each image to a decoder of its own. */
 export class DecoderPool {
   readonly #decoders = new Set<Decoder>();
-  /** Ready and without an image; the one that was used last is last. Each has the timer that will end it. */
+  /** Idle decoders, the most recently used last, each with the timer that will end it. */
   readonly #idle = new Map<Decoder, NodeJS.Timeout>();
   readonly #waiting = new Set<Waiting>();
   #starting = 0;
   #failure: { readonly error: NoDecoder; readonly at: number } | undefined;
 
   /**
-   * Has an image inspected, in its turn.
+   * Inspects an image in a decoder, after those that wait already.
    *
    * @param bytes Of the image, unless the request names its file; they must not change before this settles.
    * @param signal Ends the decoder at once when it aborts.
-   * @throws NoDecoder None could be started; the image was not touched.
+   * @throws NoDecoder No decoder could be started; the image was not touched.
    * @throws DecoderEnded The decoder ended without a reply, by itself.
    */
   async inspect(
@@ -133,7 +133,7 @@ export class DecoderPool {
     if (this.#decoders.delete(decoder)) this.#start();
   }
 
-  /** Starts a decoder if images wait for one and there may be one more. */
+  /** Starts a decoder if images wait and the maximum is not reached. */
   #start(): void {
     if (this.#starting >= this.#waiting.size || this.#decoders.size >= MAX_DECODERS) return;
     if (this.#failure !== undefined && performance.now() < this.#failure.at + RETRY_START_MS) {
@@ -171,7 +171,7 @@ export class DecoderPool {
     this.#giveUp(error);
   }
 
-  /** Those that wait get no decoder, unless there is one that will be free. */
+  /** Rejects the waiting images, unless a decoder will be free for them. */
   #giveUp(error: NoDecoder): void {
     if ([...this.#decoders].some((decoder) => !decoder.hasEnded)) return;
     for (const waiting of [...this.#waiting]) waiting.reject(error);

@@ -14,16 +14,16 @@ import {
 import { unreadable } from './refusals.js';
 import type { FileBytes, ImageInfo } from './types.js';
 
-/** Where a request's line is read into: it is shorter, and comes at once. */
+/** The buffer for a request's line, which is shorter and arrives at once. */
 const line = Buffer.allocUnsafeSlow(64 * 1024);
 let lineBytes = 0;
-/** Where an image's bytes are read into: the same memory as the last one's, unless there are more of them. */
+/** The buffer for an image's bytes, reused unless the image is longer. */
 let image = Buffer.alloc(0);
 let imageBytes = 0;
 /** The request whose image is awaited or inspected. */
 let request: DecodeRequest | undefined;
 
-// Read where they are needed: chunks from a stream, copied together, would take ten times as long.
+// Read directly into the buffer. Copying the chunks of a stream would take ten times as long.
 const socketOptions: SocketConstructorOpts & { readonly onread: OnReadOpts } = {
   fd: CHANNEL_FD,
   onread: {
@@ -42,7 +42,7 @@ const socketOptions: SocketConstructorOpts & { readonly onread: OnReadOpts } = {
 const channel = new Socket(socketOptions);
 
 function end(): void {
-  // Exiting in order would wait for the decoding thread.
+  // An orderly exit would wait for the decoding thread.
   process.kill(process.pid, 'SIGKILL');
 }
 
@@ -82,8 +82,8 @@ async function inspectOne({ verify, maxPixels, length, file }: DecodeRequest): P
   const handle = await openFile(file);
   try {
     const bytes: Pick<FileBytes, 'path' | 'length' | 'read'> = {
-      // By its descriptor the file is the one that was checked, whatever its name means now. Elsewhere than on Linux,
-      // the library must open it by its name.
+      // The fd stays with the checked file, even if its name leads to another one now. On systems other than Linux,
+      // the library must open the file by its name.
       path: process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : file.path,
       length,
       read: async (buffer, position) => {
@@ -111,7 +111,7 @@ type Handle = Awaited<ReturnType<typeof open>>;
 
 async function openFile({ path, dev, ino }: FileIdentity): Promise<Handle> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  // Windows has neither of the two flags.
+  // Windows has neither flag.
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
   const handle = await open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch(
     (error: unknown) => {

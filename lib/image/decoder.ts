@@ -144,7 +144,7 @@ export class Decoder {
 function spawnDecoder(): ChildProcess {
   const here = ownPath();
   const program = join(dirname(here), `decoder-process${extname(here)}`);
-  // A bundler may have left it behind. Node's own message about that would go to a stream that nobody reads.
+  // A bundler may have omitted the file. Node's own message about that would go to an ignored stream.
   if (!existsSync(program)) throw new DecoderEnded(`There is no ${program}`);
   // The sources are TypeScript, which the specs run as they are.
   const loader = program.endsWith('.ts') ? ['--import', 'tsx'] : [];

@@ -3,10 +3,10 @@
 /** A raster format that can be saved, by the name that its media type has after `image/`. */
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'avif';
 
-/** What a file name says about the format of the file. */
+/** The format that a file name announces. */
 export type NamedFormat = ImageFormat | 'any' | 'unknown';
 
-/** How many bytes {@link getFormatByBytes} wants to see. Fewer are enough for a file that is shorter. */
+/** The number of bytes that {@link getFormatByBytes} reads. A shorter file has fewer. */
 export const MAGIC_BYTES = 256;
 
 // A .heif or .heic is not here: it promises HEVC, and the prebuilt decoder reads AV1 only.
@@ -31,8 +31,8 @@ export function getMediaType(format: ImageFormat): string {
 }
 
 /**
- * What the extension of a file name (what follows its last dot, in any case) says. A name without a dot may
- * hold `'any'` format.
+ * The format that the extension of a file name announces, in upper or lower case. A name without a dot may have
+ * `'any'` format.
  */
 export function getFormatByName(name: string): NamedFormat {
   const base = name.slice(name.lastIndexOf('/') + 1);

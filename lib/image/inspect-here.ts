@@ -1,4 +1,4 @@
-// Inspects an image in the process that this runs in: a decoder process, or the host where no other can be started.
+// Inspects an image in the current process: a decoder process, or the host if no other process can be started.
 import { assertComplete } from './completeness/index.js';
 import { getFormatByBytes, getMediaType, MAGIC_BYTES, type ImageFormat } from './formats.js';
 import { readHeaderFast } from './read-header.js';
@@ -7,7 +7,7 @@ import { SharpImage, type Header } from './sharp-image.js';
 import type { ImageBytes, ImageInfo, InspectOptions } from './types.js';
 
 /**
- * Says what an image is, once it is sure that it is one.
+ * Inspects an image and returns its dimensions, format and pages.
  *
  * @throws SaveError `not-an-image` (none of the raster formats that can be saved), `too-many-pixels`,
  * `broken-image`, and, if `verify` is `'pixels'`, `incomplete-image` and `unsupported-compression`. The reason of the
@@ -15,7 +15,7 @@ import type { ImageBytes, ImageInfo, InspectOptions } from './types.js';
  */
 export async function inspectHere(bytes: ImageBytes, options: InspectOptions): Promise<ImageInfo> {
   const format = getFormatByBytes(await readMagic(bytes));
-  // The library must never get to try its loaders for SVG, PDF and the like.
+  // Keeps the library from trying its loaders for SVG, PDF and the like.
   if (format === undefined) throw notAnImage();
   const { verify, maxPixels, signal } = options;
   if (verify === 'pixels') await assertComplete(format, bytes, signal);

@@ -1,9 +1,9 @@
-// Inspects in the host itself, where no decoder process can be started. Loaded only then, with sharp.
+// Inspects in the host itself if no decoder process can be started. Loaded only then, with sharp.
 import { inspectHere } from './inspect-here.js';
 import { dropCachedOperations } from './sharp-image.js';
 import type { ImageBytes, ImageInfo, InspectOptions } from './types.js';
 
-/** As `inspectHere`. Leaves nothing of the image in the memory that libvips keeps, and the host's settings as they were. */
+/** Like `inspectHere`. Clears libvips' cache of the image, and restores the host's settings. */
 export async function inspectInHost(bytes: ImageBytes, options: InspectOptions): Promise<ImageInfo> {
   try {
     return await inspectHere(bytes, options);

@@ -1,4 +1,4 @@
-// Is what a renderer sent a whole image, and which? Hostile bytes are decoded in a process of their own.
+// Inspects a rendered image. Bytes are decoded in a separate process, because they may be hostile.
 import { lstat, realpath } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { SaveError } from '../errors.js';
@@ -14,7 +14,7 @@ import type { ImageBytes, ImageInfo, InspectOptions } from './types.js';
 const decoders = new DecoderPool();
 
 /**
- * Says what an image is, once it is sure that it is one.
+ * Inspects an image and returns its dimensions, format and pages.
  *
  * Bytes in memory must not change before this settles.
  *
@@ -51,7 +51,7 @@ async function inspectElsewhere(bytes: ImageBytes, options: InspectOptions): Pro
   const file = Buffer.isBuffer(bytes) ? undefined : await identify(bytes.path);
   const request: DecodeRequest = { verify, maxPixels, length: bytes.length, file };
   const { info, error } = await decoders.inspect(request, inMemory, signal).catch((cause: unknown) => {
-    // Only an image can make a decoder end while it has that image. (Or the system, where memory runs out.)
+    // The image has made its decoder end. (So may the system when memory runs out.)
     throw cause instanceof DecoderEnded ? broken(cause) : cause;
   });
   if (info !== undefined) return info;
@@ -62,8 +62,8 @@ async function inspectElsewhere(bytes: ImageBytes, options: InspectOptions): Pro
 }
 
 /**
- * Where a file is for other processes, and which file it is. The path that we have may go by a folder's descriptor, which
- * only this process has; the real path may lead to another file by the time that it is opened.
+ * The path of a file for other processes, and its identity. The known path may use a folder's fd, which only this
+ * process has. The real path may lead to another file by the time a decoder opens it.
  */
 async function identify(path: string): Promise<FileIdentity> {
   try {

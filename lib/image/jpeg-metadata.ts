@@ -1,8 +1,8 @@
-// A JPEG without what says nothing of its pixels.
+// A JPEG without its metadata.
 
 /**
- * Copies a JPEG without its application segments (JFIF, Exif, ICC profiles, …) and comments. What a decoder still
- * complains about then is the coded image itself. (ITU-T T.81 B.1.1.3 and B.2.4.)
+ * Copies a JPEG without its application segments (JFIF, Exif, ICC profiles, …) and comments. Every warning that a
+ * decoder gives for the copy is about the coded image itself. (ITU-T T.81 B.1.1.3 and B.2.4.)
  */
 export function removeJpegMetadata(jpeg: Buffer): Buffer {
   const [APP0, APP15, COM, SOS] = [0xe0, 0xef, 0xfe, 0xda];

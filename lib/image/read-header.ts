@@ -4,7 +4,7 @@ import type { ImageFormat } from './formats.js';
 import type { ImageBytes } from './types.js';
 import { ByteReader } from './byte-reader.js';
 
-/** What the header of an image of one page says. */
+/** The header of an image of one page. */
 export interface FastHeader {
   readonly width: number;
   readonly height: number;
@@ -41,7 +41,7 @@ const SOF2 = 0xc2;
 const SOS = 0xda;
 const FILL_BYTE = 0xff;
 
-/** A frame header, and how many components it announces. */
+/** A frame header and its number of components. */
 interface JpegFrame extends FastHeader {
   readonly components: number;
 }
@@ -56,7 +56,7 @@ async function readJpegHeader(reader: ByteReader): Promise<FastHeader | undefine
     const length = reader.window.readUInt16BE(index + 2);
     if (reader.window.readUInt8(index) !== 0xff) return undefined;
     if (code === FILL_BYTE) {
-      // Any number of them may come before the code of a marker. (T.81 B.1.1.2.)
+      // Any number of fill bytes may precede the code of a marker. (T.81 B.1.1.2.)
       at += 1;
       continue;
     }
@@ -105,7 +105,7 @@ async function readFirstScan(
   return { width, height, isProgressive };
 }
 
-/** PNG 11.2.1: the colour types, and the bit depths that each may have. */
+/** The colour types, and the bit depths of each. (PNG 11.2.1.) */
 const DEPTHS: readonly (readonly number[])[] = [
   [1, 2, 4, 8, 16],
   [],

@@ -16,13 +16,13 @@ export function tooManyPixels(maxPixels: number): SaveError {
   return new SaveError('too-many-pixels', { maxPixels });
 }
 
-/** The refusal of an image that cannot be decoded; a refusal that has its reason already stays what it is. */
+/** The refusal of an image that cannot be decoded. A SaveError is returned unchanged. */
 export function broken(cause: unknown): SaveError {
   if (cause instanceof SaveError) return cause;
   return new SaveError('broken-image', {}, cause);
 }
 
-/** The refusal of an image whose temporary file cannot be read. A missing file has been removed, alone or with its folder. */
+/** The refusal of an image whose file cannot be read. A missing file was removed, alone or with its folder. */
 export function unreadable(cause: unknown): SaveError {
   const refusal = fileSystemError(cause);
   return refusal.code === 'folder-missing' ? new SaveError('folder-changed', {}, cause) : refusal;

@@ -19,11 +19,11 @@ export interface Header {
   readonly pixels: number;
   /** Whether the pages differ in size or depth, so that one pass cannot read them all. */
   readonly pagesDiffer: boolean;
-  /** What sharp warns of when it opens the image and decodes nothing: so these are no warnings about pixels. */
+  /** Sharp's warnings when it opens the image without decoding it. They are not about pixels. */
   readonly warnings: ReadonlySet<string>;
 }
 
-/** What may be decoded. */
+/** The limits for decoding. */
 export interface Limits {
   readonly maxPixels: number;
   readonly signal?: AbortSignal | undefined;
@@ -35,7 +35,7 @@ interface Part {
   readonly options: SharpOptions;
 }
 
-/** To open a page of its own costs about a millisecond, however small the page is. */
+/** The maximum number of pages opened one by one. Each costs about a millisecond, however small it is. */
 const MAX_DIFFERING_PAGES = 10_000;
 
 /** Channels that an ordinary pixel may have: CMYK and alpha. */
@@ -70,7 +70,7 @@ export class SharpImage {
       this.#checkPixels(pixels, first);
       return { ...header, pixels, pagesDiffer: false };
     }
-    // A small first page must not hide a large second one. Pages that differ cannot be opened as one image.
+    // Counts every page, since a large page may follow a small one. Pages that differ cannot be opened as one image.
     const options = { pages: -1 };
     const all = await this.#readMetadata({ ...whole, options }, warnings).catch(() => undefined);
     let pixels = all === undefined ? 0 : all.width * all.height;
@@ -88,8 +88,8 @@ export class SharpImage {
   }
 
   /**
-   * Decodes every pixel and keeps next to none. The frame is held by the decoders of progressive JPEG, interlaced PNG,
-   * GIF, lossless WebP and AVIF, which cannot do without; all others need a few rows of it.
+   * Decodes every pixel and keeps next to none. The decoders of progressive JPEG, interlaced PNG, GIF, lossless WebP
+   * and AVIF need the whole frame in memory; all others need a few rows.
    *
    * @throws SaveError `broken-image`, or `unsupported-compression`.
    */
@@ -124,8 +124,8 @@ export class SharpImage {
   }
 
   /**
-   * Pixels are counted by us, over all pages. Of a TIFF, the library's other limits (five channels, 50 MiB for a
-   * compressed strip) go too: what it needs for a strip or tile is in proportion to the pixels that were counted.
+   * The limit on pixels is checked before, over all pages. For a TIFF, the library's other limits (five channels,
+   * 50 MiB for a compressed strip) are off too: its memory for a strip or tile is in proportion to the counted pixels.
    */
   get #openOptions(): SharpOptions {
     return this.#format === 'tiff' ? { unlimited: true, limitInputChannels: 0xffff } : {};
@@ -160,9 +160,8 @@ export class SharpImage {
   }
 
   /**
-   * What the libraries report as an error is damage. So is what they only warn of while they decode (that is all they
-   * do about corrupt scans of a JPEG, or fax lines of a wrong length), unless they warn of it without decoding too: then
-   * it is about metadata.
+   * An error of the libraries means damage. So does a warning while they decode, the only sign of a corrupt scan of a
+   * JPEG or a fax line of a wrong length. A warning that they also give without decoding is about metadata.
    */
   async #decodePart(part: Part, header: Header, bytes: ImageBytes): Promise<void> {
     const warnings = new Set<string>();
@@ -172,7 +171,7 @@ export class SharpImage {
         ...part.options,
         ...this.#openOptions,
         failOn,
-        // No more pixels than the header announced, and none of them converted by a colour profile.
+        // Only the pixels that the header announced, without a conversion by a colour profile.
         ignoreIcc: true,
         limitInputPixels: header.pixels,
       });
@@ -181,12 +180,12 @@ export class SharpImage {
         ? decodeByRows(image, header)
         : decodeWholeFrame(image);
     };
-    // With 'error', libvips takes the tiles of a TIFF that cannot be decoded for black ones.
+    // With 'error', libvips replaces undecodable tiles of a TIFF by black ones.
     const attempt = decode(part.input, 'warning');
     if (this.#format === 'jpeg') {
       await attempt.catch(async () => decode(removeJpegMetadata(await readAll(bytes)), 'warning'));
     } else if (this.#format === 'tiff' && !tiled) {
-      // With 'warning', a strip fails if libtiff has ever warned of anything, be it a tag.
+      // With 'warning', a strip fails if libtiff has ever warned, even of a tag.
       await attempt.catch(() => decode(part.input, 'error'));
     } else {
       await attempt;
@@ -222,7 +221,7 @@ function decodesByRows(format: ImageFormat, tiled: boolean, { isProgressive, pag
   return format === 'png' || format === 'gif' || (format === 'tiff' && !tiled);
 }
 
-/** Keeps one pixel of each row, so that a decoder that goes by rows has to deliver them all. */
+/** Keeps one pixel of each row, so that a decoder that works by rows must deliver every row. */
 async function decodeByRows(image: Sharp, { height }: Header): Promise<void> {
   await image.extract({ left: 0, top: 0, width: 1, height }).raw().toBuffer();
 }
@@ -232,7 +231,7 @@ async function decodeWholeFrame(image: Sharp): Promise<void> {
   await image.resize(1, 1, { fit: 'fill' }).raw().toBuffer();
 }
 
-/** Lets a process that decodes nothing but our images keep nothing of them, and work on one with one thread. */
+/** Settings for a process that only decodes images: no cache, one thread per image. */
 export function useOwnSettings(): void {
   sharp.cache(false);
   sharp.concurrency(1);

@@ -3,7 +3,7 @@
 /** Tag 259, "Compression". (TIFF 6.0 section 8.) */
 const COMPRESSION = 259;
 
-/** Where a page is described, and where that description names the next one. Positions in bytes. */
+/** The positions of a page's directory and of its link to the next directory, in bytes. */
 interface Directory {
   readonly at: number;
   readonly nextAt: number;
@@ -38,7 +38,7 @@ class TiffReader {
     else this.#tiff.writeBigUInt64BE(BigInt(value), at);
   }
 
-  /** Where the header names the first directory. */
+  /** The position of the header's link to the first directory. */
   get firstAt(): number {
     return this.offsetBytes;
   }
@@ -49,7 +49,7 @@ class TiffReader {
     let compression = 1;
     for (let entry = 0; entry < entries; entry += 1) {
       const entryAt = at + countBytes + entry * entryBytes;
-      // A SHORT, so its value stands in the entry itself, to the left.
+      // A SHORT, so its value is at the start of the entry's value field.
       if (this.read(entryAt, 2) === COMPRESSION)
         compression = this.read(entryAt + entryBytes - this.offsetBytes, 2);
     }
@@ -73,7 +73,7 @@ class TiffReader {
  * page, so opening each page of the file itself takes time in proportion to the square of their number.
  *
  * @param tiff All bytes of the TIFF; they are written to, so they must belong to the caller.
- * @param count How many pages there must be.
+ * @param count The required number of pages.
  * @returns The same buffer each time, valid until the next page is asked for.
  * @throws RangeError There are fewer pages, or a directory is not in the file.
  */
@@ -93,10 +93,10 @@ export function* separatePages(tiff: Buffer, count: number): Generator<Buffer> {
   if (pages < count) throw new RangeError(`${pages} of ${count} pages are in the chain of directories`);
 }
 
-/** What sharp's prebuilt libtiff decodes: none, CCITT, LZW, JPEG, Deflate, PackBits, NeXT, ThunderScan, SGILog, WebP. */
+// Sharp's prebuilt libtiff: none, CCITT, LZW, JPEG, Deflate, PackBits, NeXT, ThunderScan, SGILog, WebP.
 const DECODED = new Set([1, 2, 3, 4, 5, 7, 8, 32766, 32771, 32773, 32809, 32946, 34676, 34677, 50001]);
 
-/** Other compressions by their registered numbers, for people. */
+/** Other compressions by their registered numbers, for messages. */
 const COMPRESSION_NAMES: ReadonlyMap<number, string> = new Map([
   [6, 'old-style JPEG'],
   [32909, 'PixarLog'],
@@ -115,7 +115,7 @@ const COMPRESSION_NAMES: ReadonlyMap<number, string> = new Map([
 /**
  * The first compression of a TIFF that sharp's prebuilt decoder does not have, by name or number.
  *
- * @param maxPages How many pages are looked at.
+ * @param maxPages The maximum number of pages to read.
  */
 export function findUnsupportedCompression(tiff: Buffer, maxPages: number): string | undefined {
   try {

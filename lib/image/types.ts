@@ -1,10 +1,10 @@
-// An image on its way to the store: where its bytes are, and what is known of them.
+// An image for the store: its bytes and its properties.
 import type { Readable } from 'node:stream';
 import type { ImageFormat } from './formats.js';
 
 /** The bytes of an image, in memory or in a file, as a store reads them. */
 export interface ReadableBytes {
-  /** How many bytes there are. */
+  /** The number of bytes. */
   readonly length: number;
   /**
    * The bytes from `start` (default 0) to `end` (default `length`, exclusive), in chunks. Each call makes a new stream
@@ -32,12 +32,12 @@ export interface FileBytes extends ReadableBytes {
   /**
    * Fills a buffer with the bytes from a position on.
    *
-   * @returns How many there were: fewer than the buffer takes only at the end of the file.
+   * @returns The number of bytes read, fewer than the buffer's length only at the end of the file.
    */
   read(buffer: Uint8Array, position: number): Promise<number>;
 }
 
-/** What is known of an image once it has been inspected. */
+/** The properties of an inspected image. */
 export interface ImageInfo {
   readonly format: ImageFormat;
   /** The media type, such as `image/jpeg`. */
@@ -63,7 +63,7 @@ export interface ImageInfo {
 export interface InspectOptions {
   /** `'pixels'` decodes every pixel; `'header'` trusts the renderer and reads only the header. */
   readonly verify: 'pixels' | 'header';
-  /** The most pixels that all pages together may have. */
+  /** The maximum number of pixels of all pages together. */
   readonly maxPixels: number;
   /** Stops the inspection, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;

@@ -2,7 +2,7 @@
 import { SaveError } from '../errors.js';
 import { getFormatByName } from '../image/formats.js';
 
-/** The longest segment of a path that the usual file systems take, in bytes of UTF-8. */
+/** The longest path segment that common file systems accept, in bytes of UTF-8. */
 const MAX_SEGMENT_BYTES = 255;
 
 /** C0, DEL and C1. */
@@ -16,7 +16,7 @@ const DEVICE_NAME = /^(?:con|prn|aux|nul|(?:com|lpt)[0-9⁰¹²³⁴-⁹])$/i;
  *
  * @param name The decoded value of `name=`.
  * @returns The segments of the path, one at least.
- * @throws SaveError `name-invalid`, or `unknown-extension` where no image format has the extension.
+ * @throws SaveError `name-invalid`, or `unknown-extension` if no image format has the extension.
  */
 export function checkName(name: string): string[] {
   const segments = name.split('/');

@@ -6,7 +6,7 @@ import { decode, decodeValue, findParam, parseQuery, type QueryParam } from './q
 export interface SaveCommand {
   /** The value of `name=`, decoded, with its `$var$` replaced. */
   readonly name: string;
-  /** The value of `timeout=` in milliseconds, or undefined where there is none. */
+  /** The value of `timeout=` in milliseconds; undefined without one. */
   readonly timeout: number | undefined;
   /** The request's URL without `req`, `name` and `timeout`; every other byte as it was. */
   readonly rendererUrl: string;

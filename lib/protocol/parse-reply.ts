@@ -1,4 +1,4 @@
-// The text of a reply → what it says: for clients.
+// Parses the text of a reply, for clients.
 import { getProperties } from 'properties-file';
 import type { SaveErrorCode } from '../errors.js';
 
@@ -10,7 +10,7 @@ export interface SaveReply {
   readonly lastUpdated?: number;
   /** Width × height × pages; only when done. */
   readonly pixelsTotal?: number;
-  /** The name that the image was saved under. Image Serving itself does not send it, nor what follows. */
+  /** The name under which the image was saved. Image Serving sends neither this nor the properties below. */
   readonly name?: string;
   /** The image: pixels of one page as stored, media type, bytes. */
   readonly image?: {
@@ -30,7 +30,7 @@ export interface SaveReply {
 }
 
 /**
- * Reads the reply to a save command, ours or Image Serving's own.
+ * Reads the reply to a save command, of this middleware or of Image Serving.
  *
  * @param text The body of the reply.
  * @throws TypeError The text is not such a reply: it has no `status` of `done`, `failed` or `timeout`.
@@ -69,7 +69,7 @@ export function parseReply(text: string): SaveReply {
   };
 }
 
-/** The properties of a text; none where it cannot be read as properties. */
+/** The properties of a text; none if the text is malformed. */
 function readProperties(text: string): Record<string, string> {
   try {
     return getProperties(text);

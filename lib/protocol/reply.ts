@@ -23,7 +23,7 @@ export interface SaveFailure {
 
 export type SaveResult = SaveSuccess | SaveFailure;
 
-/** Headers that are wrong for our body, or would keep a client from reading it, wherever they come from. */
+/** Headers that are wrong for the reply's body, or would keep a client from reading it. */
 const STALE_ENTITY_HEADERS = [
   'ETag',
   'Last-Modified',
@@ -36,14 +36,14 @@ const STALE_ENTITY_HEADERS = [
 /**
  * Replies to a save command in Image Serving's form: 200 when done, 403 otherwise.
  *
- * The reply goes through all middleware that was mounted before and has wrapped the response (sessions, compression).
- * If one of them throws, the reply goes past them, and the operator gets a warning.
+ * The reply passes through all earlier middleware that has wrapped the response (sessions, compression). If one of
+ * them throws, the reply bypasses them, and the operator gets a warning.
  */
 export function sendReply(res: ServerResponse, result: SaveResult): void {
   const status = result.status === 'done' ? 200 : 403;
   const text = formatReply(result, new Date());
   const retryAfter = result.status === 'done' ? undefined : result.error.retryAfter;
-  // A middleware before us has sent a reply, and nothing may follow that.
+  // Earlier middleware has already sent a response.
   if (res.headersSent) return;
   try {
     send(res, status, text, retryAfter);
@@ -65,10 +65,10 @@ function send(res: ServerResponse, status: number, text: string, retryAfter: num
     if (retryAfter !== undefined) res.setHeader('Retry-After', retryAfter);
     res.setHeader('Content-Length', Buffer.byteLength(text));
     res.statusMessage = STATUS_CODES[status] ?? '';
-    // Separately, so that the headers are fixed even where a wrapper of `end` sends the body later.
+    // Called separately, so that the headers are fixed even if a wrapper of `end` sends the body later.
     res.writeHead(status);
   }
-  // Without a callback, which some wrappers of `end` do not take.
+  // Without a callback, because some wrappers of `end` ignore it.
   res.end(text);
 }
 
@@ -77,7 +77,7 @@ export function formatReply(result: SaveResult, now: Date): string {
   const [verdict, properties] =
     result.status === 'done' ? ['OK', doneProperties(result)] : ['ERROR', errorProperties(result)];
   const lines = Object.entries(properties).map(
-    // The keys are ours: they need no escapes.
+    // The keys are fixed and need no escapes.
     ([key, value]) => `${key}=${typeof value === 'number' ? value : toAscii(escapeValue(value))}`,
   );
   return [`#S7Z ${verdict}`, `#${javaDate(now)}`, ...lines, ''].join('\n');

@@ -7,7 +7,7 @@ import type { SaveCommand } from '../protocol/parse-command.js';
 import type { Cancellation } from './cancellation.js';
 import { attachSave } from './save-context.js';
 
-/** Hands a request on: to the renderer, or with an error to the host's error handlers. */
+/** Passes a request on: to the renderer, or with an error to the host's error handlers. */
 export type Next = (error?: unknown) => unknown;
 
 /** Captures a response, so that {@link callRenderer} can be called. The renderer sees a GET without the command. */
@@ -28,7 +28,7 @@ export function captureResponse(
   attachSave(res, {
     name: command.name,
     signal: cancellation.signal,
-    // Renderers without types may give anything as the reason.
+    // Renderers without types may pass any value as the reason.
     refuse: (reason?: unknown) => {
       abort('renderer-refused', typeof reason === 'string' ? { reason } : {});
     },
@@ -36,9 +36,9 @@ export function captureResponse(
   return capture;
 }
 
-/** Calls the renderer. What it throws or rejects, now or late, ends the save and nothing else. */
+/** Calls the renderer. An error that it throws or rejects with, now or later, ends only this save. */
 export function callRenderer(next: Next, cancellation: Cancellation): void {
-  // Express handles the errors of its renderers itself; other hosts may leave them to us.
+  // Express handles its renderers' errors itself. In other hosts they arrive here.
   new Promise((resolve) => {
     resolve(next());
   }).catch((cause: unknown) => {

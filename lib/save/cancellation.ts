@@ -61,8 +61,8 @@ export class Cancellation {
   /**
    * The point of no return: from here on nothing ends the save. A second call does no harm.
    *
-   * @param patience Milliseconds after which {@link aborted} rejects where the store has not said what has become of the
-   * image. Without the deadline, a store that never settles would otherwise leave the client without a reply.
+   * @param patience Milliseconds after which {@link aborted} rejects if the store has not settled. The deadline no
+   * longer applies, so a store that never settles would otherwise leave the client without a reply.
    * @throws SaveError The save has ended already.
    */
   commit(patience: number): void {

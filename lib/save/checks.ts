@@ -1,4 +1,4 @@
-// What is checked of one save: the command before the renderer is called, the rendered response, the extension.
+// The checks of one save: the command before rendering, the rendered response, the extension.
 import type { IncomingMessage } from 'node:http';
 import type { Batch } from '../capture/captured-body.js';
 import type { ResponseHead } from '../capture/response-capture.js';
@@ -8,13 +8,13 @@ import type { Settings } from '../options.js';
 import { checkName } from '../protocol/file-name.js';
 import { waitAtMost } from './wait-at-most.js';
 
-/** How much of an error page goes into the record, in bytes. */
+/** The bytes of an error page that go into the record. */
 const MAX_EXCERPT_BYTES = 500;
 
-/** How long the reply waits for that, in milliseconds. */
+/** How long the reply waits for the start of an error page, in milliseconds. */
 const EXCERPT_TIMEOUT_MS = 100;
 
-/** How the formats are called in a sentence, and their usual extensions. */
+/** The formats' names in a sentence, and their usual extensions. */
 const FORMATS: Readonly<Record<ImageFormat, readonly [label: string, extension: string]>> = {
   jpeg: ['a JPEG', '.jpg'],
   png: ['a PNG', '.png'],
@@ -40,7 +40,7 @@ function checkMethod(req: IncomingMessage): void {
   if (req.method !== 'GET' && req.method !== 'POST') throw new SaveError('method-not-allowed');
 }
 
-/** A page on another site must not be able to make its visitors' browsers save. (Fetch Metadata, 2.4.) */
+/** Keeps a page on another site from saving through its visitors' browsers. (Fetch Metadata, 2.4.) */
 function checkSite(req: IncomingMessage, settings: Settings): void {
   if (settings.allowCrossSite || req.headers['sec-fetch-site'] !== 'cross-site') return;
   throw new SaveError('cross-site');
@@ -60,7 +60,7 @@ async function checkAuthorized(req: IncomingMessage, name: string, settings: Set
 /**
  * Checks the status of a rendered response.
  *
- * @param body Read only where the status is wrong: its first bytes, if they are text, go into the error's cause.
+ * @param body Read only if the status is wrong: its first bytes, if they are text, go into the error's cause.
  * @throws SaveError `renderer-status`.
  */
 export async function checkStatus({ status }: ResponseHead, body: AsyncIterable<Batch>): Promise<void> {
@@ -74,7 +74,7 @@ export async function checkStatus({ status }: ResponseHead, body: AsyncIterable<
   );
 }
 
-/** The first bytes of a body as text, or undefined where they are none. */
+/** The first bytes of a body as text; undefined if they are no text. */
 async function readExcerpt(body: AsyncIterable<Batch>): Promise<string | undefined> {
   for await (const { chunks } of body) {
     const bytes = Buffer.concat(chunks.slice(0, MAX_EXCERPT_BYTES)).subarray(0, MAX_EXCERPT_BYTES);

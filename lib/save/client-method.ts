@@ -1,12 +1,12 @@
-// The method of a request: GET for its renderer, the client's own for the middleware that were there before.
+// The method of a request: GET for the renderer, the client's own method for earlier middleware.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
- * Shows `req.method` to two parties. A logger that was mounted before (morgan, for one) reads it when the reply has gone
- * out, and must find the client's method. A renderer that is late by then must still find GET.
+ * Gives `req.method` two values. An earlier logger such as morgan reads it after the reply and must find the client's
+ * method. A renderer that is late by then must still find GET.
  *
- * A property cannot tell its readers apart. So the client's method is there while the reply is sent, while Node emits
- * the response's events, and while `onSave` is called; it stays once the renderer has ended its response.
+ * A property cannot distinguish its readers. So it has the client's method while the reply is sent, while Node emits
+ * the response's events, and while `onSave` is called. It keeps that method once the renderer has ended its response.
  */
 export class ClientMethod {
   readonly #req: IncomingMessage;
@@ -30,9 +30,9 @@ export class ClientMethod {
     }
   }
 
-  /** Shows it to the listeners that the response has for the end of a reply. */
+  /** Shows it to the response's listeners for the end of the reply. */
   duringEndOf(res: ServerResponse): void {
-    // GET is the same for both.
+    // A GET needs no second value.
     if (this.#method === 'GET') return;
     for (const event of ['finish', 'close']) {
       res.prependListener(event, this.#show);

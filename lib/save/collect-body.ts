@@ -8,13 +8,13 @@ import type { ImageBytes } from '../image/types.js';
 import type { TempFile } from '../temp-files/types.js';
 import { createDecoders } from './decoders.js';
 
-/** An image that comes in pieces is not written before it has been inspected, unless it has more bytes than this. */
+/** An image up to this length stays in memory until it is inspected, even if it arrives in pieces. In bytes. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 
 /** How a body is collected. */
 export interface CollectOptions {
   readonly maxBytes: number;
-  /** Creates the file for an image that is too large for memory. After a failure it may hold some bytes. */
+  /** Creates the file for an image that is too large for memory. After a failure it may contain some bytes. */
   readonly createTempFile: () => TempFile;
   /** Ends the decoding, so that no endless encoding outlives its save. */
   readonly signal: AbortSignal;
@@ -23,7 +23,7 @@ export interface CollectOptions {
 /**
  * Reads the body of a rendered response to its end.
  *
- * @param body Its chunks must not change any more: what is inspected is what is published.
+ * @param body Its chunks must not change any more: the inspected bytes are the published bytes.
  * @throws SaveError The body is longer than `maxBytes`, its length is not the one announced, or its encoding is broken
  * or unknown. The reason of the signal, once that has aborted while the body was decoded.
  */
@@ -53,7 +53,7 @@ export async function collectBody(
   }
 }
 
-/** Compares the bytes that arrive with what was announced and what is allowed. */
+/** Compares the arriving bytes with the announced length and with the limit. */
 class LengthCheck {
   length = 0;
   readonly #maxBytes: number;
@@ -76,7 +76,7 @@ class LengthCheck {
     if (last) this.end();
   }
 
-  /** Call this when nothing follows. */
+  /** Call this after the last byte. */
   end(): void {
     if (this.#expectedLength !== undefined && this.length !== this.#expectedLength) {
       throw new SaveError('length-mismatch');
@@ -113,7 +113,7 @@ async function bufferOrSpill(
   return tempFile ?? buffered.take();
 }
 
-/** Bytes in memory, however many chunks they come in: a buffer for each would take many times the room of a short chunk. */
+/** Bytes in memory, joined: a buffer for each short chunk would take many times the memory of its bytes. */
 class GrowingBuffer {
   #bytes = Buffer.alloc(0);
   #length = 0;
@@ -135,7 +135,7 @@ class GrowingBuffer {
   }
 }
 
-/** How many buffers the file system takes in one call. (POSIX, IOV_MAX; Linux: 1024.) */
+/** The maximum number of buffers in one write. (POSIX, IOV_MAX; Linux: 1024.) */
 const MAX_WRITE_CHUNKS = 1000;
 
 function mergeChunks(chunks: readonly Buffer[]): readonly Buffer[] {

@@ -3,7 +3,7 @@ import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { SaveError } from '../errors.js';
 
-/** No renderer that means it encodes more often. Each coding costs a decoder with buffers of its own. */
+/** The maximum number of codings. Each one costs a decoder with buffers, and no real renderer uses more. */
 const MAX_CODINGS = 4;
 
 const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
@@ -17,7 +17,7 @@ const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Tra
  * Creates the decoders that undo a `Content-Encoding`, in the order in which the bytes go through them: the coding that
  * was applied last comes first. (RFC 9110, 8.4.)
  *
- * @returns None where the body is not encoded.
+ * @returns An empty list if the body is not encoded.
  * @throws SaveError `unknown-encoding`: a coding is not known, or there are more than four.
  */
 export function createDecoders(contentEncoding: string): Transform[] {
@@ -27,7 +27,7 @@ export function createDecoders(contentEncoding: string): Transform[] {
     .map((coding) => coding.trim())
     .filter((coding) => coding !== '' && coding !== 'identity');
   if (codings.length > MAX_CODINGS) throw new SaveError('unknown-encoding', { maxCodings: MAX_CODINGS });
-  // All are looked up before one is created: a decoder that is not used would have to be destroyed.
+  // All codings are looked up first, because an unused decoder would have to be destroyed.
   const factories = codings.reverse().map((coding) => {
     const factory = DECODERS.get(coding);
     if (factory === undefined) throw new SaveError('unknown-encoding');

@@ -1,15 +1,15 @@
-// What a renderer can learn of the save that it renders for.
+// The renderer's view of its save.
 import type { ServerResponse } from 'node:http';
 
 /** The save that a renderer renders for. */
 export interface Save {
-  /** The name that the image will be saved under, relative to the save folder. */
+  /** The name of the image, relative to the save folder. */
   readonly name: string;
   /** Aborts when the image is no longer wanted: stop rendering. Its reason is a `SaveError`. */
   readonly signal: AbortSignal;
   /**
-   * Says that the image that is about to be sent, a placeholder or an error image, must not be saved. The client gets
-   * the reason in `error.message`, so it must hold nothing that a client should not read.
+   * Refuses the image that the renderer is about to send, such as a placeholder or an error image. The client gets
+   * the reason in `error.message`, so keep secrets out of it.
    */
   readonly refuse: (reason?: string) => void;
 }
@@ -20,8 +20,8 @@ const kSave = Symbol.for('express-image-save.save');
 /**
  * The save that a response belongs to, or undefined on an ordinary request.
  *
- * Whatever is given the signal rejects when that aborts, and Express 4 does not catch what an async handler rejects:
- * catch it, as here.
+ * A call that gets the signal rejects when the signal aborts. Express 4 does not catch rejections of async handlers,
+ * so catch it as in the example.
  *
  * @example
  * app.get('/is/image/:id', async (req, res, next) => {

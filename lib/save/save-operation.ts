@@ -1,4 +1,4 @@
-// One save, from its command to its reply: the only file that knows the order of the steps.
+// One save, from its command to its reply: the only file with the order of the steps.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ResponseCapture, ResponseHead } from '../capture/response-capture.js';
@@ -21,7 +21,7 @@ import { collectBody } from './collect-body.js';
 import { StageTimer } from './stages.js';
 import { waitAtMost } from './wait-at-most.js';
 
-/** How long a reply waits for cleaning up, which a healthy disk does at once, in milliseconds. */
+/** How long a reply waits for the cleanup, in milliseconds. On a healthy disk it takes no time. */
 const CLEANUP_GRACE_MS = 100;
 
 /** A command and everything that is needed to save it. */
@@ -35,7 +35,7 @@ export interface SaveRequest {
   readonly next: Next;
   /** When the command arrived, a reading of `performance.now()`. */
   readonly arrival: number;
-  /** The command, or why it cannot be obeyed. */
+  /** The command, or the error of a malformed one. */
   readonly command: SaveCommand | SaveError;
 }
 
@@ -61,20 +61,20 @@ export class SaveOperation {
     this.#socket = req.socket;
     this.#clientMethod = new ClientMethod(req, () => this.#capture?.body.writableEnded === false);
     this.#cancellation = new Cancellation(this.#socket, () => {
-      // Node is about to emit `close` on the response, to listeners that were there before.
+      // Node is about to emit `close` on the response, to the listeners from before the capture.
       this.#clientMethod.untilNextTick();
       try {
         this.#capture?.restore();
       } catch {
-        // Without a client there is no reply that would need what could not be restored.
+        // Without a client there is no reply, so a failed restore does no harm.
       }
     });
   }
 
   /**
-   * Saves, replies and calls `onSave`. Never rejects, whatever the store, the renderer and the hooks do.
+   * Saves, replies and calls `onSave`. Never rejects, even if the store, the renderer or a hook misbehaves.
    *
-   * @returns When nothing of the save is left: its temporary file is removed, and `onSave` has settled.
+   * @returns Resolves when the temporary file is removed and `onSave` has settled.
    */
   async run(): Promise<void> {
     const work = this.#save();
@@ -88,7 +88,7 @@ export class SaveOperation {
     try {
       this.#reply(result);
     } catch (error) {
-      // Something has made the response unusable. The client learns more from a closed connection than from silence.
+      // The response is unusable. A closed connection tells the client more than silence.
       process.emitWarning(`imageSave could not reply: ${describeError(error)}`);
       this.#socket.destroy();
     }
@@ -147,7 +147,7 @@ export class SaveOperation {
   /** @returns The store's own time of the image, milliseconds since 1970. */
   async #publish(target: SaveTarget, image: InspectedImage): Promise<number> {
     const { maxTimeout } = this.#request.settings;
-    // Stores without types may return anything.
+    // Stores without types may return any value.
     const commit = (): void => {
       this.#cancellation.commit(maxTimeout);
     };
@@ -164,7 +164,7 @@ export class SaveOperation {
     return { status: error.code === 'timeout' ? 'timeout' : 'failed', error };
   }
 
-  /** Lets the renderer go, removes the temporary file and closes the target. Never rejects. */
+  /** Releases the renderer, removes the temporary file and closes the target. Never rejects. */
   async #cleanUp(work: Promise<unknown>): Promise<void> {
     const warn = (error: unknown): void => {
       process.emitWarning(`The store of imageSave failed to clean up: ${describeError(error)}`);
@@ -175,7 +175,7 @@ export class SaveOperation {
       );
     });
     const discarded = attempt(() => this.#tempFile?.discard()).catch(warn);
-    // No step may be running any more when the target is closed.
+    // Every step has ended before the target is closed.
     const closed = work
       .catch(() => undefined)
       .then(() => {
@@ -191,7 +191,7 @@ export class SaveOperation {
     const { res } = this.#request;
     this.#cancellation.dispose();
     this.#capture?.restore();
-    // Without its client, the response is as it would be without this middleware.
+    // Without a client, the response ends as it would without this middleware.
     if (result.status === 'failed' && result.error.code === 'client-disconnected') return;
     this.#clientMethod.duringEndOf(res);
     this.#clientMethod.during(() => {
@@ -226,7 +226,7 @@ export class SaveOperation {
   }
 }
 
-/** Calls a function that may throw as one that may reject. */
+/** Calls a function and turns an error that it throws into a rejection. */
 async function attempt(call: () => unknown): Promise<void> {
   await call();
 }

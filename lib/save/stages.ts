@@ -1,4 +1,4 @@
-// How long each stage of a save takes.
+// Measures how long each stage of a save takes.
 
 import type { SaveStage, StageTimes } from '../options.js';
 
@@ -8,7 +8,7 @@ export class StageTimer {
   #current: SaveStage | undefined;
   #beganAt = 0;
 
-  /** Ends the stage before, if there is one, and begins the next. */
+  /** Ends the current stage, if there is one, and begins the next. */
   begin(stage: SaveStage): void {
     this.end();
     this.#current = stage;

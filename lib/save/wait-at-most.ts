@@ -1,9 +1,9 @@
-// A limit on how long something is waited for.
+// Waiting for a promise with a time limit.
 
 /**
- * Waits for a promise, but no longer than some milliseconds.
+ * Waits for a promise for a limited time.
  *
- * @returns Its value, or undefined where it has not settled by then. Rejects where it has rejected by then.
+ * @returns Its value, or undefined if it has not settled in time. Rejects if it rejects in time.
  */
 export async function waitAtMost<Value>(
   milliseconds: number,

@@ -13,7 +13,7 @@ import type { ImageStore, PublishResult, SaveTarget } from './types.js';
 export interface StoreTestOptions {
   /** Makes an empty store. */
   readonly open: () => Promise<StoreFixture>;
-  /** The length of an image that the store treats as a large one, in bytes. Default 3 MiB. */
+  /** The length of an image that the store treats as large, in bytes. Default 3 MiB. */
   readonly largeImageBytes?: number;
 }
 
@@ -113,7 +113,7 @@ export class StoreUnderTest {
     await this.#fixture.prepare?.(name);
   }
 
-  /** Asserts that the store holds these images, whole, and nothing else. */
+  /** Asserts that the store contains exactly these images, whole. */
   async expectContents(images: Readonly<Record<string, Buffer>>): Promise<void> {
     assert.deepEqual(await this.list(), Object.keys(images).sort());
     for (const [name, image] of Object.entries(images)) {

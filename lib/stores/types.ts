@@ -9,8 +9,7 @@ import type { TempFile } from '../temp-files/types.js';
  */
 export interface ImageStore {
   /**
-   * Prepares a save, before the image is rendered. A name that cannot be saved to is refused here, where that can be
-   * known cheaply.
+   * Prepares a save before the image is rendered. Refuse a name here if a cheap check shows that it cannot be saved.
    *
    * @param name A checked name: relative, with `/` between its segments. No segment is empty, `.` or `..`, or starts
    * with a dot.

@@ -36,7 +36,7 @@ export function readFdPath(fd: number): string | undefined {
   }
 }
 
-/** Closes the fd of a folder. Nothing has to be written back, so the call does not block. Never throws. */
+/** Closes the fd of a folder. A folder has no bytes to write back, so the call does not block. Never throws. */
 export function closeFdSync(fd: number): void {
   try {
     fs.closeSync(fd);

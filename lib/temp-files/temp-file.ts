@@ -20,7 +20,7 @@ export function createPrivateTempFile(sweeper: StaleFileSweeper): DiskTempFile {
   return new DiskTempFile(dir.join(temporaryName(sweeper.lifetime)), 0o600, () => sweeper.sweep(dir));
 }
 
-/** Systems read no more than 2 GiB in one call. */
+/** The maximum of one read call on common systems, 2 GiB. */
 const MAX_READ_BYTES = 2 ** 30;
 
 /** A new file under an unguessable name. Nothing is on the disk before the first write. */
@@ -126,7 +126,7 @@ export class DiskTempFile implements TempFile {
     return Math.floor(mtimeMs);
   }
 
-  /** Tells that the file was renamed to the published image, so that {@link discard} keeps it. */
+  /** Marks the file as renamed to the published image, so that {@link discard} keeps it. */
   markPublished(): void {
     this.#published = true;
   }

@@ -1,4 +1,4 @@
-// AVIF: a file of boxes. Where its coded bytes are stands in the item locations and the chunk offsets.
+// AVIF: a file of boxes. Item locations and chunk offsets give the positions of the coded bytes.
 import { readUint, type ByteReader } from '../byte-reader.js';
 import { hasBrand, MAGIC_BYTES } from '../formats.js';
 import { broken, incomplete } from './refusals.js';

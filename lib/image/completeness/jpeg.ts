@@ -7,8 +7,8 @@ const EOI = 0xd9;
 /**
  * Walks a JPEG up to EOI. (ITU-T T.81 B.1.1.)
  *
- * Entropy-coded bytes follow a start of scan. In them, 0xff is followed by 0 or by a restart marker; any other marker
- * ends them. So the search for the next marker serves for them as well.
+ * Entropy-coded bytes follow a start of scan. In them, 0xff is followed by 0 or by a restart marker, and any other
+ * marker ends them. So the search for the next marker skips them too.
  */
 export async function walkJpeg(reader: ByteReader): Promise<void> {
   for (let position = 2; ;) {

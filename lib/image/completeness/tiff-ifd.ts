@@ -17,10 +17,10 @@ const POINTERS = new Set<number>([...OFFSETS_AND_COUNTS.flat(), SUB_IFDS]);
 /** The bytes of one value, by field type. (TIFF 6.0 section 2, "Types"; 13 is IFD, 16 to 18 are BigTIFF's.) */
 const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
 
-/** The most directories that libtiff opens: its `TIFF_MAX_DIR_COUNT`. They are remembered, so memory is bounded too. */
+/** The maximum number of directories, libtiff's `TIFF_MAX_DIR_COUNT`. It also bounds the memory for them. */
 const MAX_DIRECTORIES = 1_048_576;
 
-/** How a TIFF writes its numbers. */
+/** The number formats of a TIFF. */
 export interface TiffLayout {
   readonly littleEndian: boolean;
   /** The bytes of the number of entries in a directory: 2, or 8 in a BigTIFF. */
@@ -40,7 +40,7 @@ export interface TiffField {
 
 /** One directory. */
 export interface TiffDirectory {
-  /** The tags that say where other bytes of the file are. */
+  /** The tags with the positions of other bytes of the file. */
   readonly fields: ReadonlyMap<number, TiffField>;
   /** The position of the next directory in the chain; 0 if it is the last. */
   readonly next: number;
@@ -87,7 +87,7 @@ export async function* readDirectories(
   }
   const listReader = reader.clone();
   for (const children of subIfds) {
-    // A list of few values stands in its directory, and has been counted with that.
+    // A short list is stored in its directory and was counted with it.
     if (children.count * children.width > layout.offsetBytes) spend(children.count * children.width);
     for (let index = 0; index < children.count; index += 1) {
       const position = await readValue(listReader, layout, children, index);
@@ -103,7 +103,7 @@ async function readDirectory(
   spend: (bytes: number) => void,
 ): Promise<TiffDirectory> {
   const entries = readUint(await reader.read(from, entryCountBytes), littleEndian);
-  // A tag is a 16-bit number, and a directory has it once.
+  // A tag is a 16-bit number, and occurs once in a directory.
   if (entries > 0xffff) throw broken();
   const entryBytes = 4 + 2 * offsetBytes;
   const nextAt = from + entryCountBytes + entries * entryBytes;

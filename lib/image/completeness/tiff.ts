@@ -1,4 +1,4 @@
-// TIFF and BigTIFF: there is no end mark. The file is complete when all bytes are there that its directories name.
+// TIFF and BigTIFF have no end mark. The file is complete if it has all bytes that its directories name.
 import { ByteReader } from '../byte-reader.js';
 import { SaveError } from '../../errors.js';
 import type { ImageBytes } from '../types.js';

@@ -1,4 +1,4 @@
-// An open folder: all steps of a save go by its fd, so that a folder swapped for a link leads nowhere else.
+// An open folder: all steps of a save use its fd, so a link that replaces the folder has no effect.
 import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../../errors.js';
@@ -26,9 +26,9 @@ export class DirectoryHandle {
   /**
    * Opens a folder.
    *
-   * On Linux, later steps go by the fd (`/proc/self/fd/N/name`), which stays with the checked folder even if a link
-   * takes its place. Elsewhere they go by the path: a folder that is swapped between {@link isUnmoved} and the next
-   * system call is not noticed.
+   * On Linux, later steps use the fd (`/proc/self/fd/N/name`), which stays with the checked folder even if a link
+   * replaces it. Elsewhere they use the path, so a swap between {@link isUnmoved} and the next system call goes
+   * unnoticed.
    *
    * @throws Error A system error: the folder is missing, or may not be opened.
    */
@@ -61,7 +61,7 @@ export class DirectoryHandle {
     return now === this.path;
   }
 
-  /** Flushes the folder's entries to the disk, where the system can flush folders. */
+  /** Flushes the folder's entries to the disk, if the system can flush folders. */
   async sync(): Promise<void> {
     if (this.#fd === undefined) return;
     try {
@@ -71,7 +71,7 @@ export class DirectoryHandle {
     }
   }
 
-  /** Closes the fd. To be called once. Never throws. */
+  /** Closes the fd. Call this once. Never throws. */
   close(): void {
     if (this.#fd !== undefined) closeFdSync(this.#fd);
   }

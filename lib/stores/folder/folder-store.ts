@@ -21,7 +21,7 @@ import { openTarget, type ResolvedPath } from './target.js';
  * Makes a store that keeps images as files below a folder.
  *
  * @param resolveSavePath Returns an absolute path, or an empty one if saving is disabled.
- * @param sweeper Removes stale temporary files from each folder that is saved to.
+ * @param sweeper Removes stale temporary files from the folder of each save.
  */
 export function folderStore(
   resolveSavePath: (req: IncomingMessage) => string | Promise<string>,
@@ -81,7 +81,7 @@ export class FolderTarget implements SaveTarget {
     }
   }
 
-  /** The order keeps the promise: first the bytes are on the disk, then the name changes, then the folder is flushed. */
+  /** In this order, no power cut leaves a broken image: flush the bytes, change the name, flush the folder. */
   async #publish(
     { bytes }: Pick<InspectedImage, 'bytes'>,
     { commit }: PublishOptions,
@@ -98,14 +98,14 @@ export class FolderTarget implements SaveTarget {
     } else {
       await linkExclusively(this.tempFile.path, directory.join(basename));
     }
-    // The image is published: a flush that fails now cannot make that untrue.
+    // The image is published, so a failed flush is only a warning.
     const warning = durable ? await directory.sync().catch((error: unknown) => error) : undefined;
     return { lastUpdated, warning };
   }
 
   async #copy(bytes: ReadableBytes): Promise<void> {
     if (bytes instanceof MemoryBytes) {
-      // One write without a stream: this is the way of every small image.
+      // One write without a stream, because most images are small.
       await this.tempFile.write([await bytes.buffer()]);
       return;
     }

@@ -30,7 +30,7 @@ export async function openTarget(
   const folders = segments.slice(0, -1);
   const basename = segments.at(-1) ?? '';
   const path = [savePath, ...folders, '.'].join(sep);
-  // In parallel: one after another, these calls would take as long as publishing. The last two go by the path, which
+  // In parallel, because these calls in sequence would take as long as publishing. The last two use the path, which
   // may lead elsewhere by now, but their results only spare the renderer work.
   const [opened, writable, existing] = await Promise.allSettled([
     openInside(savePath, folders),
@@ -52,7 +52,7 @@ export async function openTarget(
 
 /** Opens a folder that is inside the save path once all links are resolved. */
 async function openInside(savePath: string, folders: readonly string[]): Promise<DirectoryHandle> {
-  // The dot at the end makes the call fail where the save path is a file.
+  // The dot at the end makes the call fail if the save path is a file.
   const itself = savePath + sep + '.';
   if (folders.length === 0) return DirectoryHandle.open(itself).catch(throwSavePathError);
   const direct = await DirectoryHandle.open(join(itself, ...folders)).catch(() => undefined);

@@ -1,4 +1,4 @@
-// What is known of the bucket: it is asked for once while saves succeed, and again after a failure.
+// The state of the bucket: checked once while saves succeed, and again after a failure.
 import { HeadBucketCommand } from '@aws-sdk/client-s3';
 import { SaveError, type SaveErrorCode } from '../../errors.js';
 import type { S3Settings } from './options.js';
@@ -7,13 +7,13 @@ import { concernsBucket, getStatus, storeError } from './s3-errors.js';
 /** How long a refusal that concerns the whole bucket is repeated without a request, in milliseconds. */
 const REFUSAL_TTL_MS = 3000;
 
-/** Refusals of one name. They say nothing about the bucket. */
+/** Refusals of one name, which are no sign of a fault of the bucket. */
 const CONCERNS_NAME: ReadonlySet<SaveErrorCode> = new Set(['file-exists', 'name-invalid']);
 
 /** The bucket of a store, shared by all its saves. */
 export class Bucket {
   readonly #settings: S3Settings;
-  /** The request that is under way, or the last one, if it succeeded and no save has failed since. */
+  /** The request in progress, or the last one if it succeeded and no save has failed since. */
   #checking: Promise<void> | undefined;
   #refusal: { readonly error: SaveError; readonly until: number } | undefined;
 

@@ -1,4 +1,4 @@
-// An upload in parts. Nothing of it can be seen before it is completed.
+// An upload in parts, which becomes visible when it is completed.
 import {
   AbortMultipartUploadCommand,
   CreateMultipartUploadCommand,
@@ -31,7 +31,7 @@ export class MultipartUpload {
   readonly #settings: S3Settings;
   readonly #location: ObjectLocation;
   readonly #signal: AbortSignal;
-  /** Whether a part was aborted on its way. */
+  /** Whether a part was aborted while it was sent. */
   #partAborted = false;
   #aborts = 0;
 
@@ -82,14 +82,14 @@ export class MultipartUpload {
     }
   }
 
-  /** Removes all parts. If the store refuses or is away, the request is repeated later. Never rejects. */
+  /** Removes all parts. If the store refuses or is unreachable, the request is repeated later. Never rejects. */
   async abort(): Promise<void> {
     const { client } = this.#settings;
     const command = new AbortMultipartUploadCommand({ ...this.#location, UploadId: this.id });
     this.#aborts += 1;
     try {
       await client.send(command, { abortSignal: AbortSignal.timeout(FOLLOW_UP_TIMEOUT_MS) });
-      // A part that was still on its way can arrive after this. (Amazon S3 API Reference, AbortMultipartUpload.)
+      // A part in transit can arrive after this. (Amazon S3 API Reference, AbortMultipartUpload.)
       if (!this.#partAborted || this.#aborts > 1) return;
     } catch (error) {
       if (getErrorName(error) === 'NoSuchUpload' || this.#aborts === MAX_ABORT_ATTEMPTS) return;

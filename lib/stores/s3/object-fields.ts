@@ -71,7 +71,7 @@ export const SAVE_ID = 'save-id';
 
 const OWN_METADATA: readonly string[] = ['image-width', 'image-height', 'image-pixels', SAVE_ID];
 
-/** What is wrong with a host's fields, as the end of a sentence; undefined if nothing is. */
+/** The fault of a host's fields, as the end of a sentence; undefined if they are right. */
 export function findObjectMistake(fields: unknown): string | undefined {
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
     return "must be an object such as { CacheControl: 'max-age=3600' }, or a function that returns one";
@@ -84,7 +84,7 @@ export function findObjectMistake(fields: unknown): string | undefined {
   if (typeof metadata !== 'object' || metadata === null) return 'must have an object of strings as Metadata';
   for (const [name, value] of Object.entries(metadata)) {
     if (typeof value !== 'string') return `must have a string as Metadata["${name}"]`;
-    // Metadata travels in headers, whose names have no case.
+    // Metadata is sent in headers, whose names are case-insensitive.
     if (OWN_METADATA.includes(name.toLowerCase())) {
       return `must not set Metadata["${name}"]: the store sets it itself`;
     }

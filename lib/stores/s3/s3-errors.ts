@@ -13,7 +13,7 @@ export function getErrorName(error: unknown): string {
   return typeof name === 'string' ? name : '';
 }
 
-/** Errors that the status alone does not tell apart, by S3's own names. (Amazon S3 API Reference, "Error responses".) */
+/** Errors with an ambiguous status, by S3's own names. (Amazon S3 API Reference, "Error responses".) */
 const CODES: ReadonlyMap<string, SaveErrorCode> = new Map<string, SaveErrorCode>([
   ['NoSuchBucket', 'store-missing'],
   ['PermanentRedirect', 'store-missing'],

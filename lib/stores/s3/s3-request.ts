@@ -11,7 +11,7 @@ import { UploadBody, type Payload } from './upload-body.js';
 /** The client's own default of `expectContinueHeader`, in bytes. */
 const EXPECT_CONTINUE_BYTES = 2 * 1024 ** 2;
 
-/** How a request is made. */
+/** The options of a request. */
 export interface RequestOptions {
   /** The body. The command has none: a stream could be sent only once, and a buffer would hold the image in memory. */
   readonly payload?: Payload;
@@ -42,8 +42,8 @@ interface DeserializeResult {
 /**
  * A request with all the attempts that the client makes.
  *
- * A store publishes no object before it has the last byte of the request. From then on, only its answer tells whether
- * it has: that byte is the point of no return.
+ * A store publishes an object only after the last byte of the request, so that byte is the point of no return. From
+ * then on, only the store's answer tells whether the object was published.
  */
 export class S3Request {
   /** Whether the last byte of a request that publishes was sent, in any attempt. */
@@ -61,7 +61,7 @@ export class S3Request {
     this.#options = options;
   }
 
-  /** Whether the object may be published, now or later, although no answer says so. */
+  /** Whether the object may be published, now or later, without an answer. */
   get outcomeUnknown(): boolean {
     return this.#unconfirmed > 0;
   }
@@ -78,7 +78,7 @@ export class S3Request {
     signal.throwIfAborted();
     signal.addEventListener('abort', onAbort);
     try {
-      // The three commands do not differ in anything that is used here.
+      // The three commands are alike in everything that is used here.
       const anyCommand = command as UploadPartCommand;
       this.#attach(anyCommand, client);
       return await client.send(anyCommand, { abortSignal: this.#abortController.signal });

@@ -34,7 +34,7 @@ export async function createPayload(bytes: ReadableBytes, start: number, end: nu
 
 /** The callbacks of an {@link UploadBody}. */
 export interface UploadBodyOptions {
-  /** Called when all but the last chunk is out. That chunk is sent only if the result is true. */
+  /** Called after all chunks but the last are sent. The last chunk is sent only if the result is true. */
   readonly beforeLastChunk: () => boolean;
   /** Called with the error of a failed read. */
   readonly onError: (error: unknown) => void;
