@@ -8,7 +8,7 @@ const log = pino();
 
 function logSave({ cause, ...facts }, req) {
   const level = facts.outcome === 'done' ? 'info' : 'warn';
-  // The path alone: a query may hold a signature, which is as good as a password.
+  // The path alone, because a query may contain a signature, which is as good as a password.
   const [path] = req.originalUrl.split('?');
   log[level]({ ...facts, path, err: cause }, 'image save');
 }

@@ -1,4 +1,4 @@
-// Metrics: how many saves ended in which way, how long they took, and how much they wrote.
+// Metrics: saves by outcome, their times and their bytes.
 import express from 'express';
 import { imageSave } from 'express-image-save';
 import { Counter, Gauge, Histogram, register } from 'prom-client';
@@ -24,7 +24,7 @@ const stages = new Histogram({
 const bytes = new Counter({ name: 'image_saved_bytes_total', help: 'Bytes published' });
 
 function countSave(record) {
-  // Outcomes and codes are closed lists. A name is not: as a label it would make a time series for each image.
+  // Outcomes and codes are fixed lists. A name as a label would create a time series for each image.
   saves.inc({ outcome: record.outcome, code: record.code ?? 'none' });
   seconds.observe({ outcome: record.outcome }, record.milliseconds / 1000);
   for (const [stage, milliseconds] of Object.entries(record.stages)) {

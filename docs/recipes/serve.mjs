@@ -1,4 +1,4 @@
-// Serving what has been saved, as a folder of untrusted uploads.
+// Serves the saved images as untrusted uploads.
 import { extname } from 'node:path';
 import express from 'express';
 import { imageSave } from 'express-image-save';
@@ -13,7 +13,7 @@ const saved = express.static('./saved', {
   setHeaders(res, path) {
     res.set('X-Content-Type-Options', 'nosniff');
     res.set('Content-Security-Policy', "default-src 'none'; sandbox");
-    // The type that is registered for this extension is not the one that browsers know.
+    // Browsers do not know the registered type of this extension.
     if (extname(path).toLowerCase() === '.jfif') res.type('image/jpeg');
   },
 });

@@ -1,4 +1,4 @@
-// Who may save: whoever has logged in, from a page that was given the session's token.
+// Only a logged-in user may save, from a page that has the session's token.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import express from 'express';
 import { imageSave } from 'express-image-save';
@@ -17,7 +17,7 @@ app.use(session({ secret, resave: false, saveUninitialized: false, cookie }));
 
 app.post('/login', express.json(), (req, res, next) => {
   if (!isSame(req.body?.password, password)) return res.status(401).json({ error: 'Wrong password' });
-  // A new session, so that an id from before the login is worth nothing.
+  // A new session, so that an id from before the login is useless.
   req.session.regenerate((error) => {
     if (error) return next(error);
     req.session.token = randomBytes(16).toString('hex');
@@ -25,7 +25,7 @@ app.post('/login', express.json(), (req, res, next) => {
   });
 });
 
-// A browser sends the cookie by itself, the header it does not: other pages cannot save in the editor's name.
+// A browser sends the cookie by itself, but not the header. So other pages cannot save for the editor.
 function authorize(req) {
   const { token } = req.session;
   return token !== undefined && isSame(req.get('x-save-token'), token);

@@ -1,4 +1,4 @@
-// Who may save: whoever has a link that this server has signed, for one name and for a while.
+// Only a client with a link that this server has signed may save, under one name and until it expires.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import express from 'express';
 import { imageSave } from 'express-image-save';
@@ -15,7 +15,7 @@ function signedLink(imageUrl, name, seconds) {
   return `${imageUrl}&${new URLSearchParams({ req: 'saveToFile', name, expires, signature })}`;
 }
 
-// What is thrown here is the cause that onSave gets. The client is told `not-authorized`, and not why.
+// onSave gets the error as its cause. The client gets only `not-authorized`.
 function authorize(req, { name }) {
   const { expires, signature } = req.query;
   if (typeof expires !== 'string' || typeof signature !== 'string') throw new Error('The link is not signed');

@@ -1,4 +1,4 @@
-// One folder for each tenant: which one, the tenant's key decides, and nothing else that a request can hold.
+// One folder for each tenant. Only the tenant's key chooses the folder.
 import { createHash } from 'node:crypto';
 import express from 'express';
 import { imageSave } from 'express-image-save';
@@ -12,7 +12,7 @@ function keyOf(tenant) {
   return digest(`Bearer ${key}`);
 }
 
-// The whole list, and the folders written out: no text of a request becomes part of a path.
+// A fixed list of folders, so that no text of a request becomes part of a path.
 const folders = new Map([
   [keyOf('acme'), './saved/acme'],
   [keyOf('globex'), './saved/globex'],

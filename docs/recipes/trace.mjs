@@ -1,4 +1,4 @@
-// A request trace: each save is a span, below that of its request where the host traces requests.
+// A request trace: each save is a span, below the span of its request if the host traces requests.
 import { SpanStatusCode, trace } from '@opentelemetry/api';
 import express from 'express';
 import { imageSave } from 'express-image-save';
