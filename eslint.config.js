@@ -53,7 +53,7 @@ const importRules = [
       { files: [`lib/${part}/*/*.ts`], rules: restrictImports(allowed, String.raw`(?:\.\./){2}`, owns) },
     ];
   }),
-  // Without this store, nobody needs the AWS SDK.
+  // Only this store needs the AWS SDK.
   {
     files: ['lib/stores/s3/*.ts'],
     rules: restrictImports(MAY_IMPORT.stores, String.raw`(?:\.\./){2}`, ['@aws-sdk/*']),

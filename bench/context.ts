@@ -1,4 +1,4 @@
-// What every suite is given, and what it gives back.
+// The input and the results of every suite.
 import type { Finding } from './comparison.js';
 import type { Images } from './images.js';
 import type { AppSettings } from './server.js';

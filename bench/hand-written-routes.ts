@@ -34,8 +34,8 @@ export function writeFileAtomicRoute(
 }
 
 /**
- * The same guarantees as the middleware: the name is checked before the work begins, the folder is held by its file
- * descriptor so that no link can redirect the save, a deadline and a disconnect abort it, and a failure leaves no
+ * The same guarantees as the middleware: the name is checked before the work begins, the folder stays open by its
+ * fd so that no link can redirect the save, a deadline and a disconnect abort it, and a failure leaves no
  * temporary file.
  */
 export function sameGuaranteesRoute(image: Buffer, options: SaveOptions): RequestHandler {

@@ -62,7 +62,7 @@ async function callChild<Name extends keyof Calls>(
 
 /** The work of one sample: a number of requests, so that all contestants do the same. */
 export interface Work {
-  /** What is requested. */
+  /** The requested path. */
   readonly image: string;
   readonly requests: number;
   readonly connections: number;
@@ -76,7 +76,7 @@ export async function takeSample(server: ServerProcess, app: number, work: Work)
   const folder =
     saves === 'plain delivery' || work.save === false ? undefined : createFolder(options.savePath);
   const path = createPath(work.image, folder);
-  // The sample must not pay for what the sample before left the disk to write.
+  // Flushes the disk, so that this sample does not pay for the writes of the one before.
   spawnSync('sync', ['-f', options.savePath]);
   const cpuBefore = await server.call('cpu');
   const begin = performance.now();

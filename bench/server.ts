@@ -12,7 +12,7 @@ import { sameGuaranteesRoute, writeFileAtomicRoute, type SaveOptions } from './h
 import type { Images } from './images.js';
 
 export interface AppSettings {
-  /** The file that exports `imageSave`, or what stands in its place. */
+  /** The file that exports `imageSave` or its replacement. */
   readonly saves:
     | { readonly library: string }
     | 'plain delivery'
@@ -68,7 +68,7 @@ function imageRoute(saves: AppSettings['saves'], image: Buffer, options: SaveOpt
   };
 }
 
-/** Sends a file in pieces, none of which is new: only what happens to them takes memory. */
+/** Sends a file in pieces that are already in memory, so that only the middleware adds memory. */
 function streamFile(file: string): RequestHandler {
   let image: Buffer | undefined;
   function* pieces(bytes: Buffer): Generator<Buffer> {
@@ -94,7 +94,7 @@ function listen(app: Express): Promise<number> {
 
 const calls = {
   ports: () => Promise.all(apps.map(createApp).map(listen)),
-  /** Processor time since the start, in microseconds, after what the last requests left to do. */
+  /** Processor time since the start, in microseconds, once the last requests have ended completely. */
   cpu: async () => {
     await sleep(5);
     const { user, system } = process.cpuUsage();

@@ -1,6 +1,5 @@
-// Builds lib/ into dist/: once, as CommonJS, with a thin door for `import`. There is one copy of the code in a process
-// whichever way it is asked for, and the image library is loaded by `require`, which Node 20.9 can do and its
-// build for `import` cannot.
+// Builds lib/ into dist/: once, as CommonJS, with a thin entry point for `import`. So a process has one copy of the code
+// for `import` and `require`, and the image library is loaded by `require`: Node 20.9 cannot load its ES module.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,7 +12,7 @@ const dist = join(root, 'dist');
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
-// The sources are modules; what is made of them is not.
+// The sources are ES modules; the build is CommonJS.
 writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
 execFileSync(
   process.execPath,
@@ -22,7 +21,7 @@ execFileSync(
   { stdio: 'inherit' },
 );
 
-// The doors: one for each entry of `exports` in package.json.
+// One entry point for each entry of `exports` in package.json.
 for (const entry of ['index', 's3', 'store-tests']) {
   const all = Object.keys(require(join(dist, `${entry}.js`)));
   const names = all.filter((name) => name !== 'default');

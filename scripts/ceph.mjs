@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const NEEDED = ['ceph', 'ceph-authtool', 'ceph-mon', 'ceph-osd', 'monmaptool', 'radosgw', 'radosgw-admin'];
 
-/** One who may make buckets, and one who may do what a bucket's policy says. */
+/** A user who may create buckets, and a user with only the rights of a bucket's policy. */
 const USERS = [
   { name: 'owner', accessKey: 'OWNERKEY', secretKey: 'owner-secret' },
   { name: 'guest', accessKey: 'GUESTKEY', secretKey: 'guest-secret' },
@@ -41,7 +41,7 @@ function isInstalled(name) {
   });
 }
 
-/** Some ports that nobody listens on: all taken at once, so that they differ. */
+/** Some free ports, all opened at the same time so that they differ. */
 async function freePorts(count) {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
@@ -63,7 +63,7 @@ function run(folder, program, ...args) {
   return execFileSync(program, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Starts one of Ceph's daemons, which goes on in the background and must not hold on to our output. */
+/** Starts one of Ceph's daemons in the background, detached from this script's output. */
 function startDaemon(folder, program, ...args) {
   execFileSync(program, [...args, '-c', join(folder, 'ceph.conf')], { cwd: folder, stdio: 'ignore' });
 }
@@ -90,7 +90,7 @@ admin socket = ${folder}/run/$name.$pid.socket
 run dir = ${folder}/run
 mon data = ${folder}/mon
 osd data = ${folder}/osd
-# One disk, in memory, that holds the only copy of everything.
+# One disk, in memory, with the only copy of all data.
 osd objectstore = memstore
 memstore device bytes = 8589934592
 osd crush chooseleaf type = 0
@@ -102,7 +102,7 @@ mon allow pool size one = true
 mon max pg per osd = 1000
 [client.gateway]
 rgw frontends = beast endpoint=127.0.0.1:${gateway}
-# What was replaced or aborted is freed at once: the disk is small, and one that is full does not answer.
+# Replaced and aborted objects are freed at once, because the disk is small and a full one does not answer.
 rgw gc obj min wait = 1
 rgw gc processor period = 5
 rgw gc processor max time = 5
@@ -192,7 +192,7 @@ function pidsOf(folder) {
   }
 }
 
-/** Whether a process is there that was started for this folder: its number alone could be somebody else's by now. */
+/** Whether a process of this folder runs. Its id alone may belong to another process by now. */
 function isOurs(pid, folder) {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(join(folder, 'ceph.conf'));

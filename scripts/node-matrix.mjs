@@ -1,5 +1,5 @@
 // Runs the specs on every Node that is supported: npm run test:matrix [-- 20.9.0 24] [-- 22 -- spec/http]
-// What follows a second `--` goes to jest.
+// Arguments after a second `--` go to jest.
 //
 // The binaries come from the npm registry's package `node` and are kept in a folder below the system's temporary one.
 // Versions are exact or major ones; `newest` is the newest of all.
@@ -68,7 +68,7 @@ function binaryOf(version) {
   return binary;
 }
 
-/** Runs the specs and counts. What is wrong with those that fail is printed. */
+/** Runs the specs, counts them and prints the failures. */
 function test(version) {
   const binary = binaryOf(version);
   const results = mkdtempSync(join(tmpdir(), 'node-matrix-'));

@@ -59,7 +59,7 @@ async function measure(
   return { ordinary: latencies(ordinary), perSecond: done.length / seconds };
 }
 
-/** Compiles the slow flush, and returns what preloads it; undefined where that is not possible. */
+/** Compiles the slow flush and returns the setting that preloads it; undefined if that is not possible. */
 function buildSlowFlush(dir: string): NodeJS.ProcessEnv | undefined {
   const library = join(dir, 'slow-flush.so');
   const source = fileURLToPath(new URL('../slow-flush.c', import.meta.url));

@@ -31,7 +31,7 @@ export async function saves(context: BenchContext): Promise<void> {
     const started = Array.from({ length: PROCESSES }, () => ServerProcess.start(settings));
     processes.set(name, await Promise.all(started));
   }
-  // V8 compiles what has run some thousand times.
+  // V8 compiles code after some thousand runs.
   const warmUp = work('20kb.jpg', scale(context, 3000, 16));
   for (const server of [...processes.values()].flat()) await takeSample(server, 0, warmUp);
   for (const [name, mode, { image, requests, connections }, rounds, others] of ROWS) {

@@ -44,7 +44,7 @@ export class Decoder {
     this.ready = new Promise((resolve, reject) => {
       this.#starting = { resolve, reject };
     });
-    // Whoever waits for it has a promise of its own.
+    // Each waiting caller has a promise of its own.
     this.ready.catch(() => undefined);
     const timer = setTimeout(() => {
       this.#end('it was not ready in time');
@@ -59,7 +59,7 @@ export class Decoder {
         this.#end(error.message);
         resolve();
       });
-      // Nobody waits for a reply that could still be on its way.
+      // No caller waits for a reply that may still arrive.
       this.#child.once('exit', () => {
         if (this.#replying === undefined && this.#starting === undefined)
           this.#end('it ended while it was idle');

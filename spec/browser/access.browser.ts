@@ -31,7 +31,7 @@ async function open(screen: string): Promise<Page> {
   return demo.page;
 }
 
-/** Brings the page to show everything that it can show at once, with an error at every control but those of the set. */
+/** Makes the page show everything that it can show at once, with an error at every control outside the set. */
 async function showErrors(page: Page): Promise<void> {
   await page.locator('#name').fill('a-rather-long-name-without-any-blank-in-it-'.repeat(4) + '.jpg');
   await saved(page, () => page.locator('#save-button').click());
@@ -60,7 +60,7 @@ async function violations(page: Page): Promise<string[]> {
 }
 
 describe.each(Object.keys(SCREENS))('on a screen that is %s', (screen) => {
-  test('axe finds nothing, and nothing needs sideways scrolling', async () => {
+  test('axe finds no fault, and no content needs sideways scrolling', async () => {
     const page = await open(screen);
     expect(await violations(page)).toEqual([]);
     await showErrors(page);
@@ -71,7 +71,7 @@ describe.each(Object.keys(SCREENS))('on a screen that is %s', (screen) => {
     expect(overflow).toBeLessThanOrEqual(0);
   });
 
-  test('Tab reaches every control in turn, visibly, and leads out again', async () => {
+  test('Tab reaches every control visibly, and then leaves the page', async () => {
     const page = await open(screen);
     await showErrors(page);
     // Tab goes on from there.
@@ -81,12 +81,12 @@ describe.each(Object.keys(SCREENS))('on a screen that is %s', (screen) => {
     });
     const stops = await walk(page, 'Tab');
     expect(stops).toHaveLength(await page.evaluate(countStops));
-    // On the way up, what stays at the top of a phone's screen must not cover them.
+    // On the way up, the sticky picture of a phone's screen must not cover the controls.
     expect((await walk(page, 'Shift+Tab')).reverse()).toEqual(stops);
   });
 });
 
-/** Presses a key until it leads out of the page, and expects to see where it is at each step. */
+/** Presses a key until the focus leaves the page, and expects a visible focus at each step. */
 async function walk(page: Page, key: string): Promise<string[]> {
   const stops: string[] = [];
   for (;;) {
@@ -98,7 +98,7 @@ async function walk(page: Page, key: string): Promise<string[]> {
   }
 }
 
-/** What has the focus, and whether a person can see that it has. */
+/** The focused element, and whether its focus is visible. */
 function describeFocus() {
   const element = document.activeElement;
   if (element === null || element === document.body) return undefined;
@@ -126,7 +126,7 @@ function countStops() {
   ).length;
 }
 
-test('the dark page is dark, the light one light', async () => {
+test('the page is dark in dark mode and light in light mode', async () => {
   const brightness = (page: Page) =>
     page.evaluate(() => {
       const channels = /(\d+), (\d+), (\d+)/.exec(getComputedStyle(document.body).backgroundColor) ?? [];
@@ -137,7 +137,7 @@ test('the dark page is dark, the light one light', async () => {
   expect(await brightness(await open('light'))).toBeGreaterThan(220);
 });
 
-test('by keyboard alone: choose, change, save, copy, run a set', async () => {
+test('the keyboard alone can choose, change, save, copy and run a set', async () => {
   const page = await open('light');
   await tabTo(page, page.getByRole('radio', { name: 'aurora' }));
   await page.keyboard.press('ArrowRight');

@@ -56,7 +56,7 @@ export async function openDemoPage(browser: Browser, options: BrowserContextOpti
 }
 
 /**
- * Opens the page anew for each test of a file, in one browser, and expects no fault on it. Call this function at the top
+ * Opens a new page for each test of a file, in one browser, and expects no fault on it. Call this function at the top
  * of the file.
  */
 export function useDemoPage(): () => DemoPage {

@@ -1,4 +1,4 @@
-// The page's modules by themselves, and how its tests find their browser.
+// The page's modules, and the search for a browser.
 
 import type { Browser, Page } from 'playwright-core';
 import { parseReply } from '../../lib/index.js';
@@ -37,14 +37,14 @@ describe('parsing a reply', () => {
     'back\\slash \\u0041',
     'line\nbreak\r\ttab\f',
     '',
-  ])('%j is what was written', async (message) => {
+  ])('parsing a reply returns the original name %j', async (message) => {
     const text = formatReply({ status: 'failed', error: new SaveError('name-invalid', message) }, new Date());
     const read = await call(demo.page, 'reply.js', 'parseProperties', text);
     expect(read).toEqual({ status: 'failed', 'error.code': 'name-invalid', 'error.message': message });
     expect(read).toEqual(parseReply(text).properties);
   });
 
-  test('also the forms that others write', async () => {
+  test('parsing a reply accepts the forms of other writers', async () => {
     const text =
       '#S7Z OK\r\n!comment\r\n\r\n  status : done\r\na\\:b\\=c\\ d=e\r\nempty\r\nlast\\u00dc=\\u00DC=';
     expect(await call(demo.page, 'reply.js', 'parseProperties', text)).toEqual({
@@ -80,11 +80,11 @@ describe('the command', () => {
       { crop: '1,2,3,4', rotate: '-9', picture: 'a b' },
       '/is/image/a%20b?crop=1,2,3,4&rotate=-9&fmt=jpeg&qlt=80',
     ],
-  ])('%j', async (change, url) => {
+  ])('builds the URL for %j', async (change, url) => {
     expect(await call(demo.page, 'command.js', 'renderUrl', { ...choices, ...change })).toBe(url);
   });
 
-  test('a name goes whole through query and shell', async () => {
+  test('carries every name unchanged through query and shell', async () => {
     const name = "a&b=c+d 'e' (f) #g%41/h.jpg";
     const url = await call<string>(demo.page, 'command.js', 'saveUrl', choices, name);
     expect(new URL(url, 'http://host').searchParams.get('name')).toBe(name);
@@ -101,7 +101,7 @@ describe('the command', () => {
   });
 });
 
-test('every error code has its place, and none is about a place unknown to the library', async () => {
+test('every error code has a place on the page, and no place has an unknown code', async () => {
   const places = new Map<string, string>();
   for (const code of ERROR_CODES) places.set(code, await call(demo.page, 'save.js', 'getPlace', code));
   expect(Object.fromEntries(places)).toMatchObject({
@@ -114,7 +114,7 @@ test('every error code has its place, and none is about a place unknown to the l
   });
 });
 
-test('the page may load nothing inline and nothing from elsewhere', async () => {
+test('the page loads no inline code and no code of other sites', async () => {
   const { headers } = await fetch(demo.origin);
   const policy = headers.get('content-security-policy')!;
   expect(policy).toMatch(/^default-src 'self';/);
@@ -122,7 +122,7 @@ test('the page may load nothing inline and nothing from elsewhere', async () => 
   expect(demo.faults).toEqual([]);
 });
 
-test('without a browser the suite says how to get one', () => {
+test('the suite explains how to install a missing browser', () => {
   expect(() => findChromium({ PATH: '/nowhere' })).toThrow(/apt-get install chromium/);
   expect(() => findChromium({ CHROMIUM: '/nowhere/chromium' })).toThrow(
     /^CHROMIUM names no program: \/nowhere\/chromium/,

@@ -1,4 +1,4 @@
-// Choosing a picture and how it is rendered: the page shows what the server makes of it, and what it refuses.
+// Choosing a picture and its rendering: the page shows the server's image or refusal.
 
 import path from 'node:path';
 import sharp from 'sharp';
@@ -15,7 +15,7 @@ import {
 
 const demo = useDemoPage();
 
-/** How far two decoders and two resizers may differ, on the average. */
+/** The allowed mean difference of two decoders and two resizers. */
 const ALIKE = 4;
 
 const dunes = path.join(PICTURES, 'dunes.jpg');
@@ -25,7 +25,7 @@ async function number(group: string, name: string, value: string): Promise<void>
   await page.getByRole('group', { name: group }).getByRole('spinbutton', { name }).fill(value);
 }
 
-test('each control changes the pixels that are shown', async () => {
+test('each control changes the displayed pixels', async () => {
   const { page } = demo();
   await page.getByRole('radio', { name: 'dunes' }).check();
   await number('Size', 'Width', '300');
@@ -55,7 +55,7 @@ test('each control changes the pixels that are shown', async () => {
   expect(await shownPixels(page)).toMatchObject({ width: 300, height: 100 });
 });
 
-test('the background fills what rotation opens, and may be transparent', async () => {
+test('the background fills the corners after a rotation, and may be transparent', async () => {
   const { page } = demo();
   await page.getByRole('radio', { name: 'dunes' }).check();
   await page.getByLabel('File type').selectOption('png');
@@ -75,7 +75,7 @@ test.each([
   ['PNG', 'image/png'],
   ['GIF', 'image/gif'],
   ['TIFF', 'image/tiff'],
-])('%s is shown, with its true figures', async (format, type) => {
+])('a %s is displayed with its real size and type', async (format, type) => {
   const { page, origin } = demo();
   await page.getByLabel('File type').selectOption(format);
   await rendered(page);
@@ -87,7 +87,7 @@ test.each([
   await hasText(page, '#facts', `800 × 1200 pixels · ${kilobytes} kB · ${format}`);
 });
 
-test('a lower quality makes a smaller image; a format without any takes none', async () => {
+test('a lower quality makes a smaller image; a format without quality has no such control', async () => {
   const { page } = demo();
   const kilobytes = async () => Number(/([\d.]+) kB/.exec((await page.locator('#facts').textContent())!)![1]);
   const before = await kilobytes();
@@ -99,7 +99,7 @@ test('a lower quality makes a smaller image; a format without any takes none', a
   expect(await page.getByRole('slider', { name: 'Quality' }).isDisabled()).toBe(true);
 });
 
-test('the page says that it waits, and keeps the last picture meanwhile', async () => {
+test('the page reports that it waits, and keeps the last picture', async () => {
   const { page } = demo();
   const { arrived, release } = await hold(page, /wid=333/);
   await number('Size', 'Width', '333');
@@ -111,7 +111,7 @@ test('the page says that it waits, and keeps the last picture meanwhile', async 
   expect((await shownPixels(page)).width).toBe(333);
 });
 
-test('an answer that is out of date never replaces a newer one', async () => {
+test('an outdated response never replaces a newer one', async () => {
   const { page } = demo();
   const { arrived, release } = await hold(page, /wid=500/);
   await number('Size', 'Width', '500');
@@ -125,7 +125,7 @@ test('an answer that is out of date never replaces a newer one', async () => {
   await hasText(page, '#facts', '300 × 450 pixels');
 });
 
-test('many changes in a row are one request', async () => {
+test('many quick changes cause one request', async () => {
   const { page } = demo();
   const asked: string[] = [];
   page.on('request', (request) => asked.push(new URL(request.url()).search));
@@ -155,26 +155,29 @@ test.each([
     '#rotate-error',
     'rotate=999 is invalid: rotate takes degrees clockwise from -360 to 360',
   ],
-])('what is wrong with %s is said there, until it is right', async (group, name, value, place, message) => {
-  const { page } = demo();
-  const field = page.getByRole('group', { name: group }).getByRole('spinbutton', { name });
-  const right = await field.inputValue();
-  await field.fill(value);
-  await rendered(page);
-  expect(await page.locator('.error:not(:empty)').allTextContents()).toEqual([message]);
-  expect(await page.locator(place).textContent()).toBe(message);
-  expect(await field.getAttribute('aria-invalid')).toBe('true');
-  expect(await field.getAttribute('aria-describedby')).toBe(place.slice(1));
-  expect(await page.locator('#facts').textContent()).toBe('Not rendered');
+])(
+  'an error of %s appears at its control until it is corrected',
+  async (group, name, value, place, message) => {
+    const { page } = demo();
+    const field = page.getByRole('group', { name: group }).getByRole('spinbutton', { name });
+    const right = await field.inputValue();
+    await field.fill(value);
+    await rendered(page);
+    expect(await page.locator('.error:not(:empty)').allTextContents()).toEqual([message]);
+    expect(await page.locator(place).textContent()).toBe(message);
+    expect(await field.getAttribute('aria-invalid')).toBe('true');
+    expect(await field.getAttribute('aria-describedby')).toBe(place.slice(1));
+    expect(await page.locator('#facts').textContent()).toBe('Not rendered');
 
-  await field.fill(right);
-  await rendered(page);
-  expect(await page.locator('.error:not(:empty)').count()).toBe(0);
-  expect(await field.getAttribute('aria-invalid')).toBeNull();
-  await hasText(page, '#facts', '800 × 1200 pixels');
-});
+    await field.fill(right);
+    await rendered(page);
+    expect(await page.locator('.error:not(:empty)').count()).toBe(0);
+    expect(await field.getAttribute('aria-invalid')).toBeNull();
+    await hasText(page, '#facts', '800 × 1200 pixels');
+  },
+);
 
-test('a crop that reaches out of the picture is refused at the crop', async () => {
+test('a crop beyond the picture causes an error at the crop', async () => {
   const { page } = demo();
   await page.getByLabel('Area').selectOption('own');
   await number('Crop', 'Width', '5000');
@@ -185,7 +188,7 @@ test('a crop that reaches out of the picture is refused at the crop', async () =
   expect(await page.locator('#crop-error').textContent()).not.toBe('');
 });
 
-test('a server that is gone is said to be', async () => {
+test('the page reports an unreachable server', async () => {
   const { page } = demo();
   await page.route('**/is/image/**', (route) => route.abort());
   await number('Size', 'Width', '200');

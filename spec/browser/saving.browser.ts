@@ -47,7 +47,7 @@ async function properties(): Promise<Record<string, string>> {
   return Object.fromEntries(rows) as Record<string, string>;
 }
 
-test('what is shown is saved, on disk and in the gallery, with its true figures', async () => {
+test('the displayed rendering is saved to the disk and listed in the gallery with its real figures', async () => {
   const { page, savePath } = demo();
   expect(await page.locator('#gallery-empty').isVisible()).toBe(true);
   await page.getByRole('radio', { name: 'shoe' }).check();
@@ -106,7 +106,7 @@ test('a reload keeps the gallery, and a new image of an old name replaces it', a
   expect(await page.locator('#gallery a').allTextContents()).toEqual(['one.jpg', 'two words.jpg']);
 });
 
-test('images in folders are listed; half-written and foreign files are not', async () => {
+test('the gallery lists images in folders and omits half-written and foreign files', async () => {
   const { savePath } = demo();
   await mkdir(path.join(savePath, 'products'));
   await writeFile(
@@ -121,7 +121,7 @@ test('images in folders are listed; half-written and foreign files are not', asy
   expect(await demo().page.locator('#gallery a').allTextContents()).toEqual(['products/Größe #1.jpg']);
 });
 
-test('progress is shown for as long as a save takes, and a second one is not sent', async () => {
+test('the page shows progress during a save and sends no second one', async () => {
   const { page } = demo();
   const sent: string[] = [];
   page.on('request', (request) => sent.push(request.url()));
@@ -138,7 +138,7 @@ test('progress is shown for as long as a save takes, and a second one is not sen
   expect(sent.filter((url) => url.includes('saveToFile'))).toHaveLength(1);
 });
 
-test('the request can be copied and does the same in a shell', async () => {
+test('the copied request saves the same image from a shell', async () => {
   const { page, savePath, origin } = demo();
   const name = "it's 50% of $HOME; `ü` (1).jpg";
   await saveAs(name);
@@ -156,7 +156,7 @@ test('the request can be copied and does the same in a shell', async () => {
   expect(await readFile(path.join(savePath, name))).toEqual(before);
 });
 
-test('without a clipboard the request is selected, to be copied by keyboard', async () => {
+test('the page selects the request for the keyboard if there is no clipboard', async () => {
   const { page } = demo();
   await page.evaluate(() => {
     Object.defineProperty(navigator, 'clipboard', { value: undefined });
@@ -176,7 +176,7 @@ test.each([
     'missing/shoe.jpg',
     'Name a folder that exists, because saving creates none: there is no folder "missing".',
   ],
-])('a wrong name (%s) is refused at the name', async (name, message) => {
+])('a wrong name (%s) causes an error at the name', async (name, message) => {
   const { page, savePath } = demo();
   await saveAs(name);
   const shown = await errors();
@@ -219,7 +219,7 @@ test('the page keeps the refusal of a name that another choice does not change',
   expect(await nameField().getAttribute('aria-invalid')).toBe('true');
 });
 
-test('a rendering that cannot be is refused at its controls', async () => {
+test('an impossible rendering causes an error at its controls', async () => {
   const { page, savePath } = demo();
   await page.getByLabel('Area').selectOption('own');
   await page.getByRole('group', { name: 'Crop' }).getByRole('spinbutton', { name: 'Width' }).fill('9999');
@@ -233,7 +233,7 @@ test('a rendering that cannot be is refused at its controls', async () => {
   expect(await readdir(savePath)).toEqual([]);
 });
 
-test('any other refusal, and a server that is gone, are told below the button', async () => {
+test('other refusals and an unreachable server are reported below the button', async () => {
   const { page, savePath } = demo();
   await rm(savePath, { recursive: true });
   await saveAs('one.jpg');
@@ -246,7 +246,7 @@ test('any other refusal, and a server that is gone, are told below the button', 
   await mkdir(savePath);
 });
 
-test('the suggested name follows what is chosen, and what was typed stays', async () => {
+test('the suggested name follows the choices, and a typed name stays', async () => {
   const { page } = demo();
   const name = () => nameField().inputValue();
   expect(await name()).toBe('aurora-800.jpg');
@@ -263,7 +263,7 @@ test('the suggested name follows what is chosen, and what was typed stays', asyn
   await rendered(page);
 });
 
-test('a TIFF, which browsers do not show, gets its type for a thumbnail', async () => {
+test('a TIFF, which browsers cannot display, gets its type as a thumbnail', async () => {
   const { page } = demo();
   await page.getByLabel('File type').selectOption('tif');
   await saveAs('print.tif');

@@ -1,4 +1,4 @@
-// Saving a whole set: its progress, its end, how it is stopped and how it is refused.
+// Saving a whole set: progress, end, stop and refusal.
 
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,7 +12,7 @@ const start = () => demo().page.getByRole('button', { name: /^Save \d+ images?$/
 const stop = () => demo().page.getByRole('button', { name: 'Stop' });
 const bar = () => demo().page.getByRole('progressbar', { name: 'Save a set' });
 
-test('every width in every format is saved, and counted', async () => {
+test('a set saves and counts every width in every format', async () => {
   const { page, savePath } = demo();
   await page.getByRole('radio', { name: 'dahlia' }).check();
   await page.getByLabel('Area').selectOption('Landscape, 16:9');
@@ -44,7 +44,7 @@ test('every width in every format is saved, and counted', async () => {
   await rendered(page);
 });
 
-test('stopped half-way, it finishes the image that it is at, and no more', async () => {
+test('a stopped set finishes its current image and no more', async () => {
   const { page, savePath } = demo();
   const { arrived, release } = await hold(page, /name=aurora-640\.jpg/);
   await start().click();
@@ -59,7 +59,7 @@ test('stopped half-way, it finishes the image that it is at, and no more', async
   expect(await start().evaluate((button) => button === document.activeElement)).toBe(true);
 });
 
-test('a refusal ends it and is told where the mistake is', async () => {
+test('a refusal ends the set and appears at the wrong control', async () => {
   const { page, savePath } = demo();
   await page.getByLabel('Name prefix').fill('missing/aurora');
   await start().click();
@@ -80,7 +80,7 @@ test('a refusal ends it and is told where the mistake is', async () => {
   expect(await readdir(savePath)).toEqual([]);
 });
 
-test('a set of nothing says what to choose, until something is chosen', async () => {
+test('an empty set asks for choices until there are some', async () => {
   const { page } = demo();
   for (const width of ['320', '640', '960']) await page.getByLabel(width, { exact: true }).uncheck();
   await start().click();

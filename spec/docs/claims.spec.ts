@@ -13,7 +13,7 @@ const manifest = JSON.parse(read('package.json')) as {
 const pages = markdownFiles().map((file) => ({ file, text: read(file) }));
 const architecture = read('docs/architecture.md');
 
-test('every npm script that a document names is there', () => {
+test('every npm script that a document names exists', () => {
   const builtIn = ['ci', 'install', 'pack'];
   for (const { file, text } of pages) {
     const named = [...text.matchAll(/\bnpm (?:run )?([a-z0-9:]+)/g)].map(([, script = '']) => script);
@@ -22,7 +22,7 @@ test('every npm script that a document names is there', () => {
   }
 });
 
-test('every file and folder that a document names is there', () => {
+test('every file and folder that a document names exists', () => {
   const known = /^(\.ci|docs|lib|scripts|spec|demo)\/[\w./-]*$|^[\w-]+\.(config\.ts|md)$/;
   for (const { file, text } of pages) {
     const named = codeSpans(text)

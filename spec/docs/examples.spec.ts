@@ -1,4 +1,4 @@
-// The examples of the documents, done: programs run, commands are sent, and what they answer is what is shown.
+// Runs the examples of the documents: programs and commands give the results that are shown.
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { get } from '../support/client.js';
@@ -30,7 +30,7 @@ afterAll(removeTempDirs);
 const isProgram = ({ language }: Block): boolean =>
   ['js', 'ts', 'mjs', 'javascript', 'typescript'].includes(language);
 
-/** Every program of the documents: what runs it, or why it cannot run. */
+/** Every program of the documents, with the spec that runs it or the reason why it cannot run. */
 const RUN_BY: Record<string, string> = {
   'README.md, program 1': 'the tests of Mount it',
   'README.md, program 2': 'the tests of parseReply',
@@ -39,7 +39,7 @@ const RUN_BY: Record<string, string> = {
   'docs/recipes.md': 'spec/integration/recipes/recipes.spec.ts, which runs the files that are shown',
 };
 
-test('every program of the documents is run', () => {
+test('the suite runs every program of the documents', () => {
   const named = markdownFiles().flatMap((file) =>
     blocks(read(file))
       .filter(isProgram)
@@ -48,7 +48,7 @@ test('every program of the documents is run', () => {
   expect([...new Set(named)].sort()).toEqual(Object.keys(RUN_BY).sort());
 });
 
-/** Writes a program of the README into the project, between what it leaves open. */
+/** Writes a program of the README into the project, with the parts that the README omits. */
 function programOf(index: number, before = '', after = ''): string {
   const text = blocks(read('README.md')).filter(isProgram)[index]?.text ?? '';
   const file = join(project, `program-${index}.mjs`);
@@ -58,7 +58,7 @@ function programOf(index: number, before = '', after = ''): string {
 
 const mountIt = async (): Promise<Program> => startProgram(programOf(0), { cwd });
 
-/** What differs from one save to the next. */
+/** Values that differ from one save to the next. */
 const masked = (text: string): string =>
   text
     .trim()
@@ -80,7 +80,7 @@ describePrograms('Mount it', () => {
       .map(({ text }) => [file, text] as const),
   );
 
-  test.each(consoles)('the console example of %s answers what it shows', async (_file, text) => {
+  test.each(consoles)('the console example of %s prints the output that it shows', async (_file, text) => {
     const [, port, path = '', shown = ''] =
       /^\$ curl 'http:\/\/localhost:(\d+)(\S+)'\n([^]*)$/.exec(text) ?? [];
     expect(port).toBe('3000');
@@ -98,7 +98,7 @@ describePrograms('Mount it', () => {
     expect((await get(`${program.url}/is/image/shoe?wid=7.5`)).status).toBe(200);
   });
 
-  test('what the README says at its start is so', async () => {
+  test('the requests at the start of the README work', async () => {
     const lines = (blocks(read('README.md'))[0]?.text ?? '').trim().split('\n');
     expect(lines).toHaveLength(2);
     const program = await mountIt();
@@ -128,7 +128,7 @@ describePrograms('saveOf', () => {
       return { isPlaceholder: picture === 'none', bytes: await sharp({ create }).png().toBuffer() };
     }`;
 
-  test('saves, refuses and stops', async () => {
+  test('the renderer with saveOf saves, refuses and stops', async () => {
     const program = await startProgram(programOf(2, before, 'app.listen(3000);'), { cwd });
     const save = async (picture: string, more = ''): Promise<string> => {
       const { reply } = await get(`${program.url}/is/image/${picture}?req=saveToFile&name=x.png${more}`);
@@ -143,7 +143,7 @@ describePrograms('saveOf', () => {
 });
 
 describePrograms('parseReply', () => {
-  test('prints what was saved, or why nothing was', async () => {
+  test('prints the result of a save or the reason of a refusal', async () => {
     const program = await mountIt();
     const file = programOf(1, 'const url = process.env.URL;');
     const print = async (query: string): Promise<string> =>
@@ -166,7 +166,7 @@ describePrograms('docs/protocol.md', () => {
       .filter(([names = '', cell = '']) => kind.test(`${names} ${cell}`))
       .flatMap(([names = '']) => [...names.matchAll(/`([\w.]+)`/g)].map(([, name = '']) => name));
 
-  test('the command gives the replies that are shown', async () => {
+  test('the example commands give the replies of the page', async () => {
     const program = await mountIt();
     const done = await get(`${program.url}${command}`);
     expectSameReply(done.body.toString(), shown.find((text) => text.startsWith('#S7Z OK')) ?? '');
@@ -174,7 +174,7 @@ describePrograms('docs/protocol.md', () => {
     expectSameReply(failed.body.toString(), shown.find((text) => text.startsWith('#S7Z ERROR')) ?? '');
   });
 
-  test('the table has the properties of each kind of reply, and no others', async () => {
+  test('the table of properties lists those of each kind of reply and no others', async () => {
     const program = await mountIt();
     const [done, failed, timeout] = await Promise.all(
       ['name=x.png', 'name=no/x.png', 'name=x.png&timeout=1&wid=4000'].map(async (query) =>
@@ -187,7 +187,7 @@ describePrograms('docs/protocol.md', () => {
       'timeout',
     ]);
     expect(keys(done!.body.toString())).toEqual(inTable(/^(?!.*`error\.)/));
-    // The name has no folder, which a retry does not change; another try may be in time.
+    // A retry does not create a missing folder, but may be in time.
     expect(keys(failed!.body.toString())).toEqual(inTable(/`status`|`error\.(?!retry)/));
     expect(keys(timeout!.body.toString())).toEqual(inTable(/`status`|`error\./));
     const statuses = /`status` .*?\| +\| (.*?);/.exec(page)?.[1] ?? '';
@@ -198,7 +198,7 @@ describePrograms('docs/protocol.md', () => {
     ]);
   });
 
-  test('every command of its table is obeyed', async () => {
+  test('the middleware obeys every parameter of the table', async () => {
     const commands = tableRows(prose(page))
       .map(([cell = '']) => cell)
       .filter((cell) => /^`[^`]*=[^`]*`$/.test(cell));

@@ -1,4 +1,4 @@
-// Every relative link in the Markdown files leads to a file that is there, and to a heading that it has.
+// Every relative link in the Markdown files leads to an existing file and heading.
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path/posix';
 import { anchors, links, markdownFiles, read } from './markdown.js';
@@ -15,7 +15,7 @@ function targets(file: string): [string, string][] {
     });
 }
 
-test.each(files)('%s', (file) => {
+test.each(files)('every relative link of %s leads to an existing file and heading', (file) => {
   const broken = targets(file).filter(([path, anchor]) => {
     if (path.startsWith('..') || !existsSync(path)) return true;
     return anchor !== '' && !anchors(read(path)).has(anchor);
@@ -25,14 +25,14 @@ test.each(files)('%s', (file) => {
 
 test('every page of docs/ can be reached from the README', () => {
   const reached = new Set(['README.md']);
-  // A set hands out what is added to it while it is walked.
+  // A loop over a set also visits entries that are added meanwhile.
   for (const file of reached) {
     for (const [path] of targets(file)) if (path.endsWith('.md')) reached.add(path);
   }
   expect(files.filter((file) => file.startsWith('docs/') && !reached.has(file))).toEqual([]);
 });
 
-test('links to other sites are encrypted', () => {
+test('links to other sites use HTTPS', () => {
   const plain = files.flatMap((file) => links(read(file)).filter((target) => target.startsWith('http:')));
   expect(plain).toEqual([]);
 });

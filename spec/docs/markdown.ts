@@ -1,4 +1,4 @@
-// The project's Markdown files, and what is in them: code blocks, links, headings, tables.
+// The project's Markdown files: code blocks, links, headings, tables.
 import { readFileSync, readdirSync } from 'node:fs';
 // With slashes on every system, as in the documents.
 import { join } from 'node:path/posix';
@@ -18,7 +18,7 @@ export function read(file: string): string {
 }
 
 export interface Block {
-  /** The word after the fence: `js`, `console`; empty where there is none. */
+  /** The word after the fence, such as `js` or `console`; empty without one. */
   readonly language: string;
   readonly text: string;
   /** The text between the block before and this one. */
@@ -42,7 +42,7 @@ export function prose(document: string): string {
   return document.replace(/^```.*\n[^]*?^```$/gm, '');
 }
 
-/** What is written as code in the running text. */
+/** Inline code of the running text. */
 export function codeSpans(document: string): string[] {
   return [...prose(document).matchAll(/`([^`\n]+)`/g)].map(([, text = '']) => text);
 }
@@ -67,7 +67,7 @@ export function anchors(document: string): Set<string> {
   return made;
 }
 
-/** Where a document's links lead, those in code left out. */
+/** The targets of a document's links, except those in code. */
 export function links(document: string): string[] {
   const text = prose(document).replace(/`[^`\n]*`/g, '');
   return [...text.matchAll(/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)/g)].map(([, target = '']) => target);

@@ -1,4 +1,4 @@
-// The README's table of options agrees with the code: names, defaults, words, members of the record.
+// The README's table of options agrees with the code: names, defaults, string values, members of the record.
 import ts from 'typescript';
 import { checkOptions } from '../../lib/options.js';
 import { read, tableRows } from './markdown.js';
@@ -40,14 +40,14 @@ test('the README lists every option with its default', () => {
   }
 });
 
-test('the README names every word that an option takes', () => {
+test('the README names every string value of an option', () => {
   for (const { name, type } of membersOf('ImageSaveOptions')) {
     const words = type.includes('=>') ? [] : [...type.matchAll(/'[^']+'/g)].map(([word]) => `\`${word}\``);
     expect([name, words.filter((word) => !rowOf(name).join(' ').includes(word))]).toEqual([name, []]);
   }
 });
 
-test('the README names every member of the record that onSave gets', () => {
+test('the README names every member of the record of onSave', () => {
   const row = rowOf('onSave').join(' ');
   expect(membersOf('SaveRecord').filter(({ name }) => !new RegExp(`\\b${name}\\b`).test(row))).toEqual([]);
 });

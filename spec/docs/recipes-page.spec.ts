@@ -8,10 +8,10 @@ const shown = blocks(read('docs/recipes.md')).map(({ before, text }) => {
   return { file: basename(file), text };
 });
 
-test('every block is the file that the line above it names', () => {
+test('every code block equals the file that the line above it names', () => {
   for (const { file, text } of shown) expect(text).toBe(read(`docs/recipes/${file}`));
 });
 
-test('every file is shown', () => {
+test('the page shows every recipe file', () => {
   expect(shown.map(({ file }) => file).sort()).toEqual(readdirSync('docs/recipes').sort());
 });

@@ -1,4 +1,4 @@
-// The files that people meet first in a repository: they name one repository, pin what they run, and state what is supported.
+// The repository's own files: they name one repository, pin their actions and state the supported versions.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path/posix';
 import { read, tableRows } from './markdown.js';
@@ -52,7 +52,7 @@ test('all workflows use the same version of an action', () => {
 
 test.each(workflows)('%s gives no job more rights than it needs', (file) => {
   const text = read(file);
-  // Without this line a job gets what the settings of the repository allow.
+  // Without this line a job gets the default rights of the repository.
   expect(text).toMatch(/^permissions:( \{\}|\n {2}contents: read)$/m);
   const writing = [...text.matchAll(/^ +([\w-]+): write$/gm)].map(([, right = '']) => right);
   const needed: Record<string, string[]> = { 'release.yml': ['id-token'], 'codeql.yml': ['security-events'] };

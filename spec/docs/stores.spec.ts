@@ -37,7 +37,7 @@ test.each([
   expect(output).toMatch(/^# fail 0$/m);
 });
 
-test('the page has the options that there are, with their defaults', () => {
+test('the page lists the options of s3Store with their defaults', () => {
   const rows = tableRows(/## A bucket\n([^]*?)\n### /.exec(page)?.[1] ?? '');
   const named = rows.map(([cell = '']) => /^`(\w+)`$/.exec(cell)?.[1]).filter((name) => name !== undefined);
   const wrong = { client: undefined, bucket: 'b', other: 1 } as unknown as Parameters<typeof s3Store>[0];

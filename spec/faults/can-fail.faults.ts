@@ -1,10 +1,10 @@
-// Each check must be able to fail: it runs against a server that breaks what it checks.
+// Proves that each check can fail: it runs against a server that breaks the checked promise.
 import { mutants, type Mutant } from './mutants.js';
 import { build } from './support/build.js';
 import { linux, print, whyNot, withFolder } from './support/check.js';
 import { setWaitTimeout, BrokenPromise } from './support/assert-promise.js';
 
-// What is waited for here does not come.
+// A short wait, because the awaited condition never comes true here.
 beforeAll(() => {
   setWaitTimeout(30_000);
 });

@@ -1,4 +1,4 @@
-// Memory that decoded frames take comes back, and the host's settings of sharp stay what they are.
+// The memory of decoded frames is freed, and the host's settings of sharp stay unchanged.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';

@@ -1,4 +1,4 @@
-// A crash at any moment tears nothing, loses nothing, and leaves nothing for long.
+// After a crash at any moment, no image is torn or lost, and temporary files are soon removed.
 import { kill, sweep } from './checks/kill.js';
 import { check, linux } from './support/check.js';
 

@@ -1,4 +1,4 @@
-// Load, and what is left after it.
+// Load, and the state of the server after it.
 import { load } from './checks/load.js';
 import { check, linux } from './support/check.js';
 

@@ -1,4 +1,4 @@
-// Servers that break one promise each, and the check that must notice it.
+// Servers that break one promise each, and the check that must detect it.
 import { fullDisk, noInodes } from './checks/full-disk.js';
 import { kill, sweep } from './checks/kill.js';
 import { load } from './checks/load.js';
@@ -17,10 +17,10 @@ export interface Mutant {
   readonly fault: string;
   readonly run: Check;
   readonly mutation: Mutation;
-  /** What the check must say: that it fails for another reason proves nothing. */
+  /** The message of the check. A failure for another reason proves nothing. */
   readonly says: RegExp;
   readonly needs?: readonly Need[];
-  /** How much of the check is run. All of it by default: it ends where it notices. */
+  /** The share of the check's rounds to run. Default: all, until the check fails. */
   readonly share?: number;
 }
 

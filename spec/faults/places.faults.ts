@@ -1,4 +1,4 @@
-// Places that are something else, and places that move.
+// Links and special files, and folders that move.
 import { changedPlaces, oddNames, race } from './checks/places.js';
 import { check, demoting, linux } from './support/check.js';
 

@@ -1,4 +1,4 @@
-// What is acknowledged survives a power cut.
+// An acknowledged image survives a power cut.
 import { power } from './checks/power.js';
 import { check, linux, tracing } from './support/check.js';
 

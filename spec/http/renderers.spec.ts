@@ -722,17 +722,17 @@ describe('earlier middleware', () => {
   });
 
   test('gets finish and close once, with the status of the reply', async () => {
-    const heard: unknown[] = [];
+    const emitted: unknown[] = [];
     const closed = createDeferred();
     const answer = await save((_req, res) => res.end('no image'), {
       before: [
         (_req, res, next) => {
-          finished(res, (error) => heard.push(['finished', error]));
+          finished(res, (error) => emitted.push(['finished', error]));
           res.on('finish', () =>
-            heard.push(['finish', res.statusCode, res.writableFinished, res.getHeader('content-type')]),
+            emitted.push(['finish', res.statusCode, res.writableFinished, res.getHeader('content-type')]),
           );
           res.on('close', () => {
-            heard.push(['close', res.statusCode]);
+            emitted.push(['close', res.statusCode]);
             closed.resolve();
           });
           next();
@@ -741,7 +741,7 @@ describe('earlier middleware', () => {
     });
     expectRefused(answer, 'not-an-image');
     await closed.promise;
-    expect(heard).toEqual([
+    expect(emitted).toEqual([
       ['finish', 403, true, 'text/plain'],
       ['finished', undefined],
       ['close', 403],

@@ -88,19 +88,19 @@ describe('a client that disconnects', () => {
   describe.each(Object.keys(hosts))('in %s', (host) => {
     test.each(Object.keys(leave))('by %s aborts the save, and the old file stays', async (how) => {
       writeFileSync(join(folder(), 'x.jpg'), 'old');
-      const heard: string[] = [];
+      const emitted: string[] = [];
       let signal: AbortSignal | undefined;
       const { port } = await start(
         [
           (_req, res, next) => {
-            res.on('close', () => heard.push(`before: close, finished ${res.writableFinished}`));
+            res.on('close', () => emitted.push(`before: close, finished ${res.writableFinished}`));
             next();
           },
           imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
           (_req, res) => {
             signal = saveOf(res)?.signal;
-            res.on('close', () => heard.push('renderer: close'));
-            res.on('finish', () => heard.push('renderer: finish'));
+            res.on('close', () => emitted.push('renderer: close'));
+            res.on('finish', () => emitted.push('renderer: finish'));
             res.write(image().subarray(0, 100), () => {
               leave[how]!(socket);
             });
@@ -117,11 +117,11 @@ describe('a client that disconnects', () => {
       );
       const socket = connectTcp(port, '127.0.0.1');
       socket.write('GET /x?req=saveToFile&name=x.jpg HTTP/1.1\r\nHost: x\r\n\r\n');
-      await until(() => records.length > 0 && heard.length > 1);
+      await until(() => records.length > 0 && emitted.length > 1);
       await new Promise((resolve) => setTimeout(resolve, 20));
       expect(signal?.aborted).toBe(true);
       expect(records).toMatchObject([{ outcome: 'failed', code: 'client-disconnected', name: 'x.jpg' }]);
-      expect([...heard].sort()).toEqual(['before: close, finished false', 'renderer: close']);
+      expect([...emitted].sort()).toEqual(['before: close, finished false', 'renderer: close']);
       expect(list(folder())).toEqual(['x.jpg']);
       expect(readFileSync(join(folder(), 'x.jpg'), 'utf8')).toBe('old');
       socket.destroy();

@@ -1,4 +1,4 @@
-// A client that does nothing of its own accord: no decoding, no redirects, no headers that were not asked for.
+// A plain client: no decoding, no redirects, no extra headers.
 import { Agent, request, type IncomingHttpHeaders, type RequestOptions } from 'node:http';
 import { parseReply, type SaveReply } from '../../lib/index.js';
 

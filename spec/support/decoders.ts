@@ -13,18 +13,18 @@ export function decodersOf(host: number): number[] {
     });
 }
 
-/** Whether a process is still there. One that has ended is, until its parent hears of that. */
+/** Whether a process exists. One that has ended exists until its parent has read its exit code. */
 export function isRunning(pid: number): boolean {
   return readStat(pid).state !== '';
 }
 
-/** Waits for something that must come true; the test's own limit of time ends it where it does not. */
+/** Waits for a condition. The test's own timeout ends the wait. */
 export async function eventually(condition: () => boolean): Promise<void> {
   while (!condition()) await setTimeout(10);
 }
 
 function readStat(pid: number): { state: string; parent: number } {
-  // The name of the program stands in brackets and may hold anything.
+  // The name of the program is in brackets and may contain any character.
   const [state = '', parent = ''] = read(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
   return { state, parent: Number(parent) };
 }

@@ -1,7 +1,7 @@
-// Everything that can be thrown and is hard to look at.
+// Thrown values that are hard to inspect.
 import { inspect } from 'node:util';
 
-/** Values that throw when they are looked at, each with a name for the title of a test. */
+/** Values that throw when they are inspected, each with a name for the title of a test. */
 export function hostileErrors(): [string, unknown][] {
   const fail = (): never => {
     throw new Error('It must not be looked at');

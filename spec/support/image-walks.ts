@@ -1,4 +1,4 @@
-// Runs the walks through an image, and counts what they do: no spec of them depends on the speed of the machine.
+// Runs the walks through an image and counts their steps, so that no spec depends on the speed of the machine.
 import type { Readable } from 'node:stream';
 import { assertComplete } from '../../lib/image/completeness/index.js';
 import { ByteReader } from '../../lib/image/byte-reader.js';
@@ -22,7 +22,7 @@ export async function verdictOn(
   }
 }
 
-/** Bytes that are read as those of a file are, and how many reads that took. */
+/** Bytes in memory that are read like those of a file, with a count of the reads. */
 export class CountedFile implements FileBytes {
   readonly path = 'counted';
   readonly length: number;

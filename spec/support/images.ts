@@ -1,4 +1,4 @@
-// Real images, made once for each suite that asks for them.
+// Real images, created once for each suite.
 import sharp, { type Sharp } from 'sharp';
 
 /** Noise, so that no encoder makes it small. */

@@ -1,4 +1,4 @@
-// What all jest configurations share. Each of them adds its folders.
+// The shared jest configuration. Each configuration adds its folders.
 
 /** @type {import('jest').Config} */
 export default {

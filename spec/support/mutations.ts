@@ -5,9 +5,9 @@ import fc from 'fast-check';
 interface Mutation {
   readonly kind: 'set' | 'insert' | 'cut' | 'copy';
   readonly at: number;
-  /** What is set or inserted. */
+  /** The bytes to set or insert. */
   readonly bytes: Uint8Array;
-  /** How many bytes are cut or copied. */
+  /** The number of bytes to cut or copy. */
   readonly count: number;
   /** Where the copy is inserted. */
   readonly to: number;
@@ -16,7 +16,7 @@ interface Mutation {
 const bytesFromHex = (hex: string): Uint8Array =>
   Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 
-/** Values at the limits of their width, and the bytes that mean something to one of the formats. */
+/** Values at the limits of their width, and bytes with a meaning in one of the formats. */
 const TELLING_BYTES = [
   '00',
   '01',
@@ -92,7 +92,7 @@ const TELLING_BYTES = [
 ].map(bytesFromHex);
 
 const POSITIONS = 1 << 16;
-// Most numbers that lead elsewhere stand near the beginning, so half of the changes are made there.
+// Most offsets are near the beginning, so half of the changes are made there.
 const position = fc.oneof(fc.nat(POSITIONS >> 6), fc.nat(POSITIONS - 1));
 const newBytes = fc.oneof(fc.constantFrom(...TELLING_BYTES), fc.uint8Array({ minLength: 1, maxLength: 8 }));
 

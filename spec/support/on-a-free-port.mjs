@@ -1,4 +1,4 @@
-// Preloaded into a program of the documents: its server gets a free port instead of 3000, and says which.
+// Preloaded into a program of the documents: its server gets a free port instead of 3000, and prints it.
 import { Server } from 'node:net';
 
 const { listen } = Server.prototype;

@@ -1,4 +1,4 @@
-// A user's project: the package as it is built, what it needs beside it, and programs that run in it.
+// A user's project: the built package, its peers, and programs that run in the project.
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { linkDir, makeTempDir } from './temp-dir.js';
 const root = process.cwd();
 const freePort = join(root, 'spec/support/on-a-free-port.mjs');
 
-/** Makes a project that has these packages, and `express-image-save` built from the sources as they are now. */
+/** Creates a project with these packages and with `express-image-save` built from the current sources. */
 export function makeProject(packages: string[]): string {
   const project = makeTempDir();
   const modules = join(project, 'node_modules');
@@ -44,12 +44,12 @@ export function makeProject(packages: string[]): string {
 export const describePrograms = process.version.startsWith('v20.9.') ? describe.skip : describe;
 
 export interface Program {
-  /** Where it serves, without a slash at the end. */
+  /** Its URL without a slash at the end. */
   readonly url: string;
   readonly port: number;
-  /** What it has printed so far, on either stream. */
+  /** Its output so far, of both streams. */
   readonly output: () => string;
-  /** Resolves as soon as it has printed what fits this. */
+  /** Resolves as soon as its output matches. */
   readonly printed: (pattern: RegExp) => Promise<void>;
 }
 

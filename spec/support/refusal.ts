@@ -1,4 +1,4 @@
-// For specs of refusals: what a call throws, as the SaveError that it must be.
+// For specs of refusals: the SaveError of a call.
 import { SaveError } from '../../lib/errors.js';
 
 /** The SaveError that a call throws, or that its promise rejects with; anything else fails the spec. */

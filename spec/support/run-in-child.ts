@@ -1,16 +1,16 @@
-// For specs of what a whole process has: its user, its umask, its mounts. Runs some TypeScript in one of its own.
+// Runs TypeScript in a process of its own, for specs of its user, its umask and its mounts.
 import { execFile, spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
-/** Nobody, on every Linux. */
+/** The id of the user `nobody` on Linux. */
 const NOBODY = 65534;
 
 /** Gives a command mounts that end with it and that no other process sees. */
 const WITH_OWN_MOUNTS = ['unshare', '--mount', ...(process.getuid?.() === 0 ? [] : ['--map-root-user'])];
 
-/** May this user mount something that only a child sees? In many containers nobody may. */
+/** Whether this user may create mounts for a child alone. Many containers forbid it. */
 export const canMount =
   spawnSync(WITH_OWN_MOUNTS[0]!, [...WITH_OWN_MOUNTS.slice(1), 'mount', '-t', 'tmpfs', 'none', '/mnt'])
     .status === 0;
@@ -20,7 +20,7 @@ export function source(path: string): string {
   return JSON.stringify(pathToFileURL(resolve(path)).href);
 }
 
-/** What is different about a child's process. */
+/** The differences of a child's process. */
 export interface ChildOptions {
   /** It runs as a user whom permissions stop, even where the specs run as root. */
   readonly unprivileged?: boolean;
@@ -31,7 +31,7 @@ export interface ChildOptions {
 /**
  * Runs a module's source text in a process of its own.
  *
- * @returns What it prints, parsed as JSON.
+ * @returns Its output, parsed as JSON.
  */
 export async function runInChild(text: string, options: ChildOptions = {}): Promise<unknown> {
   const demoted = options.unprivileged === true && process.getuid?.() === 0;

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import type { ImageStore, PublishResult } from '../../lib/stores/types.js';
 import { MemoryBytes } from '../../lib/temp-files/readable-bytes.js';
 
-/** How a save differs from the defaults. */
+/** The settings of a save that differ from the defaults. */
 export interface SaveToOptions {
   readonly overwrite?: boolean;
   readonly signal?: AbortSignal;

@@ -34,7 +34,7 @@ export function useTempDir(): (...segments: string[]) => string {
   return (...segments) => join(path, ...segments);
 }
 
-/** Links to a directory in the way that every user of Windows may; other systems have only one kind of link. */
+/** Links to a directory, on Windows by a junction, which needs no special right. */
 export function linkDir(target: string, path: string): void {
   symlinkSync(target, path, 'junction');
 }
@@ -44,7 +44,7 @@ export function list(path: string): string[] {
   return readdirSync(path).sort();
 }
 
-/** Where this process's open descriptors lead to, as far as below a directory; only on systems with `/proc`. */
+/** The paths of this process's open fds below a directory. Only on systems with `/proc`. */
 export async function descriptorsBelow(dir: string): Promise<string[]> {
   const descriptors = await readdir('/proc/self/fd');
   const paths = await Promise.all(descriptors.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));

@@ -4,7 +4,7 @@ declare module 'on-headers' {
   export default function onHeaders(res: ServerResponse, listener: (this: ServerResponse) => void): void;
 }
 
-// Express 4 beside Express 5: what is used of it here is the same.
+// Express 4 beside Express 5: the specs use only the common part.
 declare module 'express4' {
   export { default } from 'express';
 }

@@ -1,4 +1,4 @@
-// What specs of saves over real connections begin with: an image to save, and a folder to save it into.
+// The fixture of specs of saves over real connections: an image and a save folder.
 import { makeTempDir, removeTempDirs } from './temp-dir.js';
 import { stopAll } from './host.js';
 import { jpeg } from './images.js';

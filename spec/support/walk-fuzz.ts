@@ -1,4 +1,4 @@
-// Random and changed files for the walks through an image, and what must hold for each of them.
+// Random and changed files for the walks through an image, and the checks for each of them.
 import fc from 'fast-check';
 import { isTiledTiff } from '../../lib/image/completeness/index.js';
 import type { ImageFormat } from '../../lib/image/formats.js';
@@ -27,7 +27,7 @@ const anyNumber = fc.oneof(
   fc.constantFrom(0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 53, 2 ** 63),
 );
 
-/** TIFF files of up to eight directories wherever chance puts them. */
+/** TIFF files of up to eight directories at random positions. */
 const hostileTiff = fc
   .tuple(
     fc.record({ endian: fc.constantFrom('II', 'MM'), big: fc.boolean() }),
@@ -127,7 +127,7 @@ export async function hostileFiles(format: ImageFormat): Promise<fc.Arbitrary<Bu
   );
 }
 
-/** What walking one file took. */
+/** The cost of one walk. */
 export interface WalkCost {
   readonly verdict: string;
   readonly steps: number;

@@ -1,4 +1,4 @@
-// A file system with no room for the image, or for one more file: refused, nothing lost, and over once there is room.
+// A file system without room for the image or for one more file: saves are refused, and work again once there is room.
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Check } from '../support/check.js';
@@ -9,7 +9,7 @@ import type { Server } from '../support/server.js';
 
 const MB = 1_000_000;
 
-/** Saves must be refused for want of room, with the old picture left as it was. */
+/** Expects saves to be refused as the disk is full, and the old picture to be unchanged. */
 async function assertRefused(server: Server, folder: string, what: string): Promise<void> {
   const verdict = verdictOf(await server.save(what, 'old.tif'));
   assertPromise(verdict === 'disk-full', `${what} on a full disk: ${verdict}`);
@@ -23,7 +23,7 @@ async function assertSaved(server: Server, folder: string, what: string, name: s
   assertSeed(folder, name, Number(what.split('/')[1]));
 }
 
-/** Two megabytes in use of eight: what is larger than the rest is refused, whatever its way to the disk. */
+/** Two megabytes in use of eight: a larger image is refused, from memory and from a file. */
 export const fullDisk: Check = async ({ app, folder: savePath, times }) => {
   const { server, folder } = await startMounted(
     { app, options: { savePath, verify: 'header' } },
@@ -34,7 +34,7 @@ export const fullDisk: Check = async ({ app, folder: savePath, times }) => {
   await assertRefused(server, folder, `whole/3/${12 * MB}`);
   await assertSaved(server, folder, `stream/4/${5 * MB}`, 'next.tif');
 
-  // Half a megabyte is left: of an image this small every byte is in memory, and one write has room for some of it.
+  // Half a megabyte is left. An image this small is in memory, and one write has room for a part of it.
   writeFileSync(join(folder, 'ballast'), Buffer.alloc(0.8 * MB));
   await assertRefused(server, folder, `whole/5/${0.9 * MB}`);
   await assertRefused(server, folder, `stream/6/${0.9 * MB}`);
@@ -47,7 +47,7 @@ export const fullDisk: Check = async ({ app, folder: savePath, times }) => {
   return `4 refused for want of room, ${done} done and ${refused} refused in a crowd, old images whole, 0 leftovers`;
 };
 
-/** Sixteen at once where there is room for a few. */
+/** Sixteen saves at once with room for a few. */
 async function crowd(server: Server, folder: string, rounds: number): Promise<[number, number]> {
   const seeds = Array.from({ length: 16 }, (_, index) => 100 + index);
   let done = 0;

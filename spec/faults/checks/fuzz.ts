@@ -1,4 +1,4 @@
-// Walks through thousands of changed and random files, which must cost no more than their length allows.
+// Walks through thousands of changed and random files, with work in proportion to their length.
 import fc from 'fast-check';
 import type { ImageFormat } from '../../../lib/image/formats.js';
 import { hostileFiles, walkHostileFile } from '../../support/walk-fuzz.js';

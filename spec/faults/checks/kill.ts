@@ -9,7 +9,7 @@ import { Server } from '../support/server.js';
 const AT_ONCE = 16;
 const SMALLEST = 1_000;
 const LARGEST = 20_000_000;
-/** Milliseconds; what is older than twice this is a leftover. */
+/** Milliseconds. A temporary file older than twice this is stale. */
 const MAX_TIMEOUT = 60_000;
 
 /** The saves under one name, one after the other: each has the next number. */
@@ -44,7 +44,7 @@ async function oneRound(app: string, folder: string, writers: readonly Writer[])
   const server = await Server.start({ app, options: { savePath: folder, maxTimeout: MAX_TIMEOUT } });
   let acknowledged = 0;
   const saving = writers.map(async (writer) => {
-    // Until the server is gone.
+    // Until the server has ended.
     for (;;) {
       const seed = (writer.sent += 1);
       const how = seed % 2 === 0 ? 'whole' : 'stream';
@@ -55,7 +55,7 @@ async function oneRound(app: string, folder: string, writers: readonly Writer[])
     }
   });
   const ended = Promise.allSettled(saving);
-  // Counted, so that a slow machine gets as far as a fast one; then a moment more, so that it is any moment.
+  // Counts saves, so that a slow machine gets as far as a fast one, and then waits for a random time.
   const enough = Math.ceil(Math.random() * 2 * AT_ONCE);
   await eventually(() => acknowledged >= enough, 'nothing is saved');
   await new Promise((resolve) => setTimeout(resolve, Math.random() * 30));
@@ -66,19 +66,19 @@ async function oneRound(app: string, folder: string, writers: readonly Writer[])
   return acknowledged;
 }
 
-/** As many small ones as large ones, on a logarithmic scale. */
+/** A random length, evenly distributed on a logarithmic scale. */
 function someSize(): number {
   return Math.round(SMALLEST * (LARGEST / SMALLEST) ** Math.random());
 }
 
-/** The file holds the last picture that was acknowledged, or one that was on its way when the server was killed. */
+/** Asserts that the file is the last acknowledged picture, or one in progress when the server was killed. */
 function assertWhole(folder: string, { name, acknowledged, sent }: Writer): void {
   const seed = seedIn(folder, name) ?? 0;
   assertPromise(seed >= acknowledged, `${name} holds picture ${seed}, but ${acknowledged} was acknowledged`);
-  assertPromise(seed <= sent, `${name} holds picture ${seed}, which nobody has sent`);
+  assertPromise(seed <= sent, `${name} holds picture ${seed}, which no client has sent`);
 }
 
-/** What killed servers leave is removed once it is old; the files of a server that lives are left alone. */
+/** Asserts that old files of killed servers are removed, and that those of a running server stay. */
 export const sweep: Check = async ({ app, folder, times }) => {
   const savePath = join(folder, 'saved');
   mkdirSync(savePath);

@@ -1,4 +1,4 @@
-// A crowd of saves, of clients that leave and of renderers that never answer; afterwards all is as it was before.
+// Many saves, disconnecting clients and renderers that never answer. Afterwards the server is as it was before.
 import { request } from 'node:http';
 import { get } from '../../support/client.js';
 import { megabytes, number, type Check } from '../support/check.js';
@@ -8,7 +8,7 @@ import type { State } from '../support/messages.js';
 import { Server } from '../support/server.js';
 
 const AT_ONCE = 500;
-/** Bytes that JavaScript may hold afterwards and not before: compiled code, caches of Node's own. */
+/** Bytes of JavaScript memory that may be added: compiled code, Node's own caches. */
 const MORE = 8_000_000;
 
 export const load: Check = async ({ app, folder, times }) => {
@@ -59,7 +59,7 @@ async function crowd(server: Server, folder: string, saves: number): Promise<voi
   await Promise.all(Array.from({ length: Math.min(saves, AT_ONCE) }, client));
 }
 
-/** Clients that leave before, while and after the first half of the image comes. */
+/** Clients that disconnect before, during and after the first half of the image. */
 async function leave(server: Server, clients: number): Promise<void> {
   const before = server.saved.length;
   await Promise.all(
@@ -79,7 +79,7 @@ async function leave(server: Server, clients: number): Promise<void> {
     () => gone() === clients,
     () => `${gone()} of ${clients} clients that left were noticed`,
   );
-  // Their renderers are late: what they send now goes nowhere.
+  // Their renderers are late: their output is dropped.
   for (let index = 0; index < clients; index += 1) server.go(`leave-${index}`);
 }
 
@@ -114,7 +114,7 @@ class Traffic {
     }
   }
 
-  /** How many were answered: every one. */
+  /** The number of responses. Every request gets one. */
   async end(): Promise<number> {
     this.#over = true;
     await this.#going;
@@ -122,13 +122,13 @@ class Traffic {
   }
 }
 
-/** The server when nothing goes on any more; as it was before, where there was a before. */
+/** Waits until the server is idle, and compares it with an earlier state if there is one. */
 async function restOf(server: Server, before: Rest | undefined): Promise<Rest> {
   let rest: Rest | undefined;
   await eventually(
     async () => {
       const { resources, listeners, memory } = await server.state();
-      // Before there is anything to compare with, rest is when no connection and no timer is left.
+      // Without an earlier state, the server is idle when no connection and no timer is left.
       const quiet = resources['TCPSocketWrap'] === undefined && resources['Timeout'] === undefined;
       rest = { descriptors: server.descriptors().length, resources, listeners, memory };
       return before === undefined ? quiet : different(before, rest) === '';

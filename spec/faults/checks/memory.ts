@@ -1,4 +1,4 @@
-// The resident size of the server while an image larger than that goes through it.
+// The resident size of the server while it saves an image larger than that.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { megabytes, type Check } from '../support/check.js';
@@ -8,15 +8,15 @@ import { Server } from '../support/server.js';
 
 const MB = 1_000_000;
 const GIGABYTE = 1_000 * MB;
-/** What an image may add, whatever its size. */
+/** The memory that an image of any size may add. */
 const MOST = 64 * MB;
-/** How much more a large image may add than a small one: what is not memory for the image, but chance. */
+/** How much more a large image may add than a small one, by chance. */
 const FLAT = 32 * MB;
 
 interface Growth {
-  /** Of the resident size of the process, decoder and all. */
+  /** The growth of the resident size of the process, with its decoder. */
   readonly resident: number;
-  /** Of what JavaScript holds, buffers included: our side of it. */
+  /** The growth of JavaScript memory, buffers included. */
   readonly ours: number;
 }
 
@@ -31,7 +31,7 @@ export const memory =
       nodeOptions: ['--expose-gc'],
       env: { WATCH_MEMORY: 'yes' },
     });
-    // What the decoder loads when it is first used is not the image's.
+    // The first use of the decoder loads code, which does not count.
     await growth(server, folder, `stream/1/${16 * MB}`);
     const small = await growth(server, folder, `stream/2/${64 * MB}`);
     const size = Math.min(GIGABYTE, times(GIGABYTE));
@@ -40,7 +40,7 @@ export const memory =
       `${megabytes(size)} added ${megabytes(large.resident)}, of which ours ${megabytes(large.ours)}; ` +
       `${megabytes(64 * MB)} added ${megabytes(small.resident)}`;
     assertPromise(large.ours < MOST && large.ours - small.ours < FLAT, figures);
-    // With every pixel decoded, the rest is the decoder's: reported, not judged.
+    // With `verify: 'pixels'`, the rest belongs to the decoder. It is reported without a limit.
     if (verify === 'header') {
       assertPromise(large.resident < MOST && large.resident - small.resident < FLAT, figures);
     }

@@ -1,4 +1,4 @@
-// Names and queries that nobody would write who meant well, through real requests.
+// Hostile names and queries in real requests.
 import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -8,7 +8,7 @@ import { assertSeed, verdictOf } from '../support/files.js';
 import { assertPromise } from '../support/assert-promise.js';
 import { Server } from '../support/server.js';
 
-/** Pieces of which names are made that get somewhere, or should not. */
+/** Pieces of names, both legal and hostile. */
 const PIECES = [
   ...'a b.tif shoe .tif .tiff .png .php . .. ... / // \\ : ~ in in/ out/ /etc/passwd ../outside/ ..\\ C:'.split(
     ' ',
@@ -20,7 +20,7 @@ const PIECES = [
   ...[' ', '\0', '\n', '\r\n', '\x7f', '\u0085', '\u2028', '\u202e', '\ufeff', '\u{1f45f}', 'x'.repeat(250)],
 ];
 
-/** Pieces of which queries are made that are almost commands. */
+/** Pieces of queries that resemble commands. */
 const COMMANDS = [
   ...'req=saveToFile REQ=savetofile r%65q=saveToFil%65 req=saveToFile,text req=saveToFile,xml req=img req='.split(
     ' ',
@@ -57,10 +57,10 @@ const hostileQuery = fc
     ),
     { maxLength: 8 },
   )
-  // Bytes above these are refused by Node itself, before anybody else sees them; so is a #.
+  // Node itself refuses bytes above these, and a #.
   .map((parts) => parts.join('&').replaceAll('#', ''));
 
-/** Of Node's own refusal nothing reaches the middleware. */
+/** A request that Node refuses never reaches the middleware. */
 const BY_NODE = 400;
 
 export const hostileNames: Check = async ({ app, folder, times }) => {
@@ -117,7 +117,7 @@ export const hostileQueries: Check = async ({ app, folder, times }) => {
 /** A regular expression or a loop that takes the square of the length would need longer than this for a megabyte. */
 const DEADLINE = 5_000;
 
-/** What comes again and again in a query that is to keep a parser busy, and what comes before and after it. */
+/** The repeated part of a query that could be slow to parse, with the parts before and after it. */
 const SLOW: readonly (readonly [before: string, again: string, after: string])[] = [
   ...'= =s =saveToFil % %3 %25 + req= %73 =%73%61%76%65 &req=img &name=a &$a=b $ $a $a$ / . .. .+ %20 %2e'.split(
     ' ',
@@ -131,7 +131,7 @@ const SLOW: readonly (readonly [before: string, again: string, after: string])[]
   ['req=saveToFile,', again, '&name=a.tif'],
 ]);
 
-/** A megabyte of each pattern that a parser could be slow at, by a host that lets in such long requests. */
+/** A megabyte of each pattern that could be slow to parse, with a host that accepts such long requests. */
 export const slowQueries: Check = async ({ app, folder, times }) => {
   const place = new Place(folder);
   const length = 1_000_000;
@@ -159,7 +159,7 @@ const megabyte = (length: number): string => `${length / 1e6} MB`;
 
 async function start(app: string, place: Place, nodeOptions: readonly string[] = []): Promise<Server> {
   const options = { savePath: place.saved, durable: false };
-  // Names that are not taken from the save path are taken from here, where they are seen.
+  // A name that is not resolved from the save path is resolved from this folder, where the check finds it.
   return Server.start({ app, options, cwd: place.workingDirectory, nodeOptions });
 }
 
@@ -176,7 +176,7 @@ function summaryOf(tally: Readonly<Record<string, number>>): string {
   return `${done} done, ${refused} refused${ordinary > 0 ? `, ${ordinary} ordinary` : ''} in ${codes} ways`;
 }
 
-/** A save path, with a neighbourhood in which everything that does not belong there is seen. */
+/** A save path and the folders around it, in which the check finds every foreign file. */
 class Place {
   readonly saved: string;
   readonly workingDirectory: string;
@@ -191,7 +191,7 @@ class Place {
     rmSync(join(this.saved, 'out'), { recursive: true });
   }
 
-  /** Holds that all there is has a legal name and is in the save path; removes it. Returns the names. */
+  /** Asserts that every file has a legal name and is in the save path, removes the files and returns their names. */
   clear(seed: number): string[] {
     const all = readdirSync(this.#folder, { recursive: true, encoding: 'utf8' });
     const made = all.filter((path) => !this.#expected.has(path));
@@ -208,7 +208,7 @@ class Place {
   }
 }
 
-/** The contract's rules for names once more, in other words than those that are checked. */
+/** The rules for names, implemented a second time and in another way. */
 function assertLegal(name: string): void {
   const illegal = name
     .split('/')

@@ -1,4 +1,4 @@
-// Places that are not what they seem, and places that change while an image for them is being made.
+// Names of links and special files, and folders that change while an image is rendered.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -76,14 +76,14 @@ function makeDevice(path: string): boolean {
   }
 }
 
-/** What happens to a place in mid-render, by how the renderer answers: all at the end, or half before. */
+/** Changes of a folder during rendering, before any byte or after half of the image. */
 interface Change {
   readonly how: 'gate' | 'half';
   readonly change: (folder: string) => void;
   readonly verdicts: readonly string[];
 }
 
-/** The decoder goes by the name of the temporary file. Where that is gone, it is the first to see that something is wrong. */
+/** The decoder opens the temporary file by its name, so it is the first to notice that the file is gone. */
 const UNREADABLE = ['folder-changed', 'broken-image'];
 
 const CHANGES: Readonly<Record<string, Change>> = {
@@ -161,9 +161,9 @@ function swap(folder: string): void {
   symlinkSync(join(folder, 'outside'), join(folder, 'saved/in'));
 }
 
-/** Each change at a moment that is known: the renderer has been asked, and waits until the change is made. */
+/** Each change at a known moment: the renderer was called and waits until the change is done. */
 export const changedPlaces: Check = async ({ app, folder }) => {
-  // The user that permissions stop must get here.
+  // The unprivileged user needs access to this folder.
   chmodSync(folder, 0o755);
   for (const [index, [what, { how, change, verdicts }]] of Object.entries(CHANGES).entries()) {
     const place = join(folder, String(index));
@@ -193,7 +193,7 @@ export const changedPlaces: Check = async ({ app, folder }) => {
   return `${Object.keys(CHANGES).length} changes in mid-render, each answered truly, nothing outside, 0 leftovers`;
 };
 
-/** Whatever is left anywhere is one of the pictures, whole, and nothing of it is outside. */
+/** Asserts that every remaining file is a whole picture inside the save path. */
 function assertOnlyImages(place: string, what: string): void {
   for (const path of readdirSync(place, { recursive: true, encoding: 'utf8' })) {
     if (!lstatSync(join(place, path)).isFile()) continue;
@@ -221,14 +221,14 @@ const SWAPPER = `
   })();
 `;
 
-/** The same as a race, at moments that nobody knows. */
+/** The same changes as a race, at random moments. */
 export const race: Check = async ({ app, folder, times }) => {
   const [savePath, outside] = [join(folder, 'saved'), join(folder, 'outside')];
   mkdirSync(join(savePath, 'in'), { recursive: true });
   mkdirSync(outside);
   const server = await Server.start({ app, options: { savePath, durable: false } });
   let seenOutside = '';
-  // What is made outside and removed at once is noticed too.
+  // Also notices a file outside that is removed at once.
   const watcher = watch(outside, (event, name) => (seenOutside = `${event} ${name}`));
   const swapper = spawn(process.execPath, ['-e', SWAPPER, savePath, outside], {
     stdio: ['pipe', 'pipe', 'inherit'],

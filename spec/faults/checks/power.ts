@@ -1,4 +1,4 @@
-// What `done` means under power loss: the order of the system calls of one save, taken from a trace.
+// `done` and power loss: the order of the system calls of one save, taken from a trace.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Check } from '../support/check.js';
@@ -18,7 +18,7 @@ interface Call {
 const TRACED =
   'trace=openat,write,writev,pwrite64,pwritev,fsync,fdatasync,rename,renameat,renameat2,link,linkat';
 
-/** Each of the ways to the disk: by way of memory or of the file, onto a name or under a new one. */
+/** Each way to the disk: from memory or from a file, replacing a file or creating one. */
 const WAYS = [
   ['whole/1/50000', true],
   ['stream/2/5000000', true],

@@ -7,7 +7,7 @@ import { assertNoLeftovers, seedIn, temporaryFiles, verdictOf } from '../support
 import { eventually, assertPromise } from '../support/assert-promise.js';
 import { Server } from '../support/server.js';
 
-/** What a client is told of each error where it is told of one: none of the numbers, but what to do. */
+/** The code that a client gets for each error. */
 const ERRORS: Readonly<Record<string, string>> = {
   EIO: 'write-failed',
   ENOSPC: 'disk-full',
@@ -23,7 +23,7 @@ interface Way {
   readonly bytes: number;
   readonly name: string;
   readonly overwrite: boolean;
-  /** What becomes of it where nothing fails. */
+  /** The outcome without a failure. */
   readonly verdict: string;
 }
 
@@ -133,7 +133,7 @@ class Trial {
     );
     this.#assertVerdict(verdict, victim, fault, what);
     const left = temporaryFiles(this.#savePath);
-    // What cannot be removed now is for the sweep.
+    // The sweep removes this file later.
     assertPromise(
       left.length <= (operation === 'unlink' ? 1 : 0),
       `${what}: ${left.length} temporary files are left`,
@@ -144,7 +144,7 @@ class Trial {
     tally[verdict === 'done' ? 'done' : 'refused'] += 1;
   }
 
-  /** Saves, and holds that the answer is true and that nothing stays open. */
+  /** Saves, and asserts that the reply is true and that no fd stays open. */
   async #save(): Promise<string> {
     const { how, bytes, name, overwrite } = this.#way;
     if (!overwrite) {
@@ -165,7 +165,7 @@ class Trial {
   }
 
   #assertVerdict(verdict: string, { operation, onFolder }: Victim, fault: string, what: string): void {
-    // By then the image is published or refused, and nothing can make that untrue.
+    // By then the outcome is final.
     const harmless =
       operation === 'unlink' ||
       (onFolder && operation !== 'open') ||

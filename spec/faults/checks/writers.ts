@@ -10,7 +10,7 @@ import { Server } from '../support/server.js';
 const WRITERS = 64;
 const READERS = 4;
 
-/** Every read is one whole picture that somebody has sent, and the last to publish stays. */
+/** Every read is one whole picture of one writer, and the last to publish stays. */
 export const oneName: Check = async ({ app, folder, times }) => {
   const server = await Server.start({ app, options: { savePath: folder } });
   assertPromise(
@@ -25,7 +25,7 @@ export const oneName: Check = async ({ app, folder, times }) => {
     Array.from({ length: READERS }, async () => {
       while (writing) {
         const seed = seedOf(await readFile(join(folder, 'one.tif')));
-        assertPromise(seed <= rounds * WRITERS, `picture ${seed} was read, which nobody has sent`);
+        assertPromise(seed <= rounds * WRITERS, `picture ${seed} was read, which no client has sent`);
         seen.add(seed);
         reads += 1;
       }
@@ -35,7 +35,7 @@ export const oneName: Check = async ({ app, folder, times }) => {
     Array.from({ length: WRITERS }, async (_, writer) => {
       for (let round = 0; round < rounds; round += 1) {
         const seed = round * WRITERS + writer + 1;
-        // Some by way of memory, some by way of the file.
+        // Some pictures stay in memory, some go through a file.
         const bytes = 100_000 + 30_000 * writer;
         const verdict = verdictOf(await server.save(`stream/${seed}/${bytes}`, 'one.tif'));
         assertPromise(verdict === 'done', `one of many writers was refused: ${verdict}`);
@@ -49,7 +49,7 @@ export const oneName: Check = async ({ app, folder, times }) => {
   return `${WRITERS} writers, ${number(rounds * WRITERS)} saves, ${number(reads)} whole reads of ${seen.size} pictures, 0 torn`;
 };
 
-/** Where existing files are kept, one of all who save at once wins, and the file is what the winner sent. */
+/** With `overwrite: false`, exactly one of many simultaneous saves wins, and the file is its picture. */
 export const oneWinner: Check = async ({ app, folder, times }) => {
   // All writers must find the name free before one of them publishes.
   const options = { savePath: folder, overwrite: false, concurrency: WRITERS };
@@ -59,7 +59,7 @@ export const oneWinner: Check = async ({ app, folder, times }) => {
     const name = `${round}.tif`;
     const keys = Array.from({ length: WRITERS }, (_, writer) => `${round}-${writer}`);
     const answers = keys.map((key, writer) => server.save(`gate/${writer}/50000/${key}`, name));
-    // All of them have looked and found the name free.
+    // All saves have found the name free.
     await Promise.all(keys.map((key) => server.asked(key)));
     for (const key of keys) server.go(key);
     const verdicts = (await Promise.all(answers)).map(verdictOf);

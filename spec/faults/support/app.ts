@@ -1,4 +1,4 @@
-// The server under test, a process of its own: a renderer of pictures that can be told apart, behind the middleware.
+// The server under test, a process of its own: the middleware and a renderer of distinguishable pictures.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
@@ -15,12 +15,12 @@ function tell(message: FromServer): void {
 }
 
 function untilTold(key: string): Promise<void> {
-  const told = new Promise<void>((resolve) => waiting.set(key, resolve));
+  const released = new Promise<void>((resolve) => waiting.set(key, resolve));
   tell({ kind: 'asked', key });
-  return told;
+  return released;
 }
 
-// The path says what to answer: /how/seed/bytes, and a key for those that wait to be told.
+// The path selects the response: /how/seed/bytes, with a key for renderers that wait for a signal.
 async function render(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const [how = '', seed, bytes, key = ''] = (req.url ?? '').slice(1).split(/[/?]/);
   const image = picture(Number(seed), Number(bytes));
@@ -41,7 +41,7 @@ async function render(req: IncomingMessage, res: ServerResponse): Promise<void> 
   } else if (how === 'plain') {
     res.setHeader('Content-Type', 'text/plain').end('ordinary');
   }
-  // Whatever else is asked for is never answered.
+  // Any other path never gets a response.
 }
 
 const options = JSON.parse(process.env['IMAGE_SAVE_OPTIONS'] ?? '{}') as ImageSaveOptions;
@@ -64,7 +64,7 @@ const server = createServer((req, res) => {
 });
 
 function state(): FromServer {
-  // Twice: what the first one's finalizers let go of is collected by the second.
+  // Twice, because finalizers of the first collection free memory for the second.
   globalThis.gc?.();
   globalThis.gc?.();
   const resources: Record<string, number> = {};
@@ -74,7 +74,7 @@ function state(): FromServer {
   return { kind: 'state', running, resources, listeners, memory: process.memoryUsage(), peak };
 }
 
-/** The most that the process's JavaScript has held since it was last asked, in bytes. */
+/** The peak of JavaScript memory since the last request for it, in bytes. */
 let peak = 0;
 if (process.env['WATCH_MEMORY'] !== undefined) {
   setInterval(() => {
@@ -101,7 +101,7 @@ process.on('uncaughtException', (error) => {
 process.on('warning', (warning) => {
   tell({ kind: 'fault', text: `warning: ${String(warning)}` });
 });
-// Whoever started this process has gone: do not outlive it.
+// The parent process has ended, so this process ends too.
 process.on('disconnect', () => process.exit());
 
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {

@@ -1,4 +1,4 @@
-// Checks promises of the middleware. A broken one is an error of its own class, apart from all other errors.
+// Checks promises of the middleware. A broken promise is an error of its own class.
 
 export class BrokenPromise extends Error {
   override readonly name = 'BrokenPromise';

@@ -80,7 +80,7 @@ function wrap(folder: string, { wrapper, file, name }: Wrapping): void {
     new RegExp(`\\bexport (async )?function ${name}\\(`),
     '$1function original(',
   );
-  // Without the wrapper, each check would find nothing.
+  // Without the wrapper, no check would detect the mutation.
   if (renamed === source) throw new Error(`lib/${file} does not export the function ${name}`);
   const toPatches = relative(dirname(path), join(folder, 'spec/faults/support/patches.js'));
   writeFileSync(
@@ -93,7 +93,7 @@ export function ${name}(...args) { return wrappers.${wrapper}(original)(...args)
 
 const built: string[] = [];
 
-/** Removes what was built. */
+/** Removes all builds. */
 export function removeBuilds(): void {
   for (const folder of built.splice(0)) rmSync(folder, { recursive: true, force: true });
 }

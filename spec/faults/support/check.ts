@@ -7,23 +7,23 @@ import { canMount } from '../../support/run-in-child.js';
 import { build, removeBuilds } from './build.js';
 import { killServers } from './server.js';
 
-/** `FAULTS_ROUNDS=10 npm run test:faults` tries everything that is a matter of luck ten times as often. */
+/** `FAULTS_ROUNDS=10 npm run test:faults` repeats every randomised check ten times. */
 const ROUNDS = Number(process.env['FAULTS_ROUNDS'] ?? 1);
 
-/** What a check is run with. */
+/** The environment of a check. */
 export interface Run {
   /** The server's program, with or without a fault in it. */
   readonly app: string;
   /** A folder of its own, the path of which holds no links. */
   readonly folder: string;
-  /** So many times, more for a soak, fewer where it only must be shown that the check can fail. */
+  /** Scales a number of rounds: more for a long run, fewer to prove that the check can fail. */
   readonly times: (usually: number) => number;
 }
 
 /** Tries to break a promise. Returns its figures, in words; throws a `BrokenPromise` where it succeeds. */
 export type Check = (run: Run) => Promise<string>;
 
-/** Says why something that a check needs is not to be had here, if it is not. */
+/** Returns why a need of the check is not met on this system; undefined if it is met. */
 export type Need = () => string | undefined;
 
 const runs = (program: string, ...given: string[]): boolean => spawnSync(program, given).status === 0;
@@ -42,7 +42,7 @@ export const tracing: Need = () =>
 export const compiling: Need = () =>
   runs('cc', '--version') ? undefined : 'there is no C compiler (cc) for the library that makes calls fail';
 
-/** Root reads and writes everything, so permissions are looked at as another user, who must see the sources. */
+/** Root ignores permissions, so they are checked as another user, who must be able to read the sources. */
 export const demoting: Need = () =>
   process.getuid?.() !== 0 ||
   spawnSync(process.execPath, ['-e', 'require("sharp")'], { uid: 65534, gid: 65534 }).status === 0
@@ -77,7 +77,7 @@ export function whyNot(needs: readonly Need[]): string | undefined {
   return needs.map((need) => need()).find((reason) => reason !== undefined);
 }
 
-/** Runs something in a folder of its own and clears away what it leaves: servers, builds, files. */
+/** Runs a function in a folder of its own, then removes its servers, builds and files. */
 export async function withFolder<Result>(run: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'image-save-faults-')));
   try {
@@ -85,7 +85,7 @@ export async function withFolder<Result>(run: (folder: string) => Promise<Result
   } finally {
     await killServers();
     removeBuilds();
-    // What was made read-only cannot be emptied, other than by root.
+    // Only root can empty a read-only folder.
     spawnSync('chmod', ['-R', 'u+rwX', folder]);
     rmSync(folder, { recursive: true, force: true });
   }

@@ -93,7 +93,7 @@ static const char *path_of(int fd, char *buffer) {
   return buffer;
 }
 
-// What is to become of a call: 0 nothing unusual, an error's number, -1 half of the bytes, -2 none of them.
+// The plan for a call: 0 no fault, an error number, -1 half of the bytes, -2 no bytes.
 static int fate_of(const char *operation, const char *path) {
   const char *folder = getenv("FAULT_FOLDER");
   if (!in_server || folder == NULL || strncmp(path, folder, strlen(folder)) != 0) return 0;
@@ -190,7 +190,7 @@ int close(int fd) {
   FAIL(fate);
   return result;
 }
-// The way by which Node closes.
+// The call by which Node closes.
 long syscall(long call, ...) {
   long given[6];
   va_list rest;

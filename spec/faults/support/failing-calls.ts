@@ -37,7 +37,7 @@ export class FailingCalls {
       FAULT_PLAN: this.#plan,
       FAULT_LOG: this.#log,
       FAULT_FOLDER: savePath,
-      // Calls that are made by a ring in memory are nobody's to intercept.
+      // Calls through io_uring cannot be intercepted.
       UV_USE_IO_URING: '0',
     };
   }

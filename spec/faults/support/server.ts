@@ -32,7 +32,7 @@ export interface Start {
   readonly unprivileged?: boolean;
 }
 
-/** Nobody, on every Linux. */
+/** The id of the user `nobody` on Linux. */
 const NOBODY = 65534;
 
 const running = new Set<Server>();
@@ -72,7 +72,7 @@ export class Server {
       () => server.pid > 0 || server.#hasExited(),
       () => `the server does not start: ${server.faults.join('\n')}`,
     );
-    // Not a failure: a server that cannot start has not been checked.
+    // Not a broken promise, because a server that cannot start was not checked.
     if (server.#hasExited()) throw new Error(`The server does not start: ${server.faults.join('\n')}`);
     return server;
   }
@@ -95,12 +95,12 @@ export class Server {
     this.#child.send(message);
   }
 
-  /** Sends a save command: what to render, the name, and whatever else belongs in the query. */
+  /** Sends a save command with a picture, a name and further parameters. */
   save(what: string, name: string, more = ''): Promise<Answer> {
     return get(`${this.url}/${what}?req=saveToFile&name=${encodeURIComponent(name)}${more}`);
   }
 
-  /** Settles when the renderer with this key waits to be told. */
+  /** Resolves when the renderer with this key waits. */
   async asked(key: string): Promise<void> {
     await eventually(
       () => this.#asked.has(key),
@@ -108,7 +108,7 @@ export class Server {
     );
   }
 
-  /** Tells the renderer with this key to go on. */
+  /** Lets the renderer with this key continue. */
   go(key: string): void {
     this.#say({ kind: 'go', key });
   }
@@ -119,7 +119,7 @@ export class Server {
     return this.#states.shift()!;
   }
 
-  /** Where its open descriptors lead to. */
+  /** The paths of its open fds. */
   descriptors(): string[] {
     return readdirSync(`/proc/${this.pid}/fd`).map((fd) => {
       try {
@@ -130,7 +130,7 @@ export class Server {
     });
   }
 
-  /** Settles when it has nothing open below a folder any more. */
+  /** Resolves when it has no open fd below a folder. */
   async letsGoOf(folder: string): Promise<void> {
     const below = (): string[] => this.descriptors().filter((path) => path.startsWith(folder));
     await eventually(
@@ -149,7 +149,7 @@ export class Server {
     await this.#exit;
   }
 
-  /** Ends it, and holds that it was well until then. */
+  /** Ends it, and asserts that it had no fault until then. */
   async stop(): Promise<void> {
     assertPromise(!this.#hasExited(), `the server crashed: ${this.faults.join('\n')}`);
     await this.kill();
@@ -157,7 +157,7 @@ export class Server {
   }
 }
 
-/** Ends every server that a failed check has left. */
+/** Ends every server of a failed check. */
 export async function killServers(): Promise<void> {
   await Promise.all([...running].map((server) => server.kill()));
 }

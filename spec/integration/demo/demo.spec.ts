@@ -1,4 +1,4 @@
-// `npm run demo` as its user meets it: a real process, its output, its files, and how it ends.
+// `npm run demo` as a user runs it: a real process, its output, its files and its exit.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -49,7 +49,7 @@ function start(env: NodeJS.ProcessEnv): Demo {
   };
 }
 
-/** Starts the demo on a free port and waits until it says that it serves. */
+/** Starts the demo on a free port and waits until it reports that it serves. */
 async function startServing(): Promise<Demo & { origin: string }> {
   const demo = start({ PORT: '0' });
   const ended = demo.exit.then((code) => {
@@ -62,7 +62,7 @@ async function startServing(): Promise<Demo & { origin: string }> {
   return { ...demo, origin: /http:\/\/127\.0\.0\.1:\d+/.exec(demo.output())![0] };
 }
 
-test('saves a first image, tells where it is, and keeps serving', async () => {
+test('the demo saves a first image, prints its path and keeps serving', async () => {
   const demo = await startServing();
   const output = demo.output();
 
@@ -84,7 +84,7 @@ test('saves a first image, tells where it is, and keeps serving', async () => {
   expect(Buffer.from(await served.arrayBuffer())).toEqual(await readFile(file!));
 });
 
-test('every URL that it prints does what it says', async () => {
+test('every printed URL works as described', async () => {
   const demo = await startServing();
   const answers = new Map<string, string>();
   for (const [, what, url] of demo.output().matchAll(/^ {2}(\S.*\S) {2,}(http\S+)$/gm)) {
@@ -105,7 +105,7 @@ test('every URL that it prints does what it says', async () => {
   });
 });
 
-test('its page, what the page is made of and the two lists that it shows are served', async () => {
+test("the demo serves its page, the page's files and its two lists", async () => {
   const { origin } = await startServing();
   const page = await fetch(origin);
   expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'self';/);
@@ -135,7 +135,7 @@ test('its page, what the page is made of and the two lists that it shows are ser
   });
 });
 
-test('what was saved is served as its type and as nothing else', async () => {
+test('a saved image is served with its own type', async () => {
   const { origin } = await startServing();
   const { headers } = await fetch(`${origin}/saved/harbour.jpg`);
   expect(headers.get('content-type')).toBe('image/jpeg');
@@ -151,7 +151,7 @@ whereAsked.each(['SIGINT', 'SIGTERM'] as const)('%s ends it cleanly', async (sig
   expect(await demo.exit).toBe(0);
 });
 
-test('a port that is taken gets a clear message', async () => {
+test('a port in use causes a clear message', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
@@ -164,7 +164,7 @@ test('a port that is taken gets a clear message', async () => {
   }
 });
 
-test.each(['http', '65536', '-1', ''])('PORT=%s gets a clear message', async (port) => {
+test.each(['http', '65536', '-1', ''])('PORT=%s causes a clear message', async (port) => {
   const demo = start({ PORT: port });
   expect(await demo.exit).toBe(1);
   expect(demo.output()).toBe(
@@ -172,7 +172,7 @@ test.each(['http', '65536', '-1', ''])('PORT=%s gets a clear message', async (po
   );
 });
 
-test('a first save that fails ends it with the reason', async () => {
+test('a failed first save ends the demo with the reason', async () => {
   // A folder stands where the file should go.
   await mkdir(path.join(savePath, 'harbour.jpg'));
   const demo = start({ PORT: '0' });

@@ -129,13 +129,13 @@ describe('size', () => {
     ['tiny?wid=60&hei=60&fit=constrain', 30, 20],
     ['tiny?wid=60&hei=60&fit=constrain,1', 60, 40],
     ['tiny?wid=60&hei=60&fit=wrap,1', 90, 60],
-  ])('%s is %d x %d', async (url, width, height) => {
+  ])('renders %s as %d x %d pixels', async (url, width, height) => {
     expect(await render(url)).toMatchObject({ width, height });
   });
 });
 
 describe('fit', () => {
-  test('fit shows all of the picture, and the background above and below it', async () => {
+  test('fit shows the whole picture, with the background above and below', async () => {
     const image = await render('quarters?wid=300&hei=300&bgc=8040c0&fmt=png');
     expectCorners(image, [128, 64, 192], [128, 64, 192], [128, 64, 192], [128, 64, 192]);
     expectColour(image, [150, 49], [128, 64, 192]);
@@ -157,18 +157,18 @@ describe('fit', () => {
     expectColour(image, [25, 205], BLUE);
   });
 
-  test('hfit fits the width, whatever is cut off', async () => {
+  test('hfit fits the width and cuts off the rest', async () => {
     const image = await render('quarters?wid=300&hei=100&fit=hfit&fmt=png');
     expectCorners(image, RED, GREEN, YELLOW, BLUE);
   });
 
-  test('vfit fits the height, whatever remains at the sides', async () => {
+  test('vfit fits the height and leaves room at the sides', async () => {
     const image = await render('quarters?wid=300&hei=100&fit=vfit&fmt=png');
     expectCorners(image, WHITE, WHITE, WHITE, WHITE);
     expectColour(image, [80, 5], RED);
   });
 
-  test('nothing is enlarged unless upscaling is allowed', async () => {
+  test('a picture is enlarged only if upscaling is allowed', async () => {
     const small = await render('tiny?wid=90&hei=90&fmt=png');
     expectColour(small, [28, 45], WHITE);
     expectColour(small, [31, 45], BLUE);
@@ -215,7 +215,7 @@ describe('crop, flip and rotate', () => {
     expectColour(image, [-290, -200], YELLOW);
   });
 
-  test('first crop, then flip, then rotate, then resize', async () => {
+  test('commands apply in the order crop, flip, rotate, resize', async () => {
     const image = await render('quarters?crop=300,0,300,400&flip=ud&rotate=90&wid=200&fmt=png');
     expect(image).toMatchObject({ width: 200, height: 150 });
     expectColour(image, [20, 75], GREEN);
@@ -233,7 +233,7 @@ describe('format', () => {
     ['fmt=webp', 'image/webp', '52494646'],
     ['fmt=avif', 'image/avif', '.{8}6674797061766966'],
     ['fmt=tif', 'image/tiff', '49492a00'],
-  ])('%s is %s', async (query, type, magic) => {
+  ])('sends %s as %s', async (query, type, magic) => {
     const image = await render(`quarters?${query}`);
     expect(image.type).toBe(type);
     expect(image.bytes.toString('hex')).toMatch(new RegExp(`^${magic}`));
@@ -250,7 +250,7 @@ describe('format', () => {
     },
   );
 
-  test('png-alpha leaves the space around the picture transparent', async () => {
+  test('fmt=png-alpha leaves the space around the picture transparent', async () => {
     const image = await render('quarters?wid=100&hei=100&fmt=png-alpha');
     expect(pixel(image, 50, 5)[3]).toBe(0);
     expectColour(image, [5, 40], RED);
@@ -272,14 +272,14 @@ describe('format', () => {
     expect(middle.bytes.length).toBeLessThan(high.bytes.length);
   });
 
-  test('lossless formats invent no colours', async () => {
+  test('lossless formats keep the colours', async () => {
     expect(colours(await render('quarters?scl=1&fmt=png'))).toBe(4);
     expect(colours(await render('quarters?scl=1&fmt=tif'))).toBe(4);
   });
 });
 
 describe('how commands are read', () => {
-  test('names are in any case', async () => {
+  test('names are case-insensitive', async () => {
     expect(await render('quarters?WID=60&Fmt=PNG')).toMatchObject({ width: 60, type: 'image/png' });
   });
 
@@ -324,7 +324,7 @@ describe('refusals', () => {
     ['qlt=101', /^qlt=101 is invalid/],
     ['bgc=red', 'bgc=red is invalid: bgc takes a colour as RRGGBB, such as ffcc00'],
     ['req=saveToFile', 'req=saveToFile is invalid: req takes img (this renderer sends only images)'],
-  ])('%s', async (query, message) => {
+  ])('refuses %s', async (query, message) => {
     const text = await refusal(`/is/image/quarters?${query}`);
     if (typeof message === 'string') expect(text).toBe(`${message}\n`);
     else expect(text).toMatch(message);
@@ -342,17 +342,17 @@ describe('refusals', () => {
     '%00',
     '__proto__',
     'constructor',
-  ])('there is no picture %s', async (picture) => {
+  ])('answers 404 for the picture %s', async (picture) => {
     const text = await refusal(`/is/image/${picture}`, 404);
     expect(text).toBe('Unknown picture. Available: broken, cutout, quarters, tiny\n');
   });
 
-  test('a picture that cannot be decoded is the fault of the server', async () => {
+  test('answers 500 for a picture that cannot be decoded', async () => {
     await request(app).get('/is/image/broken').expect(500);
   });
 });
 
-test('the demo’s own pictures can all be rendered', async () => {
+test('the renderer renders all pictures of the demo', async () => {
   const pictures = fileURLToPath(new URL('../../../demo/pictures', import.meta.url));
   const demo = express();
   demo.use(createRenderer(pictures));

@@ -1,4 +1,4 @@
-// Hosts with decoder processes: they exit, die and decode without trouble.
+// Hosts with decoder processes: exits, kills and decoding.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ onLinux('the host of a decoder process', () => {
     const inspect = () => inspectImage(image, ${JSON.stringify(OPTIONS)});
     ${after}`;
 
-  it('is not kept from exiting, and leaves no decoder behind', async () => {
+  it('exits by itself and leaves no decoder behind', async () => {
     const { before, after, pids } = (await runInChild(
       script(`
         const before = process.getActiveResourcesInfo();
@@ -49,7 +49,7 @@ onLinux('the host of a decoder process', () => {
   });
 
   it.each(['idle', 'busy'])(
-    'that is killed while a decoder is %s leaves no decoder behind',
+    'leaves no decoder behind when it is killed while a decoder is %s',
     async (state) => {
       const host = spawn(
         process.execPath,
@@ -72,7 +72,7 @@ onLinux('the host of a decoder process', () => {
     },
   );
 
-  it('keeps its debugger, its preloaded modules and its channel for itself', async () => {
+  it('hides its debugger, its preloaded modules and its channel from decoders', async () => {
     const log = join(folder, 'preloaded');
     const preload = join(folder, 'preload.cjs');
     writeFileSync(preload, `require('fs').appendFileSync(${JSON.stringify(log)}, process.pid + '\\n');`);
@@ -97,7 +97,7 @@ onLinux('the host of a decoder process', () => {
     expect(new Set(readFileSync(log, 'utf8').trim().split('\n'))).toEqual(new Set([String(host.pid)]));
   });
 
-  it('decodes by itself where no process can be started, says so once, and keeps its settings', () => {
+  it('decodes by itself if no process can be started, warns once, and keeps its settings', () => {
     const bundle = join(folder, 'bundle.cjs');
     buildSync({
       entryPoints: [resolve('lib/image/inspect.ts')],

@@ -1,4 +1,4 @@
-// In every host that we promise to run in: a server started as its own documentation starts one.
+// Every supported host, started as its own documentation shows.
 import { createReadStream } from 'node:fs';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -161,7 +161,7 @@ describe.each(Object.keys(hosts))('%s', (name) => {
     await expectSaved(bare + path, url + path, savePath);
   });
 
-  test('refuses what it has no route for, and goes on', async () => {
+  test('refuses a save without a route, and goes on', async () => {
     const url = await host([imageSave({ savePath })]);
     await expectRefused(`${url}/none`, `${url}/whole`, savePath, 'renderer-status');
   });

@@ -1,11 +1,11 @@
-// The package as npm lays it out: what is in it, and whoever imports it, by whatever way.
+// The package as npm packs it: its contents, and every way to import it.
 import { spawnSync, type SpawnSyncOptions } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { linkDir, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 
 const root = process.cwd();
-// By their scripts: the commands that npm makes of them are not the same on every system.
+// By their scripts, because npm's commands differ from system to system.
 const PUBLINT = join(root, 'node_modules/publint/src/cli.js');
 const ATTW = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js');
 const JEST = join(root, 'node_modules/jest/bin/jest.js');
@@ -47,13 +47,13 @@ beforeAll(() => {
   const [pack] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
   packed = join(folder, pack.filename);
   files = pack.files.map((file) => file.path);
-  // By a name without a drive, which some would take for the name of a host.
+  // By a name without a drive letter, which some tools would take for a host name.
   run('tar', ['-xzf', pack.filename], { cwd: folder });
   unpacked = join(folder, 'package');
 });
 afterAll(removeTempDirs);
 
-/** A project that has the package and what it needs, these files, and the client of S3 only where that is said. */
+/** A project with the package, its peers and these files, and with the AWS SDK only on request. */
 function consumer(sources: Record<string, string>, more: readonly '@aws-sdk'[] = []): string {
   const folder = makeTempDir();
   mkdirSync(join(folder, 'node_modules', '@types'), { recursive: true });
@@ -100,7 +100,7 @@ module.exports = { save };
 
 const EXPORTS = ['SaveError', 'default', 'imageSave', 'isRetryable', 'parseReply', 'saveOf'];
 
-test('holds the build, the documentation and nothing else', () => {
+test('contains exactly the build and the documentation', () => {
   const unexpected = files.filter(
     (file) =>
       !/^(dist\/(([a-z0-9-]+\/)*[a-z0-9-]+\.(js|d\.ts)|(index|s3|store-tests)\.(mjs|d\.mts)|package\.json)|docs\/([a-z-]+\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
@@ -141,12 +141,12 @@ test('npm installs the package without warning of install scripts', () => {
   expect(existsSync(join(project, 'node_modules/express-image-save/dist/index.js'))).toBe(true);
 }, 60_000);
 
-test('is found right by publint and attw', () => {
+test('passes publint and attw', () => {
   runNode(root, PUBLINT, '--strict', packed);
   runNode(root, ATTW, packed);
 });
 
-test('import has all the exports', () => {
+test('import returns all exports', () => {
   const folder = consumer({
     'x.mjs': `
       import * as all from 'express-image-save';
@@ -157,15 +157,15 @@ test('import has all the exports', () => {
   expect(JSON.parse(runNode(folder, 'x.mjs'))).toEqual(EXPORTS);
 });
 
-test('the entry points of stores have their exports, and only the one of S3 loads its client', () => {
+test('the store entry points have their exports, and only s3 loads the AWS SDK', () => {
   const folder = consumer(
     {
       'x.mjs': `
       import { createRequire } from 'node:module';
       const require = createRequire(import.meta.url);
       const clients = () => Object.keys(require.cache).filter((file) => file.includes('@aws-sdk')).length;
-      for (const door of ['express-image-save', 'express-image-save/store-tests', 'express-image-save/s3']) {
-        const [imported, required] = [await import(door), require(door)];
+      for (const entry of ['express-image-save', 'express-image-save/store-tests', 'express-image-save/s3']) {
+        const [imported, required] = [await import(entry), require(entry)];
         const names = Object.keys(imported).filter((name) => name !== 'default');
         if (names.some((name) => imported[name] !== required[name])) throw new Error('two copies');
         console.log(JSON.stringify([names.sort(), clients() > 0]));
@@ -185,14 +185,14 @@ test('the entry points of stores have their exports, and only the one of S3 load
   ]);
 });
 
-test('require has all the exports', () => {
+test('require returns all exports', () => {
   const folder = consumer({
     'x.cjs': `console.log(JSON.stringify(Object.keys(require('express-image-save')).sort()))`,
   });
   expect(JSON.parse(runNode(folder, 'x.cjs'))).toEqual(EXPORTS);
 });
 
-test('import and require give the same code, and a copy that is installed apart finds the same saves', () => {
+test('import and require give the same code, and a separate copy finds the same saves', () => {
   const folder = consumer({
     'x.mjs': `
       import { createRequire } from 'node:module';
@@ -292,7 +292,7 @@ test.each([
   ['nodenext, ESM, with S3', 'module', NODE_NEXT, WITH_S3],
   ['nodenext, CommonJS, with S3', 'commonjs', NODE_NEXT, WITH_S3],
   ['bundler, ESM, with S3', 'module', BUNDLER, WITH_S3],
-])('TypeScript finds the types: %s', (_name, type, options, source) => {
+])('TypeScript finds the types for %s', (_name, type, options, source) => {
   const folder = consumer(
     {
       'package.json': JSON.stringify({ type }),
@@ -316,7 +316,7 @@ test.each([
   runNode(folder, TSC, '-p', folder);
 });
 
-test('names no dependency that it does not use, and uses none that it does not name', () => {
+test('names exactly the dependencies that it uses', () => {
   const { dependencies, peerDependencies } = JSON.parse(
     readFileSync(join(unpacked, 'package.json'), 'utf8'),
   ) as Record<string, Record<string, string>>;

@@ -80,7 +80,7 @@ describeIf('behind nginx', () => {
     removeTempDirs();
   });
 
-  test('a save goes through, and its image is served without the app', async () => {
+  test('nginx passes a save on and serves its image without the app', async () => {
     const { status, headers, reply } = await ask('/is/image/shoe?wid=30&req=saveToFile&name=a%20b%2Bc.png');
     expect(status).toBe(200);
     expect(headers['cache-control']).toBe('no-store');
@@ -95,18 +95,18 @@ describeIf('behind nginx', () => {
     });
   });
 
-  test('a refusal keeps its status and its text', async () => {
+  test('nginx keeps the status and the text of a refusal', async () => {
     const { status, reply } = await ask('/is/image/shoe?req=saveToFile&name=no/shoe.png');
     expect([status, reply.error?.code]).toEqual([403, 'folder-missing']);
   });
 
-  test('an encoded way out of the folder arrives as it was sent, and is refused', async () => {
+  test('nginx passes an encoded path traversal on unchanged, and the app refuses it', async () => {
     const { reply } = await ask('/is/image/shoe?req=saveToFile&name=..%2Fshoe.png');
     expect(reply.error?.code).toBe('name-invalid');
     expect(list(folder)).not.toContain('shoe.png');
   });
 
-  test('temporary files and lists are not served, and unknown types are downloads', async () => {
+  test('nginx hides temporary files and lists, and serves unknown types as downloads', async () => {
     writeFileSync(join(folder, 'saved', '.image-save-0.tmp'), await png(2, 2));
     writeFileSync(join(folder, 'saved', 'plain'), await jpeg(2, 2));
     writeFileSync(join(folder, 'saved', 'a.jfif'), await jpeg(2, 2));

@@ -1,4 +1,4 @@
-// The recipes as an operator runs them: each a program of its own, in a project that has the package.
+// The recipes as an operator runs them: each a program in a project with the package.
 import { createHmac } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ async function recipe(name: string, around = surroundings()): Promise<Program> {
 
 type Line = Record<string, unknown>;
 
-/** The first of a program's JSON lines that holds this, once it is there to its end. */
+/** The first complete JSON line of a program with this text. */
 async function line(program: Program, text: string): Promise<Line> {
   await program.printed(new RegExp(`${text}.*\\n`));
   const found = program
@@ -184,7 +184,7 @@ describePrograms('session.mjs', () => {
     });
   }
 
-  test('saves for whoever has logged in and sends the token', async () => {
+  test('saves for a logged-in client that sends the token', async () => {
     const program = await recipe('session.mjs', surroundings(env));
     const { headers, body } = await login(program, env.EDITOR_PASSWORD);
     const cookie = headers['set-cookie']?.[0] ?? '';
@@ -199,7 +199,7 @@ describePrograms('session.mjs', () => {
     expect(await save({})).toBe('403 failed not-authorized');
   });
 
-  test('logs nobody in by a wrong password', async () => {
+  test('refuses a login with a wrong password', async () => {
     const program = await recipe('session.mjs', surroundings(env));
     const { status, headers } = await login(program, 'open barley');
     expect(status).toBe(401);
@@ -208,7 +208,7 @@ describePrograms('session.mjs', () => {
 });
 
 describePrograms('serve.mjs', () => {
-  test('serves what was saved, to be asked for anew each time', async () => {
+  test('serves saved images with Cache-Control: no-cache', async () => {
     const program = await recipe('serve.mjs');
     await get(`${program.url}${SAVE}shoe.png`);
     const { status, headers, body } = await get(`${program.url}/saved/shoe.png`);
@@ -237,7 +237,7 @@ describePrograms('serve.mjs', () => {
     }
   });
 
-  test('serves no temporary file, no list, and nothing outside', async () => {
+  test('hides temporary files, lists and files outside', async () => {
     const around = surroundings();
     writeFileSync(join(around.cwd, 'saved', '.image-save-0.tmp'), await png(2, 2));
     writeFileSync(join(around.cwd, 'secret.png'), await png(2, 2));
@@ -249,7 +249,7 @@ describePrograms('serve.mjs', () => {
   });
 });
 
-/** Every extension that can be saved to, with the type that it is to be served as. */
+/** Every extension of a saved image, with its media type. */
 function contentTypes(): [string, string][] {
   return [
     ...['a.jpg', 'a.jpeg', 'a.jpe', 'a.jfif', 'a.JFIF'].map((name): [string, string] => [name, 'image/jpeg']),
@@ -264,7 +264,7 @@ function contentTypes(): [string, string][] {
 }
 
 describePrograms('tenants.mjs', () => {
-  test('saves to the folder of whose key it is, and for nobody else', async () => {
+  test('saves to the folder of the tenant with the key, and refuses other keys', async () => {
     const around = surroundings({ KEY_ACME: 'one', KEY_GLOBEX: 'two' });
     const saved = join(around.cwd, 'saved');
     for (const tenant of ['acme', 'globex']) mkdirSync(join(saved, tenant));
@@ -288,7 +288,7 @@ describePrograms('tenants.mjs', () => {
 });
 
 describePrograms('the recipes', () => {
-  test('have all been run', () => {
+  test('the suite runs every recipe', () => {
     const programs = readdirSync('docs/recipes').filter((file) => file.endsWith('.mjs'));
     expect([...started, 'renderer.mjs'].sort()).toEqual(programs.sort());
   });

@@ -7,7 +7,7 @@ import { imageSave } from '../../../lib/index.js';
 import { start, type Handler } from '../../support/host.js';
 import { places, type Place } from './usual-middleware.js';
 
-/** What is used of ipx. Its own types need a browser's, and those of every storage that it can use. */
+/** The used part of ipx. Its own types need those of browsers and of every storage. */
 interface Ipx {
   readonly ipxFSStorage: (options: { dir: string }) => object;
   readonly createIPX: (options: { storage: object }) => object;
@@ -16,7 +16,7 @@ interface Ipx {
 }
 
 export interface Pair {
-  /** Where there is a server without the middleware, and one with it. */
+  /** The addresses of a server without the middleware and of one with it. */
   readonly bare: string;
   readonly url: string;
   readonly savePath: string;

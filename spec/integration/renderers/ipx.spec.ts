@@ -31,13 +31,13 @@ afterAll(async () => {
 });
 
 describe.each(['createIPXNodeServer', 'createIPXWebServer'])('%s', (name) => {
-  test.each(Object.keys(places) as Place[])('%s', async (place) => {
+  test.each(Object.keys(places) as Place[])('is saved %s', async (place) => {
     const { bare, url, savePath } = pairs[name]![place];
     const path = `/w_100,f_jpeg/${PICTURE}`;
     await expectSaved(bare + path, url + path, savePath);
   });
 
-  test('without the picture', async () => {
+  test('is refused for a missing picture', async () => {
     const { url, savePath } = pairs[name]!['with all of the usual middleware between'];
     await expectRefused(`${url}/_/none.jpg`, `${url}/_/${PICTURE}`, savePath, 'renderer-status');
   });

@@ -1,4 +1,4 @@
-// What the specs of this folder ask of a server, whatever renders there and whoever hosts it.
+// The checks of this folder, for every renderer in every host.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { get, type Answer } from '../../support/client.js';
@@ -15,7 +15,7 @@ export async function makePictures(): Promise<{ readonly folder: string; readonl
   return { folder, picture };
 }
 
-/** What differs from one answer to the next, with us or without. */
+/** Headers that differ from one response to the next, with or without the middleware. */
 const CHANGING = /^(?:date|set-cookie|(?:x-)?ratelimit.*)$/;
 
 function lasting({ status, headers }: Answer): unknown {
@@ -23,11 +23,11 @@ function lasting({ status, headers }: Answer): unknown {
 }
 
 /**
- * Looks whether a server with the middleware delivers what it delivers without it, and saves the same bytes.
+ * Checks that a server delivers the same bytes with and without the middleware, and saves those bytes.
  *
  * @param bare The address of an image on a server without the middleware.
  * @param url Its address on one with it.
- * @param savePath Where that one saves.
+ * @param savePath The save path of that server.
  * @returns The answer to the save.
  */
 export async function expectSaved(bare: string, url: string, savePath: string): Promise<Answer> {
@@ -46,7 +46,7 @@ export async function expectSaved(bare: string, url: string, savePath: string): 
   return answer;
 }
 
-/** Looks whether a server refuses to save, leaves nothing behind, and lives on to deliver another image. */
+/** Checks that a server refuses a save, leaves no file, and still delivers another image. */
 export async function expectRefused(
   url: string,
   other: string,

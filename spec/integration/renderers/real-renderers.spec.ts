@@ -42,7 +42,7 @@ afterAll(async () => {
   removeTempDirs();
 });
 
-/** The server behind the proxies, by path; each picture is as good as the first, but for what the path says. */
+/** The server behind the proxies. The path selects the fault of the picture. */
 const UPSTREAM: Record<string, Handler> = {
   [`/${PICTURE}`]: (_req, res) => {
     res.setHeader('Content-Type', 'image/jpeg').end(picture);
@@ -56,7 +56,7 @@ const UPSTREAM: Record<string, Handler> = {
     res.write(picture.subarray(0, picture.length / 2), () => res.destroy());
   },
   '/missing.jpg': (_req, res) => {
-    // A picture that says that there is none.
+    // A placeholder picture with status 404.
     res.writeHead(404, { 'Content-Type': 'image/jpeg' }).end(picture);
   },
   '/gone.jpg': (req) => {
@@ -64,12 +64,12 @@ const UPSTREAM: Record<string, Handler> = {
   },
 };
 
-/** What answers with an image, and the path of one. */
+/** A renderer, and the path of one of its images. */
 type Renderer = readonly [path: string, make: () => Handler];
 
 interface Proxy {
   readonly make: () => Handler;
-  /** What the client reads of an image that the other server does not send to its end. */
+  /** The reply for an image that the other server does not send to its end. */
   readonly cut: { readonly status: string; readonly code: string };
 }
 
@@ -78,7 +78,7 @@ const intercept = responseInterceptor((body) => Promise.resolve(body));
 const proxies: Record<string, Proxy> = {
   'http-proxy-middleware': {
     make: () => createProxyMiddleware({ target }),
-    // It never tells anybody, whether an image is saved or only sent: what waits for it has to lose patience.
+    // This proxy never reports the failure, so the save ends at its deadline.
     cut: { status: 'timeout', code: 'timeout' },
   },
   'http-proxy-middleware that passes on the end of the other server': {
@@ -104,7 +104,7 @@ const proxies: Record<string, Proxy> = {
           },
         },
       }),
-    // It sends what went wrong, as text with status 200.
+    // This proxy sends the error as text with status 200.
     cut: { status: 'failed', code: 'not-an-image' },
   },
 };
@@ -125,7 +125,7 @@ const renderers: Record<string, Renderer> = {
   ),
 };
 
-/** Starts a chain without us and one with us, and compares them. */
+/** Starts a chain without the middleware and one with it, and compares them. */
 async function compare([path, make]: Renderer, place: (typeof places)[Place]): Promise<Answer> {
   const [one, other] = [place(), place()];
   const bare = await start([...one.before, ...one.behind, make()]);
@@ -134,18 +134,18 @@ async function compare([path, make]: Renderer, place: (typeof places)[Place]): P
 }
 
 describe.each(Object.keys(renderers))('%s', (name) => {
-  test('alone', async () => {
+  test('is saved alone', async () => {
     await compare(renderers[name]!, places.alone);
   });
 
-  test('behind all of the usual middleware', async () => {
+  test('is saved behind all of the usual middleware', async () => {
     const { headers } = await compare(renderers[name]!, places['behind all of the usual middleware']);
     expect(Object.keys(headers)).toEqual(
       expect.arrayContaining(['content-security-policy', 'ratelimit-limit', 'set-cookie']),
     );
   });
 
-  test('with all of the usual middleware between', async () => {
+  test('is saved with all of the usual middleware in between', async () => {
     const { headers } = await compare(renderers[name]!, places['with all of the usual middleware between']);
     const theirs = ['content-security-policy', 'ratelimit-limit', 'set-cookie'];
     expect(Object.keys(headers).filter((header) => theirs.includes(header))).toEqual([]);
@@ -155,16 +155,22 @@ describe.each(Object.keys(renderers))('%s', (name) => {
 describe.each(Object.keys(surroundings))('with %s', (name) => {
   const make = (): Handler[] => [surroundings[name]!()];
 
-  test.each(['express.static', 'sharp, piped'])('before us and %s', async (renderer) => {
-    await compare(renderers[renderer]!, () => ({ before: make(), behind: [] }));
-  });
+  test.each(['express.static', 'sharp, piped'])(
+    'mounted before the save lets %s be saved',
+    async (renderer) => {
+      await compare(renderers[renderer]!, () => ({ before: make(), behind: [] }));
+    },
+  );
 
-  test.each(['express.static', 'sharp, piped'])('between us and %s', async (renderer) => {
-    await compare(renderers[renderer]!, () => ({ before: [], behind: make() }));
-  });
+  test.each(['express.static', 'sharp, piped'])(
+    'mounted behind the save lets %s be saved',
+    async (renderer) => {
+      await compare(renderers[renderer]!, () => ({ before: [], behind: make() }));
+    },
+  );
 });
 
-describe.each(Object.keys(proxies))('%s, where the other server', (name) => {
+describe.each(Object.keys(proxies))('%s', (name) => {
   const { make, cut } = proxies[name]!;
   const refused = { status: 'failed', code: 'renderer-status' };
 
@@ -173,26 +179,26 @@ describe.each(Object.keys(proxies))('%s, where the other server', (name) => {
     ['dies in mid-image of unknown length', '/cut-in-chunks.jpg', cut],
     ['has no such picture', '/missing.jpg', refused],
     ['dies before it answers', '/gone.jpg', refused],
-  ])('%s', async (_what, path, { status, code }) => {
-    // Long enough for all that answer, however slow the machine; the one that does not has to wait.
+  ])('reports the failure when the other server %s', async (_what, path, { status, code }) => {
+    // Long enough for slow machines, except for the proxy that never responds.
     const timeout = code === 'timeout' ? 1000 : 30_000;
     const { url } = await start([imageSave({ savePath, timeout }), make()]);
     await expectRefused(url + path, `${url}/${PICTURE}`, savePath, code, status);
   });
 });
 
-describe('express-rate-limit, once the limit is reached,', () => {
+describe('express-rate-limit at its limit', () => {
   const limiter = (): Handler => rateLimit({ limit: 1 }) as unknown as Handler;
   const SAVE = `/${PICTURE}?req=saveToFile&name=saved.jpg`;
 
-  test('answers for itself where it stands before us', async () => {
+  test('responds itself when mounted before the middleware', async () => {
     const { url } = await start([limiter(), imageSave({ savePath }), express.static(pictures) as Handler]);
     await get(`${url}/${PICTURE}`);
     expect((await get(url + SAVE)).status).toBe(429);
     expect(list(savePath)).toEqual([]);
   });
 
-  test('is a renderer that refuses where it stands behind us', async () => {
+  test('counts as a refusing renderer when mounted behind the middleware', async () => {
     const { url } = await start([imageSave({ savePath }), limiter(), express.static(pictures) as Handler]);
     await get(`${url}/${PICTURE}`);
     const { status, reply } = await get(url + SAVE);
@@ -201,7 +207,7 @@ describe('express-rate-limit, once the limit is reached,', () => {
   });
 });
 
-test('pino-http and morgan log the answer to a save that passes them, once', async () => {
+test('pino-http and morgan log the reply of a save once', async () => {
   const lines: string[] = [];
   let seen = (): void => undefined;
   const both = new Promise<void>((resolve) => (seen = resolve));

@@ -1,4 +1,4 @@
-// What stands before or behind us in real apps; each is made anew for each server, since some of them count.
+// The usual middleware of real apps. Each server gets new instances, since some of them count requests.
 import { Writable } from 'node:stream';
 import compression from 'compression';
 import { rateLimit } from 'express-rate-limit';
@@ -26,7 +26,7 @@ export const surroundings: Record<string, () => Handler> = {
   'pino-http': () => pinoHttp(nowhere()),
 };
 
-/** Before us, and between us and the renderer. */
+/** Before the save, and between the save and the renderer. */
 export type Place =
   'alone' | 'behind all of the usual middleware' | 'with all of the usual middleware between';
 

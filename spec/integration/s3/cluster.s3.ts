@@ -1,5 +1,5 @@
-// `npm run demo:cluster` as its user meets it: processes that are killed while they save lose nothing that they have
-// acknowledged, and a store that does is found out.
+// `npm run demo:cluster` as a user runs it: killed processes lose no acknowledged image, and the demo detects a store
+// that does.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { gateway, makeBucket, objectsIn } from './gateway.js';
@@ -48,43 +48,43 @@ function startDemo(saves: number): Demo {
 }
 
 /** Runs the demo to its end. */
-async function runDemo(saves: number): Promise<{ code: number | null; told: Record<string, string> }> {
+async function runDemo(saves: number): Promise<{ code: number | null; summary: Record<string, string> }> {
   const demo = startDemo(saves);
   const code = await demo.exit;
   const lines = [...demo.output().matchAll(/^ {2}(\S.*?) {2,}(.*)$/gm)];
-  const told = Object.fromEntries(lines.map(([, what = '', value = '']) => [what, value]));
-  // Shows what went wrong where there is no summary.
+  const summary = Object.fromEntries(lines.map(([, what = '', value = '']) => [what, value]));
+  // Shows the error if there is no summary.
   expect([demo.output(), lines.length]).toEqual([demo.output(), 7]);
-  return { code, told };
+  return { code, summary };
 }
 
-test('what was acknowledged is there, whole, whatever was killed', async () => {
-  const { code, told } = await runDemo(300);
-  expect(told).toMatchObject({
+test('finds every acknowledged image whole, although processes were killed', async () => {
+  const { code, summary } = await runDemo(300);
+  expect(summary).toMatchObject({
     'saves acknowledged': '300',
     'processes killed': '6',
     'objects missing': '0',
     'objects broken': '0',
   });
   // Half of the saves have a name of their own.
-  const [, whole, all] = /^(\d+) of (\d+)$/.exec(told['objects checked whole'] ?? '') ?? [];
+  const [, whole, all] = /^(\d+) of (\d+)$/.exec(summary['objects checked whole'] ?? '') ?? [];
   expect(whole).toBe(all);
   expect(Number(all)).toBeGreaterThan(150);
   expect(code).toBe(0);
-  // Each of them really was sent, and nothing is left.
+  // Each save was really sent, and no file is left.
   const sent = proxy.requests.filter((request) => /^PUT \S+\.png/.test(request));
   expect(sent.length).toBeGreaterThanOrEqual(300);
   expect(await objectsIn(bucket)).toEqual([]);
 });
 
-test('what is acknowledged and not saved is found to be missing', async () => {
+test('reports an acknowledged image that is missing', async () => {
   proxy.fateOf = (request): Fate => (/^PUT \S+\/once-7\.png/.test(request) ? 'pretended' : 'passes');
-  const { code, told } = await runDemo(60);
-  expect(told).toMatchObject({ 'objects missing': '1 once-7.png', 'objects broken': '0' });
+  const { code, summary } = await runDemo(60);
+  expect(summary).toMatchObject({ 'objects missing': '1 once-7.png', 'objects broken': '0' });
   expect(code).toBe(1);
 });
 
-test('what is acknowledged and does not replace the old image is found to be broken', async () => {
+test('reports an acknowledged image that did not replace the old one', async () => {
   // The first save of each name is done: the last is not.
   const seen = new Set<string>();
   proxy.fateOf = (request): Fate => {
@@ -94,13 +94,13 @@ test('what is acknowledged and does not replace the old image is found to be bro
     seen.add(name);
     return 'passes';
   };
-  const { code, told } = await runDemo(160);
-  expect(told['objects broken']).toMatch(/^[1-9]\d* again-/);
-  expect(told['objects missing']).toBe('0');
+  const { code, summary } = await runDemo(160);
+  expect(summary['objects broken']).toMatch(/^[1-9]\d* again-/);
+  expect(summary['objects missing']).toBe('0');
   expect(code).toBe(1);
 });
 
-test('Ctrl-C ends all of it', async () => {
+test('Ctrl-C ends all processes', async () => {
   const demo = startDemo(100_000);
   while (!demo.output().includes('Saving')) await once(demo.child.stdout!, 'data');
   const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(demo.output())!;
@@ -110,7 +110,7 @@ test('Ctrl-C ends all of it', async () => {
   await expect(fetch(url)).rejects.toThrow();
 });
 
-test('a bucket that is not there is an end with its reason', async () => {
+test('ends with the reason when the bucket is missing', async () => {
   bucket = `${bucket}-not`;
   const demo = startDemo(20);
   expect(await demo.exit).toBe(1);

@@ -1,4 +1,4 @@
-// The contract of every store, kept by the one that saves to S3; and what only such a store has.
+// The store tests for the S3 store, and its own features.
 import { randomBytes } from 'node:crypto';
 import { s3Store } from '../../../lib/s3.js';
 import { storeTests } from '../../../lib/stores/conformance.js';
@@ -39,7 +39,7 @@ describe.each(Object.entries(clients))('a store in a bucket, %s', (_, client) =>
           const all = [...(await objectsIn(bucket)), ...(await uploadsIn(bucket))];
           return all.map((key) => (key.startsWith(prefix) ? key.slice(prefix.length) : `${key}, outside`));
         },
-        // The bucket goes with the whole of Ceph.
+        // The bucket is removed with the whole Ceph.
         close: () => Promise.resolve(),
       };
     },

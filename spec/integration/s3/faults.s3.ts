@@ -1,4 +1,4 @@
-// What can go wrong with a store in a bucket: each time its own reason, the old object whole, and nothing left behind.
+// Faults of a bucket: each has its own code, keeps the old object whole, and leaves no object.
 import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,10 +23,10 @@ import { Proxy, type Fate } from './proxy.js';
 
 const MIB = 1024 ** 2;
 const NAME = 'a.png';
-/** What the old object holds. */
+/** The bytes of the old object. */
 const OLD = randomBytes(1000);
 
-/** How an image is sent, and what publishes it. */
+/** A way to send an image, and the request that publishes it. */
 const ways = [
   ['at once', 3 * MIB, /^PUT \S+a\.png/],
   ['in parts', 11 * MIB, /^POST \S+a\.png\?uploadId=/],
@@ -70,7 +70,7 @@ async function expectSaved(image: Buffer): Promise<void> {
 }
 
 describe('the bucket', () => {
-  it('is asked for once, whatever is saved', async () => {
+  it('is checked once for all saves', async () => {
     const store = storeOf();
     await Promise.all(['b.png', 'c.png', 'd.png'].map((name) => save(store, name, randomBytes(1000))));
     await save(store, 'e.png', randomBytes(1000));
@@ -78,17 +78,17 @@ describe('the bucket', () => {
     expect(forBucket).toHaveLength(1);
   });
 
-  it('is missing: refused before anything is rendered', async () => {
+  it('refuses a save before rendering when it is missing', async () => {
     const onPrepared = jest.fn();
     const store = storeOf({ bucket: `${bucket}-not` });
     expect(await codeOf(save(store, NAME, OLD, { onPrepared }))).toBe('store-missing');
     expect(await codeOf(save(store, NAME, OLD, { onPrepared }))).toBe('store-missing');
     expect(onPrepared).not.toHaveBeenCalled();
-    // The second save took the first one's word for it.
+    // The second save relied on the result of the first.
     expect(proxy.requests).toHaveLength(1);
   });
 
-  it('is not there for these credentials: refused, and the next save before anything is rendered', async () => {
+  it('refuses wrong credentials, and the next save before rendering', async () => {
     const credentials = { accessKeyId: gateway.users[0]!.accessKey, secretAccessKey: 'wrong' };
     const store = storeOf({ client: clientOf('owner', { endpoint: proxy.endpoint, credentials }) });
     const onPrepared = jest.fn();
@@ -98,7 +98,7 @@ describe('the bucket', () => {
     await expectUntouched();
   });
 
-  it.each(ways)('may be read and not written: refused, %s', async (_, length) => {
+  it.each(ways)('refuses a save when it is read-only, %s', async (_, length) => {
     await letGuestRead(bucket);
     const store = storeOf({ client: clientOf('guest', { endpoint: proxy.endpoint }) });
     expect(await codeOf(save(store, NAME, randomBytes(length)))).toBe('store-denied');
@@ -107,7 +107,7 @@ describe('the bucket', () => {
 });
 
 describe('a gateway', () => {
-  it('that is not there: refused before anything is rendered, and found again', async () => {
+  it('refuses a save before rendering when it is unreachable, and recovers', async () => {
     // A port that was free a moment ago.
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
@@ -119,7 +119,7 @@ describe('a gateway', () => {
     expect(onPrepared).not.toHaveBeenCalled();
   });
 
-  it('that hangs: the deadline ends the waiting, before anything is rendered', async () => {
+  it('lets the deadline end a save before rendering when it hangs', async () => {
     proxy.fateOf = () => 'hangs';
     const stop = new AbortController();
     const saving = codeOf(save(storeOf(), NAME, OLD, { signal: stop.signal }));
@@ -129,7 +129,7 @@ describe('a gateway', () => {
     await expectUntouched();
   });
 
-  it('that answers 503 is asked again by the next save', async () => {
+  it('is asked again by the next save after a 503', async () => {
     const store = storeOf();
     proxy.fateOf = () => '503';
     expect(await codeOf(save(store, NAME, OLD))).toBe('store-unavailable');
@@ -142,11 +142,10 @@ describe('a gateway', () => {
 
 describe.each(ways)('an image that is sent %s', (_, length, publishes) => {
   const image = randomBytes(length);
-  // The system takes some megabytes off our hands before the network does. What was sent to the last byte by then may
-  // have arrived, for all that can be known here.
+  // The system buffers some megabytes. A body that was written to its last byte may have arrived.
   const broken = length < 5 * MIB ? ['store-unavailable', 'store-no-response'] : ['store-unavailable'];
 
-  it('and answered by 503 is refused', async () => {
+  it('is refused after a 503', async () => {
     proxy.fateOf = fate(publishes, '503');
     expect(await codeOf(save(storeOf(), NAME, image))).toBe('store-unavailable');
     await expectUntouched();
@@ -155,7 +154,7 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes) => {
     await expectSaved(image);
   });
 
-  it('and hangs on its way is given up at the deadline', async () => {
+  it('is abandoned at the deadline when it hangs in transit', async () => {
     proxy.fateOf = fate(/^PUT \S+a\.png/, 'hangs');
     const stop = new AbortController();
     const saving = codeOf(save(storeOf(), NAME, image, { signal: stop.signal }));
@@ -165,7 +164,7 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes) => {
     await expectUntouched();
   });
 
-  it('and breaks off once is sent again', async () => {
+  it('is sent again after one broken connection', async () => {
     let times = 0;
     proxy.fateOf = (request) => {
       if (!/^PUT \S+a\.png/.test(request) || times > 0) return 'passes';
@@ -177,26 +176,26 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes) => {
     await expectSaved(image);
   });
 
-  it('and breaks off each time is refused', async () => {
+  it('is refused when every connection breaks', async () => {
     proxy.fateOf = fate(/^PUT \S+a\.png/, { brokenAfter: MIB });
     expect(broken).toContain(await codeOf(save(storeOf(), NAME, image)));
     await expectUntouched();
   });
 
-  it('and is changed on its way is refused', async () => {
+  it('is refused when it is changed in transit', async () => {
     proxy.fateOf = fate(/^PUT \S+a\.png/, 'garbled');
     expect(await codeOf(save(storeOf(), NAME, image))).toBe('write-failed');
     await expectUntouched();
   });
 
-  it('and never answered is found to be there', async () => {
+  it('is found in the bucket when the answer never comes', async () => {
     proxy.fateOf = fate(publishes, 'unanswered');
     const { warning } = await save(storeOf({ answerTimeout: 1000 }), NAME, image);
     expect(warning).toBeInstanceOf(Error);
     await expectSaved(image);
   });
 
-  it('and never answered, by a store that says nothing any more, is said to be unknown', async () => {
+  it('has an unknown outcome when the store stops answering', async () => {
     let published = false;
     proxy.fateOf = (request) => {
       published ||= publishes.test(request);
@@ -205,21 +204,24 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes) => {
     expect(await codeOf(save(storeOf({ answerTimeout: 1000 }), NAME, image))).toBe('store-no-response');
   });
 
-  it.each([true, false])('and loses its answers is found to be there, overwrite: %s', async (overwrite) => {
-    bucket = await makeBucket();
-    let lost = 0;
-    proxy.fateOf = (request) => {
-      // What must not be replaced is put at once, whatever its length.
-      if (!(overwrite ? publishes : /^PUT/).test(request) || lost > 0) return 'passes';
-      lost += 1;
-      return 'broken-at-answer';
-    };
-    await save(storeOf(), NAME, image, { overwrite });
-    expect(lost).toBe(1);
-    await expectSaved(image);
-  });
+  it.each([true, false])(
+    'is found in the bucket when its answers are lost, overwrite: %s',
+    async (overwrite) => {
+      bucket = await makeBucket();
+      let lost = 0;
+      proxy.fateOf = (request) => {
+        // With `overwrite: false` an image of any length is sent by one PutObject.
+        if (!(overwrite ? publishes : /^PUT/).test(request) || lost > 0) return 'passes';
+        lost += 1;
+        return 'broken-at-answer';
+      };
+      await save(storeOf(), NAME, image, { overwrite });
+      expect(lost).toBe(1);
+      await expectSaved(image);
+    },
+  );
 
-  it('while the gateway is killed is refused, and leaves nothing once the gateway is back', async () => {
+  it('is refused when the gateway is killed, and leaves nothing once the gateway is back', async () => {
     let killed = false;
     proxy.fateOf = (request) => {
       if (!/^PUT \S+a\.png/.test(request) || killed) return 'passes';

@@ -1,5 +1,5 @@
-// The middleware in front of a renderer, over real connections, with a real gateway behind it: what its clients are
-// told, what is in the bucket, and that a gateway that fails takes neither an old image nor the process with it.
+// The middleware with a real renderer, real connections and a real gateway: replies, objects in the bucket, and faults of
+// the gateway.
 import type { S3Client } from '@aws-sdk/client-s3';
 import express from 'express';
 import sharp from 'sharp';
@@ -37,18 +37,18 @@ const KEY = 'saved/a.png';
 
 /** The pictures that the renderer has, all of them squares, by their width. */
 const PICTURES = {
-  /** What is there before. */
+  /** The old picture. */
   old: 50,
   /** Kept in memory. */
   small: 60,
-  /** Waits in a file, and is sent at once, when the gateway has said that it takes it. */
+  /** Waits in a file, and is sent by one request with `Expect: 100-continue`. */
   inFile: 1024,
   /** Waits in a file, and is sent in three parts. */
   huge: 2000,
 } as const;
 type Picture = keyof typeof PICTURES;
 
-/** How a picture is sent, what of it is in the middle of that, and what publishes it. */
+/** A way to send a picture: the request for its middle, and the request that publishes it. */
 const ways = [
   ['at once', 'inFile', /^PUT \S+a\.png/, /^PUT \S+a\.png/],
   ['in parts', 'huge', /^PUT \S+a\.png\?partNumber=2/, /^POST \S+a\.png\?uploadId=/],
@@ -60,7 +60,7 @@ let proxy: Proxy;
 let client: S3Client;
 /** The pictures that the renderer was asked for. */
 let rendered: string[];
-/** Whether each image that came to be published was in memory. */
+/** For each published image, whether it was in memory. */
 let inMemory: boolean[];
 
 beforeAll(async () => {
@@ -120,7 +120,7 @@ async function serve(
 const send = (images: string, picture: Picture): Promise<Answer> =>
   get(`${images}/${picture}?req=saveToFile&name=a.png`);
 
-/** Saves the old picture past whatever is in the way, and forgets how. */
+/** Saves the old picture without faults, and clears the log of requests. */
 async function saveOld(): Promise<void> {
   const answer = await send(await serve({ client: owner }), 'old');
   expect(answer.reply.status).toBe('done');
@@ -146,7 +146,7 @@ function expectRefused(
   expect(codes).toContain(answer.reply.error?.code);
 }
 
-/** Nothing of a save that was refused is there, and nothing of it is in the way of the next. */
+/** Expects that a refused save left no object, and that the next save works. */
 async function expectOldThenNew(images: string, picture: Picture): Promise<void> {
   await expectInBucket('old');
   proxy.fateOf = () => 'passes';
@@ -166,7 +166,7 @@ describe('a save', () => {
     ['inFile', false, /^PUT \S+a\.png\?x-id=PutObject/, 1],
     ['huge', false, /^PUT \S+a\.png\?partNumber=/, 3],
   ] as const)(
-    'of a %s picture is answered when it is in the bucket',
+    'of a %s picture gets its reply once the picture is in the bucket',
     async (picture, memory, sent, times) => {
       const width = PICTURES[picture];
       const answer = await send(await serve(), picture);
@@ -198,7 +198,7 @@ describe('a save', () => {
     await expectInBucket('small');
   });
 
-  it('that must not replace anything is refused before anything is rendered', async () => {
+  it('with overwrite: false is refused before rendering when the name is taken', async () => {
     await saveOld();
     const answer = await send(await serve({}, { overwrite: false }), 'small');
     expectRefused(answer, ['file-exists']);
@@ -208,7 +208,7 @@ describe('a save', () => {
 });
 
 describe('a bucket', () => {
-  it('that is missing is refused before anything is rendered', async () => {
+  it('is refused before rendering when it is missing', async () => {
     await saveOld();
     const answer = await send(await serve({ bucket: `${bucket}-not` }), 'small');
     expectRefused(answer, ['store-missing']);
@@ -216,7 +216,7 @@ describe('a bucket', () => {
     await expectOldThenNew(await serve(), 'small');
   });
 
-  it('that these credentials do not open is refused, and the next save before anything is rendered', async () => {
+  it('refuses wrong credentials, and the next save before rendering', async () => {
     await saveOld();
     const credentials = { accessKeyId: gateway.users[0]!.accessKey, secretAccessKey: 'wrong' };
     const stranger = clientOf('owner', { credentials });
@@ -228,7 +228,7 @@ describe('a bucket', () => {
     stranger.destroy();
   });
 
-  it.each(ways)('that may be read and not written is refused, %s', async (_, picture) => {
+  it.each(ways)('refuses a save when it is read-only, %s', async (_, picture) => {
     await saveOld();
     await letGuestRead(bucket);
     const guest = clientOf('guest');
@@ -239,7 +239,7 @@ describe('a bucket', () => {
 });
 
 describe('a gateway', () => {
-  it('that hangs from the start is waited for until the deadline, and nothing is rendered', async () => {
+  it('that hangs from the start ends the save at the deadline without rendering', async () => {
     await saveOld();
     const deadline = useManualDeadline();
     proxy.fateOf = () => {
@@ -251,7 +251,7 @@ describe('a gateway', () => {
     expect(rendered).toEqual([]);
   });
 
-  it('that answers 503 from the start is refused before anything is rendered', async () => {
+  it('that answers 503 from the start refuses the save before rendering', async () => {
     await saveOld();
     proxy.fateOf = () => '503';
     const images = await serve();
@@ -261,17 +261,17 @@ describe('a gateway', () => {
   });
 });
 
-describe.each(ways)('a picture that is sent %s', (_, picture, middle, publishes) => {
+describe.each(ways)('a picture sent %s', (_, picture, middle, publishes) => {
   beforeEach(saveOld);
 
-  it('and answered by 503 is refused', async () => {
+  it('is refused after a 503', async () => {
     proxy.fateOf = fate(publishes, '503');
     const images = await serve();
     expectRefused(await send(images, picture), ['store-unavailable']);
     await expectOldThenNew(images, picture);
   });
 
-  it('and hangs on its way is given up at the deadline', async () => {
+  it('is abandoned at the deadline when it hangs in transit', async () => {
     const deadline = useManualDeadline();
     let hung = 0;
     proxy.fateOf = (request) => {
@@ -286,7 +286,7 @@ describe.each(ways)('a picture that is sent %s', (_, picture, middle, publishes)
     await expectOldThenNew(images, picture);
   });
 
-  it('while the gateway is killed is refused, and saved once the gateway is back', async () => {
+  it('is refused when the gateway is killed, and saved once the gateway is back', async () => {
     let killed = false;
     proxy.fateOf = (request) => {
       if (!middle.test(request) || killed) return 'passes';
@@ -300,7 +300,7 @@ describe.each(ways)('a picture that is sent %s', (_, picture, middle, publishes)
     const answer = await send(images, picture);
     await startGateway();
     expect(killed).toBe(true);
-    // What the system has taken off our hands to the last byte may have arrived, for all that can be known here.
+    // The system buffers the body, so its last byte may have arrived.
     expectRefused(answer, [
       'store-unavailable',
       ...(picture === 'huge' ? [] : ['store-no-response' as const]),

@@ -1,22 +1,22 @@
-// What can go wrong on the way to a gateway: a proxy that goes between, and does to requests as it is told.
+// A proxy in front of a gateway that injects faults into requests.
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** What becomes of a request. */
+/** The treatment of a request. */
 export type Fate =
   | 'passes'
-  /** Nothing of it is passed on, and nobody answers. */
+  /** The proxy drops the request and never answers. */
   | 'hangs'
-  /** It is passed on, and its answer is not. */
+  /** The proxy passes the request on and drops the answer. */
   | 'unanswered'
-  /** It is passed on, and the connection breaks when its answer comes. */
+  /** The proxy passes the request on and breaks the connection when the answer comes. */
   | 'broken-at-answer'
-  /** It is answered by 503 at once, and not passed on. */
+  /** The proxy answers 503 at once. */
   | '503'
-  /** It is answered as if it had been done, and not passed on. */
+  /** The proxy answers as if the request had succeeded, without passing it on. */
   | 'pretended'
-  /** The last byte of it is changed on the way. */
+  /** The proxy changes the last byte of the body. */
   | 'garbled'
-  /** So many bytes of it are passed on, and then this is called and the connection breaks. */
+  /** The proxy passes on so many bytes, calls this and breaks the connection. */
   | { readonly brokenAfter: number; readonly then?: () => void };
 
 const REQUEST_LINE = /^(?:GET|HEAD|PUT|POST|DELETE) \S+ HTTP\/1\.1\r\n/;
@@ -57,7 +57,7 @@ export class Proxy {
     const store = connect(Number(this.#target.port), this.#target.hostname);
     for (const socket of [client, store]) {
       this.#sockets.add(socket);
-      // Broken connections are what this is for.
+      // Broken connections are intended here.
       socket.on('error', () => undefined);
       socket.on('close', () => {
         this.#sockets.delete(socket);

@@ -12,7 +12,7 @@ const [program = ''] = blocks(readPage('docs/stores.md'))
   .filter(({ language }) => language === 'js')
   .map(({ text }) => text);
 
-/** What the page leaves to its reader. */
+/** The parts of the program that the page omits. */
 const BEFORE = `
   import express from 'express';
   import sharp from 'sharp';
@@ -28,7 +28,7 @@ afterEach(stopPrograms);
 afterAll(removeTempDirs);
 
 describePrograms('the program of the page', () => {
-  test('saves to the bucket, under the prefix', async () => {
+  test('the program of docs/stores.md saves to the bucket, under the prefix', async () => {
     await owner.send(new CreateBucketCommand({ Bucket: 'renders' }));
     const project = makeProject([]);
     const file = join(project, 'program.mjs');

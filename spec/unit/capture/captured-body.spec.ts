@@ -9,11 +9,11 @@ const TOO_MUCH = Buffer.alloc(300 * 1024, 'x');
 
 let stream: CapturedBody;
 /** Calls to the capture and events to the renderer, in order. */
-let heard: string[];
+let emitted: string[];
 
 beforeEach(() => {
   // Late events of an earlier test's stream must not get into this test's list.
-  const mine: string[] = (heard = []);
+  const mine: string[] = (emitted = []);
   stream = new CapturedBody(
     () => mine.push('first byte'),
     (error) => mine.push(`abort: ${error === null ? 'no error' : error.message}`),
@@ -29,13 +29,13 @@ afterEach(async () => {
 });
 
 /** The list without the calls before each write. */
-const events = (): string[] => heard.filter((what) => what !== 'first byte');
+const events = (): string[] => emitted.filter((what) => what !== 'first byte');
 
 /** A callback that adds its name and its argument to the list. */
 const callback =
   (name: string) =>
   (error?: Error | null): void => {
-    heard.push(error ? `${name}: ${(error as NodeJS.ErrnoException).code ?? error.message}` : name);
+    emitted.push(error ? `${name}: ${(error as NodeJS.ErrnoException).code ?? error.message}` : name);
   };
 
 /** Resolves after every task that was deferred until now. */
@@ -181,9 +181,9 @@ describe('reading the captured body', () => {
 describe('the headers', () => {
   it('are fixed before each byte and before the end', () => {
     stream.write('a');
-    expect(heard).toEqual(['first byte']);
+    expect(emitted).toEqual(['first byte']);
     stream.end();
-    expect(heard).toEqual(['first byte', 'first byte']);
+    expect(emitted).toEqual(['first byte', 'first byte']);
   });
 
   it.each([['write'], ['end']] as const)(
@@ -295,12 +295,12 @@ describe('writing', () => {
     'or ending with %p throws, takes no bytes and leaves the headers open',
     async (chunk) => {
       expect(() => stream.write(chunk)).toThrow(/chunk|null/);
-      expect(heard).toEqual([]);
+      expect(emitted).toEqual([]);
       if (chunk !== null) expect(() => stream.end(chunk)).toThrow(/chunk|null/);
-      expect(heard).toEqual([]);
+      expect(emitted).toEqual([]);
       expect(stream.writableEnded).toBe(false);
-      stream.end('the answer of whoever handles the error');
-      expect(await readText()).toBe('the answer of whoever handles the error');
+      stream.end('the response of the error handler');
+      expect(await readText()).toBe('the response of the error handler');
     },
   );
 
@@ -351,7 +351,7 @@ describe('ending', () => {
   it('is undone by a later error', async () => {
     stream.end('whole');
     stream.destroy(new Error('bad after all'));
-    expect(heard).toContain('abort: bad after all');
+    expect(emitted).toContain('abort: bad after all');
     expect(await codeOf(readText())).toBe('ERR_STREAM_PREMATURE_CLOSE');
     await settle();
     expect(events()).toEqual(['abort: bad after all', 'close']);
@@ -362,7 +362,7 @@ describe('ending', () => {
     await settle();
     stream.end();
     stream.destroy(new Error('bad after all'));
-    expect(heard).toContain('abort: bad after all');
+    expect(emitted).toContain('abort: bad after all');
     expect(await reading).toBe('ERR_STREAM_PREMATURE_CLOSE');
   });
 

@@ -9,16 +9,16 @@ test('replaces exactly the methods that add, remove and call listeners', () => {
 
 describe('a ListenerSet', () => {
   let emitter: EventEmitter;
-  let heard: unknown[];
+  let emitted: unknown[];
   const hear = (who: string): void => {
     emitter.on('x', function (this: unknown, ...given: unknown[]) {
-      heard.push([who, this === emitter, ...given]);
+      emitted.push([who, this === emitter, ...given]);
     });
   };
 
   beforeEach(() => {
     emitter = new EventEmitter();
-    heard = [];
+    emitted = [];
     hear('first');
   });
 
@@ -29,7 +29,7 @@ describe('a ListenerSet', () => {
     expect(listenerSet.emit('x', [1])).toBe(true);
     expect(listenerSet.emit('y', [])).toBe(false);
     expect(emitter.emit('x', 2)).toBe(true);
-    expect(heard).toEqual([
+    expect(emitted).toEqual([
       ['first', true, 1],
       ['second', true, 2],
     ]);
@@ -37,15 +37,15 @@ describe('a ListenerSet', () => {
 
   test('allows listeners to be added and removed during an event', () => {
     emitter.once('x', () => {
-      heard.push('once');
+      emitted.push('once');
       hear('added');
     });
     const listenerSet = new ListenerSet(emitter);
     listenerSet.emit('x', []);
     expect(emitter.listenerCount('x')).toBe(0);
-    heard = [];
+    emitted = [];
     listenerSet.emit('x', []);
-    expect(heard).toEqual([
+    expect(emitted).toEqual([
       ['first', true],
       ['added', true],
     ]);
@@ -66,7 +66,7 @@ describe('a ListenerSet', () => {
     hear('second');
     listenerSet.reattach();
     emitOn(emitter, 'x', [3]);
-    expect(heard).toEqual([['first', true, 3]]);
+    expect(emitted).toEqual([['first', true, 3]]);
     expect(emitter.getMaxListeners()).toBe(77);
   });
 });

@@ -96,21 +96,21 @@ test.each([
 });
 
 test('calls the renderer’s listeners once, also after restore', async () => {
-  const heard: unknown[] = [];
+  const emitted: unknown[] = [];
   const held = capture();
   res.on('close', function (this: unknown) {
-    heard.push(['renderer', this === res]);
+    emitted.push(['renderer', this === res]);
   });
   held.restore();
-  res.on('close', () => heard.push('before'));
+  res.on('close', () => emitted.push('before'));
   await held.body.release();
-  expect(heard).toEqual([['renderer', true]]);
+  expect(emitted).toEqual([['renderer', true]]);
 });
 
 test('lets no late call change the reply, and shows earlier listeners its real state', async () => {
-  const heard: unknown[] = [];
+  const emitted: unknown[] = [];
   res.on('finish', () =>
-    heard.push([res.statusCode, res.writableFinished, res.writableEnded, res.getHeader('x')]),
+    emitted.push([res.statusCode, res.writableFinished, res.writableEnded, res.getHeader('x')]),
   );
   const closed = once(res, 'close');
   const held = capture();
@@ -130,7 +130,7 @@ test('lets no late call change the reply, and shows earlier listeners its real s
   res.end('late');
   res.destroy();
   await closed;
-  expect(heard).toEqual([[403, true, true, 'ours']]);
+  expect(emitted).toEqual([[403, true, true, 'ours']]);
   expect(await answer).toMatch(/^403 .*"x":"ours".* ours$/);
   expect(res.statusCode).toBe(403);
 });

@@ -100,7 +100,7 @@ describe('a client that disconnects', () => {
 
   it('ends the save before other listeners run', () => {
     const order: string[] = [];
-    socket.prependListener('close', () => order.push('somebody else'));
+    socket.prependListener('close', () => order.push('other listener'));
     const late = new Cancellation(new Socket(), () => undefined);
     late.disarm();
     const other = new Socket();
@@ -227,12 +227,12 @@ describe('the end of a save', () => {
   });
 
   it('is reported once', async () => {
-    let told = 0;
-    deadline.signal.addEventListener('abort', () => told++);
+    let aborts = 0;
+    deadline.signal.addEventListener('abort', () => aborts++);
     deadline.abort(error());
     deadline.abort(error());
     await leave();
-    expect(told).toBe(1);
+    expect(aborts).toBe(1);
   });
 
   it('is never reported after disarm', async () => {
