@@ -19,7 +19,7 @@ export class Saves {
   /** Attempts without an acknowledgement, because a process was killed meanwhile. */
   interrupted = 0;
   /**
-   * The pictures that each name may hold: the last one acknowledged, or one whose save was interrupted. The store may
+   * The pictures that each name may have: the last one acknowledged, or one whose save was interrupted. The store may
    * have received the latter, and may publish it at any time.
    */
   readonly #pictures = new Map<string, { acknowledged?: number; readonly interrupted: Set<number> }>();

@@ -20,7 +20,7 @@ const HIGH_WATER_MARK = 256 * 1024;
  *
  * For the renderer, `drain`, `finish`, `close`, callbacks and errors are Node's own. For its one reader it is an
  * async iterable. A batch counts as written, and its callbacks are called, when the reader asks for the next batch.
- * So memory holds only the bytes that the renderer has just written.
+ * So memory has only the bytes that the renderer has just written.
  */
 export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   readonly #beforeWrite: () => void;

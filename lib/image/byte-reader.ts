@@ -43,14 +43,14 @@ export class ByteReader {
     return new ByteReader(this.#bytes, this.#signal);
   }
 
-  /** The index in `window` of the byte at `position`; -1 if the window does not hold `count` bytes from there on. */
+  /** The index in `window` of the byte at `position`; -1 if the window has fewer than `count` bytes from there on. */
   indexInWindow(position: number, count: number): number {
     const index = position - this.windowStart;
     return index >= 0 && index + count <= this.window.length ? index : -1;
   }
 
   /**
-   * Makes the window start at `position` and hold `count` bytes at least.
+   * Loads a window that starts at `position` and has at least `count` bytes.
    *
    * @throws SaveError `incomplete-image` where the image has fewer bytes.
    */

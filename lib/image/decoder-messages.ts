@@ -20,7 +20,7 @@ export interface DecodeRequest extends Pick<InspectOptions, 'verify' | 'maxPixel
   readonly file?: FileIdentity | undefined;
 }
 
-/** A {@link SaveError} on its way to another process. */
+/** A {@link SaveError} as sent to another process. */
 export interface SentError {
   readonly code: SaveErrorCode;
   readonly message: string;

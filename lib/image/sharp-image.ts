@@ -212,9 +212,9 @@ function formatIn({ format, compression }: Metadata): string {
   return format === 'heif' && compression === 'av1' ? 'avif' : format;
 }
 
-// A baseline JPEG could be shrunk while it is loaded, in half the time, but libjpeg's warnings (there is no other
-// sign of damage) are looked at once in eight rows of output and never after the last: of a scale of 1:8, that
-// leaves the last 64 rows unchecked. The warnings of a progressive one come before its first row.
+// A baseline JPEG could be shrunk while it is loaded, in half the time. But libjpeg's warnings, the only sign of
+// damage, are checked once in eight rows of output and never after the last. At a scale of 1:8 that would leave the
+// last 64 rows unchecked. The warnings of a progressive one come before its first row.
 function decodesByRows(format: ImageFormat, tiled: boolean, { isProgressive, pagesDiffer }: Header): boolean {
   if (pagesDiffer) return false;
   if (format === 'jpeg') return !isProgressive;

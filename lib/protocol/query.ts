@@ -17,8 +17,8 @@ export function parseQuery(query: string): QueryParam[] {
 }
 
 /**
- * Splits a query at each `&` that is not inside a nested request: a balanced `(…)` or `{…}` is one value, whatever it
- * holds; a bracket without its partner is a plain character. (Image Serving, "Request nesting".)
+ * Splits a query at each `&` that is not inside a nested request: a balanced `(…)` or `{…}` is one value, with
+ * any content; a bracket without its partner is a plain character. (Image Serving, "Request nesting".)
  */
 function splitParams(query: string): string[] {
   const partners = matchBrackets(query);

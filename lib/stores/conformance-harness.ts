@@ -100,7 +100,7 @@ export class StoreUnderTest {
 
   async read(name: string): Promise<Buffer> {
     const bytes = await this.#fixture.read(name);
-    assert(bytes !== undefined, `${name} holds nothing`);
+    assert(bytes !== undefined, `${name} has no image`);
     return Buffer.from(bytes);
   }
 
@@ -118,7 +118,7 @@ export class StoreUnderTest {
     assert.deepEqual(await this.list(), Object.keys(images).sort());
     for (const [name, image] of Object.entries(images)) {
       const bytes = await this.read(name);
-      assert(bytes.equals(image), `${name} holds other bytes: ${bytes.length} of ${image.length}`);
+      assert(bytes.equals(image), `${name} has other bytes: ${bytes.length} of ${image.length}`);
     }
   }
 }
@@ -142,7 +142,7 @@ async function withTempFile<Value>(
   }
 }
 
-/** Holds its callers until all of them have arrived. */
+/** Makes its callers wait until all of them have arrived. */
 export class Barrier {
   #missing: number;
   readonly #all: Promise<void>;

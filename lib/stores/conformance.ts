@@ -112,7 +112,7 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
       const bytes = await store.read(NAME);
       assert(
         images.some((image) => image.equals(bytes)),
-        'The name holds none of the images',
+        'The name has none of the images',
       );
       assert.deepEqual(await store.list(), [NAME]);
     }),

@@ -1,4 +1,4 @@
-// The temporary file that holds an image until it is inspected and published.
+// The temporary file for an image until it is inspected and published.
 import { constants } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -10,7 +10,7 @@ const CANNOT_SYNC: ReadonlySet<string | undefined> = new Set([
   ...['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR', 'EBADF'],
 ]);
 
-/** The folder of a save, held open so that an attacker cannot put another in its place. */
+/** The folder of a save. It stays open, so that an attacker cannot put another in its place. */
 export class DirectoryHandle {
   /** The path of the folder when it was checked, with all links resolved. */
   readonly path: string;

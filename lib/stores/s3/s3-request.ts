@@ -13,7 +13,7 @@ const EXPECT_CONTINUE_BYTES = 2 * 1024 ** 2;
 
 /** The options of a request. */
 export interface RequestOptions {
-  /** The body. The command has none: a stream could be sent only once, and a buffer would hold the image in memory. */
+  /** The body. The command has none: a stream could be sent only once, and a buffer would keep the image in memory. */
   readonly payload?: Payload;
   /** Aborts the request. A request that publishes is aborted only before its last byte is sent. */
   readonly signal: AbortSignal;

@@ -154,7 +154,7 @@ export class S3Target implements SaveTarget {
     const state = await this.#headObject();
     if (state.owner === 'self') return { lastUpdated: getLastModified(state.object), warning: error };
     const status = getStatus(error);
-    // The condition does not hold (412), or another save of the name is being decided (409): the name is taken.
+    // The condition is false (412), or another save of the name is in progress (409): the name is taken.
     if (state.owner === 'other' && (status === 412 || status === 409)) {
       throw new SaveError('file-exists', {}, error);
     }

@@ -1,4 +1,4 @@
-// The body of an upload: a range of an image with its checksum, whose last chunk is held back until the save commits.
+// The body of an upload: a range of an image with its checksum, whose last chunk waits until the save commits.
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
