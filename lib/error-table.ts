@@ -93,7 +93,7 @@ export const ERRORS = {
   // The renderer
   'renderer-failed': { message: 'The server could not make the image. Check what was asked for.' },
   'renderer-status': { message: ({ status }) => describeStatus(status) },
-  'renderer-aborted': { message: 'The image broke off before its end. Try again.', retry: true },
+  'renderer-aborted': { message: 'The image ended before its last byte. Try again.', retry: true },
   'renderer-refused': {
     message: ({ reason }) =>
       `Ask for another image: the server does not want this one saved${reason === undefined ? '' : `: ${reason}`}.`,
@@ -175,6 +175,6 @@ export const ERRORS = {
 function describeStatus(status: number | undefined): string {
   if (status === undefined) return 'The server did not reply with an image. Check what was asked for.';
   return status >= 500
-    ? `The server could not make the image: it replied with status ${status}. If that goes on, tell its operator.`
+    ? `The server could not make the image: it replied with status ${status}. If this happens again, tell the server's operator.`
     : `Check what was asked for: the server replied with status ${status}, not 200.`;
 }

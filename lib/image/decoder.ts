@@ -93,7 +93,7 @@ export class Decoder {
     return reply;
   }
 
-  /** Ends the process at once, whatever it does. */
+  /** Ends the process at once, even while it decodes. */
   kill(): void {
     this.#end('it was ended by us');
   }
@@ -158,8 +158,8 @@ function spawnDecoder(): ChildProcess {
 }
 
 /**
- * The host's environment, without what is meant for the host alone: options of Node (a debugger's port, tools that
- * measure or listen) and the channels of `fork` and `cluster`.
+ * The host's environment without the variables for the host alone: options of Node (a debugger's port, profilers) and
+ * the channels of `fork` and `cluster`.
  */
 function environment(): NodeJS.ProcessEnv {
   const hostOnly = ['NODE_OPTIONS', 'NODE_CHANNEL_FD', 'NODE_UNIQUE_ID', 'NODE_V8_COVERAGE'];

@@ -76,7 +76,7 @@ function readParam(text: string): QueryParam {
 }
 
 /**
- * The one parameter of a name, or undefined where there is none.
+ * The only parameter of a name; undefined without one.
  *
  * @throws SaveError `repeated-command`.
  */

@@ -80,7 +80,7 @@ export class Cancellation {
     clearTimeout(this.#timer);
   }
 
-  /** Stops watching the connection, too: call this when the reply goes out. */
+  /** Also stops watching the connection. Call this when the reply is sent. */
   dispose(): void {
     this.disarm();
     unwatch(this.#socket, this.#onClose);

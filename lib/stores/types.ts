@@ -47,7 +47,7 @@ export interface SaveTarget {
   publish(image: InspectedImage, options: PublishOptions): Promise<PublishResult>;
 
   /**
-   * Called once when the save has ended, in whatever way, and no other call is running. That may be after the reply.
+   * Called once when the save has ended, done or not, and no other call is running. That may be after the reply.
    * A rejection becomes a process warning.
    */
   close?(): Promise<void>;

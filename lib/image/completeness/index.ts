@@ -23,7 +23,7 @@ const WALKS: Readonly<Record<ImageFormat, (reader: ByteReader) => Promise<void>>
 /**
  * Checks that an image of a known format has all bytes up to its end. Bytes behind the end are ignored.
  *
- * The work is in proportion to the length of the image, whatever the numbers in the image say. Long walks yield to
+ * The work is in proportion to the length of the image, even if the numbers in the image are false. Long walks yield to
  * the event loop.
  *
  * @param signal Stops the walk at the next yield, with the signal's reason.
