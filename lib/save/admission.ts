@@ -1,4 +1,4 @@
-// Admission: so many saves are in progress, so many wait, and a save that cannot end in time is refused at once.
+// Admission: limits the saves in progress and the waiting saves, and refuses a save that cannot end in time.
 import { SaveError } from '../errors.js';
 import { AutoLimit } from './auto-limit.js';
 
@@ -15,8 +15,8 @@ export interface Slot {
   /**
    * Gives the slot to the next save. Only the first call counts.
    *
-   * @param outcome How the save ended. A save that failed says nothing about how long the next will take; one that
-   * timed out says that a save may take at least so long.
+   * @param outcome How the save ended. A failed save does not count for the expected duration. One that timed out counts
+   * with the time until then.
    */
   release(outcome: 'done' | 'timeout' | 'failed'): void;
 }
@@ -28,10 +28,10 @@ interface Waiter {
   refuse(error: SaveError): void;
 }
 
-/** The share of its time that a save may be expected to take: the rest allows for saves that take longer than most. */
+/** The share of its time limit that a save may be expected to take. The rest allows for slow saves. */
 const USABLE_TIME = 0.75;
 
-/** The mean of what saves take follows about so many of the last. */
+/** The number of recent saves that the mean duration follows. */
 const AVERAGED_SAVES = 16;
 
 /** Admits saves, first come, first served. */
@@ -65,7 +65,7 @@ export class Admission {
    * Gives a save its slot, now or when it is its turn.
    *
    * @param deadline When the save times out, a reading of `performance.now()`.
-   * @param signal Takes a save that waits out of the queue when it aborts.
+   * @param signal Removes a waiting save from the queue when it aborts.
    * @throws SaveError `too-busy`: the queue is full, or recent saves took so long that this one could not end before
    * its deadline. Otherwise the reason of the signal.
    */
@@ -100,7 +100,7 @@ export class Admission {
     return this.#auto?.limit ?? this.#fixedLimit;
   }
 
-  /** Milliseconds until a save has ended that starts after so many others have ended. */
+  /** The expected milliseconds until the end of a save that starts after the given number of others. */
   #timeToEnd(after: number): number {
     const turns = this.#auto?.rising === true ? 1 : 1 + after / this.#limit;
     return turns * this.#saveTime;
@@ -131,7 +131,7 @@ export class Admission {
     this.#saveTime += (milliseconds - this.#saveTime) / this.#measuredSaves;
   }
 
-  /** Fills the free slots from the queue, and refuses all that have come to wait too long there. */
+  /** Fills the free slots from the queue, and refuses saves that have waited too long. */
   #admitNext(): void {
     const now = performance.now();
     let ahead = 0;
@@ -151,7 +151,7 @@ export class Admission {
     }
   }
 
-  /** The refusal, with the seconds in which the present queue will be empty. */
+  /** The refusal, with the seconds until the current queue is empty. */
   #tooBusy(): SaveError {
     const milliseconds = this.#timeToEnd(this.#queue.size);
     return new SaveError('too-busy', { retryAfter: Math.max(1, Math.ceil(milliseconds / 1000)) });

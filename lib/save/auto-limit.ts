@@ -1,16 +1,16 @@
-// How many saves at once suit a renderer: found by measuring how long saves take at the limit and well below it.
+// Finds how many saves at once suit a renderer, by measuring saves at the limit and well below it.
 
 /** No limit is lower: with one save at a time, its disk and its renderer would wait for each other. */
 const MIN_LIMIT = 2;
 const MAX_LIMIT = 1000;
 const INITIAL_LIMIT = 4;
 
-/** A window is over after so many saves, or after half as many as the limit if that is more. */
+/** The number of saves in a window, or half of the limit if that is more. */
 const MIN_WINDOW_SAVES = 16;
 /** While the limit rises fast, a first impression is enough. */
 const MIN_WINDOW_SAVES_RISING = 4;
 
-/** While fewer saves run than this part of the limit, their time says nothing about the limit. */
+/** Below this share of the limit, the time of the running saves is no measure of the limit. */
 const USED_PART = 0.7;
 
 /**
@@ -31,11 +31,11 @@ const MAX_GROWTH = 3;
 
 /** A probe lowers the limit to this part of it. */
 const PROBE_PART = 1 / 3;
-/** Windows in which saves compete between two probes: few at first, then twice as many each time. */
+/** Windows with competing saves between two probes: few at first, then twice as many each time. */
 const FIRST_PROBE_AFTER = 4;
 const MAX_WINDOWS_BETWEEN_PROBES = 32;
 
-/** When saves take so many times as long as in the last probe, the renderer is no longer the same. */
+/** If saves take this many times as long as in the last probe, the renderer has changed. */
 const CHANGE_FACTOR = 4;
 
 /**
@@ -61,7 +61,7 @@ export class AutoLimit {
   #probing = false;
   #probeInterval = FIRST_PROBE_AFTER;
   #windowsUntilProbe = FIRST_PROBE_AFTER;
-  /** Saves to come that were admitted before the limit changed, and so say little about it. */
+  /** Pending saves that were admitted before the limit changed, so they are no measure of it. */
   #toSkip = 0;
 
   /** Saves that may be in progress now. */
@@ -69,7 +69,7 @@ export class AutoLimit {
     return Math.max(MIN_LIMIT, Math.floor(this.#probing ? this.#limit * PROBE_PART : this.#limit));
   }
 
-  /** Whether the limit rises fast, so that it says nothing yet about how long a save will wait. */
+  /** Whether the limit rises fast. Then it is no basis yet for expected waiting times. */
   get rising(): boolean {
     return this.#growth === MAX_GROWTH;
   }
@@ -146,7 +146,7 @@ export class AutoLimit {
   }
 }
 
-/** How the time of a save in a probe compares with that in a window, and the factor by which this may be wrong. */
+/** The ratio of a save's time in a probe to that in a window, and the factor of its uncertainty. */
 function compare(baseline: Window | undefined, window: Window): { ratio: number; error: number } {
   if (baseline === undefined) return { ratio: 1, error: 1 };
   return {

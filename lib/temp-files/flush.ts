@@ -1,10 +1,10 @@
-// Flushes of files and folders, a few at a time: a slow disk must not hold every thread that the host needs.
+// Flushes of files and folders, a few at a time, so that a slow disk does not occupy every thread of the host.
 import { fsCalls } from './fs.js';
 
 /** Threads of Node's pool, which serve every file of the host too. (Node.js documentation, UV_THREADPOOL_SIZE.) */
 const POOL_THREADS = Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4);
 
-/** A flush holds a thread until the disk is done, so one thread stays free of flushes. */
+/** A flush occupies a thread until the disk is done, so one thread stays free of flushes. */
 const MAX_FLUSHES = Math.max(1, POOL_THREADS - 1);
 
 let running = 0;
@@ -13,7 +13,7 @@ const waiting: (() => void)[] = [];
 /** Resolves when the bytes of a file are on the disk. */
 export async function flushFile(fd: number): Promise<void> {
   if (running < MAX_FLUSHES) running += 1;
-  // The flush that ends passes its turn on.
+  // A flush that ends passes its slot to the next.
   else await new Promise<void>((resolve) => waiting.push(resolve));
   try {
     await fsCalls.fsync(fd);
@@ -26,7 +26,7 @@ export async function flushFile(fd: number): Promise<void> {
 
 interface FolderFlushes {
   current: Promise<void>;
-  /** Begins when the current one has ended. */
+  /** The next flush, which begins after the current one. */
   next: Promise<void> | undefined;
 }
 
@@ -37,13 +37,13 @@ const folders = new Map<string, FolderFlushes>();
  * Resolves when the entries of a folder are on the disk. One flush of a folder runs at a time; all saves that are
  * published meanwhile share the next.
  *
- * @param path Tells folders apart.
+ * @param path Identifies the folder.
  * @param fd The caller keeps it open until the promise settles.
  */
 export function flushFolder(path: string, fd: number): Promise<void> {
   const flushes = folders.get(path);
   if (flushes === undefined) return begin(path, fd);
-  // A flush that has begun may have missed an entry that was made since.
+  // A flush in progress may miss an entry that was created after its start.
   flushes.next ??= flushes.current.then(
     () => begin(path, fd),
     () => begin(path, fd),
