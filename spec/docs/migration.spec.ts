@@ -1,0 +1,68 @@
+// The program of docs/migration.md does what the page says of it.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { get } from '../support/client.js';
+import {
+  describePrograms,
+  makeProject,
+  startProgram,
+  stopPrograms,
+  type Program,
+} from '../support/project.js';
+import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
+import { blocks, read } from './markdown.js';
+
+const [program] = blocks(read('docs/migration.md')).filter(({ language }) => language === 'js');
+let file: string;
+let cwd: string;
+
+beforeAll(() => {
+  file = join(makeProject([]), 'image-server.mjs');
+  writeFileSync(file, program?.text ?? '');
+});
+beforeEach(() => {
+  cwd = makeTempDir();
+  for (const folder of ['misc', 'products/shoes']) mkdirSync(join(cwd, 'saved', folder), { recursive: true });
+});
+afterEach(stopPrograms);
+afterAll(removeTempDirs);
+
+/** Sends a save command and returns how it ended. */
+async function save({ url }: Program, path: string): Promise<string | undefined> {
+  const { reply } = await get(`${url}/is/image/${path}&req=saveToFile&name=x.png`);
+  return reply.error?.code ?? reply.status;
+}
+
+describePrograms('the server with catalogs', () => {
+  test('saves below the SavePath of the catalog, or of the default catalog', async () => {
+    const server = await startProgram(file, { cwd });
+    expect(await save(server, 'shoes/boot?wid=20')).toBe('done');
+    expect(list(join(cwd, 'saved/products/shoes'))).toEqual(['x.png']);
+    expect(list(join(cwd, 'saved/misc'))).toEqual([]);
+    expect(await save(server, 'hats/bowler?wid=20')).toBe('done');
+    expect(list(join(cwd, 'saved/misc'))).toEqual(['x.png']);
+  });
+
+  test('saves nothing from a catalog whose SavePath is empty', async () => {
+    const server = await startProgram(file, { cwd });
+    expect(await save(server, 'drafts/boot?wid=20')).toBe('saving-disabled');
+  });
+
+  test('saves a larger image than it delivers, up to the limit for saves', async () => {
+    const server = await startProgram(file, { cwd });
+    const large = 'shoes/boot?wid=16100&hei=1000';
+    expect((await get(`${server.url}/is/image/${large}`)).status).toBe(403);
+    expect((await get(`${server.url}/is/image/shoes/boot?wid=1600&hei=100`)).status).toBe(200);
+    expect(await save(server, large)).toBe('done');
+    expect(await save(server, 'shoes/boot?wid=10001&hei=10000')).toBe('renderer-status');
+  });
+
+  test.each(['wid=0', 'wid=-1', 'hei=abc', 'wid=1e9', 'wid=', 'wid=1&wid=2'])(
+    'survives %s',
+    async (query) => {
+      const server = await startProgram(file, { cwd });
+      expect((await get(`${server.url}/is/image/shoes/boot?${query}`)).status).toBe(403);
+      expect((await get(`${server.url}/is/image/shoes/boot?wid=7.5`)).status).toBe(200);
+    },
+  );
+});
