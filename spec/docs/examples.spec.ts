@@ -36,6 +36,7 @@ const RUN_BY: Record<string, string> = {
   'README.md, program 2': 'the tests of parseReply',
   'README.md, program 3': 'the tests of saveOf',
   'docs/stores.md': 'spec/docs/stores.spec.ts, and the first spec/integration/s3/stores-page.s3.ts',
+  'docs/in-your-app.md': 'spec/docs/in-your-app.spec.ts',
   'docs/migration.md': 'spec/docs/migration.spec.ts',
   'docs/recipes.md': 'spec/integration/recipes/recipes.spec.ts, which runs the files that are shown',
 };
