@@ -103,7 +103,7 @@ const EXPORTS = ['SaveError', 'default', 'imageSave', 'isRetryable', 'parseReply
 test('contains exactly the build and the documentation', () => {
   const unexpected = files.filter(
     (file) =>
-      !/^(dist\/(([a-z0-9-]+\/)*[a-z0-9-]+\.(js|d\.ts)|(index|s3|store-tests)\.(mjs|d\.mts)|package\.json)|docs\/([a-z-]+\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
+      !/^(dist\/(([a-z0-9-]+\/)*[a-z0-9-]+\.(js|d\.ts)|(index|s3|store-tests)\.(mjs|d\.mts)|package\.json)|docs\/(([a-z-]+|README)\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
         file,
       ),
   );
