@@ -1,10 +1,9 @@
 // One decoder process, as its host sees it.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { dirname, extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname } from 'node:path';
 import { CHANNEL_FD, type DecodeRequest, type DecoderMessage } from './decoder-messages.js';
+import { getDecoderProgram } from './decoder-program.js';
 
 /** A reply of a decoder to a request. */
 export type DecoderReply = Extract<DecoderMessage, { memory: number }>;
@@ -140,17 +139,11 @@ export class Decoder {
   }
 }
 
-/** Its program is next to this file, and in the same language. */
 function spawnDecoder(): ChildProcess {
-  const here = ownPath();
-  const program = join(dirname(here), `decoder-process${extname(here)}`);
-  // A bundler may have omitted the file. Node's own message about that would go to an ignored stream.
-  if (!existsSync(program)) throw new DecoderEnded(`There is no ${program}`);
-  // The sources are TypeScript, which the specs run as they are.
-  const loader = program.endsWith('.ts') ? ['--import', 'tsx'] : [];
-  return spawn(process.execPath, [...loader, program], {
+  const program = getDecoderProgram();
+  return spawn(process.execPath, program, {
     // The host's folder may go away, or be kept from going away by us.
-    cwd: dirname(program),
+    cwd: dirname(program.at(-1) ?? ''),
     env: environment(),
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     windowsHide: true,
@@ -166,15 +159,4 @@ function environment(): NodeJS.ProcessEnv {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !hostOnly.includes(name)));
   // Electron's program is Node's only then.
   return process.versions['electron'] === undefined ? env : { ...env, ELECTRON_RUN_AS_NODE: '1' };
-}
-
-/**
- * The path of this file. As published it is CommonJS; the sources are modules under some loaders, where only a stack
- * says it.
- */
-function ownPath(): string {
-  if (typeof __filename === 'string') return __filename;
-  const frame = (new Error().stack ?? '').split('\n')[1] ?? '';
-  const [, place = ''] = /((?:file:|\/|[A-Za-z]:\\).*?):\d+:\d+\)?$/.exec(frame) ?? [];
-  return place.startsWith('file:') ? fileURLToPath(place) : place;
 }

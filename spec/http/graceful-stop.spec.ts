@@ -6,7 +6,7 @@ import { get } from '../support/client.js';
 import { list } from '../support/temp-dir.js';
 import { start } from '../support/host.js';
 import { jpeg } from '../support/images.js';
-import { runInChild, source } from '../support/run-in-child.js';
+import { built, runInChild } from '../support/run-in-child.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
 
 const { image, folder } = useSaveFixture(() => jpeg(40, 30));
@@ -59,7 +59,7 @@ test('closing the server and waiting for idle() leaves no temporary file and los
   const program = `
     import { createServer, get } from 'node:http';
     import { appendFile } from 'node:fs/promises';
-    import { imageSave } from ${source('lib/index.ts')};
+    import { imageSave } from ${built('lib/index.ts')};
     const image = Buffer.from('${image().toString('base64')}', 'base64');
     const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
     const middleware = imageSave({

@@ -1,9 +1,10 @@
 // A user's project: the built package, its peers, and programs that run in the project.
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { packageBuild } from './package-build.js';
 import { linkDir, makeTempDir } from './temp-dir.js';
 
 const root = process.cwd();
@@ -25,15 +26,11 @@ export function makeProject(packages: string[]): string {
     mkdirSync(join(modules, name, '..'), { recursive: true });
     linkDir(join(root, 'node_modules', name), join(modules, name));
   }
-  // Built here and not in the checkout, where other suites build at the same time.
-  const build = join(project, 'build');
-  for (const part of ['lib', 'scripts', 'package.json', 'tsconfig.json', 'tsconfig.build.json']) {
-    cpSync(join(root, part), join(build, part), { recursive: true });
-  }
-  execFileSync(process.execPath, ['scripts/build.mjs', '--noCheck'], { cwd: build, stdio: 'pipe' });
   for (const part of ['dist', 'package.json']) {
-    cpSync(join(build, part), join(modules, 'express-image-save', part), { recursive: true });
+    cpSync(join(packageBuild(), part), join(modules, 'express-image-save', part), { recursive: true });
   }
+  // Without one, Node would look for the project's in the directories above.
+  writeFileSync(join(project, 'package.json'), '{ "private": true }\n');
   return project;
 }
 

@@ -1,8 +1,9 @@
-// Runs TypeScript in a process of its own, for specs of its user, its umask and its mounts.
+// Runs JavaScript in a process of its own, for specs of its user, its umask and its mounts.
 import { execFile, spawnSync } from 'node:child_process';
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { packageBuild } from './package-build.js';
 
 /** The id of the user `nobody` on Linux. */
 const NOBODY = 65534;
@@ -15,9 +16,10 @@ export const canMount =
   spawnSync(WITH_OWN_MOUNTS[0]!, [...WITH_OWN_MOUNTS.slice(1), 'mount', '-t', 'tmpfs', 'none', '/mnt'])
     .status === 0;
 
-/** The address of a source file, to be imported by a child. */
-export function source(path: string): string {
-  return JSON.stringify(pathToFileURL(resolve(path)).href);
+/** The address of what a file of lib/ is built into, to be imported by a child. */
+export function built(path: string): string {
+  const file = join(packageBuild(), path.replace(/^lib/, 'dist').replace(/\.ts$/, '.js'));
+  return JSON.stringify(pathToFileURL(file).href);
 }
 
 /** The differences of a child's process. */
@@ -35,7 +37,7 @@ export interface ChildOptions {
  */
 export async function runInChild(text: string, options: ChildOptions = {}): Promise<unknown> {
   const demoted = options.unprivileged === true && process.getuid?.() === 0;
-  const node = [process.execPath, '--import', 'tsx', '--input-type=module', '--eval', text];
+  const node = [process.execPath, '--input-type=module', '--eval', text];
   const mounting =
     options.mount === undefined
       ? []
@@ -47,8 +49,6 @@ export async function runInChild(text: string, options: ChildOptions = {}): Prom
   const [program = '', ...given] = [...mounting, ...node];
   const { stdout } = await promisify(execFile)(program, given, {
     ...(demoted ? { uid: NOBODY, gid: NOBODY } : {}),
-    // A cache that another user owns is in the way.
-    env: { ...process.env, TSX_DISABLE_CACHE: '1' },
   });
   return JSON.parse(stdout) as unknown;
 }

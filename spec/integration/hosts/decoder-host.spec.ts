@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { buildSync } from 'esbuild';
 import { decodersOf, eventually, isRunning } from '../../support/decoders.js';
 import { noise } from '../../support/images.js';
-import { runInChild, source } from '../../support/run-in-child.js';
+import { built, runInChild } from '../../support/run-in-child.js';
 import { onLinux } from '../../support/temp-dir.js';
 
 const OPTIONS = { verify: 'pixels', maxPixels: 100_000_000 } as const;
@@ -19,6 +19,7 @@ onLinux('the host of a decoder process', () => {
     folder = realpathSync(mkdtempSync(join(tmpdir(), 'decoder-')));
     path = join(folder, 'image.png');
     writeFileSync(path, await noise(1500, 1500).png().toBuffer());
+    buildSync({ entryPoints: [resolve('spec/support/decoders.ts')], outfile: join(folder, 'decoders.mjs') });
   });
   afterAll(() => {
     rmSync(folder, { recursive: true });
@@ -26,8 +27,8 @@ onLinux('the host of a decoder process', () => {
 
   const script = (after: string): string => `
     import { readFileSync } from 'node:fs';
-    const { inspectImage } = await import(${source('lib/image/inspect.ts')});
-    const { decodersOf } = await import(${source('spec/support/decoders.ts')});
+    const { inspectImage } = await import(${built('lib/image/inspect.ts')});
+    const { decodersOf } = await import(${JSON.stringify(join(folder, 'decoders.mjs'))});
     const image = readFileSync(${JSON.stringify(path)});
     const inspect = () => inspectImage(image, ${JSON.stringify(OPTIONS)});
     ${after}`;
@@ -54,7 +55,8 @@ onLinux('the host of a decoder process', () => {
       const host = spawn(
         process.execPath,
         [
-          ...['--import', 'tsx', '--input-type=module', '--eval'],
+          '--input-type=module',
+          '--eval',
           script(`
           await inspect();
           ${state === 'busy' ? 'setInterval(() => void inspect(), 1);' : 'setInterval(() => undefined, 1000);'}
@@ -78,13 +80,7 @@ onLinux('the host of a decoder process', () => {
     writeFileSync(preload, `require('fs').appendFileSync(${JSON.stringify(log)}, process.pid + '\\n');`);
     const host = spawn(
       process.execPath,
-      [
-        '--import',
-        'tsx',
-        '--input-type=module',
-        '--eval',
-        script('await inspect(); process.send({ pid: process.pid });'),
-      ],
+      ['--input-type=module', '--eval', script('await inspect(); process.send({ pid: process.pid });')],
       {
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
         env: { ...process.env, NODE_OPTIONS: `--require ${preload} --no-warnings` },

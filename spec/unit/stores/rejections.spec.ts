@@ -1,6 +1,6 @@
 // Every rejection of a store belongs to a call of the middleware, so none reaches the process.
 import { mkdir } from 'node:fs/promises';
-import { runInChild, source } from '../../support/run-in-child.js';
+import { built, runInChild } from '../../support/run-in-child.js';
 import { useTempDir } from '../../support/temp-dir.js';
 
 const inFolder = useTempDir();
@@ -9,7 +9,7 @@ const BEFORE = `
   import { IncomingMessage } from 'node:http';
   import { Socket } from 'node:net';
   import { setTimeout as sleep } from 'node:timers/promises';
-  import { MemoryBytes } from ${source('lib/temp-files/readable-bytes.ts')};
+  import { MemoryBytes } from ${built('lib/temp-files/readable-bytes.ts')};
   let unhandled = 0;
   process.on('unhandledRejection', () => unhandled++);
   process.on('uncaughtException', () => unhandled++);
@@ -35,9 +35,9 @@ const BEFORE = `
 it('leaves no rejection of a folder store unhandled when a file system call fails', async () => {
   await mkdir(inFolder('saved'));
   const outcome = await runInChild(`${BEFORE}
-    import { fsCalls } from ${source('lib/temp-files/fs.ts')};
-    import { folderStore } from ${source('lib/stores/folder/folder-store.ts')};
-    import { StaleFileSweeper } from ${source('lib/temp-files/stale-files.ts')};
+    import { fsCalls } from ${built('lib/temp-files/fs.ts')};
+    import { folderStore } from ${built('lib/stores/folder/folder-store.ts')};
+    import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};
     const { signal } = new AbortController();
     for (const name of Object.keys(fsCalls)) {
       const original = fsCalls[name];
@@ -57,7 +57,7 @@ it('leaves no rejection of a folder store unhandled when a file system call fail
 
 it('leaves no rejection of an S3 store unhandled when a request fails or is aborted', async () => {
   const outcome = await runInChild(`${BEFORE}
-    import { s3Store } from ${source('lib/stores/s3/s3-store.ts')};
+    import { s3Store } from ${built('lib/stores/s3/s3-store.ts')};
     const MIB = 1024 ** 2;
     const steps = ['HeadBucketCommand', 'CreateMultipartUploadCommand', 'UploadPartCommand', 'CompleteMultipartUploadCommand', 'PutObjectCommand'];
     for (const step of steps) {

@@ -29,7 +29,7 @@ import { StaleFileSweeper } from '../../../../lib/temp-files/stale-files.js';
 import { MemoryBytes } from '../../../../lib/temp-files/readable-bytes.js';
 import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
 import { openTarget } from '../../../../lib/stores/folder/target.js';
-import { canMount, runInChild, source } from '../../../support/run-in-child.js';
+import { built, canMount, runInChild } from '../../../support/run-in-child.js';
 import { createDeferred } from '../../../support/deferred.js';
 import { interceptFsCall } from '../../../support/intercept-fs.js';
 import { descriptorsBelow, onLinux, useTempDir } from '../../../support/temp-dir.js';
@@ -468,10 +468,10 @@ onLinux('the mode of a saved file', () => {
     async (umask) => {
       const modes = await runInChild(
         `import { stat } from 'node:fs/promises';
-      import { openTarget } from ${source('lib/stores/folder/target.ts')};
-      import { FolderTarget } from ${source('lib/stores/folder/folder-store.ts')};
-      import { MemoryBytes } from ${source('lib/temp-files/readable-bytes.ts')};
-      import { StaleFileSweeper } from ${source('lib/temp-files/stale-files.ts')};
+      import { openTarget } from ${built('lib/stores/folder/target.ts')};
+      import { FolderTarget } from ${built('lib/stores/folder/folder-store.ts')};
+      import { MemoryBytes } from ${built('lib/temp-files/readable-bytes.ts')};
+      import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};
       process.umask(${umask});
       const modes = [];
       for (const [name, overwrite] of [['a.png', true], ['b.png', false]]) {
@@ -502,10 +502,10 @@ onLinux('the mode of a saved file', () => {
   it('refuses with disk-full after a short write, and keeps the old file alone', async () => {
     const seen = await runInChild(
       `import { readdir, readFile, writeFile } from 'node:fs/promises';
-      import { openTarget } from ${source('lib/stores/folder/target.ts')};
-      import { FolderTarget } from ${source('lib/stores/folder/folder-store.ts')};
-      import { MemoryBytes } from ${source('lib/temp-files/readable-bytes.ts')};
-      import { StaleFileSweeper } from ${source('lib/temp-files/stale-files.ts')};
+      import { openTarget } from ${built('lib/stores/folder/target.ts')};
+      import { FolderTarget } from ${built('lib/stores/folder/folder-store.ts')};
+      import { MemoryBytes } from ${built('lib/temp-files/readable-bytes.ts')};
+      import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};
       const savePath = ${JSON.stringify(inFolder('saved'))};
       await writeFile(savePath + '/a.png', 'old');
       const seen = [];

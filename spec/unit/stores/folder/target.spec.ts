@@ -18,7 +18,7 @@ import { promisify } from 'node:util';
 import { checkName } from '../../../../lib/protocol/file-name.js';
 import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
 import { openTarget } from '../../../../lib/stores/folder/target.js';
-import { canMount, runInChild, source } from '../../../support/run-in-child.js';
+import { built, canMount, runInChild } from '../../../support/run-in-child.js';
 import { interceptFsCall } from '../../../support/intercept-fs.js';
 import { descriptorsBelow, onLinux, useTempDir } from '../../../support/temp-dir.js';
 import { codeOf, refusalOf } from '../../../support/refusal.js';
@@ -258,8 +258,8 @@ describe('permissions', () => {
     await chmod(inFolder('saved/shoes'), mode);
     try {
       const codes = await runInChild(
-        `import { checkName } from ${source('lib/protocol/file-name.ts')};
-         import { openTarget } from ${source('lib/stores/folder/target.ts')};
+        `import { checkName } from ${built('lib/protocol/file-name.ts')};
+         import { openTarget } from ${built('lib/stores/folder/target.ts')};
         const codes = [];
         for (const [savePath, name] of ${JSON.stringify([
           [inFolder('saved'), 'shoes/a.png'],
@@ -285,7 +285,7 @@ describe('permissions', () => {
     await chmod(inFolder('saved/a.png'), 0o000);
     await chmod(inFolder('saved'), 0o777);
     const found = await runInChild(
-      `import { openTarget } from ${source('lib/stores/folder/target.ts')};
+      `import { openTarget } from ${built('lib/stores/folder/target.ts')};
       const { directory } = await openTarget(${JSON.stringify(inFolder('saved'))}, ['a.png'], { overwrite: true });
       directory.close();
       console.log(JSON.stringify('found'));`,
@@ -301,7 +301,7 @@ describe('permissions', () => {
     ['rw', 'nothing'],
   ])('with the option %s is checked before rendering, at or below the save path', async (option, code) => {
     const codes = await runInChild(
-      `import { openTarget } from ${source('lib/stores/folder/target.ts')};
+      `import { openTarget } from ${built('lib/stores/folder/target.ts')};
       const codes = [];
       for (const [savePath, ...parts] of ${JSON.stringify([
         [inFolder('saved'), 'shoes', 'a.png'],
