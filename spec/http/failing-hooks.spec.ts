@@ -1,22 +1,31 @@
 // Whatever a store, a hook or a renderer throws or returns, the client gets a reply and the process goes on.
 import { join } from 'node:path';
+import { setImmediate as turn, setTimeout } from 'node:timers/promises';
 import { imageSave, saveOf, type ImageSaveOptions, type ImageStore, type TempFile } from '../../lib/index.js';
 import { temporaryName } from '../../lib/temp-files/stale-files.js';
 import { DiskTempFile } from '../../lib/temp-files/temp-file.js';
 import { get } from '../support/client.js';
 import { hostileErrors } from '../support/hostile-errors.js';
 import { start, type Handler } from '../support/host.js';
-import { useManualDeadline } from '../support/manual-timer.js';
+import { createDeferred, type Deferred } from '../support/deferred.js';
+import { LONG, useManualDeadline } from '../support/manual-timer.js';
 import { MemoryStore } from '../support/memory-store.js';
-import { noise } from '../support/images.js';
+import { jpeg } from '../support/images.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
 
 // More than is kept in memory, so that the store's temporary file is used.
-const { image, folder } = useSaveFixture(() => noise(900, 600).png().toBuffer());
+const { image, folder } = useSaveFixture(async () => Buffer.concat([await jpeg(), Buffer.alloc(1_200_000)]));
 
 const failed = new Error('It failed');
-const later = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, milliseconds));
+let deadline: { expire(): void };
+let replied: Deferred;
+
+/** Lets the deadline pass, and the store's limit after commit, as soon as the function that was called has returned. */
+const expireSoon = (): void =>
+  void setImmediate(() => {
+    deadline.expire();
+    deadline.expire();
+  });
 
 /** How a function can misbehave. */
 const FAILURES: Record<string, () => unknown> = {
@@ -25,13 +34,17 @@ const FAILURES: Record<string, () => unknown> = {
   },
   rejects: () => Promise.reject(failed),
   'rejects after the reply': async () => {
-    await later(400);
+    expireSoon();
+    await replied.promise;
     throw failed;
   },
   'returns nothing': () => undefined,
   'returns garbage': () => ({ then: 5, publish: 'no', write: null }),
   'resolves to garbage': () => Promise.resolve(7),
-  'never settles': () => new Promise(() => undefined),
+  'never settles': () => {
+    expireSoon();
+    return new Promise(() => undefined);
+  },
   ...Object.fromEntries(
     hostileErrors().map(([what, error]) => [
       `throws ${what}`,
@@ -85,6 +98,8 @@ afterAll(() => process.off('unhandledRejection', note).off('uncaughtException', 
 beforeEach(() => {
   uncaught.length = 0;
   jest.spyOn(process, 'emitWarning').mockImplementation();
+  deadline = useManualDeadline();
+  replied = createDeferred();
 });
 afterEach(() => {
   jest.restoreAllMocks();
@@ -93,7 +108,6 @@ afterEach(() => {
 async function expectOneReply(
   options: ImageSaveOptions,
   renderer: Handler,
-  wait = 0,
   host = 'Express 5',
 ): Promise<void> {
   let records = 0;
@@ -102,13 +116,15 @@ async function expectOneReply(
     records++;
     return onSave(...args);
   };
-  const { url } = await start(
-    [imageSave({ timeout: 300, maxTimeout: 300, ...options, onSave: counted }), renderer],
-    host,
-  );
-  const { reply } = await get(`${url}/x?req=saveToFile&name=x.png`);
+  const middleware = imageSave({ ...LONG, ...options, onSave: counted });
+  const { url } = await start([middleware, renderer], host);
+  const { reply } = await get(`${url}/x?req=saveToFile&name=x.jpg`);
   expect(['done', 'failed', 'timeout']).toContain(reply.status);
-  await later(wait);
+  replied.resolve();
+  // A hook that never settles keeps it from being idle.
+  await Promise.race([middleware.idle(), setTimeout(20)]);
+  // Node reports a rejection without a handler after the microtasks.
+  await turn();
   expect(records).toBe(1);
   expect(uncaught).toEqual([]);
 }
@@ -122,7 +138,7 @@ describe.each(Object.keys(HOOKS))('%s', (hook) => {
   test.each(Object.keys(FAILURES))(
     'sends one reply and leaves no error in the process when it %s',
     async (failure) => {
-      await expectOneReply(HOOKS[hook]!(FAILURES[failure]!), send, failure.includes('after') ? 500 : 20);
+      await expectOneReply(HOOKS[hook]!(FAILURES[failure]!), send);
     },
   );
 });
@@ -133,8 +149,11 @@ describe('a renderer', () => {
     async (failure) => {
       await expectOneReply(
         { store: new MemoryStore() },
-        () => FAILURES[failure]!(),
-        failure.includes('after') ? 500 : 20,
+        () => {
+          // Most of them never end the response.
+          expireSoon();
+          return FAILURES[failure]!();
+        },
         // Express's own error handler fails at some of these errors.
         'http.createServer',
       );
@@ -153,13 +172,7 @@ describe('a renderer', () => {
 });
 
 test('stops waiting at maxTimeout for a store that has committed and never settles', async () => {
-  const patience = useManualDeadline();
-  const store = storeWith('publish after commit', () => {
-    setTimeout(() => {
-      patience.expire();
-    }, 5);
-    return new Promise(() => undefined);
-  });
+  const store = storeWith('publish after commit', FAILURES['never settles']!);
   const { url } = await start([imageSave({ store }), send]);
-  expect((await get(`${url}/x?req=saveToFile&name=x.png`)).reply.error?.code).toBe('store-no-response');
+  expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.error?.code).toBe('store-no-response');
 });

@@ -8,6 +8,7 @@ import { imageSave, saveOf, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
 import { hosts, start, type Handler } from '../support/host.js';
 import { jpeg } from '../support/images.js';
+import { LONG, useManualDeadline } from '../support/manual-timer.js';
 import { setImmediate as turn } from 'node:timers/promises';
 import { useSaveFixture } from '../support/use-save-fixture.js';
 
@@ -24,6 +25,7 @@ describe.each(Object.keys(hosts))('in %s, a command sent by POST', (host) => {
     ['refused by its renderer', (res: ServerResponse) => res.end('no image'), 403],
     ['timed out', () => undefined, 403],
   ])('is a GET to the renderer and a POST to morgan and onSave when %s', async (what, render, status) => {
+    const deadline = useManualDeadline();
     const lines: string[] = [];
     const methods: unknown[] = [];
     let rendererReq: IncomingMessage | undefined;
@@ -31,6 +33,7 @@ describe.each(Object.keys(hosts))('in %s, a command sent by POST', (host) => {
       [
         morgan(':method :status', { stream: { write: (line) => void lines.push(line.trim()) } }),
         imageSave({
+          ...LONG,
           savePath: folder(),
           onSave: (_record, req) => void methods.push(req.method),
         }),
@@ -38,11 +41,15 @@ describe.each(Object.keys(hosts))('in %s, a command sent by POST', (host) => {
           rendererReq = req;
           expect(req.method).toBe('GET');
           render(res);
+          if (what === 'timed out')
+            setImmediate(() => {
+              deadline.expire();
+            });
         },
       ],
       host,
     );
-    await get(`${url}${PATH}&timeout=${what === 'timed out' ? 1500 : 60_000}`, { method: 'POST' });
+    await get(url + PATH, { method: 'POST' });
     while (lines.length === 0 || methods.length === 0) await turn();
     expect(lines).toEqual([`POST ${status}`]);
     expect(methods).toEqual(['POST']);
