@@ -223,14 +223,6 @@ describe('an image in 200,000 chunks', () => {
     expect(longest).toBeGreaterThan(0);
     expect(longest).toBeLessThanOrEqual(1024);
   });
-
-  it('is decoded if it is encoded', async () => {
-    const image = noise(200_000);
-    const encoded = gzipSync(image, { level: 0 });
-    for (const byte of encoded) body.write(Buffer.of(byte));
-    body.end();
-    expect(image.equals(await bytesOf(await collected({ contentEncoding: 'gzip' })))).toBe(true);
-  });
 });
 
 describe('Content-Length', () => {
@@ -329,7 +321,7 @@ describe('maxBytes', () => {
     ['deflate', deflateSync],
     ['br', brotli],
   ] as const)('stops a bomb of %s early and keeps nothing of it', async (encoding, encode) => {
-    const zeros = Buffer.alloc(100 * MEGABYTE);
+    const zeros = Buffer.alloc(20 * MEGABYTE);
     const bomb = encode(zeros);
     expect(bomb.length).toBeLessThan(MEGABYTE);
     body.end(bomb);
@@ -350,11 +342,11 @@ describe('maxBytes', () => {
     };
     fill();
     bomb.pipe(body);
-    expect(await codeFor({ contentEncoding: 'gzip' }, 20 * MEGABYTE)).toBe('too-many-bytes');
+    expect(await codeFor({ contentEncoding: 'gzip' }, 5 * MEGABYTE)).toBe('too-many-bytes');
     await body.release();
     bomb.destroy();
     expect(sent).toBeGreaterThan(0);
-    expect(file.length).toBeLessThanOrEqual(20 * MEGABYTE);
+    expect(file.length).toBeLessThanOrEqual(5 * MEGABYTE);
   });
 });
 
@@ -396,6 +388,14 @@ describe('Content-Encoding', () => {
       await stream.release();
       await own.discard();
     }
+  });
+
+  it('decodes 20,000 chunks that are written at once', async () => {
+    const encoded = gzipSync(small, { level: 0 });
+    expect(encoded.length).toBeGreaterThan(20_000);
+    for (const byte of encoded) body.write(Buffer.of(byte));
+    body.end();
+    expect((await bytesOf(await collected({ contentEncoding: 'gzip' }))).equals(small)).toBe(true);
   });
 
   it('decodes in pieces', async () => {
@@ -461,7 +461,7 @@ describe('Content-Encoding', () => {
 
   it('stops decoding an endless body when the signal aborts', async () => {
     // Inflates to empty blocks without end.
-    const empty = Buffer.alloc(200 * MEGABYTE, Buffer.from([0, 0, 0, 0xff, 0xff]));
+    const empty = Buffer.alloc(20 * MEGABYTE, Buffer.from([0, 0, 0, 0xff, 0xff]));
     body.end(deflateSync(Buffer.concat([Buffer.from([0x78, 0x9c]), empty]), { level: 1 }));
     let steps = 0;
     const inflate = Object.getPrototypeOf(createInflate()) as Transform;
