@@ -113,12 +113,10 @@ function reply(
   length: number,
   lastUpdated: number,
 ): void {
-  const properties = {
-    ...{ status: 'done', lastUpdated, pixelsTotal: width * height, name },
-    ...{ 'image.width': width, 'image.height': height, 'image.type': type, 'image.length': length },
-  };
-  const lines = Object.entries(properties).map(([key, value]) => `${key}=${value}\n`);
-  const text = `#S7Z OK\n#${new Date().toUTCString()}\n${lines.join('')}`;
-  res.set('Cache-Control', 'no-store').type('text/plain');
-  res.set('Content-Length', String(text.length)).end(text);
+  const text = `#S7Z OK
+#${new Date().toUTCString()}
+status=done\nlastUpdated=${lastUpdated}\npixelsTotal=${width * height}\nname=${name}
+image.width=${width}\nimage.height=${height}\nimage.type=${type}\nimage.length=${length}\n`;
+  res.set({ 'Cache-Control': 'no-store', 'Content-Length': String(text.length) });
+  res.type('text/plain').end(text);
 }

@@ -4,7 +4,6 @@ import type { Pool } from 'undici';
 
 export interface Reply {
   readonly status: number;
-  readonly bytes: number;
   /** The beginning of the body: all of a reply to a save. */
   readonly text: string;
   /** From the request to the end of the body. */
@@ -20,10 +19,10 @@ export function latencies(replies: readonly Reply[]): number[] {
 
 const MAX_TEXT_BYTES = 1000;
 
-/** Sends a GET request, counts the body and keeps only its beginning. */
+/** Sends a GET request, and keeps only the beginning of the body. */
 export function get(pool: Pool, path: string): Promise<Reply> {
   const begin = performance.now();
-  let [status, bytes, text] = [0, 0, ''];
+  let [status, text] = [0, ''];
   return new Promise((resolve, reject) => {
     pool.dispatch(
       { path, method: 'GET' },
@@ -33,12 +32,11 @@ export function get(pool: Pool, path: string): Promise<Reply> {
           status = statusCode;
         },
         onResponseData: (_controller, chunk) => {
-          if (bytes < MAX_TEXT_BYTES) text += chunk.toString('latin1', 0, MAX_TEXT_BYTES - bytes);
-          bytes += chunk.length;
+          if (text.length < MAX_TEXT_BYTES) text += chunk.toString('latin1', 0, MAX_TEXT_BYTES - text.length);
         },
         onResponseEnd: () => {
           const arrivedAt = performance.now();
-          resolve({ status, bytes, text, milliseconds: arrivedAt - begin, arrivedAt });
+          resolve({ status, text, milliseconds: arrivedAt - begin, arrivedAt });
         },
         onResponseError: (_controller, error) => {
           reject(error);

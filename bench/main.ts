@@ -1,6 +1,6 @@
 // `npm run bench`: runs all suites, or those that are named, and prints their tables.
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, statfsSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,17 +34,6 @@ function createDir(parent: string): string {
   return dir;
 }
 
-/** Linux keeps the files of this directory in memory. */
-function findMemoryDir(): string {
-  try {
-    accessSync('/dev/shm', constants.W_OK);
-    const { bavail, bsize } = statfsSync('/dev/shm');
-    return bavail * bsize > 1e9 ? '/dev/shm' : tmpdir();
-  } catch {
-    return tmpdir();
-  }
-}
-
 /** Builds the library as it was at a commit, with the packages that are installed now. */
 function build(ref: string, dir: string): Library {
   const archive = execFileSync('git', ['archive', ref], { cwd: ROOT, maxBuffer: 2 ** 30 });
@@ -61,11 +50,10 @@ async function main(): Promise<void> {
   const unknown = names.filter((name) => !Object.hasOwn(SUITES, name));
   if (unknown.length > 0)
     throw new TypeError(`Unknown suite ${unknown.join(', ')}. Use: ${Object.keys(SUITES).join(', ')}`);
-  const print = (markdown: string): void => {
-    process.stdout.write(`${markdown}\n\n`);
-  };
+  const print = (markdown: string): void => void process.stdout.write(`${markdown}\n\n`);
   const begin = performance.now();
-  const [memoryParent, diskParent] = [findMemoryDir(), tmpdir()];
+  // Linux keeps the files of /dev/shm in memory.
+  const [memoryParent, diskParent] = [existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), tmpdir()];
   const machine =
     `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${process.platform}, ` +
     `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}; saves to ${memoryParent}, durable ones to ${diskParent}`;

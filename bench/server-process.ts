@@ -10,15 +10,12 @@ import type { Calls, ServerSettings } from './server.js';
 import type { Sample } from './statistics.js';
 
 export class ServerProcess {
-  readonly settings: ServerSettings;
-  readonly #child: ChildProcess;
-  readonly #pools: readonly Pool[];
+  #pools: readonly Pool[] = [];
 
-  private constructor(child: ChildProcess, settings: ServerSettings, ports: readonly number[]) {
-    this.#child = child;
-    this.settings = settings;
-    this.#pools = ports.map((port) => new Pool(`http://127.0.0.1:${port}`, { keepAliveTimeout: 600_000 }));
-  }
+  private constructor(
+    readonly settings: ServerSettings,
+    private readonly child: ChildProcess,
+  ) {}
 
   static async start(settings: ServerSettings, env: NodeJS.ProcessEnv = {}): Promise<ServerProcess> {
     const child = fork(fileURLToPath(new URL('server.ts', import.meta.url)), [JSON.stringify(settings)], {
@@ -30,7 +27,10 @@ export class ServerProcess {
     child.once('exit', () => {
       throw new Error('A server process has ended early');
     });
-    return new ServerProcess(child, settings, await callChild(child, 'ports'));
+    const server = new ServerProcess(settings, child);
+    const ports = await server.call('ports');
+    server.#pools = ports.map((port) => new Pool(`http://127.0.0.1:${port}`, { keepAliveTimeout: 600_000 }));
+    return server;
   }
 
   /** The client's connections to an app, by its place in the settings. */
@@ -38,26 +38,21 @@ export class ServerProcess {
     return this.#pools[app]!;
   }
 
-  call<Name extends keyof Calls>(name: Name): Promise<Awaited<ReturnType<Calls[Name]>>> {
-    return callChild(this.#child, name);
+  async call<Name extends keyof Calls>(name: Name): Promise<Awaited<ReturnType<Calls[Name]>>> {
+    this.child.send(name);
+    const [{ result }] = (await once(this.child, 'message')) as [
+      { result: Awaited<ReturnType<Calls[Name]>> },
+    ];
+    return result;
   }
 
   async stop(): Promise<void> {
-    this.#child.removeAllListeners('exit');
+    this.child.removeAllListeners('exit');
     await Promise.all(this.#pools.map((pool) => pool.destroy()));
-    const exited = once(this.#child, 'exit');
-    this.#child.kill();
+    const exited = once(this.child, 'exit');
+    this.child.kill();
     await exited;
   }
-}
-
-async function callChild<Name extends keyof Calls>(
-  child: ChildProcess,
-  name: Name,
-): Promise<Awaited<ReturnType<Calls[Name]>>> {
-  child.send(name);
-  const [{ result }] = (await once(child, 'message')) as [{ result: Awaited<ReturnType<Calls[Name]>> }];
-  return result;
 }
 
 /** The work of one sample: a number of requests, so that all contestants do the same. */
@@ -84,14 +79,8 @@ export async function takeSample(server: ServerProcess, app: number, work: Work)
   await closedLoop(server.pool(app), { connections, path, continues: (sent) => sent < requests });
   const time = 1000 * (performance.now() - begin);
   const cpu = (await server.call('cpu')) - cpuBefore;
-  if (folder !== undefined) {
-    const file = server.settings.images[work.image];
-    checkAndEmpty(
-      join(options.savePath, folder),
-      requests,
-      file === undefined ? undefined : statSync(file).size,
-    );
-  }
+  const file = server.settings.images[work.image];
+  if (folder !== undefined) checkAndEmpty(join(options.savePath, folder), requests, file);
   return { time: time / requests, cpu: cpu / requests };
 }
 
@@ -111,11 +100,10 @@ export function createFolder(savePath: string): string {
 }
 
 /** Files are emptied rather than deleted: on ext4, deleting makes later creations several times slower. */
-function checkAndEmpty(dir: string, expected: number, bytes: number | undefined): void {
+function checkAndEmpty(dir: string, expected: number, original: string | undefined): void {
   const files = readdirSync(dir).map((name) => join(dir, name));
-  const whole = files
-    .map((file) => statSync(file).size)
-    .filter((size) => size > 0 && size === (bytes ?? size));
+  const bytes = original === undefined ? undefined : statSync(original).size;
+  const whole = files.map((file) => statSync(file).size).filter((size) => size === (bytes ?? (size || NaN)));
   if (files.length !== expected || whole.length !== expected)
     throw new Error(`${dir} has ${whole.length} whole images in ${files.length} files, not ${expected}`);
   for (const file of files) truncateSync(file);
