@@ -9,7 +9,8 @@ const MAY_IMPORT = {
   'errors.ts': ['error-table'],
   'options.ts': ['errors', 'stores/types', 'validate-options'],
   'validate-options.ts': [],
-  batch: ['errors', 'protocol/.*'],
+  // Neither the middleware nor its errors: the command runs where there is no Express and no sharp.
+  batch: ['protocol/parse-reply', 'protocol/query', 'validate-options'],
   capture: [],
   image: ['errors'],
   protocol: ['errors', 'image/types', 'image/formats'],
@@ -21,7 +22,7 @@ const MAY_IMPORT = {
 };
 
 /** Packages that only one part may import, or none: the middleware must run in front of any Connect-style host. */
-const OWNED_PACKAGES = ['express', 'connect', 'sharp', '@aws-sdk/*'];
+const OWNED_PACKAGES = ['express', 'connect', 'sharp', '@aws-sdk/*', 'commander', 'cli-progress'];
 
 /**
  * The rule for the files of a part.
@@ -53,6 +54,11 @@ const importRules = [
       { files: [`lib/${part}/*/*.ts`], rules: restrictImports(allowed, String.raw`(?:\.\./){2}`, owns) },
     ];
   }),
+  // The command alone: `saveAll` needs no libraries.
+  {
+    files: ['lib/batch/command/*.ts'],
+    rules: restrictImports(MAY_IMPORT.batch, String.raw`(?:\.\./){2}`, ['commander', 'cli-progress']),
+  },
   // Only this store needs the AWS SDK.
   {
     files: ['lib/stores/s3/*.ts'],

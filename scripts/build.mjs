@@ -1,10 +1,11 @@
 // Builds lib/ into dist/: once, as CommonJS, with a thin entry point for `import`. So a process has one copy of the code
 // for `import` and `require`, and the image library is loaded by `require`: Node 20.9 cannot load its ES module.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 
 const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -21,8 +22,10 @@ execFileSync(
   { stdio: 'inherit' },
 );
 
+bundleBatch();
+
 // One entry point for each entry of `exports` in package.json.
-for (const entry of ['index', 's3', 'store-tests']) {
+for (const entry of ['index', 's3', 'store-tests', 'batch']) {
   const all = Object.keys(require(join(dist, `${entry}.js`)));
   const names = all.filter((name) => name !== 'default');
   const from = `from './${entry}.js';\n`;
@@ -35,4 +38,44 @@ for (const entry of ['index', 's3', 'store-tests']) {
     join(dist, `${entry}.d.mts`),
     `export * ${from}${hasDefault ? `export { imageSave as default } ${from}` : ''}`,
   );
+}
+
+/**
+ * The batch client is bundled with the libraries that only it needs, so that an application which mounts the middleware
+ * neither installs nor loads them. Their licences go along.
+ */
+function bundleBatch() {
+  const { metafile } = buildSync({
+    absWorkingDir: root,
+    entryPoints: ['lib/batch.ts', 'lib/cli.ts'],
+    outdir: dist,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20.9',
+    charset: 'utf8',
+    // A dependency of the package, which is installed in any case.
+    external: ['properties-file'],
+    metafile: true,
+    logLevel: 'warning',
+  });
+  const packages = new Set(
+    Object.keys(metafile.inputs).flatMap(
+      (file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? [],
+    ),
+  );
+  const licences = [...packages].sort().map((folder) => {
+    const path = join(root, folder);
+    const { name, version } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
+    const file = readdirSync(path).find((each) => /^licen[cs]e/i.test(each));
+    if (file === undefined) throw new Error(`${name} has no file with its licence`);
+    return `${name} ${version}\n\n${readFileSync(join(path, file), 'utf8').trim()}\n`;
+  });
+  const head = 'The program express-image-save (cli.js) contains these packages:\n';
+  writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), [head, ...licences].join(`\n${'-'.repeat(80)}\n\n`));
+  // What the bundles contain.
+  for (const file of readdirSync(join(dist, 'batch'), { recursive: true, encoding: 'utf8' })) {
+    if (file.endsWith('.js')) rmSync(join(dist, 'batch', file));
+  }
+  for (const unused of ['batch/command', 'cli.d.ts']) rmSync(join(dist, unused), { recursive: true });
 }

@@ -16,6 +16,10 @@ export function makeProject(packages: string[]): string {
   const modules = join(project, 'node_modules');
   for (const name of [
     'typescript',
+    'esbuild',
+    'commander',
+    'cli-progress',
+    '@types/cli-progress',
     '@types/node',
     'properties-file',
     'sharp',

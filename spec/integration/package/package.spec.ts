@@ -103,7 +103,7 @@ const EXPORTS = ['SaveError', 'default', 'imageSave', 'isRetryable', 'parseReply
 test('contains exactly the build and the documentation', () => {
   const unexpected = files.filter(
     (file) =>
-      !/^(dist\/(([a-z0-9-]+\/)*[a-z0-9-]+\.(js|d\.ts)|(index|s3|store-tests)\.(mjs|d\.mts)|package\.json)|docs\/(([a-z-]+|README)\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
+      !/^(dist\/(([a-z0-9-]+\/)*[a-z0-9-]+\.(js|d\.ts)|(index|s3|store-tests|batch)\.(mjs|d\.mts)|package\.json|THIRD-PARTY-LICENSES\.txt)|docs\/(([a-z-]+|README)\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
         file,
       ),
   );
@@ -164,7 +164,7 @@ test('the store entry points have their exports, and only s3 loads the AWS SDK',
       import { createRequire } from 'node:module';
       const require = createRequire(import.meta.url);
       const clients = () => Object.keys(require.cache).filter((file) => file.includes('@aws-sdk')).length;
-      for (const entry of ['express-image-save', 'express-image-save/store-tests', 'express-image-save/s3']) {
+      for (const entry of ['express-image-save', 'express-image-save/store-tests', 'express-image-save/batch', 'express-image-save/s3']) {
         const [imported, required] = [await import(entry), require(entry)];
         const names = Object.keys(imported).filter((name) => name !== 'default');
         if (names.some((name) => imported[name] !== required[name])) throw new Error('two copies');
@@ -181,8 +181,41 @@ test('the store entry points have their exports, and only s3 loads the AWS SDK',
   ).toEqual([
     [EXPORTS.filter((name) => name !== 'default'), false],
     [['storeTests'], false],
+    [['saveAll'], false],
     [['s3Store'], true],
   ]);
+});
+
+test('the command and saveAll run where neither sharp nor express is, and the middleware loads neither of them', () => {
+  const folder = makeTempDir();
+  const modules = join(folder, 'node_modules');
+  mkdirSync(modules);
+  cpSync(unpacked, join(modules, 'express-image-save'), { recursive: true });
+  linkDir(join(root, 'node_modules/properties-file'), join(modules, 'properties-file'));
+  const cli = join(modules, 'express-image-save/dist/cli.js');
+  writeFileSync(join(folder, 'jobs.txt'), '/x?wid=1 x.png\n');
+  const command = [cli, 'batch', 'jobs.txt', '--server', 'http://host', '--dry-run'];
+  expect(runNode(folder, ...command)).toBe('http://host/x?wid=1&req=saveToFile&name=x.png\n');
+  writeFileSync(
+    join(folder, 'x.mjs'),
+    `import { saveAll } from 'express-image-save/batch';
+    for await (const { code } of saveAll([{ url: 'x', name: 'x' }])) console.log(code);`,
+  );
+  expect(runNode(folder, 'x.mjs')).toBe('invalid-job\n');
+
+  const loaded = `
+    require('express-image-save');
+    const parts = Object.keys(require.cache).filter((file) => /dist.(batch|cli)|commander|cli-progress/.test(file));
+    console.log(parts.length);`;
+  expect(runNode(consumer({ 'x.cjs': loaded }), 'x.cjs')).toBe('0\n');
+});
+
+test('carries the licence of every package that is bundled', () => {
+  const licences = readFileSync(join(unpacked, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+  const bundled = [...readFileSync(join(unpacked, 'dist/cli.js'), 'utf8').matchAll(/^\/\/ node_modules\/([\w.-]+)\//gm)];
+  const names = [...new Set(bundled.map(([, name = '']) => name))];
+  expect(names).toEqual(expect.arrayContaining(['commander', 'cli-progress']));
+  expect(names.filter((name) => !new RegExp(`^${name} \\d`, 'm').test(licences))).toEqual([]);
 });
 
 test('require returns all exports', () => {
@@ -256,6 +289,7 @@ const TYPED = `
 import express, { type Request } from 'express';
 import http from 'node:http';
 import { storeTests } from 'express-image-save/store-tests';
+import { saveAll, type SaveAllOptions, type SaveJob, type SaveResult } from 'express-image-save/batch';
 import imageSaveByDefault, { imageSave, saveOf, SaveError, parseReply, type ImageStore, type ImageSaveOptions, type SaveRecord, type SaveReply } from 'express-image-save';
 const options: ImageSaveOptions = { savePath: 'x', timeout: undefined, onSave: (record: SaveRecord) => console.log(record.outcome, record.code) };
 const app = express();
@@ -269,6 +303,10 @@ const pixels: number | undefined = reply.pixelsTotal;
 if (options instanceof SaveError) console.log(options.code satisfies string, pixels);
 const store: ImageStore = { prepare: async (name, { overwrite }) => ({ publish: async ({ bytes }, { commit }) => (commit(), { lastUpdated: bytes.length + name.length + Number(overwrite) }) }) };
 storeTests({ open: async () => ({ store, read: async () => undefined, list: async () => [], close: async () => undefined }) });
+const batch: SaveAllOptions = { server: 'http://x', header: ['A: 1'], ledger: undefined };
+const jobs: SaveJob[] = [{ url: '/x', name: 'x.jpg' }];
+async function run(): Promise<void> { for await (const result of saveAll(jobs, batch)) { const each: SaveResult = result; console.log(each.status, each.code); } }
+void run();
 // @ts-expect-error there is no such option
 imageSave({ savepath: 'x' });
 `;

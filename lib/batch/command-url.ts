@@ -1,0 +1,66 @@
+// A job → the request that saves it: the image's URL with the save command at its end.
+import { parseQuery } from '../protocol/query.js';
+import { UsageError, type SaveJob } from './types.js';
+
+/** Where a save command goes. */
+export interface SaveRequest {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  /** The path and the query, ready to be sent. */
+  readonly path: string;
+  /** Milliseconds that the server may take; undefined where it decides. */
+  readonly timeout: number | undefined;
+}
+
+/** The parameters of the command. A URL that has one already would have it twice. */
+const COMMAND_PARAMS = new Set(['req', 'name', 'timeout']);
+
+/**
+ * Appends the save command to the URL of a job. The other bytes of the URL stay as they are, except that characters
+ * which no request may have (spaces, everything beyond ASCII) are percent-encoded.
+ *
+ * @throws UsageError The URL is a path, and there is no server.
+ * @throws TypeError The URL cannot be requested, or has a save command already.
+ */
+export function createRequest(
+  { url, name, timeout }: SaveJob,
+  defaults: { readonly server: string | undefined; readonly timeout: number | undefined },
+): SaveRequest {
+  const [, givenOrigin, rest = ''] = /^(https?:\/\/[^/?#]+)?([^#]*)/i.exec(url) ?? [];
+  if (givenOrigin === undefined && !rest.startsWith('/'))
+    throw new TypeError('its URL must start with / or with http:// or https://');
+  if (givenOrigin !== undefined && (givenOrigin.includes('@') || !URL.canParse(givenOrigin)))
+    throw new TypeError('its URL must have a host, without a user (send passwords by a header)');
+  const origin = givenOrigin ?? defaults.server;
+  if (origin === undefined)
+    throw new UsageError(`The URL ${url} is a path. Name its server, as in --server http://localhost:3000`);
+  const path = encode(rest.startsWith('/') ? rest : `/${rest}`, /[^\x21-\x7e]+/g);
+  const query = path.indexOf('?');
+  const repeated = query < 0 ? undefined : findCommandParam(path.slice(query + 1));
+  if (repeated !== undefined)
+    throw new TypeError(`its URL has ${repeated}= already, which belongs to the save command: leave it out`);
+  const limit = timeout ?? defaults.timeout;
+  const command = `req=saveToFile&name=${encodeValue(name)}${limit === undefined ? '' : `&timeout=${limit}`}`;
+  const joint = query < 0 ? '?' : query === path.length - 1 ? '' : '&';
+  return { origin, path: `${path}${joint}${command}`, timeout: limit };
+}
+
+/** The name of the first parameter of a query that belongs to the save command, or undefined. */
+export function findCommandParam(query: string): string | undefined {
+  return parseQuery(query).find(({ name }) => COMMAND_PARAMS.has(name))?.name;
+}
+
+/**
+ * Percent-encodes a value for a URL, its slashes left as they are. Brackets are encoded too, because one in a nested
+ * request would take the parameters behind it along.
+ */
+export function encodeValue(value: string): string {
+  return encode(value, /[^\w\-.~/]+/g);
+}
+
+/** A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD. */
+function encode(text: string, pattern: RegExp): string {
+  return text.replace(pattern, (part) =>
+    Array.from(Buffer.from(part), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+  );
+}

@@ -1,0 +1,257 @@
+// The engine of a batch: takes jobs as places become free, sends them, tries again, and hands out the results.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { SaveRequest } from './command-url.js';
+import type { Ledger } from './ledger.js';
+import type { Settings } from './options.js';
+import { concernsEveryJob, type Outcome } from './outcome.js';
+import { Pace } from './pace.js';
+import { Places } from './places.js';
+import type { PreparedJob } from './prepare-job.js';
+import { retryDelay } from './retry-delay.js';
+import { SaveClient } from './save-client.js';
+import { GaveUpError, InvalidJob, type SaveJob, type SaveResult } from './types.js';
+
+/** So many failures in a row that would meet every job end the batch. */
+const MAX_COMMON_FAILURES = 10;
+
+/** Jobs that are skipped before timers and signals get a turn. */
+const SKIPPED_PER_TURN = 256;
+
+/** A job that has begun. */
+interface Task {
+  readonly job: SaveJob;
+  readonly request: SaveRequest;
+  readonly begin: number;
+  attempts: number;
+  hasPlace: boolean;
+}
+
+/** What an engine tells while it runs. */
+export interface EngineEvents {
+  /** An attempt has failed, and another one follows. */
+  onRetry?(job: SaveJob, outcome: Outcome): void;
+}
+
+/**
+ * One batch. A job keeps its place until its line is in the ledger: a kill makes the next batch repeat no more jobs than
+ * there are places.
+ */
+export class Engine {
+  readonly #jobs: AsyncIterator<PreparedJob | InvalidJob>;
+  readonly #settings: Settings;
+  readonly #ledger: Ledger | undefined;
+  readonly #events: EngineEvents;
+  readonly #client: SaveClient;
+  readonly #pace: Pace;
+  readonly #places: Places<Task>;
+  readonly #results: SaveResult[] = [];
+  #inFlight = 0;
+  #isTaking = false;
+  /** There are no more jobs, or none is wanted. */
+  #isExhausted = false;
+  #isStopping = false;
+  #hasReplied = false;
+  #skipped = 0;
+  #commonFailures = 0;
+  #pause: NodeJS.Timeout | undefined;
+  #gaveUp: GaveUpError | undefined;
+  #fatal: { readonly error: unknown } | undefined;
+  #resume: () => void = () => undefined;
+
+  constructor(
+    jobs: AsyncIterator<PreparedJob | InvalidJob>,
+    settings: Settings,
+    ledger: Ledger | undefined,
+    events: EngineEvents = {},
+  ) {
+    this.#jobs = jobs;
+    this.#settings = settings;
+    this.#ledger = ledger;
+    this.#events = events;
+    this.#client = new SaveClient(settings.headers);
+    this.#pace = new Pace(settings.concurrency);
+    this.#places = new Places(settings.concurrency);
+  }
+
+  /** Requests that are running. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Lets running requests end and begins none. Jobs that wait for their next attempt are left without a result. */
+  stop(): void {
+    this.#isStopping = this.#isExhausted = true;
+    this.#places.clear();
+    this.#proceed();
+  }
+
+  /**
+   * The results, as jobs end.
+   *
+   * @throws GaveUpError The same error would meet every job; running requests have ended.
+   * @throws Error The list of jobs or the ledger fails, or the signal aborts; running requests are broken off.
+   */
+  async *run(): AsyncGenerator<SaveResult, void, undefined> {
+    const { signal } = this.#settings;
+    const abort = (): void => {
+      this.#fail(signal?.reason);
+    };
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener('abort', abort);
+    try {
+      for (;;) {
+        this.#start();
+        if (this.#fatal !== undefined) throw this.#fatal.error;
+        const result = this.#results.shift();
+        if (result !== undefined) yield result;
+        else if (this.#isExhausted && this.#places.isEmpty) break;
+        else await new Promise<void>((resolve) => (this.#resume = resolve));
+      }
+      if (this.#gaveUp !== undefined) throw this.#gaveUp;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      this.#fatal ??= { error: undefined };
+      this.stop();
+      clearTimeout(this.#pause);
+      this.#client.close();
+      // A list that waits for its next job, as from a terminal, would answer only after it.
+      Promise.resolve(this.#jobs.return?.()).catch(() => undefined);
+    }
+  }
+
+  /** Called after every change: sends what may be sent now, and lets {@link run} look again. */
+  #proceed(): void {
+    this.#start();
+    this.#resume();
+  }
+
+  #fail(error: unknown): void {
+    this.#fatal ??= { error };
+    this.#proceed();
+  }
+
+  /** Sends what may be sent now, jobs whose wait is over first. */
+  #start(): void {
+    while (this.#fatal === undefined && this.#maySend()) {
+      const task = this.#places.takeDue();
+      if (task === undefined) {
+        if (this.#places.hasRoom && !this.#isTaking && !this.#isExhausted) this.#take();
+        return;
+      }
+      void this.#attempt(task);
+    }
+  }
+
+  #maySend(): boolean {
+    // A consumer that is slower than the server must not make results pile up.
+    if (this.#inFlight >= this.#pace.limit || this.#results.length >= this.#settings.concurrency)
+      return false;
+    const pause = this.#pace.remainingPause();
+    if (pause === 0) return true;
+    this.#pause ??= setTimeout(() => {
+      this.#pause = undefined;
+      this.#proceed();
+    }, pause);
+    return false;
+  }
+
+  /** Takes the next job from the list. */
+  #take(): void {
+    this.#isTaking = true;
+    this.#takeOne().then(
+      () => {
+        this.#isTaking = false;
+        this.#proceed();
+      },
+      (error: unknown) => {
+        this.#fail(error);
+      },
+    );
+  }
+
+  async #takeOne(): Promise<void> {
+    const next = await this.#jobs.next();
+    if (this.#isStopping) return;
+    if (next.done === true) {
+      this.#isExhausted = true;
+      return;
+    }
+    if (next.value instanceof InvalidJob) {
+      this.#reject(next.value);
+      return;
+    }
+    const { job, request } = next.value;
+    if (this.#ledger?.isDone(job) === true) {
+      this.#results.push(createResult(job, 'skipped'));
+      if (++this.#skipped % SKIPPED_PER_TURN === 0) await nextTurn();
+      return;
+    }
+    const task = { job, request, begin: performance.now(), attempts: 0, hasPlace: false };
+    this.#places.take(task);
+    void this.#attempt(task);
+  }
+
+  #reject({ where, reason }: InvalidJob): void {
+    const failure = { code: 'invalid-job', message: `${where}: ${reason}` };
+    this.#results.push({ ...createResult({ url: '', name: '' }, 'failed'), ...failure });
+  }
+
+  /** Sends a job once. Never rejects. */
+  async #attempt(task: Task): Promise<void> {
+    this.#inFlight++;
+    task.attempts++;
+    const { era } = this.#pace;
+    const outcome = await this.#client.save(task.request);
+    this.#inFlight--;
+    // The requests that `close` broke off have no outcome.
+    if (this.#fatal !== undefined) return;
+    this.#pace.record(outcome, era);
+    if (outcome.isUnanswered !== true) this.#hasReplied = true;
+    const mayRetry = outcome.retry === true && task.attempts <= this.#settings.retries && !this.#isStopping;
+    if (mayRetry) this.#delay(task, outcome);
+    else await this.#finish(task, outcome);
+    this.#proceed();
+  }
+
+  #delay(task: Task, outcome: Outcome): void {
+    // A refusal cost the server nothing, so that other jobs may go on. After a failure, they would fail as well.
+    const keepsPlace = outcome.isBusy !== true;
+    this.#places.delay(task, retryDelay(task.attempts, outcome, this.#hasReplied), keepsPlace, () => {
+      this.#proceed();
+    });
+    this.#events.onRetry?.(task.job, outcome);
+  }
+
+  async #finish(task: Task, outcome: Outcome): Promise<void> {
+    const { status, code, message, bytes, pixels } = outcome;
+    const result: SaveResult = {
+      ...createResult(task.job, status),
+      ...(code === undefined ? {} : { code }),
+      ...(message === undefined ? {} : { message }),
+      attempts: task.attempts,
+      milliseconds: Math.round(performance.now() - task.begin),
+      ...(bytes === undefined ? {} : { bytes }),
+      ...(pixels === undefined ? {} : { pixels }),
+    };
+    try {
+      await this.#ledger?.append(result);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#places.release(task);
+    this.#results.push(result);
+    this.#countCommonFailure(result);
+  }
+
+  #countCommonFailure({ code = '', message = '' }: SaveResult): void {
+    this.#commonFailures = concernsEveryJob(code) ? this.#commonFailures + 1 : 0;
+    if (this.#commonFailures < MAX_COMMON_FAILURES || this.#gaveUp !== undefined) return;
+    this.#gaveUp = new GaveUpError(code, message);
+    this.stop();
+  }
+}
+
+function createResult({ url, name }: SaveJob, status: SaveResult['status']): SaveResult {
+  return { url, name, status, attempts: 0, milliseconds: 0, at: new Date().toISOString() };
+}

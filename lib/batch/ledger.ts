@@ -1,0 +1,173 @@
+// The ledger: a file with a line for each job that has ended, so that a later batch goes on where this one stopped.
+import { createReadStream } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { KeySet } from './key-set.js';
+import { readLines } from './read-lines.js';
+import { UsageError, type SaveJob, type SaveResult } from './types.js';
+
+/** What every line begins with: a file without it is not a ledger, and is not touched. */
+const BEGINNING = '{"url":';
+
+/** How much is read at once when the end of the last whole line is looked for. */
+const BLOCK_BYTES = 65_536;
+
+interface Batch {
+  readonly text: string[];
+  readonly written: Promise<void>;
+}
+
+/** An open ledger. */
+export class Ledger {
+  readonly path: string;
+  readonly #done: KeySet;
+  readonly #file: FileHandle | undefined;
+  #next: Batch | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(path: string, done: KeySet, file: FileHandle | undefined) {
+    this.path = path;
+    this.#done = done;
+    this.#file = file;
+  }
+
+  /**
+   * Opens a ledger to go on with it, or makes a new one. A last line that was cut off by a kill is removed.
+   *
+   * @throws UsageError The file is no ledger, or cannot be used; the message names the fix.
+   */
+  static async open(path: string): Promise<Ledger> {
+    let file: FileHandle | undefined;
+    try {
+      file = await open(path, 'a+');
+      if (!(await file.stat()).isFile())
+        throw new UsageError(`The ledger ${path} is not a file; name one that is.`);
+      await repairLastLine(file, path);
+      return new Ledger(path, await readDone(path), file);
+    } catch (error) {
+      await file?.close();
+      throw error instanceof UsageError
+        ? error
+        : new UsageError(describe(path, error as NodeJS.ErrnoException));
+    }
+  }
+
+  /** Reads a ledger, if there is one, without changing it. {@link append} then fails. */
+  static async read(path: string): Promise<Ledger> {
+    try {
+      return new Ledger(path, await readDone(path), undefined);
+    } catch (error) {
+      if (error instanceof UsageError) throw error;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+        return new Ledger(path, new KeySet(), undefined);
+      throw new UsageError(describe(path, error as NodeJS.ErrnoException));
+    }
+  }
+
+  /** Whether an earlier batch has saved this image under this name. */
+  isDone({ url, name }: SaveJob): boolean {
+    return this.#done.size > 0 && this.#done.has(url, name);
+  }
+
+  /**
+   * Adds a line. Resolves when the system has it, so that it outlives this process.
+   *
+   * @throws UsageError It could not be written.
+   */
+  append({ url, name, status, code, attempts, milliseconds, bytes, pixels, at }: SaveResult): Promise<void> {
+    const line = JSON.stringify({ url, name, status, code, attempts, milliseconds, bytes, pixels, at });
+    if (this.#next === undefined) {
+      const text: string[] = [];
+      // Lines that come while others are being written are written together.
+      const written = this.#writing.then(() => this.#write(text));
+      this.#next = { text, written };
+      this.#writing = written.catch(() => undefined);
+    }
+    this.#next.text.push(line, '\n');
+    return this.#next.written;
+  }
+
+  async close(): Promise<void> {
+    await this.#writing;
+    await this.#file?.close();
+  }
+
+  async #write(text: readonly string[]): Promise<void> {
+    this.#next = undefined;
+    try {
+      await this.#file?.appendFile(text.join(''));
+    } catch (error) {
+      throw new UsageError(describe(this.path, error as NodeJS.ErrnoException));
+    }
+  }
+}
+
+/** Removes what a kill has left of a line, or ends a line of which only the end is missing. */
+async function repairLastLine(file: FileHandle, path: string): Promise<void> {
+  const { size } = await file.stat();
+  const end = await findEndOfLastLine(file, size);
+  if (end === size) return;
+  const rest = Buffer.alloc(Math.min(size - end, BLOCK_BYTES));
+  await file.read(rest, 0, rest.length, end);
+  const entry = parseEntry(rest.toString('utf8'));
+  if (entry === 'no entry')
+    throw new UsageError(`${path} is no ledger: its last line is something else. Name another file.`);
+  if (entry === 'cut') await file.truncate(end);
+  else await file.appendFile('\n');
+}
+
+/** The position behind the last end of a line; 0 where there is none. */
+async function findEndOfLastLine(file: FileHandle, size: number): Promise<number> {
+  const block = Buffer.alloc(BLOCK_BYTES);
+  for (let end = size; end > 0;) {
+    const start = Math.max(0, end - BLOCK_BYTES);
+    const { bytesRead } = await file.read(block, 0, end - start, start);
+    const at = block.subarray(0, bytesRead).lastIndexOf(0x0a);
+    if (at >= 0) return start + at + 1;
+    end = start;
+  }
+  return 0;
+}
+
+async function readDone(path: string): Promise<KeySet> {
+  const done = new KeySet();
+  for await (const { number, text } of readLines(createReadStream(path))) {
+    const entry = text === undefined ? 'no entry' : parseEntry(text);
+    if (entry === 'no entry')
+      throw new UsageError(`${path} is no ledger: its line ${number} is something else. Name another file.`);
+    if (entry !== 'cut' && entry.status === 'done') done.add(entry.url, entry.name);
+  }
+  return done;
+}
+
+type Entry = Pick<SaveResult, 'url' | 'name' | 'status'>;
+
+/** Reads a line, whole or cut. A list of jobs as JSON is not a ledger, although it looks much the same. */
+function parseEntry(text: string): Entry | 'cut' | 'no entry' {
+  try {
+    const entry = JSON.parse(text) as Partial<Record<string, unknown>> | null;
+    const { url, name, status } = entry ?? {};
+    return typeof url === 'string' && typeof name === 'string' && typeof status === 'string'
+      ? { url, name, status: status as SaveResult['status'] }
+      : 'no entry';
+  } catch {
+    return text.startsWith(BEGINNING) || BEGINNING.startsWith(text) ? 'cut' : 'no entry';
+  }
+}
+
+function describe(path: string, { code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'ENOENT':
+      return `The folder of the ledger ${path} does not exist. Make it, or name another file.`;
+    case 'EISDIR':
+      return `The ledger ${path} is a folder. Name a file.`;
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return `The ledger ${path} may not be written. Change its rights, or name another file.`;
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return `There is no room for the ledger ${path}. Make room, then run the same command again.`;
+    default:
+      return `The ledger ${path} cannot be used (${message}). Name another file.`;
+  }
+}

@@ -1,0 +1,93 @@
+// The options of `saveAll()`: defaults and checks. The command has the same ones.
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { isIntegerBetween, MILLISECONDS, validateOptions, type Rules } from '../validate-options.js';
+import { UsageError, type SaveAllOptions } from './types.js';
+
+export const DEFAULT_CONCURRENCY = 8;
+export const DEFAULT_RETRIES = 5;
+export const MAX_CONCURRENCY = 1000;
+export const MAX_RETRIES = 100;
+
+/** Options that have been checked, with defaults filled in. */
+export interface Settings {
+  /** Scheme, host and port, without a slash at the end. */
+  readonly server: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly concurrency: number;
+  readonly retries: number;
+  readonly timeout: number | undefined;
+  readonly ledger: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+const RULES: Rules<SaveAllOptions> = {
+  server: {
+    expected: 'scheme, host and port alone, as in http://localhost:3000',
+    isValid: (value) => typeof value === 'string' && parseServer(value) !== undefined,
+  },
+  header: {
+    expected: "an object, or lines as in ['Authorization: Bearer …']",
+    isValid: (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      Object.values(value).every((each) => typeof each === 'string'),
+  },
+  concurrency: {
+    expected: `a whole number from 1 to ${MAX_CONCURRENCY}`,
+    isValid: (value) => isIntegerBetween(value, 1, MAX_CONCURRENCY),
+  },
+  retries: {
+    expected: `a whole number from 0 to ${MAX_RETRIES}`,
+    isValid: (value) => isIntegerBetween(value, 0, MAX_RETRIES),
+  },
+  timeout: MILLISECONDS,
+  ledger: { expected: 'the path of a file', isValid: (value) => typeof value === 'string' && value !== '' },
+  signal: { expected: 'an AbortSignal', isValid: (value) => value instanceof AbortSignal },
+};
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws TypeError An option is unknown or wrong; the message names the fix.
+ */
+export function checkOptions(options: SaveAllOptions = {}): Settings {
+  validateOptions('saveAll', "saveAll(jobs, { server: 'http://localhost:3000' })", RULES, options);
+  return {
+    server: options.server === undefined ? undefined : parseServer(options.server),
+    headers: readHeaders(options.header ?? []),
+    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+    retries: options.retries ?? DEFAULT_RETRIES,
+    timeout: options.timeout,
+    ledger: options.ledger,
+    signal: options.signal,
+  };
+}
+
+/** The origin of a server, or undefined where the text is not an origin alone. */
+export function parseServer(text: string): string | undefined {
+  const origin = /^https?:\/\/[^/?#@\s]+(?=\/?$)/i.exec(text)?.[0];
+  return origin !== undefined && URL.canParse(origin) ? origin : undefined;
+}
+
+function readHeaders(header: Readonly<Record<string, string>> | readonly string[]): Record<string, string> {
+  const entries = Array.isArray(header)
+    ? (header as readonly string[]).map(splitHeader)
+    : Object.entries(header as Readonly<Record<string, string>>);
+  for (const [name, value] of entries) {
+    try {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+    } catch {
+      throw new UsageError(
+        `The header "${name}: ${value}" cannot be sent; write it as in 'Authorization: Bearer abc'`,
+      );
+    }
+  }
+  return Object.fromEntries(entries);
+}
+
+function splitHeader(line: string): [name: string, value: string] {
+  const colon = line.indexOf(':');
+  if (colon < 1) throw new UsageError(`"${line}" is no header; write it as in 'Authorization: Bearer abc'`);
+  return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+}

@@ -1,0 +1,57 @@
+// How many requests may be in flight: fewer when the server is too busy, more when it copes.
+import type { Outcome } from './outcome.js';
+
+/** A refusal lowers the limit to this part of it. */
+const DECREASE = 0.75;
+
+/**
+ * So many requests more, for each limit's worth of successes. Slow, because the next refusal is the price of going over
+ * what the server takes.
+ */
+const INCREASE = 0.25;
+
+/**
+ * A limit on the requests in flight that follows the server: additive increase, multiplicative decrease, as TCP has it.
+ * It starts at the maximum, since most servers take that.
+ */
+export class Pace {
+  readonly #max: number;
+  #limit: number;
+  /** How often the limit was lowered. */
+  #era = 0;
+  #resumeAt = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+    this.#limit = max;
+  }
+
+  /** Requests that may be in flight now, 1 or more. */
+  get limit(): number {
+    return Math.floor(this.#limit);
+  }
+
+  /** Marks a request that is sent now, for {@link record}. */
+  get era(): number {
+    return this.#era;
+  }
+
+  /** Milliseconds until the server wants to hear from this client again; 0 where it may be now. */
+  remainingPause(now = performance.now()): number {
+    return Math.max(0, this.#resumeAt - now);
+  }
+
+  /** @param era That of the request when it was sent. */
+  record(outcome: Outcome, era: number, now = performance.now()): void {
+    if (outcome.isRateLimit === true)
+      this.#resumeAt = Math.max(this.#resumeAt, now + (outcome.retryAfter ?? 0));
+    if (outcome.isBusy === true) {
+      // Requests from before the last decrease say nothing about the limit of now.
+      if (era !== this.#era) return;
+      this.#limit = Math.max(1, this.#limit * DECREASE);
+      this.#era++;
+    } else if (outcome.status === 'done') {
+      this.#limit = Math.min(this.#max, this.#limit + INCREASE / this.#limit);
+    }
+  }
+}

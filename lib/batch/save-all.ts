@@ -1,0 +1,47 @@
+// `saveAll()`: a batch from code.
+import { Engine } from './engine.js';
+import { Ledger } from './ledger.js';
+import { checkOptions } from './options.js';
+import { prepareJobs, type JobEntry } from './prepare-job.js';
+import type { SaveAllOptions, SaveJob, SaveResult } from './types.js';
+
+/**
+ * Saves many images: sends a save command for each job and follows it to its end.
+ *
+ * Jobs are taken from the iterable as places become free, so that a list may be endless. Results come in the order in
+ * which jobs end, also those of jobs that failed. Leaving the loop early breaks off the running requests.
+ *
+ * @param jobs Any iterable or async iterable of jobs. What is no job fails as `invalid-job`.
+ * @throws TypeError An option is wrong, or the ledger cannot be used; the message names the fix.
+ * @throws Error The same error would meet every job, ten times in a row: its `code` is that of the results. The reason
+ * of the signal, when it aborts. What the iterable itself throws.
+ * @example
+ * const jobs = [{ url: '/is/image/shoe?wid=800', name: 'shoe-800.jpg' }];
+ * for await (const result of saveAll(jobs, { server: 'http://localhost:3000', ledger: 'done.ndjson' })) {
+ *   if (result.status === 'failed') console.error(result.name, result.code, result.message);
+ * }
+ */
+export function saveAll(
+  jobs: Iterable<SaveJob> | AsyncIterable<SaveJob>,
+  options?: SaveAllOptions,
+): AsyncGenerator<SaveResult, void, undefined> {
+  // Checked now and not at the first step of the loop, so that the stack shows the caller.
+  const settings = checkOptions(options);
+  return run();
+
+  async function* run(): AsyncGenerator<SaveResult, void, undefined> {
+    const ledger = settings.ledger === undefined ? undefined : await Ledger.open(settings.ledger);
+    try {
+      yield* new Engine(prepareJobs(number(jobs), settings), settings, ledger).run();
+    } finally {
+      await ledger?.close();
+    }
+  }
+}
+
+async function* number(
+  jobs: Iterable<SaveJob> | AsyncIterable<SaveJob>,
+): AsyncGenerator<JobEntry, void, undefined> {
+  let count = 0;
+  for await (const job of jobs) yield { where: `job ${++count}`, job };
+}

@@ -1,0 +1,87 @@
+// A job, its result, and the options of a batch.
+
+/** One image to save. */
+export interface SaveJob {
+  /** The image, as an absolute URL or, with the option `server`, as a path: `/is/image/shoe?wid=800`. */
+  readonly url: string;
+  /** Where to save it, relative to the server's save folder: `products/shoe.jpg`. */
+  readonly name: string;
+  /** Milliseconds that the server may take. Without it, the server decides. */
+  readonly timeout?: number | undefined;
+}
+
+/** How a job ended. */
+export interface SaveResult {
+  /** The job's. Both are empty where the job could not be read. */
+  readonly url: string;
+  readonly name: string;
+  /** `skipped`: an earlier batch with the same ledger has saved it. */
+  readonly status: 'done' | 'failed' | 'skipped';
+  /**
+   * Why it failed: the server's `error.code`, or one of the batch's own, which `docs/batch.md` lists, such as
+   * `http-404`, `connection-refused` or `invalid-job`.
+   */
+  readonly code?: string;
+  /** What to do about it; only when failed. */
+  readonly message?: string;
+  /** Requests that were sent. */
+  readonly attempts: number;
+  /** From the first request to the end, waiting between attempts included. */
+  readonly milliseconds: number;
+  /** Length of the saved file, if the server says it. */
+  readonly bytes?: number;
+  /** Width × height × pages, if the server says it. */
+  readonly pixels?: number;
+  /** When it ended, as in `2026-11-24T20:15:00.000Z`. */
+  readonly at: string;
+}
+
+/** Options of a batch. All are optional. */
+export interface SaveAllOptions {
+  /** The server of URLs that are paths, such as `http://localhost:3000`. */
+  readonly server?: string | undefined;
+  /** Headers of every request: `{ Authorization: 'Bearer …' }`, or lines as in `['Authorization: Bearer …']`. */
+  readonly header?: Readonly<Record<string, string>> | readonly string[] | undefined;
+  /** Requests at once, at most: 8 unless it is set. A server that is too busy gets fewer. */
+  readonly concurrency?: number | undefined;
+  /** Further attempts of a job whose failure may pass: 5 unless it is set. */
+  readonly retries?: number | undefined;
+  /** Milliseconds that the server may take for jobs without a `timeout` of their own. */
+  readonly timeout?: number | undefined;
+  /**
+   * A file that gets a line of JSON for each job that has ended. A later batch with the same file skips the jobs that
+   * are done and tries the others again. It is made if it does not exist; its folder must exist.
+   */
+  readonly ledger?: string | undefined;
+  /** Ends the batch at once when it aborts: running requests are broken off, and the iteration throws its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An entry of a list of jobs that is no job. */
+export class InvalidJob {
+  /**
+   * @param where Where it stands, as in `jobs.txt:12`.
+   * @param reason What is wrong with it, and how it should be.
+   */
+  constructor(
+    readonly where: string,
+    readonly reason: string,
+  ) {}
+}
+
+/** The batch cannot start, or cannot go on, as it was called. The message names the fix. */
+export class UsageError extends TypeError {
+  override readonly name = 'UsageError';
+}
+
+/** The same error would meet every job, so the batch has ended early. */
+export class GaveUpError extends Error {
+  override readonly name = 'GaveUpError';
+  /** The code of the last result. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -1,0 +1,250 @@
+// The command from its arguments to its exit status, in this process, against a real server.
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { PassThrough, Readable } from 'node:stream';
+import { main } from '../../../../lib/batch/command/main.js';
+import { createDeferred } from '../../../support/deferred.js';
+import {
+  sendDone,
+  sendError,
+  startReplyServer,
+  stopReplyServers,
+  type ReplyServer,
+} from '../../../support/reply-server.js';
+import { useTempDir } from '../../../support/temp-dir.js';
+
+const dir = useTempDir();
+afterEach(stopReplyServers);
+
+interface Ended {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Running {
+  readonly interrupt: () => void;
+  readonly exited: Promise<number>;
+  readonly ended: Promise<Ended>;
+}
+
+function start(args: string[], stdin: string | Readable = '', columns = 80): Running {
+  const [stdout, stderr] = [new PassThrough(), Object.assign(new PassThrough(), { columns })];
+  const exited = createDeferred<number>();
+  let listener = (): void => undefined;
+  const ended = main({
+    ...{ args: ['batch', ...args], version: '1.2.3', stdout, stderr },
+    stdin: typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin,
+    onInterrupt: (listen) => {
+      listener = listen;
+      return () => (listener = () => undefined);
+    },
+    exit: (exitStatus) => {
+      exited.resolve(exitStatus);
+    },
+  }).then((status) => ({
+    ...{ status, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') },
+  }));
+  return {
+    interrupt: () => {
+      listener();
+    },
+    exited: exited.promise,
+    ended,
+  };
+}
+
+const run = (args: string[], stdin?: string): Promise<Ended> => start(args, stdin).ended;
+
+/** Saves everything but names that start with `bad`. */
+const startServer = (): Promise<ReplyServer> =>
+  startReplyServer(({ name }, res) => {
+    if (name.startsWith('bad')) sendError(res, 'broken-image');
+    else sendDone(res);
+  });
+
+it('exits with 0 when all is done, and says how much that was', async () => {
+  const { origin } = await startServer();
+  const { status, stdout, stderr } = await run(['-', '--server', origin], '/a a.jpg\n/b b.jpg\n');
+  expect([status, stdout]).toEqual([0, '']);
+  expect(stderr).toMatch(/^Finished after [\d.]+ s\.\n {2}done {5}2 \(200 bytes\)\n {2}failed {3}0\n$/);
+});
+
+it('exits with 1 when some failed, and lists them by code with an example and what to do', async () => {
+  const { origin } = await startServer();
+  const jobs = '/a a.jpg\n/bad1 bad1.jpg\n/bad2 bad2.jpg\nbroken\n';
+  const { status, stderr } = await run(['-', '--server', origin, '--concurrency', '1'], jobs);
+  expect(status).toBe(1);
+  expect(stderr.replace(/[\d.]+ s/, '1 s'))
+    .toBe(`stdin:4: there is no name behind the URL, as in: /is/image/shoe shoe.jpg
+Finished after 1 s.
+  done     1 (100 bytes)
+  failed   3
+
+  2 × broken-image
+    /bad1  →  bad1.jpg
+    Mend broken-image.
+
+  1 × invalid-job
+    stdin:4: there is no name behind the URL, as in: /is/image/shoe shoe.jpg
+
+Without a ledger, the same command starts from the beginning. With --ledger
+done.ndjson, the next run does only what is missing.
+`);
+});
+
+it('names the ledger as the way to go on, and then skips what is done', async () => {
+  const { origin, requests } = await startServer();
+  writeFileSync(dir('jobs.txt'), '/a a.jpg\n/b bad.jpg\n');
+  const args = [dir('jobs.txt'), '--server', origin, '--ledger', dir('l')];
+  expect((await run(args)).stderr).toContain(
+    `The ledger ${dir('l')} knows what is done. To try 1 failed job again:\n  npx express-image-save batch ${args.join(' ')}\n`,
+  );
+  const { status, stderr } = await run(args);
+  expect(status).toBe(1);
+  expect(stderr).toContain(`skipped  1 (done before, says ${dir('l')})`);
+  expect(requests).toHaveLength(3);
+});
+
+it('does not show the values of headers', async () => {
+  const { origin } = await startServer();
+  const args = ['-', '--server', origin, '--ledger', dir('l'), '--header', 'A: secret', '--header=B: secret'];
+  const { stderr } = await run(args, '/b bad.jpg\n');
+  expect(stderr).toContain("--header 'A: …' '--header=B: …'");
+  expect(stderr).not.toContain('secret');
+});
+
+it('prints each result as a line of JSON with --json', async () => {
+  const { origin } = await startServer();
+  const { stdout } = await run(['-', '--server', origin, '--json'], '/a a.jpg\n/b bad.jpg\n');
+  const results = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { name: string; status: string });
+  expect(results.map(({ name, status }) => [name, status]).sort()).toEqual([
+    ['a.jpg', 'done'],
+    ['bad.jpg', 'failed'],
+  ]);
+});
+
+it('prints only errors with --quiet', async () => {
+  const { origin } = await startServer();
+  expect(await run(['-', '--server', origin, '--quiet'], '/a a.jpg\n')).toEqual({
+    status: 0,
+    stdout: '',
+    stderr: '',
+  });
+  expect((await run(['-', '--server', origin, '--quiet'], '/a a.jpg\n/b bad.jpg\n')).stderr).toBe(
+    '  1 × broken-image\n    /b  →  bad.jpg\n    Mend broken-image.\n',
+  );
+});
+
+it('prints the commands and sends nothing with --dry-run', async () => {
+  const { origin, requests } = await startServer();
+  await run(['-', '--server', origin, '--ledger', dir('l')], '/a a.jpg\n');
+  const before = readFileSync(dir('l'), 'utf8');
+  const jobs = '/a a.jpg\n/b?x=1 b.jpg\nbroken\n';
+  const { status, stdout, stderr } = await run(
+    ['-', '--server', origin, '--ledger', dir('l'), '--dry-run'],
+    jobs,
+  );
+  expect([status, stdout]).toEqual([1, `${origin}/b?x=1&req=saveToFile&name=b.jpg\n`]);
+  expect(stderr).toMatch(/^stdin:3: /);
+  expect([requests.length, readFileSync(dir('l'), 'utf8')]).toEqual([1, before]);
+});
+
+it('says that a list is empty', async () => {
+  expect(await run(['-', '--server', 'http://host'], '# nothing\n')).toMatchObject({
+    ...{ status: 0, stderr: 'There are no jobs.\n' },
+  });
+});
+
+it.each([
+  [['none.txt'], 'error: There is no file none.txt. Check the name, or use - for standard input.\n'],
+  [['-'], 'error: The URL /a is a path. Name its server, as in --server http://localhost:3000\n'],
+  [
+    ['-', '--ledger', 'none/l'],
+    'error: The folder of the ledger none/l does not exist. Make it, or name another file.\n',
+  ],
+  [[], 'error: Say what to save: a file of jobs, - for standard input, --url, or --from-log.\n'],
+])('exits with 2 and names the fix for %j', async (args, message) => {
+  expect(await run(args, '/a a.jpg\n')).toEqual({ status: 2, stdout: '', stderr: message });
+});
+
+it('gives up after ten failures that would meet every job, and says why', async () => {
+  const server = await startReplyServer((_request, res) => {
+    sendError(res, 'not-authorized');
+  });
+  const args = ['--url', '/x', '--name', '{n}.jpg', '--set', `n=${[...Array(50).keys()].join(',')}`];
+  const { status, stderr } = await run([...args, '--server', server.origin, '--concurrency', '1']);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^Gave up after [^]*10 × not-authorized\n[^]*Mend not-authorized/);
+  expect(server.requests).toHaveLength(10);
+});
+
+it('says that it tries again while a server cannot be reached', async () => {
+  const server = await startServer();
+  await server.stop();
+  const { stderr } = await run(['-', '--server', server.origin, '--retries', '1'], '/a a.jpg\n/b b.jpg\n');
+  expect(stderr.match(/connection-refused at .*Trying again\./g)).toHaveLength(1);
+});
+
+describe('interrupted', () => {
+  async function startInterrupted(): Promise<{ running: Running; release: () => void; requests: unknown[] }> {
+    const [arrived, released] = [createDeferred(), createDeferred()];
+    const { origin, requests } = await startReplyServer((_request, res) => {
+      arrived.resolve();
+      void released.promise.then(() => {
+        sendDone(res);
+      });
+    });
+    const jobs = Array.from({ length: 20 }, (_, index) => `/x ${index}.jpg\n`).join('');
+    const running = start(['-', '--server', origin, '--concurrency', '1', '--ledger', dir('l')], jobs);
+    await arrived.promise;
+    running.interrupt();
+    const release = (): void => {
+      released.resolve();
+    };
+    return { running, release, requests };
+  }
+
+  it('once, it lets running saves end, sends no more, and says how to go on', async () => {
+    const { running, release, requests } = await startInterrupted();
+    release();
+    const { status, stderr } = await running.ended;
+    expect(status).toBe(130);
+    expect(stderr).toMatch(
+      /^Stopping: waiting for 1 running save\. Ctrl-C again stops at once\.\nStopped after/,
+    );
+    expect(stderr).toMatch(/done {5}1 [^]*To go on:\n {2}npx express-image-save batch - /);
+    expect(requests).toHaveLength(1);
+    expect(readFileSync(dir('l'), 'utf8').match(/\n/g)).toHaveLength(1);
+  });
+
+  it('twice, it exits at once', async () => {
+    const { running, release } = await startInterrupted();
+    running.interrupt();
+    expect(await running.exited).toBe(130);
+    release();
+    await running.ended;
+  });
+
+  it('while it waits for its next job, it ends', async () => {
+    const server = await startServer();
+    const stdin = new PassThrough();
+    stdin.write('/a a.jpg\n');
+    const running = start(['-', '--server', server.origin], stdin);
+    while (server.requests.length === 0) await new Promise(setImmediate);
+    running.interrupt();
+    expect((await running.ended).status).toBe(130);
+  });
+});
+
+it('removes a line of the ledger that was cut off', async () => {
+  const { origin } = await startServer();
+  const args = ['-', '--server', origin, '--ledger', dir('l')];
+  await run(args, '/a a.jpg\n');
+  appendFileSync(dir('l'), '{"url":"/b","na');
+  expect((await run(args, '/a a.jpg\n/b b.jpg\n')).stderr).toMatch(/done {5}1 .*\n {2}skipped {2}1 /);
+  const lines = readFileSync(dir('l'), 'utf8').trimEnd().split('\n');
+  expect(lines.map((line) => (JSON.parse(line) as { name: string }).name)).toEqual(['a.jpg', 'b.jpg']);
+});

@@ -1,0 +1,21 @@
+import { KeySet } from '../../../lib/batch/key-set.js';
+
+it('has the keys that were added, through every time that it grows, and no others', () => {
+  const keys = new KeySet();
+  const [added, others] = [0, 5000].map((first) => Array.from({ length: 5000 }, (_, i) => String(first + i)));
+  expect(added!.filter((key) => !keys.add('url', key))).toEqual([]);
+  expect(added!.filter((key) => !keys.has('url', key))).toEqual([]);
+  expect(others!.filter((key) => keys.has('url', key))).toEqual([]);
+  expect(keys.size).toBe(5000);
+});
+
+it('says whether a key is new', () => {
+  const keys = new KeySet();
+  expect([keys.add('a'), keys.add('a'), keys.size]).toEqual([true, false, 1]);
+});
+
+it('tells where one part of a key ends and the next begins', () => {
+  const keys = new KeySet();
+  keys.add('a b', 'c');
+  expect(keys.has('a', 'b c')).toBe(false);
+});

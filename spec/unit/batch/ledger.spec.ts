@@ -1,0 +1,114 @@
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { Ledger } from '../../../lib/batch/ledger.js';
+import { UsageError, type SaveResult } from '../../../lib/batch/types.js';
+import { list, testOnLinux, useTempDir } from '../../support/temp-dir.js';
+
+const dir = useTempDir();
+
+const result = (name: string, status: SaveResult['status'] = 'done'): SaveResult => ({
+  ...{ url: '/x?wid=1', name, status, attempts: 1, milliseconds: 2, bytes: 3, pixels: 4, at: 'now' },
+});
+
+async function write(path: string, ...results: SaveResult[]): Promise<void> {
+  const ledger = await Ledger.open(path);
+  await Promise.all(results.map((each) => ledger.append(each)));
+  await ledger.close();
+}
+
+const isDone = async (path: string, name: string): Promise<boolean> => {
+  const ledger = await Ledger.open(path);
+  await ledger.close();
+  return ledger.isDone({ url: '/x?wid=1', name });
+};
+
+it('writes a line with the fields of each result', async () => {
+  await write(
+    dir('l'),
+    { ...result('ä.jpg'), message: 'not this' },
+    { ...result('b'), status: 'failed', code: 'c' },
+  );
+  const lines = readFileSync(dir('l'), 'utf8').trimEnd().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+    { ...result('ä.jpg') },
+    { ...result('b'), status: 'failed', code: 'c' },
+  ]);
+});
+
+it('has a line in the file as soon as append resolves', async () => {
+  const ledger = await Ledger.open(dir('l'));
+  for (const count of [1, 2, 3]) {
+    await ledger.append(result(`${count}`));
+    expect(readFileSync(dir('l'), 'utf8').match(/\n/g)).toHaveLength(count);
+  }
+  await ledger.close();
+});
+
+it('knows what is done, and not what failed', async () => {
+  await write(dir('l'), result('a'), result('b', 'failed'));
+  expect([await isDone(dir('l'), 'a'), await isDone(dir('l'), 'b'), await isDone(dir('l'), 'c')]).toEqual([
+    ...[true, false, false],
+  ]);
+});
+
+it.each([1, 7, 8, 30, 100])('removes a last line of which %i bytes were written', async (bytes) => {
+  await write(dir('l'), result('a'), result('ü'));
+  const whole = readFileSync(dir('l'));
+  const end = whole.indexOf('\n') + 1;
+  writeFileSync(dir('l'), whole.subarray(0, end + bytes));
+  expect([await isDone(dir('l'), 'a'), await isDone(dir('l'), 'ü')]).toEqual([true, false]);
+  expect(readFileSync(dir('l'))).toEqual(whole.subarray(0, end));
+  await write(dir('l'), result('ü'));
+  expect(readFileSync(dir('l'))).toEqual(whole);
+});
+
+it('ends a last line of which only the end is missing', async () => {
+  await write(dir('l'), result('a'));
+  const whole = readFileSync(dir('l'));
+  writeFileSync(dir('l'), whole.subarray(0, -1));
+  expect(await isDone(dir('l'), 'a')).toBe(true);
+  expect(readFileSync(dir('l'))).toEqual(whole);
+});
+
+it('finds the end of the last line in a file of many blocks', async () => {
+  const long = { ...result('a'), url: `/${'x'.repeat(50_000)}` };
+  await write(dir('l'), long, long, long, long);
+  const whole = readFileSync(dir('l'));
+  appendFileSync(dir('l'), `{"url":"/${'y'.repeat(150_000)}`);
+  await (await Ledger.open(dir('l'))).close();
+  expect(readFileSync(dir('l')).equals(whole)).toBe(true);
+});
+
+it.each([
+  '/is/image/shoe shoe.jpg\n',
+  '/is/image/shoe shoe.jpg',
+  '{"name":"a"}\n',
+  '\u0089PNG\r\n',
+  '{"url":1}\n',
+  '{"url":"/is/image/shoe","name":"shoe.jpg"}',
+])('does not touch a file that is no ledger: %j', async (text) => {
+  writeFileSync(dir('jobs.txt'), text);
+  await expect(Ledger.open(dir('jobs.txt'))).rejects.toThrow(/is no ledger.*Name another file/);
+  expect(readFileSync(dir('jobs.txt'), 'utf8')).toBe(text);
+});
+
+it('refuses a ledger in a folder that does not exist, and a folder', async () => {
+  mkdirSync(dir('folder'));
+  await expect(Ledger.open(dir('no', 'l'))).rejects.toThrow(/folder of the ledger .* does not exist/);
+  await expect(Ledger.open(dir('folder'))).rejects.toThrow(/is a folder/);
+  await expect(Ledger.read(dir('folder'))).rejects.toThrow(UsageError);
+});
+
+testOnLinux('refuses a device', async () => {
+  await expect(Ledger.open('/dev/full')).rejects.toThrow(/is not a file/);
+});
+
+it('reads a ledger without changing it, also one that does not exist or was cut', async () => {
+  expect((await Ledger.read(dir('none'))).isDone(result('a'))).toBe(false);
+  await write(dir('l'), result('a'));
+  appendFileSync(dir('l'), '{"url":"/x');
+  const before = readFileSync(dir('l'), 'utf8');
+  const ledger = await Ledger.read(dir('l'));
+  expect(ledger.isDone(result('a'))).toBe(true);
+  await ledger.close();
+  expect([list(dir()), readFileSync(dir('l'), 'utf8')]).toEqual([['l'], before]);
+});

@@ -1,0 +1,48 @@
+import { checkOptions, parseServer } from '../../../lib/batch/options.js';
+
+it('has defaults for everything', () => {
+  expect(checkOptions()).toEqual({
+    ...{ server: undefined, headers: {}, concurrency: 8, retries: 5 },
+    ...{ timeout: undefined, ledger: undefined, signal: undefined },
+  });
+});
+
+it('reads headers from lines and from an object', () => {
+  expect(checkOptions({ header: ['Authorization: Bearer a:b', 'X-Empty:'] }).headers).toEqual({
+    Authorization: 'Bearer a:b',
+    'X-Empty': '',
+  });
+  expect(checkOptions({ header: { 'X-Y': 'z' } }).headers).toEqual({ 'X-Y': 'z' });
+});
+
+it.each(['no colon', ': x', 'Bad Name: x', 'X: a\nb'])('refuses the header %j and shows one', (line) => {
+  expect(() => checkOptions({ header: [line] })).toThrow(/Authorization: Bearer/);
+});
+
+it.each<[string, object]>([
+  ['concurrency', { concurrency: 0 }],
+  ['concurrency', { concurrency: 1.5 }],
+  ['retries', { retries: -1 }],
+  ['timeout', { timeout: 0 }],
+  ['ledger', { ledger: '' }],
+  ['server', { server: 'localhost:3000' }],
+  ['server', { server: 'http://host/path' }],
+  ['signal', { signal: {} }],
+  ['header', { header: 'X: y' }],
+  ['header', { header: [3] }],
+  ['conncurrency', { conncurrency: 3 }],
+])('refuses a wrong %s by its name', (name, options) => {
+  expect(() => checkOptions(options)).toThrow(new RegExp(`"${name}"`));
+});
+
+it.each([
+  ['http://host', 'http://host'],
+  ['HTTPS://host:8443/', 'HTTPS://host:8443'],
+  ['http://[::1]:3000', 'http://[::1]:3000'],
+  ['http://user:secret@host', undefined],
+  ['http://host:99999', undefined],
+  ['http://', undefined],
+  ['//host', undefined],
+])('takes the server %s for %s', (text, origin) => {
+  expect(parseServer(text)).toBe(origin);
+});

@@ -1,0 +1,124 @@
+import {
+  concernsEveryJob,
+  parseRetryAfter,
+  readConnectionError,
+  readResponse,
+} from '../../../lib/batch/outcome.js';
+import { DONE, formatBody } from '../../support/reply-server.js';
+
+const read = (
+  status: number,
+  text: string,
+  more: Record<string, string> = {},
+): ReturnType<typeof readResponse> =>
+  readResponse({
+    status,
+    text,
+    contentType: 'text/plain',
+    retryAfter: undefined,
+    location: undefined,
+    ...more,
+  });
+
+it('reads the bytes and the pixels of a reply', () => {
+  expect(read(200, DONE)).toEqual({ status: 'done', bytes: 100, pixels: 12 });
+});
+
+it('reads a reply of Image Serving itself, which has neither', () => {
+  const text = formatBody('OK', { status: 'done', lastUpdated: 1_795_356_683_202 });
+  expect(read(200, text)).toEqual({ status: 'done' });
+});
+
+it.each([
+  ['failed', 'failed'],
+  ['timeout', 'timeout'],
+])('does not try again after status=%s without error.retry, as Image Serving sends it', (status, code) => {
+  expect(read(403, formatBody('ERROR', { status }))).toMatchObject({ status: 'failed', code, retry: false });
+});
+
+it('tries again after error.retry=true, and passes the code and the message on', () => {
+  const text = formatBody('ERROR', {
+    ...{ status: 'timeout', 'error.code': 'timeout', 'error.message': 'Try again.', 'error.retry': 'true' },
+  });
+  expect(read(403, text)).toMatchObject({
+    code: 'timeout',
+    message: 'Try again.',
+    retry: true,
+    isBusy: false,
+  });
+});
+
+it.each([429, 502, 503, 504])('tries again after status %s, whatever the body is', (status) => {
+  expect(read(status, '<html>')).toMatchObject({ code: `http-${status}`, retry: true });
+});
+
+it.each([301, 400, 401, 403, 404, 414, 500, 501])('does not try again after status %s', (status) => {
+  const outcome = read(status, '<html>');
+  expect(outcome).toMatchObject({ status: 'failed', code: `http-${status}`, retry: false });
+  expect(outcome.message).toMatch(/\.$/);
+});
+
+it.each([
+  [429, true],
+  [502, false],
+  [503, true],
+  [504, false],
+])('takes status %s for a server that is too busy: %s', (status, isBusy) => {
+  expect(read(status, '')).toMatchObject({ isBusy, isRateLimit: false });
+});
+
+it('pauses for a rate limit that says how long, and not for one save that is refused', () => {
+  const busy = formatBody('ERROR', { status: 'failed', 'error.code': 'too-busy', 'error.retry': 'true' });
+  expect(read(429, '', { retryAfter: '2' })).toMatchObject({ isRateLimit: true, retryAfter: 2000 });
+  expect(read(403, busy, { retryAfter: '2' })).toMatchObject({
+    ...{ isBusy: true, isRateLimit: false, retryAfter: 2000, retry: true },
+  });
+});
+
+it('does not take an image for a reply, whatever bytes it has', () => {
+  expect(read(200, DONE, { contentType: 'image/png' })).toMatchObject({ code: 'not-a-reply', retry: false });
+  expect(read(200, 'hello')).toMatchObject({ code: 'not-a-reply' });
+});
+
+it('names the place that a server redirects to', () => {
+  expect(read(301, '', { location: 'https://host/' }).message).toContain('https://host/');
+});
+
+it.each([
+  ['3', 3000],
+  ['0', 0],
+  ['Tue, 24 Nov 2026 20:00:10 GMT', 10_000],
+  ['Tue, 24 Nov 2026 19:00:00 GMT', 0],
+  ['99999', 3_600_000],
+  ['soon', undefined],
+  [undefined, undefined],
+])('reads Retry-After: %s', (header, milliseconds) => {
+  expect(parseRetryAfter(header, Date.parse('2026-11-24T20:00:00Z'))).toBe(milliseconds);
+});
+
+it.each([
+  ['ECONNREFUSED', 'connection-refused', true],
+  ['ENOTFOUND', 'host-not-found', true],
+  ['ETIMEDOUT', 'host-unreachable', true],
+  ['ECONNRESET', 'connection-broken', true],
+  ['HPE_INVALID_CONSTANT', 'connection-broken', true],
+  ['NO_REPLY', 'no-reply', true],
+  ['EPROTO', 'tls-failed', false],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls-failed', false],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'tls-failed', false],
+])('turns %s into %s', (error, code, retry) => {
+  const outcome = readConnectionError(Object.assign(new Error('x'), { code: error }));
+  expect(outcome).toMatchObject({ status: 'failed', code, retry, isUnanswered: true });
+});
+
+it('knows the errors that would meet every job', () => {
+  const codes = [
+    'saving-disabled',
+    'not-authorized',
+    'save-path-missing',
+    'connection-refused',
+    'host-not-found',
+  ];
+  expect(codes.filter((code) => !concernsEveryJob(code))).toEqual([]);
+  expect(['too-busy', 'timeout', 'http-404', 'folder-missing'].filter(concernsEveryJob)).toEqual([]);
+});

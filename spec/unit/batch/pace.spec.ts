@@ -1,0 +1,77 @@
+import { Pace } from '../../../lib/batch/pace.js';
+
+const done = { status: 'done' } as const;
+const busy = { status: 'failed', isBusy: true } as const;
+
+function repeat(pace: Pace, outcome: typeof done | typeof busy, times: number): void {
+  for (let i = 0; i < times; i++) pace.record(outcome, pace.era);
+}
+
+it('starts at the maximum and does not go beyond it', () => {
+  const pace = new Pace(8);
+  repeat(pace, done, 1000);
+  expect(pace.limit).toBe(8);
+});
+
+it('allows fewer requests after each refusal, and always one', () => {
+  const pace = new Pace(8);
+  const limits = [1, 2, 3].map(() => {
+    repeat(pace, busy, 1);
+    return pace.limit;
+  });
+  expect(limits).toEqual([6, 4, 3]);
+  repeat(pace, busy, 100);
+  expect(pace.limit).toBe(1);
+});
+
+it('counts the refusals of requests that ran at the same time once', () => {
+  const pace = new Pace(8);
+  const { era } = pace;
+  for (let i = 0; i < 8; i++) pace.record(busy, era);
+  expect(pace.limit).toBe(6);
+});
+
+it('comes back to the maximum as the server copes', () => {
+  const pace = new Pace(8);
+  repeat(pace, busy, 100);
+  repeat(pace, done, 30);
+  expect(pace.limit).toBeGreaterThan(1);
+  repeat(pace, done, 300);
+  expect(pace.limit).toBe(8);
+});
+
+it('settles near what a server takes at once', () => {
+  const pace = new Pace(32);
+  const taken = 5;
+  let [refusals, sum] = [0, 0];
+  for (let round = 0; round < 400; round++) {
+    const { era, limit } = pace;
+    for (let request = 0; request < limit; request++) {
+      const isTaken = request < taken;
+      if (!isTaken && round >= 100) refusals++;
+      pace.record(isTaken ? done : busy, era);
+    }
+    if (round >= 100) sum += Math.min(limit, taken);
+  }
+  expect(sum / 300).toBeGreaterThan(0.8 * taken);
+  expect(refusals / sum).toBeLessThan(0.1);
+});
+
+it('does not change with failures that say nothing of the load', () => {
+  const pace = new Pace(8);
+  pace.record({ status: 'failed', code: 'broken-image' }, pace.era);
+  expect(pace.limit).toBe(8);
+});
+
+it('pauses for as long as a rate limit says, and no less when a shorter one follows', () => {
+  const pace = new Pace(8);
+  pace.record({ ...busy, isRateLimit: true, retryAfter: 5000 }, 0, 1000);
+  pace.record({ ...busy, isRateLimit: true, retryAfter: 1000 }, 0, 1000);
+  expect([1000, 4000, 6000, 7000].map((now) => pace.remainingPause(now))).toEqual([5000, 2000, 0, 0]);
+});
+
+it('does not pause for a save that the server is too busy for', () => {
+  const pace = new Pace(8);
+  pace.record({ ...busy, retryAfter: 5000 }, 0, 1000);
+  expect(pace.remainingPause(1000)).toBe(0);
+});

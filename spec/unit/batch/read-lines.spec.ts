@@ -1,0 +1,47 @@
+import { Readable } from 'node:stream';
+import { MAX_LINE_LENGTH, readLines, type Line } from '../../../lib/batch/read-lines.js';
+
+async function read(...chunks: (string | Buffer)[]): Promise<Line[]> {
+  const lines: Line[] = [];
+  for await (const line of readLines(Readable.from(chunks.map((chunk) => Buffer.from(chunk)))))
+    lines.push(line);
+  return lines;
+}
+
+const texts = async (...chunks: (string | Buffer)[]): Promise<(string | undefined)[]> =>
+  (await read(...chunks)).map(({ text }) => text);
+
+it('finds the lines however they are cut into chunks', async () => {
+  expect(await texts('a\nb', 'c\n', '\nd')).toEqual(['a', 'bc', '', 'd']);
+  expect(await texts('a\n')).toEqual(['a']);
+  expect(await texts()).toEqual([]);
+});
+
+it('numbers the lines from 1', async () => {
+  expect(await read('a\n\nb')).toEqual([
+    { number: 1, text: 'a' },
+    { number: 2, text: '' },
+    { number: 3, text: 'b' },
+  ]);
+});
+
+it('reads the ends of lines of Windows, also where a chunk ends inside one', async () => {
+  expect(await texts('a\r', '\nb\r\n', 'c\r\n')).toEqual(['a', 'b', 'c']);
+});
+
+it('joins a character that two chunks share', async () => {
+  const [ue] = [Buffer.from('ü')];
+  expect(await texts(ue.subarray(0, 1), ue.subarray(1))).toEqual(['ü']);
+});
+
+it('drops a byte order mark at the start', async () => {
+  expect(await texts('\uFEFFa\n\uFEFFb')).toEqual(['a', '\uFEFFb']);
+});
+
+it('gives up a line that is too long, keeps none of it, and reads the next one', async () => {
+  const part = 'x'.repeat(MAX_LINE_LENGTH / 2);
+  expect(await texts('a\n', part, part, part, part, '\nb\n', part + part + part + '\nc')).toEqual([
+    ...['a', undefined, 'b', undefined, 'c'],
+  ]);
+  expect(await texts(part, part, part)).toEqual([undefined]);
+});

@@ -1,0 +1,302 @@
+// The whole engine, against a real server that replies as each test says.
+import { readFileSync } from 'node:fs';
+import { getEventListeners } from 'node:events';
+import { saveAll, type SaveAllOptions, type SaveJob, type SaveResult } from '../../../lib/batch.js';
+import { createDeferred } from '../../support/deferred.js';
+import { sendDone, sendError, startReplyServer, stopReplyServers } from '../../support/reply-server.js';
+import { useTempDir } from '../../support/temp-dir.js';
+
+const dir = useTempDir();
+afterEach(stopReplyServers);
+
+const createJobs = (count: number): SaveJob[] =>
+  Array.from({ length: count }, (_, index) => ({ url: `/x?n=${index}`, name: `${index}.jpg` }));
+
+async function collect(
+  jobs: Iterable<SaveJob> | AsyncIterable<SaveJob>,
+  options: SaveAllOptions,
+): Promise<SaveResult[]> {
+  const results: SaveResult[] = [];
+  for await (const result of saveAll(jobs, options)) results.push(result);
+  return results;
+}
+
+const count = (results: SaveResult[], status: SaveResult['status']): number =>
+  results.filter((result) => result.status === status).length;
+
+it('saves each job once and says what was saved', async () => {
+  const server = await startReplyServer();
+  const results = await collect(createJobs(20), { server: server.origin });
+  expect(server.requests.map(({ url }) => url).sort()).toEqual(
+    createJobs(20)
+      .map(({ url, name }) => `${url}&req=saveToFile&name=${name}`)
+      .sort(),
+  );
+  expect(results).toHaveLength(20);
+  expect(results[0]).toEqual({
+    ...{ url: expect.stringMatching(/^\/x/) as string, name: expect.stringMatching(/jpg$/) as string },
+    ...{ status: 'done', attempts: 1, bytes: 100, pixels: 12 },
+    milliseconds: expect.any(Number) as number,
+    at: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) as string,
+  });
+});
+
+it('sends the headers, and at most as many requests at once as it may', async () => {
+  const server = await startReplyServer((_request, res) => setTimeout(sendDone, 5, res));
+  const header = { Authorization: 'Bearer x', 'User-Agent': 'mine' };
+  await collect(createJobs(30), { server: server.origin, concurrency: 3, header });
+  expect(server.maxOpen()).toBe(3);
+  expect(server.requests[0]?.headers).toMatchObject({ authorization: 'Bearer x', 'user-agent': 'mine' });
+});
+
+it('takes jobs from an endless list, and no more than there are places', async () => {
+  const server = await startReplyServer();
+  let taken = 0;
+  function* endless(): Generator<SaveJob> {
+    for (;;) yield { url: `/x?n=${++taken}`, name: 'a.jpg' };
+  }
+  let seen = 0;
+  for await (const result of saveAll(endless(), { server: server.origin, concurrency: 4 })) {
+    expect(result.status).toBe('done');
+    if (++seen === 20) break;
+  }
+  expect(taken).toBeLessThanOrEqual(20 + 4 + 4);
+});
+
+it('goes on while its consumer is slow, as far as places allow', async () => {
+  const server = await startReplyServer();
+  const results = saveAll(createJobs(30), { server: server.origin, concurrency: 4 });
+  await results.next();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(server.requests.length).toBeGreaterThan(1);
+  expect(server.requests.length).toBeLessThanOrEqual(1 + 4 + 4);
+  for await (const result of results) expect(result.status).toBe('done');
+});
+
+it('tries again after a failure that may pass, and not after another', async () => {
+  const server = await startReplyServer(({ name, count: sent }, res) => {
+    if (sent > 1) sendDone(res);
+    else if (name === '0.jpg') sendError(res, 'renderer-aborted', { retry: true });
+    else if (name === '1.jpg') res.destroy();
+    else if (name === '2.jpg') res.writeHead(502).end();
+    else if (name === '3.jpg') sendError(res, 'broken-image');
+    else res.writeHead(500).end();
+  });
+  const results = await collect(createJobs(5), { server: server.origin });
+  const byName = Object.fromEntries(
+    results.map(({ name, status, code, attempts }) => [name, [status, code, attempts]]),
+  );
+  expect(byName).toEqual({
+    '0.jpg': ['done', undefined, 2],
+    '1.jpg': ['done', undefined, 2],
+    '2.jpg': ['done', undefined, 2],
+    '3.jpg': ['failed', 'broken-image', 1],
+    '4.jpg': ['failed', 'http-500', 1],
+  });
+});
+
+it('gives up a job after its retries', async () => {
+  const server = await startReplyServer((_request, res) => {
+    sendError(res, 'disk-full', { retry: true });
+  });
+  const results = await collect(createJobs(2), { server: server.origin, retries: 1 });
+  expect(results.map(({ code, attempts, message }) => [code, attempts, message])).toEqual([
+    ['disk-full', 2, 'Mend disk-full.'],
+    ['disk-full', 2, 'Mend disk-full.'],
+  ]);
+});
+
+it('honours Retry-After, and lets other jobs go on meanwhile', async () => {
+  const times = new Map<string, number[]>();
+  const server = await startReplyServer(({ name, count: sent }, res) => {
+    times.set(name, [...(times.get(name) ?? []), performance.now()]);
+    if (name === '0.jpg' && sent === 1) sendError(res, 'too-busy', { retry: true, retryAfter: 1 });
+    else sendDone(res);
+  });
+  const results = await collect(createJobs(40), { server: server.origin, concurrency: 1 });
+  expect(count(results, 'done')).toBe(40);
+  expect(results.at(-1)?.name).toBe('0.jpg');
+  const [first = 0, second = 0] = times.get('0.jpg') ?? [];
+  expect(second - first).toBeGreaterThanOrEqual(990);
+});
+
+it('sends nothing at all while a rate limit lasts', async () => {
+  const times: number[] = [];
+  const server = await startReplyServer((_request, res) => {
+    times.push(performance.now());
+    if (times.length === 1) res.writeHead(429, { 'Retry-After': '1' }).end();
+    else sendDone(res);
+  });
+  await collect(createJobs(10), { server: server.origin, concurrency: 1 });
+  expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(990);
+});
+
+it('settles at what the server takes at once instead of asking for more again and again', async () => {
+  let open = 0;
+  let refused = 0;
+  const server = await startReplyServer((_request, res) => {
+    if (open >= 2) {
+      refused++;
+      sendError(res, 'too-busy', { retry: true });
+      return;
+    }
+    open++;
+    setTimeout(() => {
+      open--;
+      sendDone(res);
+    }, 3);
+  });
+  const results = await collect(createJobs(300), { server: server.origin, concurrency: 16, retries: 20 });
+  expect(count(results, 'done')).toBe(300);
+  expect(refused).toBeLessThan(150);
+});
+
+it('reports what is no job, by its number, and goes on', async () => {
+  const server = await startReplyServer();
+  const jobs = [{ url: '/x', name: 'a.jpg' }, { name: 'b.jpg' }, { url: '/x', name: 'c.jpg' }] as SaveJob[];
+  const results = await collect(jobs, { server: server.origin });
+  const invalid = results.find(({ status }) => status === 'failed');
+  expect(invalid).toMatchObject({ code: 'invalid-job', url: '', name: '', attempts: 0 });
+  expect(invalid?.message).toMatch(/^job 2: it has no url/);
+  expect(count(results, 'done')).toBe(2);
+});
+
+describe('with a ledger', () => {
+  it('skips what an earlier batch has done and tries again what failed', async () => {
+    const server = await startReplyServer(({ name, count: sent }, res) => {
+      if (name === '3.jpg' && sent === 1) sendError(res, 'broken-image');
+      else sendDone(res);
+    });
+    const options = { server: server.origin, ledger: dir('l') };
+    const first = await collect(createJobs(5), options);
+    expect([count(first, 'done'), count(first, 'failed')]).toEqual([4, 1]);
+    const second = await collect(createJobs(6), options);
+    expect([count(second, 'skipped'), count(second, 'done')]).toEqual([4, 2]);
+    expect(server.requests).toHaveLength(7);
+    expect(readFileSync(dir('l'), 'utf8').trimEnd().split('\n')).toHaveLength(7);
+  });
+
+  it('has a line for every result that the consumer gets', async () => {
+    const server = await startReplyServer();
+    for await (const { name } of saveAll(createJobs(20), { server: server.origin, ledger: dir('l') })) {
+      expect(readFileSync(dir('l'), 'utf8')).toContain(`"name":"${name}"`);
+    }
+  });
+
+  it('skips a long list without holding up timers', async () => {
+    const server = await startReplyServer();
+    const options = { server: server.origin, ledger: dir('l') };
+    await collect(createJobs(1), options);
+    const same = Array.from({ length: 5000 }, () => createJobs(1)[0]!);
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 0);
+    expect(count(await collect(same, options), 'skipped')).toBe(5000);
+    clearInterval(timer);
+    expect(ticks).toBeGreaterThan(5);
+  });
+
+  it('refuses a ledger that cannot be used before it sends anything', async () => {
+    const server = await startReplyServer();
+    await expect(collect(createJobs(1), { server: server.origin, ledger: dir('no/l') })).rejects.toThrow(
+      /Make it/,
+    );
+    expect(server.requests).toEqual([]);
+  });
+});
+
+describe('gives up', () => {
+  it.each(['not-authorized', 'saving-disabled', 'save-path-missing'])(
+    'after ten failures in a row with %s',
+    async (code) => {
+      const server = await startReplyServer((_request, res) => {
+        sendError(res, code);
+      });
+      const results: SaveResult[] = [];
+      const run = async (): Promise<void> => {
+        for await (const result of saveAll(createJobs(100), { server: server.origin, concurrency: 1 }))
+          results.push(result);
+      };
+      await expect(run()).rejects.toMatchObject({ name: 'GaveUpError', code, message: `Mend ${code}.` });
+      expect([results.length, server.requests.length]).toEqual([10, 10]);
+    },
+  );
+
+  it('not when other results come in between', async () => {
+    const server = await startReplyServer(({ name }, res) => {
+      if (name === '9.jpg') sendDone(res);
+      else sendError(res, 'not-authorized');
+    });
+    expect(await collect(createJobs(19), { server: server.origin, concurrency: 1 })).toHaveLength(19);
+  });
+
+  it('not when each job has an error of its own', async () => {
+    const server = await startReplyServer((_request, res) => {
+      sendError(res, 'broken-image');
+    });
+    expect(await collect(createJobs(30), { server: server.origin })).toHaveLength(30);
+  });
+
+  it('on a server that does not listen', async () => {
+    const server = await startReplyServer();
+    await server.stop();
+    await expect(collect(createJobs(100), { server: server.origin, retries: 1 })).rejects.toMatchObject({
+      code: 'connection-refused',
+    });
+  });
+});
+
+describe('ends early', () => {
+  it('when the signal aborts, and breaks off the running requests', async () => {
+    const arrived = createDeferred();
+    const closed = createDeferred();
+    const server = await startReplyServer((_request, res) => {
+      res.once('close', () => {
+        closed.resolve();
+      });
+      arrived.resolve();
+    });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const end = collect(createJobs(5), { server: server.origin, concurrency: 1, signal });
+    await arrived.promise;
+    controller.abort(new Error('enough'));
+    await expect(end).rejects.toThrow('enough');
+    await closed.promise;
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  it('at once when the signal has aborted before', async () => {
+    const server = await startReplyServer();
+    const signal = AbortSignal.abort(new Error('before'));
+    await expect(collect(createJobs(5), { server: server.origin, signal })).rejects.toThrow('before');
+    expect(server.requests).toEqual([]);
+  });
+
+  it('with the error of the list', async () => {
+    const server = await startReplyServer();
+    function* broken(): Generator<SaveJob> {
+      yield* createJobs(1);
+      throw new Error('the list is broken');
+    }
+    await expect(collect(broken(), { server: server.origin })).rejects.toThrow('the list is broken');
+  });
+
+  it('and lets the list end when the consumer leaves', async () => {
+    const server = await startReplyServer();
+    const ended = createDeferred();
+    function* watched(): Generator<SaveJob> {
+      try {
+        for (;;) yield* createJobs(1);
+      } finally {
+        ended.resolve();
+      }
+    }
+    for await (const result of saveAll(watched(), { server: server.origin }))
+      if (result.status === 'done') break;
+    await ended.promise;
+  });
+});
+
+it('checks its options when it is called', () => {
+  expect(() => saveAll([], { retries: -1 })).toThrow(/"retries" of saveAll/);
+});
