@@ -30,6 +30,9 @@ export function summarize(end: BatchEnd): string {
     `  done     ${formatCount(tally.done)}${sizes.length > 0 ? ` (${sizes.join(', ')})` : ''}`,
     ...(tally.skipped > 0 ? [`  skipped  ${formatCount(tally.skipped)}${inLedger}`] : []),
     `  failed   ${formatCount(tally.failed)}`,
+    ...(how === 'finished' || tally.total === undefined
+      ? []
+      : [`  left     ${formatCount(Math.max(0, tally.total - tally.count))}`]),
     ...describeFailures(end),
     ...describeHowToGoOn(end),
     '',

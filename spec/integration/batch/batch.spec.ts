@@ -1,0 +1,254 @@
+// The built command with real servers, signals, shells, pipes and terminals.
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeProject } from '../../support/project.js';
+import { sendDone, sendError, startReplyServer, stopReplyServers } from '../../support/reply-server.js';
+import { removeTempDirs, useTempDir } from '../../support/temp-dir.js';
+import { readLedger, spawnCommand, stopCommands, waitFor, watch, type Command } from './command.js';
+
+const CONCURRENCY = 8;
+
+let library: string;
+let program: string;
+beforeAll(() => {
+  library = join(makeProject([]), 'node_modules/express-image-save');
+  program = join(library, 'dist/cli.js');
+});
+afterAll(removeTempDirs);
+
+const dir = useTempDir();
+const servers: ChildProcess[] = [];
+afterEach(async () => {
+  await stopCommands();
+  await stopReplyServers();
+  for (const server of servers.splice(0)) server.kill('SIGKILL');
+});
+
+function writeJobs(count: number): string[] {
+  const names = Array.from({ length: count }, (_, index) => `${String(index).padStart(4, '0')}.png`);
+  writeFileSync(dir('jobs.txt'), names.map((name) => `/image?of=${name} ${name}\n`).join(''));
+  return names;
+}
+
+describe('against the middleware', () => {
+  /** Starts the server; its renders are counted across restarts. */
+  async function startServer(port = 0): Promise<{ child: ChildProcess; port: number }> {
+    if (!existsSync(dir('saved'))) mkdirSync(dir('saved'));
+    const args = [library, dir('saved'), dir('renders'), String(port)];
+    const child = fork('spec/integration/batch/save-server.mjs', args);
+    servers.push(child);
+    const [listening] = (await once(child, 'message')) as [number];
+    return { child, port: listening };
+  }
+
+  /** Temporary files of a server that was killed are hidden. */
+  const saved = (): string[] =>
+    readdirSync(dir('saved'))
+      .filter((name) => !name.startsWith('.'))
+      .sort();
+  const renders = (): number =>
+    existsSync(dir('renders')) ? readFileSync(dir('renders'), 'utf8').split('\n').length - 1 : 0;
+  const createArgs = (port: number): string[] => [
+    ...[dir('jobs.txt'), '--server', `http://127.0.0.1:${port}`, '--ledger', dir('ledger')],
+    ...['--concurrency', String(CONCURRENCY)],
+  ];
+
+  it('goes on after SIGKILL of the command: every image once, and no more renders than were running again', async () => {
+    const names = writeJobs(200);
+    const { port } = await startServer();
+    const killed = spawnCommand(program, createArgs(port));
+    await waitFor(() => saved().length > 50);
+    killed.child.kill('SIGKILL');
+    expect(await killed.ended).toBe('SIGKILL');
+    expect(saved().length).toBeLessThan(200);
+
+    const command = spawnCommand(program, createArgs(port));
+    expect([await command.ended, command.stderr()]).toEqual([0, expect.stringMatching(/skipped {2}\d/)]);
+    expect(saved()).toEqual(names);
+    expect(renders()).toBeLessThanOrEqual(200 + CONCURRENCY);
+    const done = readLedger(dir('ledger')).map(({ name }) => name);
+    expect(done.sort()).toEqual(names);
+  });
+
+  it('repairs the last line of a ledger that a kill has cut', async () => {
+    writeJobs(40);
+    const { port } = await startServer();
+    expect(await spawnCommand(program, createArgs(port)).ended).toBe(0);
+    truncateSync(dir('ledger'), readFileSync(dir('ledger')).length - 20);
+    const command = spawnCommand(program, createArgs(port));
+    expect([await command.ended, command.stderr()]).toEqual([
+      0,
+      expect.stringMatching(/done {5}1 [^]*skipped {2}39/),
+    ]);
+    expect([readLedger(dir('ledger')).length, renders()]).toEqual([40, 41]);
+  });
+
+  it('goes on while the server is killed and restarted', async () => {
+    const names = writeJobs(200);
+    const { child, port } = await startServer();
+    const command = spawnCommand(program, createArgs(port));
+    await waitFor(() => saved().length > 50);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(saved().length).toBeLessThan(200);
+    await startServer(port);
+
+    expect([await command.ended, command.stderr()]).toEqual([0, expect.stringMatching(/done {5}200/)]);
+    expect(saved()).toEqual(names);
+    expect(renders()).toBeLessThanOrEqual(200 + CONCURRENCY);
+    expect(readLedger(dir('ledger'))).toHaveLength(200);
+  });
+});
+
+it('saves everything on a server that refuses half with too-busy', async () => {
+  writeJobs(100);
+  const server = await startReplyServer(({ name, count }, res) => {
+    if (count === 1 && Number.parseInt(name) % 2 === 0)
+      sendError(res, 'too-busy', { retry: true, retryAfter: 1 });
+    else sendDone(res);
+  });
+  const command = spawnCommand(program, [dir('jobs.txt'), '--server', server.origin]);
+  expect([await command.ended, command.stderr()]).toEqual([0, expect.stringMatching(/done {5}100/)]);
+  expect(server.requests).toHaveLength(150);
+});
+
+it('ends early when no job is authorised, and says why', async () => {
+  writeJobs(1000);
+  const server = await startReplyServer((_request, res) => {
+    sendError(res, 'not-authorized');
+  });
+  const command = spawnCommand(program, [dir('jobs.txt'), '--server', server.origin]);
+  expect(await command.ended).toBe(1);
+  expect(command.stderr()).toMatch(/^Gave up[^]*not-authorized\n[^]*Mend not-authorized\./);
+  expect(server.requests.length).toBeGreaterThanOrEqual(10);
+  expect(server.requests.length).toBeLessThanOrEqual(10 + CONCURRENCY);
+});
+
+it('ends early when there is no server, and says what to check', async () => {
+  writeJobs(1000);
+  const server = await startReplyServer();
+  await server.stop();
+  const command = spawnCommand(program, [dir('jobs.txt'), '--server', server.origin, '--retries', '1']);
+  expect(await command.ended).toBe(1);
+  expect(command.stderr()).toMatch(
+    /connection-refused at .*Trying again\.\nGave up[^]*Start it, or check the host and port\./,
+  );
+});
+
+it('reads a million lines from standard input without keeping them', async () => {
+  const server = await startReplyServer();
+  writeFileSync(dir('jobs.txt'), '/image image.png\n');
+  const args = ['--server', server.origin, '--ledger', dir('ledger')];
+  expect(await spawnCommand(program, [dir('jobs.txt'), ...args]).ended).toBe(0);
+
+  // A million results take several hundred megabytes. Node ends with an error where its heap does not suffice.
+  const env = { ...process.env, NODE_OPTIONS: '--max-old-space-size=40' };
+  const command = spawnCommand(program, ['-', ...args], { env });
+  const block = '/image image.png\n'.repeat(1000);
+  for (let i = 0; i < 1000; i++) {
+    if (command.child.stdin?.write(block) === false) await once(command.child.stdin, 'drain');
+  }
+  command.child.stdin?.end();
+  expect([await command.ended, command.stderr()]).toEqual([0, expect.stringMatching(/skipped {2}1,000,000/)]);
+});
+
+const describeShells = process.platform === 'win32' ? describe.skip : describe;
+
+describeShells('in a shell', () => {
+  /** Starts a line of shell, with the command as `batch` and the server as `$server`, in a process group of its own. */
+  function startShell(line: string, origin: string): Command {
+    const script = `batch() { "$node" "$program" batch "$@"; }; ${line}`;
+    const env = { ...process.env, node: process.execPath, program, server: origin };
+    return watch(
+      spawn('sh', ['-c', script], { cwd: dir(), env, stdio: ['ignore', 'pipe', 'pipe'], detached: true }),
+    );
+  }
+
+  async function shell(line: string, origin: string): Promise<{ status: number | string; output: string }> {
+    const command = startShell(line, origin);
+    return { status: await command.ended, output: command.stdout() + command.stderr() };
+  }
+
+  it('exits with 0, 1 or 2, as in the documents', async () => {
+    const { origin } = await startReplyServer(({ name }, res) => {
+      if (name === 'bad.png') sendError(res, 'broken-image');
+      else sendDone(res);
+    });
+    const run = async (line: string): Promise<number> => (await shell(line, origin)).status;
+    expect(await run('echo /a a.png | batch - --server "$server"')).toBe(0);
+    expect(await run('echo /a bad.png | batch - --server "$server"')).toBe(1);
+    expect(await run('echo nothing | batch - --server "$server"')).toBe(1);
+    expect(await run('batch none.txt --server "$server"')).toBe(2);
+    expect(await run('batch - --no-such-option < /dev/null')).toBe(2);
+    expect(await run('echo /a a.png | batch -')).toBe(2);
+    expect(await run('batch --help')).toBe(0);
+  });
+
+  it('exits with 130 after Ctrl-C, when the running saves have ended', async () => {
+    writeJobs(1000);
+    const { origin, requests } = await startReplyServer((_request, res) => setTimeout(sendDone, 20, res));
+    const line = 'trap : INT; batch jobs.txt --server "$server" --ledger ledger; exit $?';
+    const command = startShell(line, origin);
+    await waitFor(() => requests.length > 20);
+    // As a terminal does: to the shell and to the command.
+    process.kill(-command.child.pid!, 'SIGINT');
+    expect([await command.ended, command.stderr()]).toEqual([
+      130,
+      expect.stringMatching(/Stopping: .*\nStopped after [^]*To go on:\n {2}npx/),
+    ]);
+    expect(readLedger(dir('ledger'))).toHaveLength(requests.length);
+  });
+
+  it('ends without an error when the reader of its output has enough', async () => {
+    writeJobs(2000);
+    const { origin } = await startReplyServer();
+    const { output } = await shell('batch jobs.txt --server "$server" --json | head -n 1', origin);
+    expect(output).not.toMatch(/EPIPE|at .*\.js/);
+    const dry = await shell('batch jobs.txt --server "$server" --dry-run | head -n 1', origin);
+    expect(dry.output.trim()).toBe(`${origin}/image?of=0000.png&req=saveToFile&name=0000.png`);
+  });
+
+  it('writes no control characters to a file', async () => {
+    writeJobs(10);
+    const { origin } = await startReplyServer();
+    await shell('batch jobs.txt --server "$server" 2> log', origin);
+    expect(readFileSync(dir('log'), 'utf8')).toMatch(/^Finished after [\d.]+ s\.\n {2}done {5}10 [ -~\n]*$/);
+  });
+});
+
+/** `script` of util-linux runs a command on a terminal of its own. */
+const hasTerminal = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0;
+
+(hasTerminal ? describe : describe.skip)('on a terminal', () => {
+  function startOnTerminal(origin: string, columns: number): Command {
+    const line = `stty cols ${columns}; exec "${process.execPath}" "${program}" batch jobs.txt --server ${origin}`;
+    const env = { ...process.env, TERM: 'xterm' };
+    return watch(spawn('script', ['-qefc', line, '/dev/null'], { env, cwd: dir() }));
+  }
+
+  it.each([80, 120])('draws a bar that fits into %i columns, and removes it at the end', async (columns) => {
+    writeJobs(100);
+    const { origin } = await startReplyServer((_request, res) => setTimeout(sendDone, 50, res));
+    const command = startOnTerminal(origin, columns);
+    expect(await command.ended).toBe(0);
+    const lines = command.stdout().split(/[\r\n]|\u001b\[\d*[A-Z]/);
+    const bars = lines.filter((line) => line.startsWith('['));
+    expect(bars.length).toBeGreaterThan(1);
+    expect(bars.filter((line) => line.length >= columns)).toEqual([]);
+    expect(command.stdout()).toMatch(/\u001b\[\?25h[^]*\u001b\[0?J[^]*Finished after/);
+  });
+
+  it('stops at Ctrl-C, and at once at the second one', async () => {
+    writeJobs(100);
+    const { origin, requests } = await startReplyServer(() => undefined);
+    const command = startOnTerminal(origin, 80);
+    await waitFor(() => requests.length === CONCURRENCY);
+    command.child.stdin?.write('\u0003');
+    await waitFor(() => /Stopping: waiting for 8 running saves\. Ctrl-C again/.test(command.stdout()));
+    command.child.stdin?.write('\u0003');
+    expect(await command.ended).toBe(130);
+    expect(command.stdout()).toMatch(/Stopped at once\./);
+  });
+});

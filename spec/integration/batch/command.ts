@@ -1,0 +1,49 @@
+// The command as a process of its own.
+import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+
+export interface Command {
+  readonly child: ChildProcess;
+  /** What it has written so far. */
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** Its exit status, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+}
+
+const children: ChildProcess[] = [];
+
+export function spawnCommand(program: string, args: readonly string[], options: SpawnOptions = {}): Command {
+  return watch(spawn(process.execPath, [program, 'batch', ...args], { stdio: 'pipe', ...options }));
+}
+
+/** Collects what a process writes; {@link stopCommands} stops it. */
+export function watch(child: ChildProcess): Command {
+  children.push(child);
+  const texts = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => (texts[name] += text));
+  }
+  const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
+  return { child, stdout: () => texts.stdout, stderr: () => texts.stderr, ended };
+}
+
+export async function stopCommands(): Promise<void> {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+}
+
+/** The lines of a ledger that are whole, parsed. */
+export function readLedger(path: string): { readonly name: string; readonly status: string }[] {
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as { name: string; status: string });
+}
+
+/** Waits until something holds. */
+export async function waitFor(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((done) => setTimeout(done, 5));
+}

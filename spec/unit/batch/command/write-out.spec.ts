@@ -1,0 +1,28 @@
+import { PassThrough, Writable } from 'node:stream';
+import { openOutput } from '../../../../lib/batch/command/write-out.js';
+
+it('waits until its reader has room', async () => {
+  const stream = new PassThrough({ highWaterMark: 4 });
+  const output = openOutput(stream);
+  await output.write('abc');
+  let isWritten = false;
+  const writing = output.write('def').then(() => (isWritten = true));
+  await new Promise(setImmediate);
+  expect(isWritten).toBe(false);
+  stream.resume();
+  await writing;
+});
+
+it('drops what is written when its reader has gone, and says so once', async () => {
+  const whenClosed = jest.fn();
+  const stream = new Writable({
+    highWaterMark: 1,
+    write: (_chunk, _encoding, done) => {
+      done(new Error('EPIPE'));
+    },
+  });
+  const output = openOutput(stream, whenClosed);
+  await output.write('abc');
+  await output.write('def');
+  expect([output.isClosed, whenClosed.mock.calls.length]).toEqual([true, 1]);
+});
