@@ -32,7 +32,7 @@ const [LEFT, TOP, ROW, WIDTH] = [390, 40, 22, 320];
 /** A bar for each comparison, by processor time, which depends neither on the client nor on what else runs. */
 export function drawChart(findings: readonly Finding[]): string {
   const shown = findings.filter(
-    ({ comparison, other }) => other !== 'control' && comparison !== 'ordinary request',
+    ({ comparison, other }) => other !== 'control' && !['ordinary request', 'batch'].includes(comparison),
   );
   const height = TOP + ROW * shown.length + 10;
   const unit = WIDTH / Math.max(2, ...shown.map(({ cpu }) => cpu.median));

@@ -1,5 +1,6 @@
 // All suites, in the order in which they run. A new suite is a file here and a line in this list.
 import type { Suite } from '../context.js';
+import { batch } from './batch.js';
 import { isolation } from './isolation.js';
 import { memory } from './memory.js';
 import { overload } from './overload.js';
@@ -12,4 +13,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   memory,
   overload,
   isolation,
+  batch,
 };

@@ -1,4 +1,5 @@
 // Runs the examples of the documents: programs and commands give the results that are shown.
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { get } from '../support/client.js';
@@ -35,6 +36,7 @@ const RUN_BY: Record<string, string> = {
   'README.md, program 1': 'the tests of Mount it',
   'README.md, program 2': 'the tests of parseReply',
   'README.md, program 3': 'the tests of saveOf',
+  'docs/batch.md': 'the test of saveAll',
   'docs/stores.md': 'spec/docs/stores.spec.ts, and the first spec/integration/s3/stores-page.s3.ts',
   'docs/in-your-app.md': 'spec/docs/in-your-app.spec.ts',
   'docs/migration.md': 'spec/docs/migration.spec.ts',
@@ -152,6 +154,55 @@ describePrograms('parseReply', () => {
       runProgram(file, { cwd, env: { URL: `${program.url}/is/image/shoe?wid=20&req=saveToFile&${query}` } });
     expect(await print('name=x.png')).toBe('400 image/png\n');
     expect(await print('name=no/x.png')).toMatch(/^folder-missing Name a folder/);
+  });
+});
+
+describePrograms('docs/batch.md', () => {
+  const text = read('docs/batch.md');
+
+  test('the program of saveAll saves its images', async () => {
+    const { url } = await mountIt();
+    const file = join(project, 'batch.mjs');
+    const [program] = blocks(text).filter(isProgram);
+    writeFileSync(file, (program?.text ?? '').replace('http://localhost:3000', url));
+    const printed = (await runProgram(file, { cwd })).trim().split('\n');
+    expect(printed.map((line) => line.trim()).sort()).toEqual(['done shoe-320.png', 'done shoe-640.png']);
+    expect(list(join(cwd, 'saved'))).toEqual(['products', 'shoe-320.png', 'shoe-640.png']);
+  });
+
+  test('every command that a document shows is understood', async () => {
+    writeFileSync(join(cwd, 'jobs.txt'), '/x x.jpg\n');
+    writeFileSync(join(cwd, 'pictures.txt'), 'shoe\n');
+    writeFileSync(join(cwd, 'access.log'), '::1 - - [1/Jan/2026:00:00:00 +0000] "GET /x HTTP/1.1" 200 1\n');
+    const commands = markdownFiles().flatMap((page) =>
+      blocks(read(page))
+        .filter(({ language }) => language === 'sh')
+        .flatMap((block) => block.text.replaceAll('\\\n', ' ').split('\n'))
+        .filter((line) => line.startsWith('npx express-image-save')),
+    );
+    expect(commands.length).toBeGreaterThan(3);
+    const cli = join(project, 'node_modules/express-image-save/dist/cli.js');
+    for (const command of commands) {
+      const line = command.replace('npx express-image-save', '"$NODE" "$CLI"');
+      const env = { ...process.env, NODE: process.execPath, CLI: cli };
+      const { status, stdout } = spawnSync('sh', ['-c', `${line} --dry-run`], { cwd, env, encoding: 'utf8' });
+      expect([command, status, stdout]).toEqual([
+        command,
+        0,
+        expect.stringContaining('req=saveToFile&name='),
+      ]);
+    }
+  });
+
+  test('the tables have every option of the command and every code of its own', () => {
+    const cli = join(project, 'node_modules/express-image-save/dist/cli.js');
+    const { stdout } = spawnSync(process.execPath, [cli, 'batch', '--help'], { encoding: 'utf8' });
+    const offered = [...stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, name = '']) => name);
+    expect(offered.filter((name) => !text.includes(`\`${name}`) && !text.includes(` ${name} `))).toEqual([]);
+    const source = read('lib/batch/outcome.ts');
+    const codes = [...source.matchAll(/\['([a-z]+-[a-z-]+)', ['m]/g)].map(([, code = '']) => code);
+    expect(codes.length).toBeGreaterThan(5);
+    expect(codes.filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
   });
 });
 

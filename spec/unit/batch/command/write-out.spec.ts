@@ -1,15 +1,20 @@
-import { PassThrough, Writable } from 'node:stream';
+import { Writable } from 'node:stream';
 import { openOutput } from '../../../../lib/batch/command/write-out.js';
 
 it('waits until its reader has room', async () => {
-  const stream = new PassThrough({ highWaterMark: 4 });
+  let read = (): void => undefined;
+  const stream = new Writable({
+    highWaterMark: 4,
+    write: (_chunk, _encoding, done) => {
+      read = done;
+    },
+  });
   const output = openOutput(stream);
-  await output.write('abc');
   let isWritten = false;
-  const writing = output.write('def').then(() => (isWritten = true));
+  const writing = output.write('abcdef').then(() => (isWritten = true));
   await new Promise(setImmediate);
   expect(isWritten).toBe(false);
-  stream.resume();
+  read();
   await writing;
 });
 
