@@ -29,7 +29,11 @@ console.log(`Serving until Ctrl-C. Try these:
   Save a PNG     ${origin}/is/image/shoe?wid=600&fmt=png-alpha&req=saveToFile&name=shoe.png
   Save a WebP    ${origin}/is/image/aurora?hei=900&fmt=webp&qlt=70&req=saveToFile&name=aurora.webp
   Get a refusal  ${origin}/is/image/shoe?req=saveToFile&name=../shoe.jpg
-  View a file    ${origin}/saved/harbour.jpg`);
+  View a file    ${origin}/saved/harbour.jpg
+
+Or save a whole set from another terminal:
+
+  npx tsx lib/cli.ts batch --server ${origin} --url "/is/image/{picture}?wid={wid}&fmt={fmt}" --name "{picture}-{wid}.{fmt}" --set picture=aurora,dunes --set wid=320,640 --set fmt=jpeg,webp`);
 
 async function listen(port: string): Promise<string> {
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) {

@@ -1,5 +1,5 @@
-// Saves one picture in several widths and formats, one after another, until all are saved, one is refused, or the
-// visitor stops it.
+// Saves one picture in several widths and formats, one after another, until the visitor stops it. What is refused is
+// reported at the end.
 
 import { extensionOf, saveUrl } from './command.js';
 import { byId, inputById, showError } from './dom.js';
@@ -7,6 +7,7 @@ import { updateGallery } from './gallery.js';
 import { getPlace, save } from './save.js';
 
 /** @typedef {import('./command.js').Choices} Choices */
+/** @typedef {import('./save.js').Reply} Reply */
 
 const form = byId('set', HTMLFormElement);
 const nameField = inputById('set-name');
@@ -78,35 +79,59 @@ async function run(saves, showRenderingError) {
   }
   setRunning(true);
   let done = 0;
-  let refused = '';
-  showCount(0, saves.length);
+  /** @type {(Reply & { name: string })[]} */
+  const refusals = [];
+  showCount(0, 0, saves.length);
   for (const { name, url } of saves) {
     if (stopped) break;
     const reply = await save(url);
-    if (!reply.done) {
-      // Most errors concern every image of the set.
-      refused = `${name}: ${reply.message}`;
-      const place = getPlace(reply.code);
-      if (place === 'rendering') showRenderingError(refused);
-      else showError('set-error', refused, place === 'name' ? [nameField] : []);
-      break;
-    }
-    showCount(++done, saves.length);
-    void updateGallery();
+    if (reply.done) done++;
+    else refusals.push({ ...reply, name });
+    showCount(done, refusals.length, saves.length);
+    if (reply.done) void updateGallery();
   }
   setRunning(false);
-  status.textContent = describeEnd(done, saves.length, refused !== '');
+  status.textContent = describeEnd(done, refusals.length, saves.length);
+  showRefusals(refusals, showRenderingError);
   await updateGallery();
 }
 
 /**
- * @param {number} done
- * @param {number} total
- * @param {boolean} refused
+ * Shows what was refused where the mistake is: in the name, or in how the picture is rendered.
+ *
+ * @param {(Reply & { name: string })[]} refusals
+ * @param {(message: string) => void} showRenderingError
  */
-function describeEnd(done, total, refused) {
+function showRefusals(refusals, showRenderingError) {
+  const isRendering = (/** @type {Reply} */ { code }) => getPlace(code) === 'rendering';
+  const rendering = refusals.filter(isRendering);
+  const others = refusals.filter((refusal) => !isRendering(refusal));
+  if (rendering.length > 0) showRenderingError(describeRefusals(rendering));
+  const isNameWrong = others.some(({ code }) => getPlace(code) === 'name');
+  if (others.length > 0) showError('set-error', describeRefusals(others), isNameWrong ? [nameField] : []);
+}
+
+/**
+ * Each message once, with the names that it is about.
+ *
+ * @param {(Reply & { name: string })[]} refusals
+ */
+function describeRefusals(refusals) {
+  /** @type {Map<string, string[]>} */
+  const names = new Map();
+  for (const { name, message } of refusals) names.set(message, [...(names.get(message) ?? []), name]);
+  return [...names].map(([message, refused]) => `${refused.join(', ')}: ${message}`).join(' ');
+}
+
+/**
+ * @param {number} done
+ * @param {number} refused
+ * @param {number} total
+ */
+function describeEnd(done, refused, total) {
   if (done === total) return `All ${total} saved.`;
-  return `${refused ? 'Refused' : 'Stopped'}: ${done} of ${total} saved.`;
+  const counts = `${done} of ${total} saved${refused > 0 ? `, ${refused} refused` : ''}.`;
+  return done + refused < total ? `Stopped: ${counts}` : counts;
 }
 
 /** @param {boolean} isRunning */
@@ -123,11 +148,12 @@ function setRunning(isRunning) {
 
 /**
  * @param {number} done
+ * @param {number} refused
  * @param {number} total
  */
-function showCount(done, total) {
+function showCount(done, refused, total) {
   const bar = /** @type {HTMLProgressElement} */ (progress.firstElementChild);
   bar.max = total;
-  bar.value = done;
-  if (!stopped) status.textContent = `${done} of ${total} saved…`;
+  bar.value = done + refused;
+  if (!stopped) status.textContent = `${done} of ${total} saved${refused > 0 ? `, ${refused} refused` : ''}…`;
 }

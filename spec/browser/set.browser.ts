@@ -59,23 +59,35 @@ test('a stopped set finishes its current image and no more', async () => {
   expect(await start().evaluate((button) => button === document.activeElement)).toBe(true);
 });
 
-test('a refusal ends the set and appears at the wrong control', async () => {
+test('a set goes on after a refusal, and reports all refusals at the end', async () => {
+  const { page, savePath } = demo();
+  // Folders have two of the names.
+  for (const name of ['aurora-320.jpg', 'aurora-640.webp']) await mkdir(path.join(savePath, name));
+  await start().click();
+  await hasText(page, '#set-status', '4 of 6 saved, 2 refused.');
+  await hasText(page, '#set-error', /^aurora-320\.jpg, aurora-640\.webp: Choose another name: /);
+  expect(await page.getByLabel('Name prefix').getAttribute('aria-invalid')).toBe('true');
+  await hasText(page, '#gallery-count', '4');
+  expect(await readdir(savePath)).toHaveLength(6);
+});
+
+test('a refusal appears at the wrong control', async () => {
   const { page, savePath } = demo();
   await page.getByLabel('Name prefix').fill('missing/aurora');
   await start().click();
   await hasText(
     page,
     '#set-error',
-    'missing/aurora-320.jpg: Name a folder that exists, because saving creates none: there is no folder "missing".',
+    /^missing\/aurora-320\.jpg, .*: Name a folder that exists, because saving creates none: there is no folder "missing"\.$/,
   );
   expect(await page.getByLabel('Name prefix').getAttribute('aria-invalid')).toBe('true');
-  expect(await page.locator('#set-status').textContent()).toBe('Refused: 0 of 6 saved.');
+  expect(await page.locator('#set-status').textContent()).toBe('0 of 6 saved, 6 refused.');
 
   await page.getByLabel('Name prefix').fill('aurora');
   await page.locator('#rotate').fill('999');
   await rendered(page);
   await start().click();
-  await hasText(page, '#render-error', /^aurora-320\.jpg: Check what was asked for/);
+  await hasText(page, '#render-error', /^aurora-320\.jpg, .*: Check what was asked for/);
   expect(await page.locator('#set-error').textContent()).toBe('');
   expect(await readdir(savePath)).toEqual([]);
 });

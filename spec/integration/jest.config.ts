@@ -1,5 +1,6 @@
 /** @jest-config-loader esbuild-register */
-// For `npm run test:integration`: the packed package, other people's hosts and renderers, the recipes and the demo.
+// For `npm run test:integration`: the packed package, other people's hosts and renderers, the batch client, the recipes and the
+// demo.
 import type { Config } from 'jest';
 
 const config: Config = {

@@ -1,8 +1,8 @@
 // `npm run demo` as a user runs it: a real process, its output, its files and its exit.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -103,6 +103,16 @@ test('every printed URL works as described', async () => {
     'Get a refusal': '403 text/plain failed',
     'View a file': '200 image/jpeg',
   });
+});
+
+test('the printed batch command works as it stands', async () => {
+  const demo = await startServing();
+  const [line] = /^ *npx tsx .*$/m.exec(demo.output())!;
+  const { status, stderr } = spawnSync(line, { shell: true, encoding: 'utf8' });
+  expect([status, stderr]).toEqual([0, expect.stringMatching(/done {5}8 /)]);
+  const formats = ['aurora', 'dunes'].flatMap((name) => [320, 640].map((wid) => `${name}-${wid}`));
+  const names = formats.flatMap((name) => [`${name}.jpeg`, `${name}.webp`]);
+  expect((await readdir(savePath)).sort()).toEqual([...names, 'harbour.jpg'].sort());
 });
 
 test("the demo serves its page, the page's files and its two lists", async () => {
