@@ -29,7 +29,7 @@ interface Task {
 /** What an engine tells while it runs. */
 export interface EngineEvents {
   /** An attempt has failed, and another one follows. */
-  onRetry?(job: SaveJob, outcome: Outcome): void;
+  onRetry?(outcome: Outcome): void;
 }
 
 /**
@@ -219,7 +219,7 @@ export class Engine {
     this.#places.delay(task, retryDelay(task.attempts, outcome, this.#hasReplied), keepsPlace, () => {
       this.#proceed();
     });
-    this.#events.onRetry?.(task.job, outcome);
+    this.#events.onRetry?.(outcome);
   }
 
   async #finish(task: Task, outcome: Outcome): Promise<void> {

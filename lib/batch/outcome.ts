@@ -133,42 +133,43 @@ export function parseRetryAfter(header: string | undefined, now = Date.now()): n
   return Number.isNaN(milliseconds) ? undefined : Math.min(Math.max(0, milliseconds), MAX_RETRY_AFTER_MS);
 }
 
-const CONNECTION_ERRORS: ReadonlyMap<string, readonly [code: string, message: string]> = new Map([
-  ['ECONNREFUSED', ['connection-refused', 'No server listens there. Start it, or check the host and port.']],
-  ['ENOTFOUND', ['host-not-found', 'There is no host of that name. Check the server’s address.']],
+/** By Node's code, or our own: the code of the result, and what to do. The origin of the server stands between both. */
+const CONNECTION_ERRORS: ReadonlyMap<string, readonly [code: string, what: string, advice: string]> = new Map(
   [
-    'EAI_AGAIN',
-    ['host-not-found', 'The name of the host cannot be looked up. Check the network and the address.'],
+    ['ECONNREFUSED', ['connection-refused', 'No server listens at', 'Start it, or check the host and port.']],
+    ['ENOTFOUND', ['host-not-found', 'There is no host', 'Check the address.']],
+    [
+      'EAI_AGAIN',
+      ['host-not-found', 'The name cannot be looked up of', 'Check the network and the address.'],
+    ],
+    ['EHOSTUNREACH', ['host-unreachable', 'There is no way to', 'Check the network and the address.']],
+    ['ENETUNREACH', ['host-unreachable', 'There is no way to', 'Check the network and the address.']],
+    ['ETIMEDOUT', ['host-unreachable', 'No connection is taken by', 'Check the network and the address.']],
+    ['NO_REPLY', ['no-reply', 'No reply came from', 'Check that server, then run the batch again.']],
   ],
-  ['EHOSTUNREACH', ['host-unreachable', 'The host cannot be reached. Check the network and the address.']],
-  ['ENETUNREACH', ['host-unreachable', 'The host cannot be reached. Check the network and the address.']],
-  [
-    'ETIMEDOUT',
-    ['host-unreachable', 'The host does not take connections. Check the network and the address.'],
-  ],
-  [
-    'NO_REPLY',
-    ['no-reply', 'The server took the request and never replied. Check it, then run the batch again.'],
-  ],
-]);
+);
 
-/** Turns a request that failed without a response into its outcome. */
-export function readConnectionError(error: NodeJS.ErrnoException): Outcome {
-  const [code, message, retry] = describeConnectionError(error.code ?? '');
-  return { status: 'failed', isUnanswered: true, code, message, retry };
-}
+const BROKEN = [
+  'connection-broken',
+  'The connection broke to',
+  'Check that server, then run the batch again.',
+] as const;
 
-function describeConnectionError(error: string): readonly [code: string, message: string, retry: boolean] {
-  const known = CONNECTION_ERRORS.get(error);
-  if (known !== undefined) return [...known, true];
-  if (error === 'EPROTO' || /^ERR_(SSL|TLS)/.test(error) || isCertificateError(error)) {
+/**
+ * Turns a request that failed without a response into its outcome.
+ *
+ * @param origin Where it was sent to.
+ */
+export function readConnectionError(error: NodeJS.ErrnoException, origin: string): Outcome {
+  const reason = error.code ?? '';
+  if (reason === 'EPROTO' || /^ERR_(SSL|TLS)/.test(reason) || isCertificateError(reason)) {
     const message =
-      `No secure connection (${error}). Use http:// if the server has no TLS, ` +
+      `No secure connection to ${origin} (${reason}). Use http:// if the server has no TLS, ` +
       'or set NODE_EXTRA_CA_CERTS if it has a certificate of its own.';
-    return ['tls-failed', message, false];
+    return { status: 'failed', isUnanswered: true, code: 'tls-failed', message, retry: false };
   }
-  const message = 'The connection broke before the reply. Check the server, then run the batch again.';
-  return ['connection-broken', message, true];
+  const [code, what, advice] = CONNECTION_ERRORS.get(reason) ?? BROKEN;
+  return { status: 'failed', isUnanswered: true, code, message: `${what} ${origin}. ${advice}`, retry: true };
 }
 
 /** Node passes the errors of OpenSSL's X.509 check on by their names. */

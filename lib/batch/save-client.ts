@@ -36,7 +36,7 @@ export class SaveClient {
     try {
       return await this.#send(request);
     } catch (error) {
-      return readConnectionError(error as NodeJS.ErrnoException);
+      return readConnectionError(error as NodeJS.ErrnoException, request.origin);
     }
   }
 

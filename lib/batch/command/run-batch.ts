@@ -3,7 +3,7 @@ import { Engine } from '../engine.js';
 import { Ledger } from '../ledger.js';
 import type { Outcome } from '../outcome.js';
 import { prepareJobs } from '../prepare-job.js';
-import { GaveUpError, type SaveJob } from '../types.js';
+import { GaveUpError } from '../types.js';
 import type { BatchArguments } from './arguments.js';
 import type { CommandProcess } from './command-process.js';
 import { plural, printable } from './format.js';
@@ -43,6 +43,7 @@ export async function runBatch(
     engine.stop();
   });
   let how: BatchEnd['how'] = 'finished';
+  let reason: string | undefined;
   try {
     for await (const result of engine.run()) {
       tally.add(result);
@@ -52,6 +53,7 @@ export async function runBatch(
   } catch (error) {
     if (!(error instanceof GaveUpError)) throw error;
     how = 'gave up';
+    reason = error.code;
   } finally {
     stopping.end();
     progress.stop();
@@ -59,7 +61,7 @@ export async function runBatch(
   }
   if (stopping.isStopped) how = 'stopped';
   const columns = Math.min(proc.stderr.columns ?? DEFAULT_COLUMNS, 120);
-  const end = { tally, how, columns, ledger: settings.ledger, command: formatCommand(proc.args) };
+  const end = { tally, how, reason, columns, ledger: settings.ledger, command: formatCommand(proc.args) };
   proc.stderr.write(args.quiet ? describeErrors(end) : summarize(end));
   if (how === 'stopped') return INTERRUPTED;
   return tally.failed > 0 || output.isClosed ? 1 : 0;
@@ -72,16 +74,13 @@ function showProgress({ quiet }: BatchArguments, tally: Tally, { stderr }: Comma
 }
 
 /** Says that a server cannot be reached and is asked again, now and then: that takes its time. */
-function reportOutages(
-  progress: Progress,
-  { quiet }: BatchArguments,
-): (job: SaveJob, outcome: Outcome) => void {
+function reportOutages(progress: Progress, { quiet }: BatchArguments): (outcome: Outcome) => void {
   let reportedAt = -Infinity;
-  return (job, { isUnanswered, code = '', message = '' }) => {
+  return ({ isUnanswered, message = '' }) => {
     const now = performance.now();
     if (quiet || isUnanswered !== true || now - reportedAt < REPORT_INTERVAL_MS) return;
     reportedAt = now;
-    progress.print(printable(`${code} at ${job.url}: ${message} Trying again.`));
+    progress.print(printable(`${message} Trying again.`));
   };
 }
 

@@ -7,6 +7,8 @@ export interface BatchEnd {
   readonly tally: Tally;
   /** `stopped`: by a signal. `gave up`: the same error would have met every job. */
   readonly how: 'finished' | 'stopped' | 'gave up';
+  /** The code of the error for which it gave up. */
+  readonly reason?: string | undefined;
   readonly ledger: string | undefined;
   /** The command with its arguments. */
   readonly command: string;
@@ -18,7 +20,7 @@ const HEADINGS = { finished: 'Finished', stopped: 'Stopped', 'gave up': 'Gave up
 
 /** The whole summary, with an end of line. */
 export function summarize(end: BatchEnd): string {
-  const { tally, how, ledger } = end;
+  const { tally, how, reason, ledger } = end;
   if (tally.count === 0 && how === 'finished') return 'There are no jobs.\n';
   const sizes = [
     ...(tally.bytes > 0 ? [formatBytes(tally.bytes)] : []),
@@ -26,7 +28,7 @@ export function summarize(end: BatchEnd): string {
   ];
   const inLedger = ledger === undefined ? '' : ` (done before, says ${ledger})`;
   return [
-    `${HEADINGS[how]} after ${formatDuration(tally.milliseconds)}.`,
+    `${HEADINGS[how]} after ${formatDuration(tally.milliseconds)}${reason === undefined ? '' : `: ${printable(reason)} would meet every other job too`}.`,
     `  done     ${formatCount(tally.done)}${sizes.length > 0 ? ` (${sizes.join(', ')})` : ''}`,
     ...(tally.skipped > 0 ? [`  skipped  ${formatCount(tally.skipped)}${inLedger}`] : []),
     `  failed   ${formatCount(tally.failed)}`,

@@ -107,8 +107,9 @@ it.each([
   ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls-failed', false],
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'tls-failed', false],
 ])('turns %s into %s', (error, code, retry) => {
-  const outcome = readConnectionError(Object.assign(new Error('x'), { code: error }));
+  const outcome = readConnectionError(Object.assign(new Error('x'), { code: error }), 'http://host');
   expect(outcome).toMatchObject({ status: 'failed', code, retry, isUnanswered: true });
+  expect(outcome.message).toMatch(/ http:\/\/host[. ].*\.$/);
 });
 
 it('knows the errors that would meet every job', () => {
