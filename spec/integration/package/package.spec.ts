@@ -1,6 +1,7 @@
 // The package as npm packs it: its contents, and every way to import it.
 import { spawnSync, type SpawnSyncOptions } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import { linkDir, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 
@@ -212,7 +213,9 @@ test('the command and saveAll run where neither sharp nor express is, and the mi
 
 test('carries the licence of every package that is bundled', () => {
   const licences = readFileSync(join(unpacked, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
-  const bundled = [...readFileSync(join(unpacked, 'dist/cli.js'), 'utf8').matchAll(/^\/\/ node_modules\/([\w.-]+)\//gm)];
+  const bundled = [
+    ...readFileSync(join(unpacked, 'dist/cli.js'), 'utf8').matchAll(/^\/\/ node_modules\/([\w.-]+)\//gm),
+  ];
   const names = [...new Set(bundled.map(([, name = '']) => name))];
   expect(names).toEqual(expect.arrayContaining(['commander', 'cli-progress']));
   expect(names.filter((name) => !new RegExp(`^${name} \\d`, 'm').test(licences))).toEqual([]);
@@ -364,7 +367,8 @@ test('names exactly the dependencies that it uses', () => {
     for (const [, from = ''] of readFileSync(join(unpacked, file), 'utf8').matchAll(
       /require\("([^."][^"]*)"\)/g,
     )) {
-      if (!from.startsWith('node:')) used.add(/^(?:@[^/]+\/)?[^/]+/.exec(from)?.[0] ?? '');
+      // Packages that are bundled name Node's modules without `node:`.
+      if (!isBuiltin(from)) used.add(/^(?:@[^/]+\/)?[^/]+/.exec(from)?.[0] ?? '');
     }
   }
   expect([...used].sort()).toEqual(named);
