@@ -95,6 +95,15 @@ it('tries again after a failure that may pass, and not after another', async () 
   });
 });
 
+it('takes no other job in place of one whose attempt has failed', async () => {
+  const server = await startReplyServer(({ name, count: sent }, res) => {
+    if (name === '0.jpg' && sent === 1) res.destroy();
+    else sendDone(res);
+  });
+  await collect(createJobs(3), { server: server.origin, concurrency: 1 });
+  expect(server.requests.map(({ name }) => name)).toEqual(['0.jpg', '0.jpg', '1.jpg', '2.jpg']);
+});
+
 it('gives up a job after its retries', async () => {
   const server = await startReplyServer((_request, res) => {
     sendError(res, 'disk-full', { retry: true });
@@ -204,9 +213,9 @@ describe('with a ledger', () => {
   });
 });
 
-describe('gives up', () => {
+describe('a common failure', () => {
   it.each(['not-authorized', 'saving-disabled', 'save-path-missing'])(
-    'after ten failures in a row with %s',
+    'gives up after ten failures in a row with %s',
     async (code) => {
       const server = await startReplyServer((_request, res) => {
         sendError(res, code);
@@ -221,7 +230,7 @@ describe('gives up', () => {
     },
   );
 
-  it('not when other results come in between', async () => {
+  it('does not give up when other results come in between', async () => {
     const server = await startReplyServer(({ name }, res) => {
       if (name === '9.jpg') sendDone(res);
       else sendError(res, 'not-authorized');
@@ -229,14 +238,14 @@ describe('gives up', () => {
     expect(await collect(createJobs(19), { server: server.origin, concurrency: 1 })).toHaveLength(19);
   });
 
-  it('not when each job has an error of its own', async () => {
+  it('does not give up when each job has an error of its own', async () => {
     const server = await startReplyServer((_request, res) => {
       sendError(res, 'broken-image');
     });
     expect(await collect(createJobs(30), { server: server.origin })).toHaveLength(30);
   });
 
-  it('on a server that does not listen', async () => {
+  it('gives up on a server that does not listen', async () => {
     const server = await startReplyServer();
     await server.stop();
     await expect(collect(createJobs(100), { server: server.origin, retries: 1 })).rejects.toMatchObject({
@@ -245,8 +254,8 @@ describe('gives up', () => {
   });
 });
 
-describe('ends early', () => {
-  it('when the signal aborts, and breaks off the running requests', async () => {
+describe('an early end', () => {
+  it('ends when the signal aborts, and breaks off the running requests', async () => {
     const arrived = createDeferred();
     const closed = createDeferred();
     const server = await startReplyServer((_request, res) => {
@@ -265,14 +274,14 @@ describe('ends early', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('at once when the signal has aborted before', async () => {
+  it('sends nothing when the signal has aborted before', async () => {
     const server = await startReplyServer();
     const signal = AbortSignal.abort(new Error('before'));
     await expect(collect(createJobs(5), { server: server.origin, signal })).rejects.toThrow('before');
     expect(server.requests).toEqual([]);
   });
 
-  it('with the error of the list', async () => {
+  it('throws the error of the list', async () => {
     const server = await startReplyServer();
     function* broken(): Generator<SaveJob> {
       yield* createJobs(1);
@@ -281,7 +290,7 @@ describe('ends early', () => {
     await expect(collect(broken(), { server: server.origin })).rejects.toThrow('the list is broken');
   });
 
-  it('and lets the list end when the consumer leaves', async () => {
+  it('lets the list end when the consumer leaves', async () => {
     const server = await startReplyServer();
     const ended = createDeferred();
     function* watched(): Generator<SaveJob> {

@@ -209,7 +209,7 @@ describe('interrupted', () => {
     return { running, release, requests };
   }
 
-  it('once, it lets running saves end, sends no more, and says how to go on', async () => {
+  it('lets running saves end at the first Ctrl-C, sends no more, and says how to go on', async () => {
     const { running, release, requests } = await startInterrupted();
     release();
     const { status, stderr } = await running.ended;
@@ -222,7 +222,7 @@ describe('interrupted', () => {
     expect(readFileSync(dir('l'), 'utf8').match(/\n/g)).toHaveLength(1);
   });
 
-  it('twice, it exits at once', async () => {
+  it('exits at once at the second Ctrl-C', async () => {
     const { running, release } = await startInterrupted();
     running.interrupt();
     expect(await running.exited).toBe(130);
@@ -230,7 +230,7 @@ describe('interrupted', () => {
     await running.ended;
   });
 
-  it('while it waits for its next job, it ends', async () => {
+  it('ends at Ctrl-C while it waits for its next job', async () => {
     const server = await startServer();
     const stdin = new PassThrough();
     stdin.write('/a a.jpg\n');
