@@ -4,6 +4,8 @@
 export interface ErrorDetails {
   /** The name of the parameter, without `=`. */
   readonly parameter?: string;
+  /** The part of the URL that is meant, where it is not the value of {@link parameter}. */
+  readonly urlPart?: string;
   /** The rule that a name breaks, as half a sentence. */
   readonly rule?: string;
   /** The extension that a name has or should have, with its dot. */
@@ -49,8 +51,10 @@ export const ERRORS = {
       `Write ${parameter}= only once, so that its value is certain.`,
   },
   'bad-escape': {
-    message: ({ parameter = 'each parameter' }) =>
-      `Encode the value of ${parameter}= as UTF-8 with %XX; a plain % is %25.`,
+    message: ({
+      parameter,
+      urlPart = parameter === undefined ? 'each value' : `the value of ${parameter}=`,
+    }) => `Encode ${urlPart} as UTF-8 with %XX; a plain % is %25.`,
   },
   'unknown-req-option': {
     message: 'Write req=saveToFile or req=saveToFile,text: the reply has no other form.',

@@ -1,6 +1,7 @@
 // The request's URL → the save command and the URL for the renderer, or undefined for an ordinary request.
 import { SaveError, TOO_LONG } from '../errors.js';
-import { decode, decodeValue, findParam, parseQuery, type QueryParam } from './query.js';
+import { decode, decodePath, decodeValue, findParam, parseQuery, type QueryParam } from './query.js';
+import { substitute } from './substitute.js';
 
 /** A save command, decoded. Its name is not yet checked. */
 export interface SaveCommand {
@@ -18,9 +19,6 @@ export interface SaveCommand {
  */
 const SAVE_TO_FILE =
   /=(?:[sS]|%[57]3)(?:[aA]|%[46]1)(?:[vV]|%[57]6)(?:[eE]|%[46]5)(?:[tT]|%[57]4)(?:[oO]|%[46][fF])(?:[fF]|%[46]6)(?:[iI]|%[46]9)(?:[lL]|%[46][cC])(?:[eE]|%[46]5)/;
-
-/** No file system takes a longer path, in characters. */
-const MAX_NAME_LENGTH = 4096;
 
 /** The parameters that the renderer does not get. */
 const SAVE_PARAMS = new Set(['req', 'name', 'timeout']);
@@ -49,10 +47,11 @@ export function parseCommand(url: string): SaveCommand | undefined {
 
   const kept = params.filter((param) => !SAVE_PARAMS.has(param.name)).map((param) => param.text);
   const query = kept.join('&');
+  const path = url.slice(0, queryStart);
   return {
-    name: readName(params),
-    timeout: readTimeout(findParam(params, 'timeout')),
-    rendererUrl: url.slice(0, queryStart) + (query === '' ? '' : `?${query}`),
+    name: readName(params, path),
+    timeout: readTimeout(params),
+    rendererUrl: path + (query === '' ? '' : `?${query}`),
   };
 }
 
@@ -67,43 +66,35 @@ function checkReqOptions(req: QueryParam | undefined): void {
   if (value !== 'savetofile' && value !== 'savetofile,text') throw new SaveError('unknown-req-option');
 }
 
-function readName(params: readonly QueryParam[]): string {
+function readName(params: readonly QueryParam[], path: string): string {
   const param = findParam(params, 'name');
-  const name = decodeValue('name', param?.rawValue ?? '');
-  if (param === undefined || name === '') throw new SaveError('name-missing');
-  return substitute(name, params.slice(0, params.indexOf(param)));
+  if (param === undefined || param.rawValue === '') throw new SaveError('name-missing');
+  const variables = readVariables(params, param);
+  const name = substitute(decodeValue('name', param.rawValue), (variable) =>
+    variable === '$object' && !variables.has(variable) ? decodePath(path) : readVariable(variables, variable),
+  );
+  if (name === undefined) throw new SaveError('name-invalid', { rule: TOO_LONG });
+  return name;
 }
 
-function readTimeout(param: QueryParam | undefined): number | undefined {
+function readTimeout(params: readonly QueryParam[]): number | undefined {
+  const param = findParam(params, 'timeout');
   if (param === undefined) return undefined;
-  const value = decodeValue('timeout', param.rawValue);
-  if (!/^\d+$/.test(value) || Number(value) < 1) throw new SaveError('timeout-invalid');
+  const variables = readVariables(params, param);
+  const value = substitute(decodeValue('timeout', param.rawValue), (variable) =>
+    readVariable(variables, variable),
+  );
+  if (value === undefined || !/^\d+$/.test(value) || Number(value) < 1)
+    throw new SaveError('timeout-invalid');
   return Number(value);
 }
 
-/**
- * Replaces each `$var$` by the value of the latest earlier parameter `$var=value`. An undefined variable stays as it is,
- * and values are not searched for variables. (Image Serving, "Substitution variables".)
- */
-function substitute(text: string, earlier: readonly QueryParam[]): string {
-  const definitions = new Map(earlier.map((param) => [param.name, param.rawValue]));
-  let result = '';
-  let at = 0;
-  for (;;) {
-    const start = text.indexOf('$', at);
-    const end = start < 0 ? -1 : text.indexOf('$', start + 1);
-    if (end < 0) return result + text.slice(at);
-    const name = text.slice(start, end).toLowerCase();
-    const definition = name === '$' ? undefined : definitions.get(name);
-    if (definition !== undefined) {
-      result += text.slice(at, start) + decodeValue('name', definition);
-      at = end + 1;
-    } else {
-      // The closing $ of an undefined variable may be the opening $ of the next one.
-      result += text.slice(at, end);
-      at = end;
-    }
-    // One long value that is named over and over must not become a name of megabytes.
-    if (result.length > MAX_NAME_LENGTH) throw new SaveError('name-invalid', { rule: TOO_LONG });
-  }
+/** The encoded value of each parameter before one, by name. The latest of several counts. */
+function readVariables(params: readonly QueryParam[], before: QueryParam): ReadonlyMap<string, string> {
+  return new Map(params.slice(0, params.indexOf(before)).map((param) => [param.name, param.rawValue]));
+}
+
+function readVariable(variables: ReadonlyMap<string, string>, name: string): string | undefined {
+  const rawValue = variables.get(name);
+  return rawValue === undefined ? undefined : decodeValue(name, rawValue);
 }

@@ -97,13 +97,28 @@ export function decodeValue(parameter: string, rawValue: string): string {
   return value;
 }
 
+/**
+ * The object of a request: its path below the mount, decoded, without its leading `/`.
+ *
+ * @param path The part of the request's URL before the `?`. Proxies are sent a whole URL. (RFC 9112, 3.2.2.)
+ * @throws SaveError `bad-escape`.
+ */
+export function decodePath(path: string): string {
+  const object = decodeEscapes(path.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '').replace(/^\//, ''));
+  if (object === undefined)
+    throw new SaveError('bad-escape', { urlPart: 'the path that $object$ stands for' });
+  return object;
+}
+
 /** Percent-decodes once, as UTF-8, with `+` for a space; undefined where the escapes are malformed. */
 export function decode(raw: string): string | undefined {
-  if (!/[+%\x80-\xff]/.test(raw)) return raw;
+  return decodeEscapes(raw.replaceAll('+', ' '));
+}
+
+function decodeEscapes(raw: string): string | undefined {
+  if (!/[%\x80-\xff]/.test(raw)) return raw;
   // Some clients send bytes above 7F as they are, and Node hands them on as one character each.
-  const escaped = raw
-    .replaceAll('+', ' ')
-    .replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
+  const escaped = raw.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
   try {
     return decodeURIComponent(escaped);
   } catch {

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import connect from 'connect';
 import express from 'express';
 import express4 from 'express4';
 import request from 'supertest';
@@ -502,5 +503,36 @@ describe('earlier middleware that throws during the reply', () => {
     expect(Number(answer.headers['content-length'])).toBe(answer.body.length);
     expect(warn).toHaveBeenCalledTimes(1);
     warn.mockRestore();
+  });
+});
+
+describe('$object$ in the name', () => {
+  const mounts: Record<string, (save: Handler) => Handler> = {
+    'Express 5': (save) => express().use('/is/image', save as express.RequestHandler, renderer) as Handler,
+    'Express 4': (save) => express4().use('/is/image', save as express.RequestHandler, renderer) as Handler,
+    connect: (save) => connect().use('/is/image', save).use('/is/image', renderer),
+  };
+
+  test.each(Object.keys(mounts))('is the path below the mount of %s', async (host) => {
+    mkdirSync(join(folder(), 'cat'));
+    const { url } = await start([mounts[host]!(imageSave({ savePath: folder() }))], 'http.createServer');
+    const { reply } = await get(`${url}/is/image/cat/a%20b?wid=8&req=saveToFile&name=$object$-small.jpg`);
+    expect(reply).toMatchObject({ status: 'done', name: 'cat/a b-small.jpg' });
+    expect(list(join(folder(), 'cat'))).toEqual(['a b-small.jpg']);
+  });
+
+  test.each([
+    ['/x/%2e%2e%2f%2e%2e%2fa.jpg', 'name-invalid'],
+    ['/%2Fetc/a.jpg', 'name-invalid'],
+    ['/a%00.jpg', 'name-invalid'],
+    ['/con.jpg', 'name-invalid'],
+    ['/a%5Cb.jpg', 'name-invalid'],
+    ['/', 'name-invalid'],
+    ['/nowhere/a.jpg', 'folder-missing'],
+    ['/a.php', 'unknown-extension'],
+    ['/%zz.jpg', 'bad-escape'],
+  ])('is checked like any other name: %s is refused with %s before rendering', async (path, code) => {
+    const { reply } = await send(`${path}?req=saveToFile&name=$object$`);
+    expect([reply.error?.code, asked, list(folder())]).toEqual([code, 0, []]);
   });
 });

@@ -403,9 +403,97 @@ describe('$var$ in name=', () => {
     expect(nameIn(`$id=%zz&${SAVE}&name=a`)).toBe('a');
   });
 
+  it('names the variable whose value is malformed', async () => {
+    const { message } = await refusalOf(() => parseCommand(`/?$id=%zz&${SAVE}&name=$id$`));
+    expect(message).toContain('$id=');
+  });
+
   it('refuses a short query that expands to a name of megabytes', async () => {
     const query = `$a=${'x'.repeat(4000)}&${SAVE}&name=${'$a$'.repeat(4000)}`;
     expect(await codeFor(query)).toBe('name-invalid');
+  });
+});
+
+describe('$var$ in timeout=', () => {
+  test.each([
+    ['$t=70', '$t$', 70, 'is replaced'],
+    ['$t=70', '1$t$', 170, 'is replaced within the value'],
+    ['$t=70&$t=80', '$T$', 80, 'is replaced by the latest definition, in any case'],
+    ['%24t=7%30', '%24t%24', 70, 'is replaced where it is encoded'],
+    ['$object=70', '$object$', 70, 'is a variable like any other where it is defined'],
+  ])('%s&timeout=%s is %i: it %s', (definitions, timeout, expected) => {
+    const query = `${definitions}&${SAVE}&name=a&timeout=${timeout}`;
+    expect(parse(`/shoe?${query}`)).toEqual({
+      name: 'a',
+      timeout: expected,
+      rendererUrl: `/shoe?${definitions}`,
+    });
+  });
+
+  test.each([
+    ['$t=70', '$u$', 'an undefined variable'],
+    ['$t=$u$&$u=70', '$t$', 'a variable whose value is another variable'],
+    ['$t=soon', '$t$', 'a variable with a wrong value'],
+    ['$t=', '$t$', 'a variable without a value'],
+    ['x=1', '$object$', '$object$ without a definition, although the path is a number'],
+  ])('%s&timeout=%s is refused: %s', async (definitions, timeout) => {
+    const query = `${definitions}&${SAVE}&name=a&timeout=${timeout}`;
+    expect(await codeOf(() => parseCommand(`/70?${query}`))).toBe('timeout-invalid');
+  });
+
+  it('is not replaced by a later definition', async () => {
+    expect(await codeFor(`${SAVE}&name=a&timeout=$t$&$t=70`)).toBe('timeout-invalid');
+  });
+
+  it('is refused where the value that it needs is malformed', async () => {
+    expect(await codeFor(`$t=%zz&${SAVE}&name=a&timeout=$t$`)).toBe('bad-escape');
+  });
+
+  it('does not let a short query make a number of megabytes', async () => {
+    const query = `$a=${'1'.repeat(4000)}&${SAVE}&name=a&timeout=${'$a$'.repeat(4000)}`;
+    expect(await codeFor(query)).toBe('timeout-invalid');
+  });
+});
+
+describe('$object$ in name=', () => {
+  test.each([
+    ['/cat/shoe', '$object$.png', 'cat/shoe.png', 'is the path without its leading slash'],
+    ['/cat/shoe', 'a/$OBJECT$-$object$', 'a/cat/shoe-cat/shoe', 'is replaced in any case, everywhere'],
+    ['/a%20b+c%C3%A9', '$object$', 'a b+cé', 'is decoded, and a plus stays a plus'],
+    ['/\u00c3\u00a9', '$object$', 'é', 'is decoded from raw bytes'],
+    ['/cat%2Fshoe', '$object$', 'cat/shoe', 'is decoded once, the slash too'],
+    ['/a%2541', '$object$', 'a%41', 'is not decoded twice'],
+    ['/', 'a$object$.png', 'a.png', 'is empty where the path is'],
+    ['', 'a$object$.png', 'a.png', 'is empty where there is no path'],
+    ['//shoe', '$object$', '/shoe', 'keeps a second slash'],
+    ['/cat/', '$object$', 'cat/', 'keeps a slash at the end'],
+    ['/a$object$', '$object$', 'a$object$', 'is not searched for variables'],
+    ['http://host:80/cat/shoe', '$object$', 'cat/shoe', 'is the path of an absolute URL'],
+    ['/shoe', '$objects$', '$objects$', 'is no part of another variable'],
+  ])('at %j, %s is %j: it %s', (path, name, expected) => {
+    expect(parse(`${path}?${SAVE}&name=${name}`)).toMatchObject({ name: expected, rendererUrl: path });
+  });
+
+  it('is replaced by an earlier $object=value instead', () => {
+    expect(nameIn(`$object=hat&${SAVE}&name=$object$`)).toBe('hat');
+    expect(nameIn(`${SAVE}&name=$object$&$object=hat`)).toBe('shoe');
+  });
+
+  it('is refused where the path has malformed escapes, and only if the name needs the path', async () => {
+    for (const path of ['/%', '/%zz', '/a%C3', '/%C0%AF', '/%FF']) {
+      const url = (name: string): string => `${path}?${SAVE}&name=${name}`;
+      const { code, message } = await refusalOf(() => parseCommand(url('$object$')));
+      expect([path, code]).toEqual([path, 'bad-escape']);
+      expect(message).toContain('path');
+      expect(message).toContain('%25');
+      expect(parse(url('a')).name).toBe('a');
+      expect(parse(`${path}?$object=b&${SAVE}&name=$object$`).name).toBe('b');
+    }
+  });
+
+  it('does not let a short query make a name of megabytes', async () => {
+    const url = `/${'x'.repeat(4000)}?${SAVE}&name=${'$object$'.repeat(4000)}`;
+    expect(await codeOf(() => parseCommand(url))).toBe('name-invalid');
   });
 });
 
