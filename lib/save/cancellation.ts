@@ -15,7 +15,9 @@ export class Cancellation {
   readonly #socket: Socket;
   readonly #onDisconnect: () => void;
   #timer: NodeJS.Timeout | undefined;
+  #startDeadline: () => void = () => undefined;
   #armed = true;
+  #disconnected = false;
 
   /** @param onDisconnect Called when the client disconnects, before Node's own listeners. Must not throw. */
   constructor(socket: Socket, onDisconnect: () => void) {
@@ -41,13 +43,15 @@ export class Cancellation {
    * @param since When the command arrived, a reading of `performance.now()`.
    */
   startTimer(timeout: number, since: number): void {
-    if (!this.#armed) return;
-    this.#timer = setTimeout(
-      () => {
+    this.#startDeadline = () => {
+      const expire = (): void => {
         this.abort(new SaveError('timeout', { timeout }));
-      },
-      Math.max(1, timeout - (performance.now() - since)),
-    );
+      };
+      const left = timeout - (performance.now() - since);
+      if (left > 0) this.#timer = setTimeout(expire, Math.max(1, left));
+      else expire();
+    };
+    if (this.#armed) this.#startDeadline();
   }
 
   /** Ends the save for this reason. */
@@ -74,6 +78,18 @@ export class Cancellation {
     }, patience);
   }
 
+  /**
+   * Takes {@link commit} back: the deadline and a disconnect end the save again. Where one of them has come since, the
+   * save ends now.
+   */
+  rollback(): void {
+    if (this.#armed || this.signal.aborted) return;
+    this.disarm();
+    this.#armed = true;
+    if (this.#disconnected) this.abort(new SaveError('client-disconnected'));
+    else this.#startDeadline();
+  }
+
   /** From here on nothing aborts: the save has ended, or only its publishing is left. */
   disarm(): void {
     this.#armed = false;
@@ -87,6 +103,7 @@ export class Cancellation {
   }
 
   readonly #onClose = (): void => {
+    this.#disconnected = true;
     this.#onDisconnect();
     this.abort(new SaveError('client-disconnected'));
   };

@@ -151,7 +151,10 @@ export class SaveOperation {
     const commit = (): void => {
       this.#cancellation.commit(maxTimeout);
     };
-    const result = (await target.publish(image, { commit })) as Partial<PublishResult> | undefined;
+    const rollback = (): void => {
+      this.#cancellation.rollback();
+    };
+    const result = (await target.publish(image, { commit, rollback })) as Partial<PublishResult> | undefined;
     this.#warning = result?.warning;
     const lastUpdated = result?.lastUpdated;
     if (typeof lastUpdated === 'number' && Number.isFinite(lastUpdated)) return lastUpdated;

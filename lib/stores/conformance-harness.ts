@@ -68,6 +68,7 @@ export class StoreUnderTest {
               if (options.commit === undefined) signal.throwIfAborted();
               commit();
             },
+            rollback: () => undefined,
           },
         );
       return options.inFile === true ? withTempFile(target, image, publish) : publish(new MemoryBytes(image));

@@ -61,6 +61,12 @@ export interface PublishOptions {
    * returned, nothing stops the save, and `publish` must report the real outcome. More calls do no harm.
    */
   readonly commit: () => void;
+  /**
+   * Takes {@link commit} back, for a store that tries its last step again: the step has failed, and nothing has
+   * changed. The deadline and a disconnected client end the save again, until the next `commit`, which throws if they
+   * have. The middleware always gives this function.
+   */
+  readonly rollback?: () => void;
 }
 
 /** An image that passed inspection. */

@@ -7,6 +7,7 @@ import { fileSystemError } from '../errors.js';
 import { flushFile } from './flush.js';
 import { fsCalls } from './fs.js';
 import { readRange, streamFile } from './readable-bytes.js';
+import { retryWhileInUse } from './retry-in-use.js';
 import { temporaryName, type StaleFileSweeper } from './stale-files.js';
 import type { TempFile } from './types.js';
 
@@ -140,7 +141,7 @@ export class DiskTempFile implements TempFile {
     const fd = await this.#opening?.catch(() => undefined);
     if (fd === undefined) return;
     // A file that cannot be removed now is swept later.
-    if (!this.#published) await fsCalls.unlink(this.path).catch(() => undefined);
+    if (!this.#published) await retryWhileInUse(() => fsCalls.unlink(this.path)).catch(() => undefined);
     await Promise.allSettled(this.#running);
     if (!this.#closed) await fsCalls.close(fd).catch(() => undefined);
   }

@@ -4,6 +4,7 @@ import { SaveError, fileSystemError, systemCode } from '../../errors.js';
 import type { ReadableBytes } from '../../image/types.js';
 import { fsCalls } from '../../temp-files/fs.js';
 import { MemoryBytes } from '../../temp-files/readable-bytes.js';
+import { retryWhileInUse } from '../../temp-files/retry-in-use.js';
 import { temporaryName, type StaleFileSweeper } from '../../temp-files/stale-files.js';
 import { DiskTempFile } from '../../temp-files/temp-file.js';
 import type {
@@ -84,20 +85,19 @@ export class FolderTarget implements SaveTarget {
   /** In this order, no power cut leaves a broken image: flush the bytes, change the name, flush the folder. */
   async #publish(
     { bytes }: Pick<InspectedImage, 'bytes'>,
-    { commit }: PublishOptions,
+    { commit, rollback }: PublishOptions,
   ): Promise<PublishResult> {
     const { directory, basename } = this.#resolved;
     const { overwrite, durable } = this.#options;
     if (bytes !== this.tempFile) await this.#copy(bytes);
     const lastUpdated = await this.tempFile.finish(durable);
-    await assertUnmoved(directory);
-    commit();
-    if (overwrite) {
-      await fsCalls.rename(this.tempFile.path, directory.join(basename));
-      this.tempFile.markPublished();
-    } else {
-      await linkExclusively(this.tempFile.path, directory.join(basename));
-    }
+    const publishFile = overwrite ? fsCalls.rename : linkExclusively;
+    await retryWhileInUse(async () => {
+      await assertUnmoved(directory);
+      commit();
+      await publishFile(this.tempFile.path, directory.join(basename));
+    }, rollback);
+    if (overwrite) this.tempFile.markPublished();
     // The image is published, so a failed flush is only a warning.
     const warning = durable ? await directory.sync().catch((error: unknown) => error) : undefined;
     return { lastUpdated, warning };

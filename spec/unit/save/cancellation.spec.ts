@@ -216,6 +216,83 @@ describe('after the point of no return', () => {
   });
 });
 
+describe('a commit that is taken back', () => {
+  it('lets the deadline end the save again, at its own time', () => {
+    deadline.startTimer(1000, performance.now());
+    jest.advanceTimersByTime(600);
+    deadline.commit(PATIENCE);
+    jest.advanceTimersByTime(300);
+    deadline.rollback();
+    jest.advanceTimersByTime(99);
+    expect(reason()).toBeUndefined();
+    jest.advanceTimersByTime(1);
+    expect(reason()).toBe('timeout');
+  });
+
+  it('ends a save whose deadline has passed meanwhile, before the next commit', async () => {
+    deadline.startTimer(1000, performance.now());
+    deadline.commit(PATIENCE);
+    jest.advanceTimersByTime(1000);
+    deadline.rollback();
+    expect(
+      await codeOf(() => {
+        deadline.commit(PATIENCE);
+      }),
+    ).toBe('timeout');
+    expect(await codeOf(() => deadline.aborted)).toBe('timeout');
+  });
+
+  it('ends a save whose client has disconnected meanwhile', async () => {
+    deadline.startTimer(1000, performance.now());
+    deadline.commit(PATIENCE);
+    await leave();
+    expect(reason()).toBeUndefined();
+    deadline.rollback();
+    expect(reason()).toBe('client-disconnected');
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('lets a client that disconnects later end the save', async () => {
+    deadline.startTimer(1000, performance.now());
+    deadline.commit(PATIENCE);
+    deadline.rollback();
+    await leave();
+    expect(reason()).toBe('client-disconnected');
+  });
+
+  it('can be made again, and then nothing ends the save', async () => {
+    deadline.startTimer(1000, performance.now());
+    deadline.commit(PATIENCE);
+    deadline.rollback();
+    deadline.commit(PATIENCE);
+    jest.advanceTimersByTime(1000);
+    await leave();
+    expect(deadline.signal.aborted).toBe(false);
+  });
+
+  it('lets no further commit pass once the reply has gone out without the store', async () => {
+    deadline.startTimer(1000, performance.now());
+    deadline.commit(PATIENCE);
+    jest.advanceTimersByTime(PATIENCE);
+    expect(await codeOf(() => deadline.aborted)).toBe('store-no-response');
+    deadline.dispose();
+    deadline.rollback();
+    const commit = (): void => {
+      deadline.commit(PATIENCE);
+    };
+    expect([await codeOf(commit), jest.getTimerCount()]).toEqual(['timeout', 0]);
+  });
+
+  it('changes nothing without a commit or after an abort', () => {
+    deadline.startTimer(1000, performance.now());
+    deadline.rollback();
+    expect(jest.getTimerCount()).toBe(1);
+    deadline.abort(error());
+    deadline.rollback();
+    expect([reason(), jest.getTimerCount()]).toEqual(['renderer-failed', 0]);
+  });
+});
+
 describe('the end of a save', () => {
   it('has the first reason', () => {
     const first = error();

@@ -1,0 +1,130 @@
+// Saves on Windows to a name that another program has open: pretended on every system, and real on Windows.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { imageSave, type SaveRecord } from '../../lib/index.js';
+import { get, type Answer } from '../support/client.js';
+import { start } from '../support/host.js';
+import { interceptFsCall } from '../support/intercept-fs.js';
+import { LONG, useManualDeadline } from '../support/manual-timer.js';
+import { list } from '../support/temp-dir.js';
+import { useSaveFixture } from '../support/use-save-fixture.js';
+import { keepInUse, usePlatform } from '../support/windows.js';
+
+const { image, folder } = useSaveFixture();
+const recorded = recordSaves();
+let url: string;
+
+/** The record of the last save. */
+function recordSaves(): { next: () => Promise<SaveRecord>; onSave: (record: SaveRecord) => void } {
+  let resolve: (record: SaveRecord) => void = () => undefined;
+  return {
+    next: () => new Promise((done) => (resolve = done)),
+    onSave: (record) => {
+      resolve(record);
+    },
+  };
+}
+
+const save = (): Promise<Answer> => get(`${url}/x?req=saveToFile&name=a.jpg`);
+const content = (): Buffer => readFileSync(join(folder(), 'a.jpg'));
+
+beforeEach(async () => {
+  writeFileSync(join(folder(), 'a.jpg'), 'old');
+  const middleware = imageSave({ savePath: folder(), onSave: recorded.onSave, ...LONG });
+  ({ url } = await start([middleware, (_req, res) => res.end(image())]));
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+describe('a name that is in use', () => {
+  usePlatform('win32');
+
+  test('is replaced as soon as it is free', async () => {
+    const calls = keepInUse('rename', 3);
+    const { status, reply } = await save();
+    expect([status, reply.status, calls()]).toEqual([200, 'done', 4]);
+    expect([list(folder()), content().equals(image())]).toEqual([['a.jpg'], true]);
+  });
+
+  test('is kept, and the client may try again, if it stays in use', async () => {
+    keepInUse('rename', Infinity);
+    const record = recorded.next();
+    const { status, reply } = await save();
+    expect([status, reply.error?.code, reply.error?.retry]).toEqual([403, 'file-in-use', true]);
+    expect([list(folder()), String(content())]).toEqual([['a.jpg'], 'old']);
+    expect(await record).toMatchObject({ code: 'file-in-use', cause: { code: 'EPERM' } });
+  });
+
+  test('is kept by a save whose deadline passes between two attempts', async () => {
+    const deadline = useManualDeadline();
+    let calls = 0;
+    interceptFsCall('rename', () => {
+      if ((calls += 1) === 2)
+        setImmediate(() => {
+          deadline.expire();
+        });
+      return Promise.reject(Object.assign(new Error('EBUSY'), { code: 'EBUSY' }));
+    });
+    const { reply } = await save();
+    expect([reply.status, calls]).toEqual(['timeout', 2]);
+    expect([list(folder()), String(content())]).toEqual([['a.jpg'], 'old']);
+  });
+
+  test('is kept by a save whose client disconnects between two attempts', async () => {
+    const record = recorded.next();
+    const sent = request(`${url}/x?req=saveToFile&name=a.jpg`, { agent: false }).end();
+    sent.on('error', () => undefined);
+    interceptFsCall('rename', () => {
+      sent.destroy();
+      return Promise.reject(Object.assign(new Error('EBUSY'), { code: 'EBUSY' }));
+    });
+    expect(await record).toMatchObject({ outcome: 'failed', code: 'client-disconnected' });
+    expect(String(content())).toBe('old');
+  });
+});
+
+const onWindows = process.platform === 'win32' ? describe : describe.skip;
+
+onWindows('a name that a program of Windows has open', () => {
+  /** Opens the name in another process so that no other may replace it. Returns a function that closes it. */
+  async function openExclusively(): Promise<() => Promise<void>> {
+    const path = join(folder(), 'a.jpg');
+    const script =
+      `$file = [IO.File]::Open('${path}', 'Open', 'Read', 'None'); ` +
+      "Write-Output 'open'; [Console]::In.ReadLine() | Out-Null; $file.Close()";
+    const child = spawn('powershell.exe', ['-NoProfile', '-Command', script], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const exit = once(child, 'exit');
+    await Promise.race([once(child.stdout, 'data'), exit]);
+    return async () => {
+      child.stdin.end('\n');
+      await exit;
+    };
+  }
+
+  test('is kept, and replaced by a save after it was closed', async () => {
+    const close = await openExclusively();
+    const refused = await save();
+    await close();
+    expect([refused.status, refused.reply.error?.code]).toEqual([403, 'file-in-use']);
+    expect([list(folder()), String(content())]).toEqual([['a.jpg'], 'old']);
+    expect((await save()).reply.status).toBe('done');
+    expect(content().equals(image())).toBe(true);
+  });
+
+  test('is replaced by a save that was waiting for it', async () => {
+    const close = await openExclusively();
+    let calls = 0;
+    interceptFsCall('rename', async (real) => {
+      if ((calls += 1) === 2) await close();
+      return real();
+    });
+    expect((await save()).reply.status).toBe('done');
+    expect([calls, content().equals(image())]).toEqual([2, true]);
+  });
+});

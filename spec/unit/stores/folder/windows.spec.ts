@@ -1,0 +1,120 @@
+// The folder store as on Windows: names and temporary files that another program has open.
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { FolderTarget } from '../../../../lib/stores/folder/folder-store.js';
+import { openTarget } from '../../../../lib/stores/folder/target.js';
+import { SaveError } from '../../../../lib/errors.js';
+import { StaleFileSweeper } from '../../../../lib/temp-files/stale-files.js';
+import { interceptFsCall } from '../../../support/intercept-fs.js';
+import { codeOf, refusalOf } from '../../../support/refusal.js';
+import { useTempDir } from '../../../support/temp-dir.js';
+import { IN_USE_CODES, keepInUse, usePlatform } from '../../../support/windows.js';
+
+const inFolder = useTempDir();
+usePlatform('win32');
+
+const inSaved = (): Promise<string[]> => readdir(inFolder('saved'));
+const content = (): Promise<string> => readFile(inFolder('saved/a.png'), 'utf8');
+
+let target: FolderTarget;
+/** What the middleware was told, in order. */
+let happened: string[];
+
+/** A target whose temporary file holds an image. */
+async function createTarget(overwrite = true): Promise<FolderTarget> {
+  const options = { overwrite, durable: true };
+  const resolved = await openTarget(inFolder('saved'), ['a.png'], options);
+  const created = new FolderTarget(resolved, options, new StaleFileSweeper(60_000));
+  await created.tempFile.write([Buffer.from('new')]);
+  return created;
+}
+
+const publish = async (one = target, commit = (): void => void happened.push('commit')): Promise<void> => {
+  const rollback = (): void => void happened.push('rollback');
+  await one.publish({ bytes: one.tempFile }, { commit, rollback });
+};
+
+beforeEach(async () => {
+  happened = [];
+  await mkdir(inFolder('saved'));
+  await writeFile(inFolder('saved/a.png'), 'old');
+  target = await createTarget();
+});
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await target.close();
+});
+
+describe('a name that another program has open', () => {
+  it.each(IN_USE_CODES)('is replaced once it is closed (%s)', async (code) => {
+    const calls = keepInUse('rename', 2, code);
+    await publish();
+    await target.close();
+    expect([calls(), await content(), await inSaved()]).toEqual([3, 'new', ['a.png']]);
+  });
+
+  it('takes commit back between two attempts, and not after the last', async () => {
+    keepInUse('rename', 2);
+    await publish();
+    expect(happened).toEqual(['commit', 'rollback', 'commit', 'rollback', 'commit']);
+  });
+
+  it('refuses the save with file-in-use if it stays open for a second', async () => {
+    keepInUse('rename', Infinity);
+    const { code, cause } = await refusalOf(() => publish());
+    await target.close();
+    expect([code, (cause as NodeJS.ErrnoException).code]).toEqual(['file-in-use', 'EPERM']);
+    expect([await content(), await inSaved()]).toEqual(['old', ['a.png']]);
+  });
+
+  it('keeps the old file if the save ends between two attempts', async () => {
+    const calls = keepInUse('rename', Infinity);
+    const late = new SaveError('timeout');
+    let commits = 0;
+    const commit = (): void => {
+      if ((commits += 1) === 3) throw late;
+    };
+    expect(await refusalOf(() => publish(target, commit))).toBe(late);
+    await target.close();
+    expect([calls(), await content(), await inSaved()]).toEqual([2, 'old', ['a.png']]);
+  });
+
+  it('is not replaced in another folder that took the place of its own meanwhile', async () => {
+    let calls = 0;
+    interceptFsCall('rename', async () => {
+      calls += 1;
+      await rename(inFolder('saved'), inFolder('moved'));
+      throw Object.assign(new Error('EBUSY'), { code: 'EBUSY' });
+    });
+    expect(await codeOf(() => publish())).toBe('folder-changed');
+    expect(calls).toBe(1);
+  });
+
+  it('works with a caller that has no rollback', async () => {
+    keepInUse('rename', 1);
+    await target.publish({ bytes: target.tempFile }, { commit: () => undefined });
+    expect(await content()).toBe('new');
+  });
+});
+
+describe('a temporary file that another program has open', () => {
+  it('is linked once it is closed, if overwrite is false', async () => {
+    await rename(inFolder('saved/a.png'), inFolder('old.png'));
+    const keeping = await createTarget(false);
+    const calls = keepInUse('link', 1, 'EBUSY');
+    await publish(keeping);
+    await keeping.close();
+    expect([calls(), await content()]).toEqual([2, 'new']);
+  });
+
+  it('is removed once it is closed', async () => {
+    const calls = keepInUse('unlink', 3, 'EBUSY');
+    await target.close();
+    expect([calls(), await inSaved()]).toEqual([4, ['a.png']]);
+  });
+
+  it('stays for a later sweep if it stays open for a second', async () => {
+    const calls = keepInUse('unlink', Infinity);
+    await target.close();
+    expect([calls(), (await inSaved()).length]).toEqual([9, 2]);
+  });
+});
