@@ -1,6 +1,6 @@
 // After a crash at any moment, no image is torn or lost, and temporary files are soon removed.
 import { kill, sweep } from './checks/kill.js';
-import { check, linux } from './support/check.js';
+import { check } from './support/check.js';
 
-check('kill', kill, linux);
-check('sweep', sweep, linux);
+check('kill', kill);
+check('sweep', sweep);

@@ -12,7 +12,8 @@ const READERS = 4;
 
 /** Every read is one whole picture of one writer, and the last to publish stays. */
 export const oneName: Check = async ({ app, folder, times }) => {
-  const server = await Server.start({ app, options: { savePath: folder } });
+  // Long, so that a slow machine is no fault.
+  const server = await Server.start({ app, options: { savePath: folder, timeout: 600_000 } });
   assertPromise(
     verdictOf(await server.save('whole/0/500000', 'one.tif')) === 'done',
     'the first save was refused',

@@ -46,6 +46,8 @@ async function render(req: IncomingMessage, res: ServerResponse): Promise<void> 
 
 const options = JSON.parse(process.env['IMAGE_SAVE_OPTIONS'] ?? '{}') as ImageSaveOptions;
 const save = imageSave({
+  // The checks count on every save being in progress; admission has specs of its own.
+  concurrency: Infinity,
   ...options,
   onSave: ({ outcome, code, name, milliseconds, cause }) => {
     tell({

@@ -1,17 +1,9 @@
 // lib/ and the server under test → plain JavaScript in a temporary folder, as it is or with one mutation.
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { transformSync } from '@swc/core';
+import { linkDir } from '../../support/temp-dir.js';
 import type { patches, wrappers } from './patches.js';
 
 /** How a server is broken: by a patch when it starts, or by wrappers of exported functions of lib/. */
@@ -41,7 +33,7 @@ export function build(mutation?: Mutation): string {
     }
   }
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n');
-  symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
+  linkDir(resolve('node_modules'), join(folder, 'node_modules'));
   for (const wrapping of mutation?.wrappers ?? []) wrap(folder, wrapping);
   return mutation?.patch === undefined
     ? join(folder, 'spec/faults/support/app.js')

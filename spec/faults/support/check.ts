@@ -31,7 +31,11 @@ const runs = (program: string, ...given: string[]): boolean => spawnSync(program
 export const linux: Need = () =>
   process.platform === 'linux'
     ? undefined
-    : 'descriptors and signals are looked at in /proc, which Linux has';
+    : 'it needs what only Linux has: /proc, preloaded libraries, inotify';
+
+/** Elsewhere, a name that readers always have open is not replaced: the save is refused with `file-in-use`. */
+export const replacesOpenFiles: Need = () =>
+  process.platform === 'win32' ? 'Windows does not replace a file that is always open' : undefined;
 
 export const mounting: Need = () =>
   canMount ? undefined : 'no file system may be mounted here (unshare --mount is refused)';

@@ -119,8 +119,9 @@ export class Server {
     return this.#states.shift()!;
   }
 
-  /** The paths of its open fds. */
+  /** The paths of its open fds; none on systems without `/proc`. */
   descriptors(): string[] {
+    if (process.platform !== 'linux') return [];
     return readdirSync(`/proc/${this.pid}/fd`).map((fd) => {
       try {
         return readlinkSync(`/proc/${this.pid}/fd/${fd}`);
