@@ -19,7 +19,7 @@ export type SaveStage = 'waiting' | 'preparing' | 'rendering' | 'inspecting' | '
 /** Milliseconds of each stage that began. */
 export type StageTimes = Readonly<Partial<Record<SaveStage, number>>>;
 
-/** How one save command ended: the argument of {@link ImageSaveOptions.onSave}. */
+/** How one save command ended: the argument of {@link ImageSaveOptions.onPublished} and of `onSave`. */
 export interface SaveRecord {
   readonly outcome: 'done' | 'failed' | 'timeout';
   /** Why there is no new image; undefined when done. */
@@ -37,16 +37,22 @@ export interface SaveRecord {
   readonly height: number | undefined;
   /** The media type of the image; undefined unless done. */
   readonly type: string | undefined;
-  /** From the command's arrival to its reply. */
+  /** The public URL of the image, from the option `publicUrl`; undefined unless done. */
+  readonly url: string | undefined;
+  /** From the command's arrival to its reply, or for `onPublished` to this call. */
   readonly milliseconds: number;
   /** Milliseconds of each stage that began, in order. A failed save failed in the last one. */
   readonly stages: StageTimes;
   /**
    * The underlying error of the system, the renderer, the decoder or the store. It can contain paths of the server.
-   * For a rendered status other than 200 it quotes the first bytes of the text. When done, it is an error after
-   * publishing, such as a failed flush of the folder.
+   * For a rendered status other than 200 it quotes the first bytes of the text. Undefined when done.
    */
   readonly cause: unknown;
+  /**
+   * When done, an error after publishing: of flushing the folder, of the store, of `publicUrl` or of `onPublished`.
+   * Several are one `AggregateError`.
+   */
+  readonly warning: unknown;
 }
 
 /** The options of {@link imageSave}. All of them are optional. */
@@ -86,6 +92,18 @@ export interface ImageSaveOptions<Request extends IncomingMessage = IncomingMess
   authorize?: ((req: Request, save: { readonly name: string }) => boolean | Promise<boolean>) | undefined;
   /** Accept the command from a browser on another site (`Sec-Fetch-Site: cross-site`). Default `false`. */
   allowCrossSite?: boolean | undefined;
+  /**
+   * Called for each published image before its reply, with the record as far as it is known, to purge a cache or to
+   * write a row. The reply waits for it, for the rest of the deadline but for at least a second. It cannot undo the save:
+   * if it throws or takes too long, the reply is still `done`, and the record of `onSave` has the `warning`.
+   */
+  onPublished?: ((record: SaveRecord, req: Request) => void | Promise<void>) | undefined;
+  /**
+   * Where the saved images are served, for `url` in the reply: a prefix of the encoded name that ends in `/` or `=`, or a
+   * function that returns the URL of a name. If the function throws or returns no string, the reply is still `done`,
+   * without `url`, and the record has the `warning`.
+   */
+  publicUrl?: string | ((name: string, req: Request) => string) | undefined;
   /** Called once per command, after its reply. An error of it becomes a process warning. */
   onSave?: ((record: SaveRecord, req: Request) => void | Promise<void>) | undefined;
 }
@@ -105,6 +123,8 @@ export interface Settings {
   readonly maxQueue: number;
   readonly authorize: ((req: IncomingMessage, save: { readonly name: string }) => unknown) | undefined;
   readonly allowCrossSite: boolean;
+  readonly onPublished: ((record: SaveRecord, req: IncomingMessage) => unknown) | undefined;
+  readonly publicUrl: string | ((name: string, req: IncomingMessage) => unknown) | undefined;
   readonly onSave: ((record: SaveRecord, req: IncomingMessage) => unknown) | undefined;
 }
 
@@ -138,6 +158,11 @@ const RULES: Rules<ImageSaveOptions> = {
   },
   authorize: FUNCTION,
   allowCrossSite: BOOLEAN,
+  onPublished: FUNCTION,
+  publicUrl: {
+    expected: "a URL that ends in / or =, as in 'https://cdn.example.com/saved/', or a function of the name",
+    isValid: (value) => typeof value === 'function' || (typeof value === 'string' && /[/=]$/.test(value)),
+  },
   onSave: FUNCTION,
 };
 
@@ -171,6 +196,8 @@ export function checkOptions<Request extends IncomingMessage>(options: ImageSave
     maxQueue: given.maxQueue ?? 1000,
     authorize: given.authorize,
     allowCrossSite: given.allowCrossSite ?? false,
+    onPublished: given.onPublished,
+    publicUrl: given.publicUrl,
     onSave: given.onSave,
   };
 }

@@ -6,11 +6,11 @@ import { renderer } from './renderer.mjs';
 
 const log = pino();
 
-function logSave({ cause, ...facts }, req) {
-  const level = facts.outcome === 'done' ? 'info' : 'warn';
+function logSave({ cause, warning, ...facts }, req) {
+  const level = facts.outcome === 'done' && warning === undefined ? 'info' : 'warn';
   // The path alone, because a query may contain a signature, which is as good as a password.
   const [path] = req.originalUrl.split('?');
-  log[level]({ ...facts, path, err: cause }, 'image save');
+  log[level]({ ...facts, path, err: cause ?? warning }, 'image save');
 }
 
 const app = express();

@@ -19,6 +19,8 @@ export interface SaveReply {
     readonly type: string;
     readonly length: number;
   };
+  /** Where the image is served, if the server says so. */
+  readonly url?: string;
   /** Why there is no new image. `retry`: the same command may succeed later. */
   readonly error?: {
     readonly code: SaveErrorCode | (string & {});
@@ -52,7 +54,7 @@ export function parseReply(text: string): SaveReply {
   // An empty value is not 0.
   const number = (key: string): number => (get(key) === '' ? NaN : Number(get(key)));
   const [lastUpdated, pixelsTotal] = [number('lastUpdated'), number('pixelsTotal')];
-  const [name, type, code] = [get('name'), get('image.type'), get('error.code')];
+  const [name, type, url, code] = [get('name'), get('image.type'), get('url'), get('error.code')];
   const [width, height, length] = [number('image.width'), number('image.height'), number('image.length')];
   return {
     status,
@@ -62,6 +64,7 @@ export function parseReply(text: string): SaveReply {
     ...(type === undefined || Number.isNaN(width * height * length)
       ? {}
       : { image: { width, height, type, length } }),
+    ...(url === undefined ? {} : { url }),
     ...(code === undefined
       ? {}
       : { error: { code, message: get('error.message') ?? '', retry: get('error.retry') === 'true' } }),

@@ -13,6 +13,8 @@ export interface SaveSuccess {
   readonly length: number;
   /** The file's modification time, whole milliseconds since 1970. */
   readonly lastUpdated: number;
+  /** Where clients find the image, if the operator has said so. */
+  readonly url?: string | undefined;
 }
 
 /** A save that was refused or failed. */
@@ -89,6 +91,7 @@ function doneProperties({
   info,
   name,
   length,
+  url,
 }: SaveSuccess): Record<string, string | number> {
   return {
     status,
@@ -99,6 +102,7 @@ function doneProperties({
     'image.height': info.height,
     'image.type': info.type,
     'image.length': length,
+    ...(url === undefined ? {} : { url }),
   };
 }
 

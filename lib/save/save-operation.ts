@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { ResponseCapture, ResponseHead } from '../capture/response-capture.js';
 import { SaveError, describeError, toSaveError } from '../errors.js';
 import { inspectImage } from '../image/inspect.js';
-import type { Settings, StageTimes } from '../options.js';
+import type { SaveRecord, Settings, StageTimes } from '../options.js';
 import type { SaveCommand } from '../protocol/parse-command.js';
 import { sendReply, type SaveFailure, type SaveResult, type SaveSuccess } from '../protocol/reply.js';
 import type { ImageStore, InspectedImage, PublishResult, SaveTarget } from '../stores/types.js';
@@ -18,6 +18,8 @@ import { Cancellation } from './cancellation.js';
 import { checkCommand, checkExtension, checkStatus } from './checks.js';
 import { ClientMethod } from './client-method.js';
 import { collectBody } from './collect-body.js';
+import { createPublicUrl, joinWarnings, waitForHook } from './published-hook.js';
+import { createRecord } from './save-record.js';
 import { StageTimer } from './stages.js';
 import { waitAtMost } from './wait-at-most.js';
 
@@ -52,6 +54,8 @@ export class SaveOperation {
   #head: ResponseHead | undefined;
   #target: SaveTarget | undefined;
   #tempFile: TempFile | undefined;
+  /** When the deadline passes, a reading of `performance.now()`. */
+  #deadline = 0;
   /** An error after publishing. */
   #warning: unknown;
 
@@ -78,12 +82,13 @@ export class SaveOperation {
    */
   async run(): Promise<void> {
     const work = this.#save();
-    const result = await Promise.race([work, this.#cancellation.aborted]).catch((error: unknown) =>
+    const outcome = await Promise.race([work, this.#cancellation.aborted]).catch((error: unknown) =>
       this.#toFailure(toSaveError(error)),
     );
     const stages = this.#stages.end();
-    this.#slot?.release(result.status);
+    this.#slot?.release(outcome.status);
     const cleanedUp = this.#cleanUp(work);
+    const result = outcome.status === 'done' ? await this.#announce(outcome, stages) : outcome;
     await waitAtMost(CLEANUP_GRACE_MS, cleanedUp);
     try {
       this.#reply(result);
@@ -102,6 +107,7 @@ export class SaveOperation {
     const { name } = command;
     const { signal, aborted } = this.#cancellation;
     const timeout = Math.min(command.timeout ?? settings.timeout, settings.maxTimeout);
+    this.#deadline = arrival + timeout;
     this.#cancellation.startTimer(timeout, arrival);
 
     await checkCommand(req, name, settings);
@@ -162,6 +168,21 @@ export class SaveOperation {
     return Date.now();
   }
 
+  /** Calls what the operator has for a published image. Never rejects. */
+  async #announce(result: SaveSuccess, stages: StageTimes): Promise<SaveSuccess> {
+    const { settings, req } = this.#request;
+    const { url, warning } = createPublicUrl(settings.publicUrl, result.name, req);
+    const announced = { ...result, url };
+    this.#warning = joinWarnings(this.#warning, warning);
+    const { onPublished } = settings;
+    if (onPublished === undefined) return announced;
+    const record = this.#createRecord(announced, stages);
+    const call = (): unknown => this.#clientMethod.during(() => onPublished(record, req));
+    const failure = await waitForHook(call, this.#deadline - performance.now());
+    this.#warning = joinWarnings(this.#warning, failure);
+    return announced;
+  }
+
   #toFailure(error: SaveError): SaveFailure {
     this.#cancellation.abort(error);
     return { status: error.code === 'timeout' ? 'timeout' : 'failed', error };
@@ -204,28 +225,18 @@ export class SaveOperation {
   }
 
   async #report(result: SaveResult, stages: StageTimes): Promise<void> {
-    const { settings, req, arrival, command } = this.#request;
-    const done = result.status === 'done' ? result : undefined;
-    const error = result.status === 'done' ? undefined : result.error;
-    const record = {
-      outcome: result.status,
-      code: error?.code,
-      name: command instanceof SaveError ? undefined : command.name,
-      bytes: done?.length,
-      pixels: done?.info.pixels,
-      width: done?.info.width,
-      height: done?.info.height,
-      type: done?.info.type,
-      rendererStatus: this.#head?.status,
-      milliseconds: performance.now() - arrival,
-      stages,
-      cause: error?.cause ?? this.#warning,
-    };
+    const { settings, req } = this.#request;
+    const record = this.#createRecord(result, stages);
     try {
       await this.#clientMethod.during(() => settings.onSave?.(record, req));
     } catch (error) {
       process.emitWarning(`onSave of imageSave failed: ${describeError(error)}`);
     }
+  }
+
+  #createRecord(result: SaveResult, stages: StageTimes): SaveRecord {
+    const rendererStatus = this.#head?.status;
+    return createRecord(this.#request, result, { stages, rendererStatus, warning: this.#warning });
   }
 }
 

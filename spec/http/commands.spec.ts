@@ -333,10 +333,12 @@ describe('options', () => {
         width: 40,
         height: 30,
         type: 'image/jpeg',
+        url: undefined,
         rendererStatus: 200,
         milliseconds: expect.any(Number) as number,
         stages: expect.any(Object) as StageTimes,
         cause: undefined,
+        warning: undefined,
       },
       {
         outcome: 'failed',
@@ -347,10 +349,12 @@ describe('options', () => {
         width: undefined,
         height: undefined,
         type: undefined,
+        url: undefined,
         rendererStatus: 200,
         milliseconds: expect.any(Number) as number,
         stages: expect.any(Object) as StageTimes,
         cause: undefined,
+        warning: undefined,
       },
     ]);
     await new Promise(setImmediate);

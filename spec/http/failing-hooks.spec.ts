@@ -82,6 +82,8 @@ function storeWith(method: string, failure: () => unknown): ImageStore {
 const HOOKS: Record<string, (failure: () => unknown) => ImageSaveOptions> = {
   authorize: (failure) => ({ store: new MemoryStore(), authorize: failure as never }),
   savePath: (failure) => ({ savePath: failure as never }),
+  onPublished: (failure) => ({ store: new MemoryStore(), onPublished: failure as never }),
+  publicUrl: (failure) => ({ store: new MemoryStore(), publicUrl: failure as never }),
   onSave: (failure) => ({ store: new MemoryStore(), onSave: failure as never }),
   ...Object.fromEntries(
     ['prepare', 'publish', 'publish after commit', 'close', 'write', 'read', 'discard'].map((method) => [

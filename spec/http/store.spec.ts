@@ -263,13 +263,14 @@ describe('an error of the store', () => {
     expect(store.calls).toEqual(expected);
   });
 
-  it('after publishing still leads to a done reply, with the warning as the cause', async () => {
+  it('after publishing still leads to a done reply, with the warning in the record', async () => {
     store.warning = new Error('the replica is behind');
     const answer = await save();
     expect(answer.status).toBe(200);
     expect(answer.reply.status).toBe('done');
     expect(records).toMatchObject([{ outcome: 'done', code: undefined }]);
-    expect(records[0]?.cause).toBe(store.warning);
+    expect(records[0]?.warning).toBe(store.warning);
+    expect(records[0]?.cause).toBeUndefined();
   });
 
   it.each([

@@ -35,6 +35,8 @@ const DEFAULTS = {
   maxQueue: 1000,
   authorize: undefined,
   allowCrossSite: false,
+  onPublished: undefined,
+  publicUrl: undefined,
   onSave: undefined,
 };
 
@@ -74,6 +76,8 @@ describe('a given value', () => {
       maxQueue: 0,
       authorize: () => true,
       allowCrossSite: true,
+      onPublished: () => undefined,
+      publicUrl: 'https://cdn.example.com/saved/',
       onSave: () => undefined,
     };
     expect(check(given)).toMatchObject(given);
@@ -172,6 +176,20 @@ describe('savePath', () => {
   });
 });
 
+describe('publicUrl', () => {
+  it.each(['https://cdn.example.com/', '/saved/', 'https://x/?file='])(
+    'may be the prefix %s',
+    (publicUrl) => {
+      expect(check({ publicUrl }).publicUrl).toBe(publicUrl);
+    },
+  );
+
+  it('may be a function', () => {
+    const publicUrl = (name: string): string => name;
+    expect(check({ publicUrl }).publicUrl).toBe(publicUrl);
+  });
+});
+
 describe('store', () => {
   const store = { prepare: () => Promise.reject(new Error('never asked')) };
 
@@ -208,6 +226,12 @@ describe('a wrong option', () => {
     ['maxQueue', [-1, 0.5, NaN, Infinity, '8', null], /whole number of saves, 0 or more/],
     ['authorize', callable, /a function/],
     ['allowCrossSite', truth, /true or false/],
+    ['onPublished', callable, /a function/],
+    [
+      'publicUrl',
+      ['', 'https://cdn', 'saved', null, 5, true, {}, ['/']],
+      /ends in \/ or =.*function of the name/,
+    ],
     ['onSave', callable, /a function/],
   ];
 

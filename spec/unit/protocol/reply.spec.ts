@@ -43,6 +43,22 @@ describe('the reply to a done save', () => {
   });
 });
 
+describe('the URL of an image', () => {
+  it('stands at the end of the reply, in ASCII', () => {
+    const text = formatReply(done({ url: 'https://bilder.example/größe/a%20b.png?v=1' }), NOW);
+    expect(text.split('\n').slice(-2)).toEqual([
+      String.raw`url=https\://bilder.example/gr\u00f6\u00dfe/a%20b.png?v\=1`,
+      '',
+    ]);
+    expect(parseReply(text).url).toBe('https://bilder.example/größe/a%20b.png?v=1');
+  });
+
+  it('is missing where the operator names none', () => {
+    expect(formatReply(done({ url: undefined }), NOW)).toBe(formatReply(done(), NOW));
+    expect(parseReply(formatReply(done(), NOW))).not.toHaveProperty('url');
+  });
+});
+
 describe('the reply to a failed save', () => {
   it('has this text', () => {
     expect(formatReply(failed(), NOW)).toBe(

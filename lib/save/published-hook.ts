@@ -1,0 +1,66 @@
+// Between publishing and the reply: the image's public URL and the operator's onPublished. Neither can undo the save.
+import type { IncomingMessage } from 'node:http';
+import type { Settings } from '../options.js';
+import { waitAtMost } from './wait-at-most.js';
+
+/** How long `onPublished` may take, however little is left of the deadline. */
+const MIN_HOOK_MS = 1000;
+
+/**
+ * The public URL of an image.
+ *
+ * @returns The URL, none without the option, or the error of the operator's function.
+ */
+export function createPublicUrl(
+  publicUrl: Settings['publicUrl'],
+  name: string,
+  req: IncomingMessage,
+): { readonly url?: string; readonly warning?: unknown } {
+  if (publicUrl === undefined) return {};
+  if (typeof publicUrl === 'string') return { url: publicUrl + encodePath(name) };
+  try {
+    const url = publicUrl(name, req);
+    if (typeof url === 'string') return { url };
+    // An async function is a mistake. Where it also rejects, that must not end the process.
+    Promise.resolve(url).catch(() => undefined);
+    return { warning: new TypeError('publicUrl of imageSave must return a string, and at once') };
+  } catch (error) {
+    return { warning: asWarning(error) };
+  }
+}
+
+function encodePath(name: string): string {
+  return name.split('/').map(encodeURIComponent).join('/');
+}
+
+/**
+ * Waits for `onPublished`, for the rest of the deadline but for a second at least.
+ *
+ * @param call Calls it. May throw or reject.
+ * @param left What is left of the deadline, in milliseconds.
+ * @returns Why it failed; undefined where it has not.
+ */
+export async function waitForHook(call: () => unknown, left: number): Promise<unknown> {
+  const limit = Math.max(MIN_HOOK_MS, Math.round(left));
+  const succeed = async (): Promise<true> => {
+    await call();
+    return true;
+  };
+  try {
+    if ((await waitAtMost(limit, succeed())) === true) return undefined;
+    return new Error(`onPublished of imageSave has not settled within ${limit} ms`);
+  } catch (error) {
+    return asWarning(error);
+  }
+}
+
+/** Anything may be thrown, also undefined. */
+function asWarning(error: unknown): unknown {
+  return error ?? new Error(`A function of imageSave threw ${String(error)}`);
+}
+
+/** Joins two errors of which each may be undefined. */
+export function joinWarnings(first: unknown, second: unknown): unknown {
+  if (first === undefined || second === undefined) return first ?? second;
+  return new AggregateError([first, second], 'Two things failed after the image was published');
+}

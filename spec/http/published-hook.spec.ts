@@ -1,0 +1,201 @@
+// onPublished and publicUrl: between publishing and the reply, and never in the way of either.
+import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { imageSave, type ImageSaveOptions, type SaveRecord, type StageTimes } from '../../lib/index.js';
+import { get, type Answer } from '../support/client.js';
+import { createDeferred, type Deferred } from '../support/deferred.js';
+import { start } from '../support/host.js';
+import { jpeg } from '../support/images.js';
+import { useSaveFixture } from '../support/use-save-fixture.js';
+
+const { image, folder } = useSaveFixture(() => jpeg(40, 30));
+
+let records: SaveRecord[];
+let saved: Deferred;
+beforeEach(() => {
+  records = [];
+  saved = createDeferred();
+});
+
+/** Starts a host. Returns a function that saves under a name. */
+async function mount(
+  options: ImageSaveOptions,
+): Promise<(name?: string, more?: Parameters<typeof get>[1]) => Promise<Answer>> {
+  const onSave = (record: SaveRecord): void => {
+    records.push(record);
+    saved.resolve();
+  };
+  const { url } = await start([
+    imageSave({ savePath: folder(), onSave, ...options }),
+    (_req, res) => res.end(image()),
+  ]);
+  return (name = 'a.jpg', more = {}) => get(`${url}/x?req=saveToFile&name=${encodeURIComponent(name)}`, more);
+}
+
+describe('onPublished', () => {
+  test('is called when the image is in place, and the reply and onSave wait for it', async () => {
+    const [begun, finish] = [createDeferred(), createDeferred()];
+    const order: string[] = [];
+    const save = await mount({
+      onPublished: async () => {
+        expect(readFileSync(join(folder(), 'a.jpg')).equals(image())).toBe(true);
+        begun.resolve();
+        await finish.promise;
+        order.push('onPublished');
+      },
+    });
+    const answer = save().then(({ reply }) => {
+      order.push('reply');
+      expect(reply.status).toBe('done');
+    });
+    await begun.promise;
+    expect(records).toEqual([]);
+    finish.resolve();
+    await answer;
+    expect(order).toEqual(['onPublished', 'reply']);
+  });
+
+  test('gets the record of the save and the request', async () => {
+    let seen: [SaveRecord, string | undefined] | undefined;
+    const save = await mount({
+      publicUrl: '/saved/',
+      onPublished: (record, req) => {
+        seen = [record, req.method];
+      },
+    });
+    await save('a b.jpg', { method: 'POST' });
+    expect(seen).toEqual([
+      {
+        outcome: 'done',
+        code: undefined,
+        name: 'a b.jpg',
+        bytes: image().length,
+        pixels: 1200,
+        width: 40,
+        height: 30,
+        type: 'image/jpeg',
+        url: '/saved/a%20b.jpg',
+        rendererStatus: 200,
+        milliseconds: expect.any(Number) as number,
+        stages: expect.objectContaining({ publishing: expect.any(Number) as number }) as StageTimes,
+        cause: undefined,
+        warning: undefined,
+      },
+      'POST',
+    ]);
+    await saved.promise;
+    expect(records[0]).toMatchObject({ outcome: 'done', url: '/saved/a%20b.jpg' });
+  });
+
+  test('is not called for a save that is refused', async () => {
+    const onPublished = jest.fn();
+    const save = await mount({ onPublished });
+    expect((await save('missing/a.jpg')).status).toBe(403);
+    await saved.promise;
+    expect(onPublished).not.toHaveBeenCalled();
+  });
+
+  const failure = new Error('the CDN is away');
+  test.each<[string, () => Promise<void>]>([
+    ['rejects', () => Promise.reject(failure)],
+    [
+      'throws',
+      () => {
+        throw failure;
+      },
+    ],
+  ])('that %s leaves the reply as it is, and the record has the warning', async (_how, onPublished) => {
+    const save = await mount({ onPublished });
+    const { status, reply } = await save();
+    expect([status, reply.status]).toEqual([200, 'done']);
+    await saved.promise;
+    expect(records).toMatchObject([{ outcome: 'done', cause: undefined }]);
+    expect(records[0]?.warning).toBe(failure);
+  });
+
+  test('holds no slot: other saves go on meanwhile', async () => {
+    const [begun, finish] = [createDeferred(), createDeferred()];
+    const save = await mount({
+      concurrency: 1,
+      onPublished: async ({ name }) => {
+        if (name !== 'a.jpg') return;
+        begun.resolve();
+        await finish.promise;
+      },
+    });
+    const first = save('a.jpg');
+    await begun.promise;
+    expect((await save('b.jpg')).reply.status).toBe('done');
+    finish.resolve();
+    expect((await first).reply.status).toBe('done');
+  });
+
+  test('of a client that disconnects meanwhile is awaited, and the save is done', async () => {
+    const [begun, finish] = [createDeferred(), createDeferred()];
+    const { url } = await start([
+      imageSave({
+        savePath: folder(),
+        onPublished: async () => {
+          begun.resolve();
+          await finish.promise;
+        },
+        onSave: (record) => {
+          records.push(record);
+          saved.resolve();
+        },
+      }),
+      (_req, res) => res.end(image()),
+    ]);
+    const sent = request(`${url}/x?req=saveToFile&name=a.jpg`, { agent: false }).end();
+    const closed = createDeferred();
+    sent
+      .on('error', () => undefined)
+      .on('close', () => {
+        closed.resolve();
+      });
+    await begun.promise;
+    sent.destroy();
+    await closed.promise;
+    finish.resolve();
+    await saved.promise;
+    expect(records).toMatchObject([{ outcome: 'done', warning: undefined }]);
+  });
+});
+
+describe('publicUrl', () => {
+  test('is in the reply, in ASCII', async () => {
+    const save = await mount({ publicUrl: 'https://bilder.example/größe/' });
+    const { reply, body } = await save('ü.jpg');
+    expect(reply.url).toBe('https://bilder.example/größe/%C3%BC.jpg');
+    expect(body.toString('latin1')).toMatch(/^[\n\x20-\x7e]*$/);
+  });
+
+  test('may depend on the request', async () => {
+    const save = await mount({
+      publicUrl: (name, req) => `https://${req.headers['x-tenant'] as string}/${name}`,
+    });
+    const { reply } = await save('a.jpg', { headers: { 'X-Tenant': 'acme.example' } });
+    expect(reply.url).toBe('https://acme.example/a.jpg');
+  });
+
+  test('that throws leaves the reply without a URL, and the record has the warning', async () => {
+    const failure = new Error('no such tenant');
+    const onPublished = jest.fn();
+    const publicUrl = (): never => {
+      throw failure;
+    };
+    const save = await mount({ publicUrl, onPublished });
+    const { status, reply } = await save();
+    expect([status, reply.status, 'url' in reply]).toEqual([200, 'done', false]);
+    await saved.promise;
+    expect(records[0]?.warning).toBe(failure);
+    expect(onPublished).toHaveBeenCalledTimes(1);
+    expect((onPublished.mock.calls as [SaveRecord][])[0]?.[0].warning).toBe(failure);
+  });
+
+  test('is not in the reply to a save that failed', async () => {
+    const save = await mount({ publicUrl: '/saved/' });
+    expect((await save('missing/a.jpg')).reply).not.toHaveProperty('url');
+  });
+});
