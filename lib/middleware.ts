@@ -9,6 +9,7 @@ import type { Next } from './save/call-renderer.js';
 import { Admission } from './save/admission.js';
 import { SaveOperation } from './save/save-operation.js';
 import { folderStore } from './stores/folder/folder-store.js';
+import type { ImageStore } from './stores/types.js';
 import { StaleFileSweeper } from './temp-files/stale-files.js';
 
 /** A middleware for Express and every other host of `(req, res, next)` on Node's own request and response. */
@@ -20,6 +21,14 @@ export interface ImageSaveMiddleware<Request extends IncomingMessage = IncomingM
    * for a store or an `onSave` that never settles.
    */
   readonly idle: () => Promise<void>;
+  /**
+   * Resolves if images can be saved now: the folder is there and writable, or the bucket answers. For a readiness
+   * probe. It takes as long as the file system or the store does; calls at the same time share one check.
+   *
+   * @param req A request for which a folder is chosen, where `savePath` is a function. That folder is checked.
+   * @throws SaveError Its code says why no image can be saved.
+   */
+  readonly check: (req?: Request) => Promise<void>;
   /** Saves in progress, for a gauge. */
   readonly running: number;
   /** Saves that wait for their turn, for a gauge. */
@@ -70,12 +79,21 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
     // Other saves may have begun meanwhile.
     while (operations.size > 0) await Promise.all(operations);
   };
+  let checking: Promise<void> | undefined;
+  const check = (req?: Request): Promise<void> => {
+    if (req !== undefined) return checkStore(store, req);
+    // A folder that hangs must not take one more thread for each probe.
+    checking ??= checkStore(store).finally(() => {
+      checking = undefined;
+    });
+    return checking;
+  };
   const gauges = {
     running: { get: () => admission.running, enumerable: true },
     waiting: { get: () => admission.waiting, enumerable: true },
   };
   return Object.defineProperties(
-    Object.assign(imageSaveMiddleware, { idle }),
+    Object.assign(imageSaveMiddleware, { idle, check }),
     gauges,
   ) as ImageSaveMiddleware<Request>;
 }
@@ -85,6 +103,14 @@ function readCommand(url: string): SaveCommand | SaveError | undefined {
     return parseCommand(url);
   } catch (error) {
     return toSaveError(error);
+  }
+}
+
+async function checkStore(store: ImageStore, req?: IncomingMessage): Promise<void> {
+  try {
+    await store.check?.(req);
+  } catch (error) {
+    throw toSaveError(error);
   }
 }
 

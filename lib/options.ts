@@ -110,7 +110,8 @@ export interface ImageSaveOptions<Request extends IncomingMessage = IncomingMess
 
 /** The options with their defaults, checked. */
 export interface Settings {
-  readonly savePath: (req: IncomingMessage) => string | Promise<string>;
+  /** Needs the request where the option is a function. */
+  readonly savePath: (req?: IncomingMessage) => string | Promise<string>;
   readonly store: ImageStore | undefined;
   readonly timeout: number;
   readonly maxTimeout: number;
@@ -215,7 +216,13 @@ function createPathResolver(savePath: NonNullable<ImageSaveOptions['savePath']>)
   const workingDirectory = process.cwd();
   // An empty path disables saving, so it stays empty.
   const absolute = (path: string): string => (path === '' ? '' : resolve(workingDirectory, path));
-  if (typeof savePath === 'function') return async (req) => absolute(await savePath(req));
+  if (typeof savePath === 'function') {
+    return async (req) => {
+      if (req === undefined)
+        throw new TypeError('savePath is a function: give check() a request, as in check(req)');
+      return absolute(await savePath(req));
+    };
+  }
   const path = absolute(savePath);
   return () => path;
 }

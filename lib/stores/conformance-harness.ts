@@ -99,6 +99,10 @@ export class StoreUnderTest {
     }
   }
 
+  async check(): Promise<void> {
+    await this.#fixture.store.check?.();
+  }
+
   async read(name: string): Promise<Buffer> {
     const bytes = await this.#fixture.read(name);
     assert(bytes !== undefined, `${name} has no image`);

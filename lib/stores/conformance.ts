@@ -206,6 +206,14 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
       await store.abandon(NAME, randomBytes(largeImageBytes));
       await store.expectContents({});
     }),
+    test('leaves nothing of a check, if it has one, and changes no image', async (store) => {
+      await store.check();
+      await store.expectContents({});
+      const image = randomBytes(3000);
+      await store.save(NAME, image);
+      await store.check();
+      await store.expectContents({ [NAME]: image });
+    }),
     test('returns the time of an image in milliseconds', async (store) => {
       const first = await store.save(NAME, randomBytes(3000));
       assert(Number.isSafeInteger(first.lastUpdated), `${first.lastUpdated} is not whole milliseconds`);

@@ -16,6 +16,14 @@ export interface ImageStore {
    * @throws SaveError The name cannot be saved to. Any other error is reported as `internal-error`.
    */
   prepare(name: string, options: PrepareOptions): Promise<SaveTarget>;
+
+  /**
+   * Checks that images can be saved, for a readiness probe. Leaves nothing behind.
+   *
+   * @param req The request that the operator gave to `check()` of the middleware, for stores that differ per tenant.
+   * @throws SaveError No image can be saved now. Any other error is reported as `internal-error`.
+   */
+  check?(req?: IncomingMessage): Promise<void>;
 }
 
 /** The circumstances of a save. */

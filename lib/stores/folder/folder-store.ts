@@ -25,7 +25,7 @@ import { openTarget, type ResolvedPath } from './target.js';
  * @param sweeper Removes stale temporary files from the folder of each save.
  */
 export function folderStore(
-  resolveSavePath: (req: IncomingMessage) => string | Promise<string>,
+  resolveSavePath: (req?: IncomingMessage) => string | Promise<string>,
   sweeper: StaleFileSweeper,
 ): ImageStore {
   return {
@@ -34,12 +34,24 @@ export function folderStore(
       options.signal.throwIfAborted();
       return new FolderTarget(await openTarget(savePath, name.split('/'), options), options, sweeper);
     },
+    async check(req) {
+      const savePath = await readSavePath(req, resolveSavePath);
+      const options = { overwrite: true, durable: false };
+      const resolved = await openTarget(savePath, [temporaryName(sweeper.lifetime)], options);
+      const target = new FolderTarget(resolved, options, sweeper);
+      try {
+        // Only a file that is written shows that the folder can take one.
+        await target.tempFile.write([Buffer.from('check')]);
+      } finally {
+        await target.close();
+      }
+    },
   };
 }
 
 async function readSavePath(
-  req: IncomingMessage,
-  resolveSavePath: (req: IncomingMessage) => string | Promise<string>,
+  req: IncomingMessage | undefined,
+  resolveSavePath: (req?: IncomingMessage) => string | Promise<string>,
 ): Promise<string> {
   try {
     const savePath = await resolveSavePath(req);

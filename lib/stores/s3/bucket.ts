@@ -32,6 +32,17 @@ export class Bucket {
     await this.#checking;
   }
 
+  /**
+   * Checks the bucket by a new request, whatever is known of it.
+   *
+   * @throws SaveError No image can be saved to the bucket.
+   */
+  async probe(): Promise<void> {
+    this.#refusal = undefined;
+    this.#checking = this.#headBucket();
+    await this.#checking;
+  }
+
   async #headBucket(): Promise<void> {
     const { client, bucket, answerTimeout } = this.#settings;
     try {

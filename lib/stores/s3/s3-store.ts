@@ -38,6 +38,10 @@ class S3Store implements ImageStore {
     if (!options.overwrite) await raceAbort(options.signal, target.assertNotExists());
     return target;
   }
+
+  check(): Promise<void> {
+    return this.#bucket.probe();
+  }
 }
 
 /** Settles like a promise, or rejects with the signal's reason if that aborts first. */

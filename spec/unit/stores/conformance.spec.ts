@@ -258,6 +258,17 @@ const faults: readonly (readonly [string, () => MemoryStore, string])[] = [
     'leaves nothing of a save that is abandoned',
   ],
   [
+    'leaves a file of its check',
+    () =>
+      new (class extends MemoryStore {
+        check(): Promise<void> {
+          this.images.set('check.tmp', Buffer.alloc(1));
+          return Promise.resolve();
+        }
+      })(),
+    'leaves nothing of a check, if it has one, and changes no image',
+  ],
+  [
     'returns the time in seconds',
     publishing((_store, _name, publish) => async (image, options, prepared) => {
       const { lastUpdated } = await publish(image, options, prepared);

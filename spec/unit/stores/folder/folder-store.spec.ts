@@ -595,7 +595,7 @@ describe('preparing a save', () => {
   });
 
   const prepare = async (
-    chooseFolder: (req: IncomingMessage) => string | Promise<string>,
+    chooseFolder: (req?: IncomingMessage) => string | Promise<string>,
     name = 'a.png',
     changes: Partial<PrepareOptions> = {},
   ): Promise<SaveTarget> => {
@@ -616,7 +616,7 @@ describe('preparing a save', () => {
   ])('uses the folder chosen for the request (%s)', async (_when, given) => {
     const asked: IncomingMessage[] = [];
     const found = await prepare((asking) => {
-      asked.push(asking);
+      asked.push(asking!);
       return given(inFolder('saved'));
     });
     expect(asked).toHaveLength(1);

@@ -70,6 +70,38 @@ it.each([400, 401, 405, 507])('asks again after PutObject was answered by %i', a
   expect(countHeadBucket()).toBe(2);
 });
 
+describe('a check', () => {
+  it('asks for the bucket each time', async () => {
+    await store.check!();
+    await store.check!();
+    expect(countHeadBucket()).toBe(2);
+  });
+
+  it.each([
+    [404, 'store-missing'],
+    [503, 'store-unavailable'],
+    [301, 'store-missing'],
+  ])('answered by %i rejects with %s, and the next one asks again at once', async (status, code) => {
+    answerHeadBucket(status);
+    expect(await codeOf(() => store.check!())).toBe(code);
+    answerHeadBucket(undefined);
+    await store.check!();
+    await saveTo(store, 'a.png', image);
+    expect(countHeadBucket()).toBe(2);
+  });
+
+  it('resolves where HeadBucket is forbidden: images may be saved all the same', async () => {
+    answerHeadBucket(403);
+    await store.check!();
+  });
+
+  it('rejects where nothing answers', async () => {
+    const client = server.client({ endpoint: 'http://127.0.0.1:1' });
+    const unreachable = s3Store({ client, bucket: 'renders' });
+    expect(await codeOf(() => unreachable.check!())).toBe('store-unavailable');
+  });
+});
+
 it('does not ask again after a name was taken', async () => {
   await saveTo(store, 'a.png', image);
   expect(await codeOf(() => saveTo(store, 'a.png', image, { overwrite: false }))).toBe('file-exists');
