@@ -1,8 +1,5 @@
-// docs/recipes/nginx.conf, with nginx itself in front of an app; skipped where nginx is not installed, or has no
-// sockets with a path, as on Windows.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
+// docs/recipes/nginx.conf, with nginx itself in front of an app; skipped where nginx is not installed.
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { get, type Answer } from '../../support/client.js';
 import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
@@ -14,47 +11,19 @@ import {
   stopPrograms,
   type Program,
 } from '../../support/project.js';
+import { nginx, startNginx, stopNginx } from './nginx-server.js';
 
-const places = process.platform === 'win32' ? [] : ['nginx', '/usr/sbin/nginx'];
-const nginx = places.find((path) => spawnSync(path, ['-v']).status === 0);
 const describeIf = nginx === undefined ? describe.skip : describePrograms;
 
 let folder: string;
 let program: Program;
-let server: ChildProcess | undefined;
 
-/** The recipe in the smallest file that nginx starts with: on a socket of its own, before this app. */
-function configuration(): string {
-  const recipe = readFileSync('docs/recipes/nginx.conf', 'utf8')
+/** The recipe on a socket of its own, before this app. */
+function recipe(): string {
+  return readFileSync('docs/recipes/nginx.conf', 'utf8')
     .replace('listen 80;', `listen unix:${join(folder, 'nginx.sock')};`)
     .replace('127.0.0.1:3000', `127.0.0.1:${program.port}`)
     .replace('/srv/saved/', `${join(folder, 'saved')}/`);
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (kind) => `${kind}_temp_path ${join(folder, kind)};`,
-  );
-  return `
-    daemon off; master_process off; pid ${join(folder, 'nginx.pid')}; error_log stderr;
-    events {}
-    http { access_log off; ${temporary.join(' ')}
-      ${recipe}
-    }`;
-}
-
-/** Starts nginx and waits for its socket, or for its end. */
-async function startNginx(): Promise<void> {
-  const file = join(folder, 'nginx.conf');
-  writeFileSync(file, configuration());
-  const watcher = watch(folder);
-  const child = (server = spawn(nginx!, ['-p', folder, '-c', file, '-e', 'stderr'], { stdio: 'pipe' }));
-  let output = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
-  const ended = once(child, 'close').then(() => {
-    throw new Error(`nginx ended:\n${output}`);
-  });
-  ended.catch(() => undefined);
-  // The last thing that it makes before it serves.
-  while (!existsSync(join(folder, 'nginx.pid'))) await Promise.race([once(watcher, 'change'), ended]);
-  watcher.close();
 }
 
 async function ask(path: string, headers: Record<string, string> = {}): Promise<Answer> {
@@ -72,10 +41,10 @@ describeIf('behind nginx', () => {
     const project = makeProject([]);
     cpSync('docs/recipes', project, { recursive: true });
     program = await startProgram(join(project, 'serve.mjs'), { cwd: folder });
-    await startNginx();
+    await startNginx(folder, recipe());
   });
   afterAll(async () => {
-    if (server?.exitCode === null && server.kill('SIGKILL')) await once(server, 'exit');
+    await stopNginx();
     await stopPrograms();
     removeTempDirs();
   });
