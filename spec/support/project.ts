@@ -52,6 +52,9 @@ export interface Program {
   readonly output: () => string;
   /** Resolves as soon as its output matches. */
   readonly printed: (pattern: RegExp) => Promise<void>;
+  readonly kill: (signal: NodeJS.Signals) => void;
+  /** Resolves to its exit code when it has ended, or to the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
 }
 
 export interface Surroundings {
@@ -88,17 +91,23 @@ function listenTo(child: ChildProcess): () => string {
 export async function startProgram(file: string, surroundings: Surroundings): Promise<Program> {
   const child = launch(file, surroundings);
   const output = listenTo(child);
-  const ended = once(child, 'close').then(([code]) => {
-    throw new Error(`${file} ended with ${String(code)}:\n${output()}`);
+  const ended = once(child, 'close').then(([code, signal]: (number | NodeJS.Signals)[]) => code ?? signal!);
+  const endedTooSoon = ended.then((code) => {
+    throw new Error(`${file} ended with ${code}:\n${output()}`);
   });
-  ended.catch(() => undefined);
-  const [{ port }] = (await Promise.race([once(child, 'message'), ended])) as [{ port: number }];
+  endedTooSoon.catch(() => undefined);
+  const [{ port }] = (await Promise.race([once(child, 'message'), endedTooSoon])) as [{ port: number }];
   const printed = async (pattern: RegExp): Promise<void> => {
     while (!pattern.test(output())) {
-      await Promise.race([once(child.stdout!, 'data'), once(child.stderr!, 'data'), ended]);
+      const waiting = new AbortController();
+      const next = [child.stdout!, child.stderr!].map(async (stream) => once(stream, 'data', waiting));
+      await Promise.race([...next, endedTooSoon]).finally(() => {
+        waiting.abort();
+      });
     }
   };
-  return { url: `http://127.0.0.1:${port}`, port, output, printed };
+  const kill = (signal: NodeJS.Signals): void => void child.kill(signal);
+  return { url: `http://127.0.0.1:${port}`, port, output, printed, kill, ended };
 }
 
 /** Runs a program to its end and returns what it printed. */

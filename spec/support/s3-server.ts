@@ -26,7 +26,7 @@ interface Upload {
 interface Reply {
   readonly status: number;
   readonly headers?: Record<string, string>;
-  readonly body?: string;
+  readonly body?: string | Buffer;
 }
 
 export class S3Server {
@@ -57,10 +57,14 @@ export class S3Server {
     return server;
   }
 
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
   /** A client of this server, destroyed when it stops. Without retries. */
   client(config: S3ClientConfig = {}): S3Client {
     const client = new S3Client({
-      endpoint: `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`,
+      endpoint: this.url,
       region: 'us-east-1',
       forcePathStyle: true,
       credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
@@ -89,14 +93,15 @@ export class S3Server {
     if (req.method === 'POST' && searchParams.has('uploads')) return this.#createUpload(key, req.headers);
     if (uploadId !== null) return this.#handleUpload(req, uploadId, body, searchParams);
     if (req.method === 'PUT') return this.#put(key, req.headers, { body, headers: keptHeaders(req.headers) });
-    return this.#head(key);
+    return this.#get(key);
   }
 
-  #head(key: string): Reply {
+  /** Answers a `GET` or a `HEAD`. */
+  #get(key: string): Reply {
     const object = this.objects.get(key);
-    return object === undefined
-      ? { status: 404 }
-      : { status: 200, headers: { ...object.headers, 'content-length': String(object.body.length) } };
+    if (object === undefined) return { status: 404 };
+    const { headers, body } = object;
+    return { status: 200, headers: { ...headers, 'content-length': String(body.length) }, body };
   }
 
   #put(key: string, headers: IncomingHttpHeaders, object: StoredObject): Reply {
