@@ -10,6 +10,7 @@ import request from 'supertest';
 import {
   imageSave,
   parseReply,
+  SaveError,
   type ImageSaveOptions,
   type SaveRecord,
   type StageTimes,
@@ -242,6 +243,8 @@ describe('options', () => {
     expect(await codeOf({ savePath: join(folder(), 'later') })).toBe('save-path-missing');
     expect(await codeOf({ savePath: () => '' })).toBe('saving-disabled');
     expect(await codeOf({ savePath: () => Promise.reject(new Error('no')) })).toBe('save-path-missing');
+    const busy = new SaveError('too-busy', { retryAfter: 1 });
+    expect(await codeOf({ savePath: () => Promise.reject(busy) })).toBe('too-busy');
     expect(asked).toBe(0);
     mkdirSync(join(folder(), 'tenant'));
     expect(

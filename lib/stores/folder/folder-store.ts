@@ -57,7 +57,7 @@ async function readSavePath(
     const savePath = await resolveSavePath(req);
     if (savePath !== '') return savePath;
   } catch (error) {
-    throw new SaveError('save-path-missing', {}, error);
+    throw error instanceof SaveError ? error : new SaveError('save-path-missing', {}, error);
   }
   throw new SaveError('saving-disabled');
 }
