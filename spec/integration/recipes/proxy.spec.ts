@@ -1,0 +1,189 @@
+// docs/recipes/proxy.mjs, in front of an image server that refuses every URL whose signature is wrong, and in front of
+// nginx with its image filter.
+import { createHmac } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { connect, createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
+import { createServer } from 'node:http';
+import { join, resolve } from 'node:path';
+import { get, type Answer } from '../../support/client.js';
+import { jpeg } from '../../support/images.js';
+import { nginx, startNginx, stopNginx } from '../../support/nginx.js';
+import { runsHttpProxyMiddleware4 } from '../../support/node-version.js';
+import {
+  describePrograms,
+  makeProject,
+  runProgram,
+  startProgram,
+  stopPrograms,
+} from '../../support/project.js';
+import { linkDir, list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
+
+/** The versions that run on this Node, and where they are installed. */
+const VERSIONS: Record<string, string> = {
+  'http-proxy-middleware 3': 'http-proxy-middleware',
+  ...(runsHttpProxyMiddleware4 ? { 'http-proxy-middleware 4': 'hpm4' } : {}),
+};
+
+let project: string;
+let cwd: string;
+const servers: Server[] = [];
+
+beforeAll(() => {
+  project = makeProject([]);
+  for (const directory of Object.values(VERSIONS)) {
+    mkdirSync(join(project, directory, 'node_modules'), { recursive: true });
+    linkDir(
+      resolve('node_modules', directory),
+      join(project, directory, 'node_modules', 'http-proxy-middleware'),
+    );
+    cpSync('docs/recipes/proxy.mjs', join(project, directory, 'proxy.mjs'));
+  }
+});
+beforeEach(() => {
+  cwd = makeTempDir();
+  mkdirSync(join(cwd, 'saved'));
+});
+afterEach(async () => {
+  await stopPrograms();
+  await Promise.all(servers.splice(0).map(async (server) => new Promise((done) => server.close(done))));
+});
+afterAll(removeTempDirs);
+
+/** Lets a server listen on a free port, until the end of the test. */
+async function listen(server: Server): Promise<string> {
+  servers.push(server);
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Starts the recipe and sends paths to it, byte for byte as they are. */
+async function startRecipe(version: string, target: string): Promise<(path: string) => Promise<Answer>> {
+  const recipe = join(project, VERSIONS[version]!, 'proxy.mjs');
+  const { url } = await startProgram(recipe, { cwd, env: { IMAGE_SERVER: target } });
+  return async (path) => get(url, { path });
+}
+
+const saved = (): string[] => list(join(cwd, 'saved'));
+const sent = ({ status, reply }: Answer): string => `${status} ${reply.error?.code ?? reply.status}`;
+
+const sign = (rest: string): string => createHmac('sha256', 'key').update(rest).digest('hex');
+const signed = (rest: string): string => `/${sign(rest)}${rest}`;
+
+/** An image server that sends its picture where every byte of the URL is as it was signed. */
+async function startSigningServer(): Promise<string> {
+  const picture = await jpeg(30, 20);
+  return listen(
+    createServer((req, res) => {
+      const [, signature, rest = ''] = /^\/([0-9a-f]{64})(.*)$/.exec(req.url ?? '') ?? [];
+      if (signature !== sign(rest)) {
+        res.writeHead(403).end('The signature is wrong');
+      } else if (rest.startsWith('/cut')) {
+        res.writeHead(200, { 'Content-Type': 'image/jpeg', 'Content-Length': picture.length });
+        res.write(picture.subarray(0, picture.length / 2), () => res.destroy());
+      } else {
+        res.writeHead(200, { 'Content-Type': 'image/jpeg' }).end(picture);
+      }
+    }),
+  );
+}
+
+/** Paths and queries that proxies like to tidy up. */
+const SIGNED = [
+  '/rs:fit:300:200/plain/http://example.com/a%20b.jpg@png',
+  '/plain/local:///shoes/a.jpg',
+  '//double//slash/./and/../dots.jpg',
+  '/a.jpg?quotes=\'x\'&double="y"&braces={1}&pipe=|&caret=^&tick=`&back=\\',
+  '/a.jpg?q=a+b%2Bc&&empty=&none&%7Etilde=~&lower=%c3%a9&upper=%C3%A9&semi;colon',
+  '/a.jpg?src=is(b?req=img&name=x)&wid=3',
+  '/%E0%A4%A/bad-escape.jpg?x=%',
+];
+
+const COMMAND = 'req=saveToFile&timeout=30000&name=a.jpg';
+
+/** The ways to put the command into a URL. */
+const placements: Record<string, (url: string) => string> = {
+  'at the end': (url) => `${url}${url.includes('?') ? '&' : '?'}${COMMAND}`,
+  'at the start': (url) => (url.includes('?') ? url.replace('?', () => `?${COMMAND}&`) : `${url}?${COMMAND}`),
+};
+
+describePrograms.each(Object.keys(VERSIONS))('proxy.mjs with %s', (version) => {
+  test('saves and sends what the image server sends for a signed URL, whatever its bytes', async () => {
+    const ask = await startRecipe(version, await startSigningServer());
+    for (const url of SIGNED.map(signed)) {
+      expect([url, (await ask(url)).status]).toEqual([url, 200]);
+      for (const [place, withCommand] of Object.entries(placements)) {
+        expect([url, place, sent(await ask(withCommand(url)))]).toEqual([url, place, '200 done']);
+      }
+    }
+    expect(saved()).toEqual(['a.jpg']);
+  });
+
+  test('saves nothing where one byte of a signed URL was changed', async () => {
+    const ask = await startRecipe(version, await startSigningServer());
+    const url = signed("/a.jpg?quotes='x'").replace("'x'", '%27x%27');
+    expect(sent(await ask(`${url}&${COMMAND}`))).toBe('403 renderer-status');
+    expect(saved()).toEqual([]);
+  });
+
+  test('saves nothing where the image server breaks off in mid-image', async () => {
+    const ask = await startRecipe(version, await startSigningServer());
+    expect(sent(await ask(`${signed('/cut.jpg')}?${COMMAND}`))).toBe('403 renderer-aborted');
+    expect(saved()).toEqual([]);
+  });
+
+  test('saves nothing where the image server does not answer', async () => {
+    const ask = await startRecipe(version, 'http://127.0.0.1:1');
+    expect(sent(await ask(`/a.jpg?${COMMAND}`))).toBe('403 renderer-status');
+  });
+});
+
+describePrograms('proxy.mjs', () => {
+  test('does not start without an image server', async () => {
+    const recipe = join(project, 'http-proxy-middleware', 'proxy.mjs');
+    expect(await runProgram(recipe, { cwd, env: { IMAGE_SERVER: '' } })).toContain('Set IMAGE_SERVER');
+  });
+});
+
+const imageFilter = ['/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/usr/local/lib/nginx/modules']
+  .map((directory) => join(directory, 'ngx_http_image_filter_module.so'))
+  .find((file) => existsSync(file));
+const describeNginx =
+  nginx === undefined || imageFilter === undefined ? describePrograms.skip : describePrograms;
+
+if (describeNginx !== describePrograms) {
+  test.skip('skipped: nginx has no image filter (Debian: apt-get install libnginx-mod-http-image-filter)', () =>
+    undefined);
+}
+
+describeNginx.each(Object.keys(VERSIONS))("nginx's image_filter behind %s", (version) => {
+  afterEach(stopNginx);
+
+  test('renders what is saved, and saves nothing where it cannot', async () => {
+    const folder = makeTempDir();
+    writeFileSync(join(folder, 'shoe.jpg'), await jpeg(300, 200));
+    writeFileSync(join(folder, 'text.jpg'), 'not a picture');
+    const socket = await startNginx(
+      folder,
+      `server {
+        listen SOCKET;
+        root ${folder};
+        location ~ ^/(?<width>[0-9]+)/(?<picture>.*) {
+          image_filter resize $width -;
+          alias ${folder}/$picture;
+        }
+      }`,
+      `load_module ${imageFilter};`,
+    );
+    const gate = createTcpServer((client) => {
+      const upstream = connect(socket);
+      for (const side of [client, upstream]) side.on('error', () => upstream.destroy());
+      client.pipe(upstream).pipe(client);
+    });
+    const ask = await startRecipe(version, await listen(gate));
+    const { status, reply } = await ask(`/60/shoe.jpg?${COMMAND}`);
+    expect([status, reply.image?.width, reply.image?.height]).toEqual([200, 60, 40]);
+    expect(sent(await ask('/60/text.jpg?req=saveToFile&name=text.jpg'))).toBe('403 renderer-status');
+    expect(sent(await ask('/60/none.jpg?req=saveToFile&name=none.jpg'))).toBe('403 renderer-status');
+    expect(saved()).toEqual(['a.jpg']);
+  });
+});
