@@ -376,6 +376,59 @@ describePrograms('tenants.mjs', () => {
   });
 });
 
+describePrograms('client-addresses.mjs', () => {
+  const env = { SAVE_FROM: '10.0.0.0/8, 192.0.2.7, 2001:db8::/32', PROXIES: 'loopback, 203.0.113.1' };
+
+  const cases: [string, string][] = [
+    ['10.1.2.3', '200 done'],
+    ['192.0.2.7', '200 done'],
+    ['2001:db8::1', '200 done'],
+    // An IPv4 address in the form of IPv6.
+    ['::ffff:10.1.2.3', '200 done'],
+    // What the trusted proxies have added stands at the end.
+    ['11.0.0.1, 10.1.2.3', '200 done'],
+    ['10.1.2.3, 203.0.113.1', '200 done'],
+    ['10.1.2.3, 11.0.0.1', '403 failed not-authorized'],
+    ['10.1.2.3, 11.0.0.1, 203.0.113.1', '403 failed not-authorized'],
+    ['192.0.2.8', '403 failed not-authorized'],
+    ['2001:db9::1', '403 failed not-authorized'],
+    ['::ffff:11.0.0.1', '403 failed not-authorized'],
+    ['10.1.2.3:4567', '403 failed not-authorized'],
+    ['unknown', '403 failed not-authorized'],
+    ['', '403 failed not-authorized'],
+  ];
+
+  test('saves for the addresses of the list, as the trusted proxies say them', async () => {
+    const program = await recipe('client-addresses.mjs', surroundings(env));
+    for (const [forwarded, expected] of cases) {
+      const headers = { 'X-Forwarded-For': forwarded };
+      expect([forwarded, sent(await get(`${program.url}${SAVE}shoe.png`, { headers }))]).toEqual([
+        forwarded,
+        expected,
+      ]);
+    }
+    await program.printed(/not-authorized shoe\.png 192\.0\.2\.8 is not in SAVE_FROM/);
+  });
+
+  test('believes no X-Forwarded-For of a client that is no trusted proxy', async () => {
+    const program = await recipe(
+      'client-addresses.mjs',
+      surroundings({ ...env, SAVE_FROM: '10.0.0.0/8', PROXIES: '203.0.113.1' }),
+    );
+    const headers = { 'X-Forwarded-For': '10.1.2.3' };
+    expect(sent(await get(`${program.url}${SAVE}shoe.png`, { headers }))).toBe('403 failed not-authorized');
+  });
+
+  test.each([
+    ['', 'Set SAVE_FROM'],
+    ['10.0.0.0/33', 'ERR_OUT_OF_RANGE'],
+    ['shoe', 'ERR_INVALID_ADDRESS'],
+  ])('does not start with the list %j', async (list, why) => {
+    const output = await runProgram(join(project, 'client-addresses.mjs'), surroundings({ SAVE_FROM: list }));
+    expect(output).toContain(why);
+  });
+});
+
 describePrograms('the recipes', () => {
   test('the suite runs every recipe', () => {
     const programs = readdirSync('docs/recipes').filter((file) => file.endsWith('.mjs'));
