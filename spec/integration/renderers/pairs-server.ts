@@ -1,8 +1,11 @@
-// ipx in a process of its own: it imports modules while it runs, which jest's sandbox does not let a CommonJS one do.
+// Renderers in a process of their own: they import modules while they run, or are ES modules, neither of which jest's
+// sandbox lets a CommonJS module use.
 import { mkdtempSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { createProxyMiddleware, responseInterceptor } from 'http-proxy-middleware';
+import sirv from 'sirv';
 import { imageSave } from '../../../lib/index.js';
 import { start, type Handler } from '../../support/host.js';
 import { places, type Place } from './usual-middleware.js';
@@ -15,6 +18,12 @@ interface Ipx {
   readonly createIPXWebServer: (ipx: object) => (request: Request) => Promise<Response>;
 }
 
+/** What is used of http-proxy-middleware 4, as version 3 declares it. */
+interface HttpProxyMiddleware {
+  readonly createProxyMiddleware: typeof createProxyMiddleware;
+  readonly responseInterceptor: typeof responseInterceptor;
+}
+
 export interface Pair {
   /** The addresses of a server without the middleware and of one with it. */
   readonly bare: string;
@@ -23,25 +32,47 @@ export interface Pair {
 }
 export type Pairs = Record<string, Record<Place, Pair>>;
 
-const [, pictures = '', folder = ''] = process.argv;
-const { ipxFSStorage, createIPX, createIPXNodeServer, createIPXWebServer } = createRequire(import.meta.url)(
-  'ipx',
-) as Ipx;
+const require = createRequire(import.meta.url);
 
-const ipx = createIPX({ storage: ipxFSStorage({ dir: pictures }) });
-const fetchFromIpx = createIPXWebServer(ipx);
-const renderers: Record<string, Handler> = {
-  createIPXNodeServer: createIPXNodeServer(ipx),
-  createIPXWebServer: async (req, res) => {
-    const { status, headers, body } = await fetchFromIpx(
-      new Request(new URL(req.url ?? '', 'http://localhost')),
-    );
-    res.writeHead(status, Object.fromEntries(headers));
-    await pipeline(body ?? [], res);
+/** The renderers of each library, of the pictures of a folder. */
+const LIBRARIES = {
+  ipx(pictures: string): Record<string, Handler> {
+    const { ipxFSStorage, createIPX, createIPXNodeServer, createIPXWebServer } = require('ipx') as Ipx;
+    const ipx = createIPX({ storage: ipxFSStorage({ dir: pictures }) });
+    const fetchFromIpx = createIPXWebServer(ipx);
+    return {
+      createIPXNodeServer: createIPXNodeServer(ipx),
+      createIPXWebServer: async (req, res) => {
+        const { status, headers, body } = await fetchFromIpx(
+          new Request(new URL(req.url ?? '', 'http://localhost')),
+        );
+        res.writeHead(status, Object.fromEntries(headers));
+        await pipeline(body ?? [], res);
+      },
+    };
+  },
+
+  async 'http-proxy-middleware 4'(pictures: string): Promise<Record<string, Handler>> {
+    const library = require('hpm4') as HttpProxyMiddleware;
+    const { url: target } = await start([sirv(pictures)]);
+    const intercept = library.responseInterceptor((body) => Promise.resolve(body));
+    return {
+      createProxyMiddleware: library.createProxyMiddleware({ target }),
+      responseInterceptor: library.createProxyMiddleware({
+        target,
+        selfHandleResponse: true,
+        on: {
+          proxyRes: (...given) => {
+            void intercept(...given);
+          },
+        },
+      }),
+    };
   },
 };
+export type Library = keyof typeof LIBRARIES;
 
-async function startPair(renderer: Handler, place: Place): Promise<Pair> {
+async function startPair(renderer: Handler, place: Place, folder: string): Promise<Pair> {
   const savePath = mkdtempSync(join(folder, 'saved-'));
   const [one, other] = [places[place](), places[place]()];
   const bare = await start([...one.before, ...one.behind, renderer]);
@@ -50,11 +81,12 @@ async function startPair(renderer: Handler, place: Place): Promise<Pair> {
 }
 
 async function main(): Promise<void> {
+  const [, library = '', pictures = '', folder = ''] = process.argv;
   const pairs: Record<string, Record<string, Pair>> = {};
-  for (const [name, renderer] of Object.entries(renderers)) {
+  for (const [name, renderer] of Object.entries(await LIBRARIES[library as Library](pictures))) {
     pairs[name] = {};
     for (const place of Object.keys(places) as Place[]) {
-      pairs[name][place] = await startPair(renderer, place);
+      pairs[name][place] = await startPair(renderer, place, folder);
     }
   }
   process.send?.(pairs);

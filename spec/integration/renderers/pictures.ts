@@ -28,9 +28,15 @@ function lasting({ status, headers }: Answer): unknown {
  * @param bare The address of an image on a server without the middleware.
  * @param url Its address on one with it.
  * @param savePath The save path of that server.
+ * @param name The name to save under.
  * @returns The answer to the save.
  */
-export async function expectSaved(bare: string, url: string, savePath: string): Promise<Answer> {
+export async function expectSaved(
+  bare: string,
+  url: string,
+  savePath: string,
+  name = 'saved.jpg',
+): Promise<Answer> {
   const wanted = await get(bare);
   const delivered = await get(url);
   expect(wanted.status).toBe(200);
@@ -38,11 +44,11 @@ export async function expectSaved(bare: string, url: string, savePath: string): 
   expect(delivered.body.equals(wanted.body)).toBe(true);
   expect(list(savePath)).toEqual([]);
 
-  const answer = await get(`${url}${url.includes('?') ? '&' : '?'}req=saveToFile&name=saved.jpg`);
+  const answer = await get(`${url}${url.includes('?') ? '&' : '?'}req=saveToFile&name=${name}`);
   expect(answer.reply).toMatchObject({ status: 'done', image: { length: delivered.body.length } });
   expect(answer.status).toBe(200);
-  expect(list(savePath)).toEqual(['saved.jpg']);
-  expect(readFileSync(join(savePath, 'saved.jpg')).equals(delivered.body)).toBe(true);
+  expect(list(savePath)).toEqual([name]);
+  expect(readFileSync(join(savePath, name)).equals(delivered.body)).toBe(true);
   return answer;
 }
 
