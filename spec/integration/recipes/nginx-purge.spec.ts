@@ -11,7 +11,7 @@ import {
   stopPrograms,
   type Program,
 } from '../../support/project.js';
-import { nginx, startNginx, stopNginx } from './nginx-server.js';
+import { nginx, startNginx, stopNginx } from '../../support/nginx.js';
 
 const describeIf = nginx === undefined ? describe.skip : describePrograms;
 
