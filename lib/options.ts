@@ -59,8 +59,7 @@ export interface SaveRecord {
 export interface ImageSaveOptions<Request extends IncomingMessage = IncomingMessage> {
   /**
    * The existing folder below which images are saved. A relative path is resolved when the middleware is created. A
-   * function chooses a folder for each request, after admission. If it throws a `SaveError`, the client gets its code.
-   * `''` disables saving. Default `''`.
+   * function chooses a folder for each request. `''` disables saving. Default `''`.
    */
   savePath?: string | ((req: Request) => string | Promise<string>) | undefined;
   /** A store other than a folder: an object store, or one of your own. Replaces `savePath`. */

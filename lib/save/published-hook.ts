@@ -38,19 +38,22 @@ function encodePath(name: string): string {
  *
  * @param call Calls it. May throw or reject.
  * @param left What is left of the deadline, in milliseconds.
- * @returns Why it failed; undefined where it has not.
+ * @returns Why it failed, in an object, because a promise would look into what was thrown; an empty one if it has not.
  */
-export async function waitForHook(call: () => unknown, left: number): Promise<unknown> {
+export async function waitForHook(
+  call: () => unknown,
+  left: number,
+): Promise<{ readonly warning?: unknown }> {
   const limit = Math.max(MIN_HOOK_MS, Math.round(left));
   const succeed = async (): Promise<true> => {
     await call();
     return true;
   };
   try {
-    if ((await waitAtMost(limit, succeed())) === true) return undefined;
-    return new Error(`onPublished of imageSave has not settled within ${limit} ms`);
+    if ((await waitAtMost(limit, succeed())) === true) return {};
+    return { warning: new Error(`onPublished of imageSave has not settled within ${limit} ms`) };
   } catch (error) {
-    return asWarning(error);
+    return { warning: asWarning(error) };
   }
 }
 

@@ -179,7 +179,7 @@ export class SaveOperation {
     const record = this.#createRecord(announced, stages);
     const call = (): unknown => this.#clientMethod.during(() => onPublished(record, req));
     const failure = await waitForHook(call, this.#deadline - performance.now());
-    this.#warning = joinWarnings(this.#warning, failure);
+    this.#warning = joinWarnings(this.#warning, failure.warning);
     return announced;
   }
 

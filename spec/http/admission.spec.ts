@@ -80,6 +80,8 @@ test('refuses a save that finds the queue full at once, without a render', async
   const bench = await openBench({ concurrency: 1, maxQueue: 1 });
   const [running, waiting] = [bench.save(), bench.save()];
   await bench.settled(1, 1);
+  // The save that has the slot comes to the renderer a little later.
+  while (bench.held.length === 0) await setImmediate();
   const refused = await bench.save();
   expect([refused.status, codeOf(refused), refused.reply.properties['error.retry']]).toEqual([
     403,
