@@ -113,7 +113,7 @@ export class SaveOperation {
     await checkCommand(req, name, settings);
     signal.throwIfAborted();
     this.#stages.begin('waiting');
-    this.#slot = await admission.admit(arrival + timeout, signal);
+    this.#slot = await admission.admit(this.#deadline, signal);
     signal.throwIfAborted();
     this.#stages.begin('preparing');
     const target = (this.#target = await this.#prepareTarget(name));

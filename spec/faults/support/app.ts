@@ -46,7 +46,7 @@ async function render(req: IncomingMessage, res: ServerResponse): Promise<void> 
 
 const options = JSON.parse(process.env['IMAGE_SAVE_OPTIONS'] ?? '{}') as ImageSaveOptions;
 const save = imageSave({
-  // The checks count on every save being in progress; admission has specs of its own.
+  // Most checks count on every save being in progress; the load check sets a limit.
   concurrency: Infinity,
   ...options,
   onSave: ({ outcome, code, name, milliseconds, cause }) => {
