@@ -1,4 +1,5 @@
 // The decoder processes of a host: few, started on demand and ended when idle.
+import { fileSystemError, systemCode } from '../errors.js';
 import { Decoder, type DecoderReply } from './decoder.js';
 import type { DecodeRequest } from './decoder-messages.js';
 
@@ -42,6 +43,7 @@ export class DecoderPool {
    * @param bytes Of the image, unless the request names its file; they must not change before this settles.
    * @param signal Ends the decoder at once when it aborts.
    * @throws NoDecoder No decoder could be started; the image was not touched.
+   * @throws SaveError `too-many-open-files`: no decoder could be started now, because no fd is free.
    * @throws DecoderEnded The decoder ended without a reply, by itself.
    */
   async inspect(
@@ -166,13 +168,18 @@ export class DecoderPool {
   }
 
   #fail(cause: unknown): void {
+    // Fds may be free again soon. Until then, the host could not load the image library either.
+    if (systemCode(cause) === 'EMFILE') {
+      this.#giveUp(fileSystemError(cause));
+      return;
+    }
     const error = new NoDecoder('No decoder process could be started', { cause });
     this.#failure = { error, at: performance.now() };
     this.#giveUp(error);
   }
 
   /** Rejects the waiting images, unless a decoder will be free for them. */
-  #giveUp(error: NoDecoder): void {
+  #giveUp(error: Error): void {
     if ([...this.#decoders].some((decoder) => !decoder.hasEnded)) return;
     for (const waiting of [...this.#waiting]) waiting.reject(error);
   }

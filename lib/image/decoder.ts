@@ -36,7 +36,11 @@ export class Decoder {
   #replying: Waiting<DecoderReply> | undefined;
   #received = '';
 
-  /** Starts a process. Throws where the system, or Node's permission model, lets none be started. */
+  /**
+   * Starts a process.
+   *
+   * @throws Error The system, or Node's permission model, lets none be started. `code` is `EMFILE` if no fd is free.
+   */
   constructor() {
     this.#child = spawnDecoder();
     this.#channel = this.#child.stdio[CHANNEL_FD] as Socket;
@@ -141,13 +145,20 @@ export class Decoder {
 
 function spawnDecoder(): ChildProcess {
   const program = getDecoderProgram();
-  return spawn(process.execPath, program, {
+  const child = spawn(process.execPath, program, {
     // The host's folder may go away, or be kept from going away by us.
     cwd: dirname(program.at(-1) ?? ''),
     env: environment(),
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     windowsHide: true,
   });
+  // Without free fds, Node creates no channel and emits the error later. The types do not say so.
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
+  if (child.stdio === undefined) {
+    child.once('error', () => undefined);
+    throw Object.assign(new Error('spawn EMFILE'), { code: 'EMFILE' });
+  }
+  return child;
 }
 
 /**

@@ -19,8 +19,8 @@ const decoders = new DecoderPool();
  * Bytes in memory must not change before this settles.
  *
  * @throws SaveError `not-an-image` (none of the raster formats that can be saved), `too-many-pixels`,
- * `broken-image`, and, if `verify` is `'pixels'`, `incomplete-image` and `unsupported-compression`. The reason of the
- * signal, once that has aborted.
+ * `broken-image`, `too-many-open-files`, and, if `verify` is `'pixels'`, `incomplete-image` and
+ * `unsupported-compression`. The reason of the signal, once that has aborted.
  */
 export async function inspectImage(bytes: ImageBytes, options: InspectOptions): Promise<ImageInfo> {
   const { verify, maxPixels, signal } = options;

@@ -194,10 +194,8 @@ export const descriptors: Check = async ({ app, folder: savePath, times }) => {
     await server.letsGoOf(savePath);
     assertNoLeftovers(savePath);
   }
-  assertPromise(
-    verdictOf(await server.save('whole/1/2000000', 'last.tif')) === 'done',
-    'it does not recover',
-  );
+  const last = verdictOf(await server.save('whole/1/2000000', 'last.tif'));
+  assertPromise(last === 'done', `it does not recover: ${last}`);
   await server.stop();
   const verdicts = Object.entries(tally).map(([verdict, count]) => `${count} ${verdict}`);
   return `${verdicts.join(', ')}; 0 descriptors and 0 files left`;

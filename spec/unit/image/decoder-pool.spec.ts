@@ -1,5 +1,6 @@
 // Decoder processes: one image each, killed with their save, replaced when they end or grow.
-import { once } from 'node:events';
+import childProcess from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, realpathSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -153,6 +154,19 @@ onLinux('a decoder process', () => {
     server.close();
     server.closeAllConnections();
     rmSync(savePath, { recursive: true });
+  });
+
+  it('refuses an image while no fd is free for a process, and starts one for the next image', async () => {
+    // What Node does then: it returns a child without stdio, and emits the error later.
+    const child = new EventEmitter();
+    const processes: { spawn(...args: never[]): unknown } = childProcess;
+    jest.spyOn(processes, 'spawn').mockImplementationOnce(() => {
+      process.nextTick(() => child.emit('error', new Error('spawn EMFILE')));
+      return child;
+    });
+    await expect(inspectImage(image, OPTIONS)).rejects.toMatchObject({ code: 'too-many-open-files' });
+    expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
+    expect(decoders()).toHaveLength(1);
   });
 
   it('refuses another file that was put in the place of the image', async () => {
