@@ -14,6 +14,17 @@ export function noise(width: number, height: number): Sharp {
   });
 }
 
+/** The same noise each time, for damage that must be noticeable: some noise can be damaged into other valid pixels. */
+export function fixedNoise(width: number, height: number): Sharp {
+  const pixels = Buffer.alloc(width * height * 3);
+  let state = 1;
+  for (let at = 0; at < pixels.length; at += 1) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    pixels[at] = 64 + (state >>> 25);
+  }
+  return sharp(pixels, { raw: { width, height, channels: 3 } });
+}
+
 /** As many frames of noise as asked for, to be encoded as an animation. */
 export async function frames(width: number, height: number, count: number): Promise<Sharp> {
   const all = { width, height: height * count, channels: 3 as const };

@@ -1,8 +1,8 @@
 // Damaged images and images that are only unusual. No rule depends on the text of a warning.
 import { deflateSync } from 'node:zlib';
-import sharp from 'sharp';
 import { inspectImage } from '../../../lib/image/inspect.js';
 import { inspectInHost } from '../../../lib/image/inspect-in-host.js';
+import { fixedNoise } from '../../support/images.js';
 
 type Value = number | Buffer | 'pixels';
 type Tag = readonly [tag: number, type: number, count: number, value: Value];
@@ -120,11 +120,9 @@ describe.each([
   it.each(['jpeg', 'lzw', 'packbits'] as const)(
     'refuses a TIFF of %s whose pixels are damaged, although its tags are untidy too',
     async (compression) => {
-      const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
-      const create = { width: 300, height: 200, channels: 3, background: 'red', noise } as const;
       for (const tile of [false, true]) {
         const options = { compression, tile, tileWidth: 64, tileHeight: 64 };
-        const whole = await sharp({ create }).tiff(options).toBuffer();
+        const whole = await fixedNoise(300, 200).tiff(options).toBuffer();
         const table = whole.readUInt32LE(4);
         const entries = Array.from(
           { length: whole.readUInt16LE(table) },
@@ -146,10 +144,7 @@ describe('a JPEG', () => {
     ['an unknown Adobe transform', 0xee, 'Adobe\0\x64\0\0\0\0\x05'],
     ['an Exif segment that is none', 0xe1, 'Exif\0\0garbage'],
   ])('is accepted with %s, and refused with damaged pixels too', async (_name, marker, content) => {
-    const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
-    const whole = await sharp({ create: { width: 300, height: 200, channels: 3, background: 'red', noise } })
-      .jpeg()
-      .toBuffer();
+    const whole = await fixedNoise(300, 200).jpeg().toBuffer();
     const segment = Buffer.from(`\xff${String.fromCharCode(marker)}\0\0${content}`, 'latin1');
     segment.writeUInt16BE(content.length + 2, 2);
     const bytes = Buffer.concat([whole.subarray(0, 2), segment, whole.subarray(2)]);
