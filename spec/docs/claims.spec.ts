@@ -42,13 +42,15 @@ test('docs/architecture.md gives a reason for every package that users get, and 
   });
 });
 
-test('docs/errors.md explains every code once, in the order of the code', () => {
-  const explained = [...read('docs/errors.md').matchAll(/^\| `([^`]+)`/gm)].map(([, code]) => code);
+test('docs/errors.md explains every code once, in the order of the code, with an anchor', () => {
+  const explained = [...read('docs/errors.md').matchAll(/^\| <a id="([^"]+)"><\/a>`\1`/gm)].map(
+    ([, code]) => code,
+  );
   expect(explained).toEqual([...ERROR_CODES]);
 });
 
 test('docs/errors.md marks the codes for which a retry helps', () => {
-  const rows = [...read('docs/errors.md').matchAll(/^\| `([^`]+)` *\| (yes)? *\|/gm)];
+  const rows = [...read('docs/errors.md').matchAll(/^\| <a id="([^"]+)"><\/a>`\1` *\| (yes)? *\|/gm)];
   const marked = rows.filter(([, , mark]) => mark === 'yes').map(([, code]) => code);
   expect(marked).toEqual(ERROR_CODES.filter(isRetryable));
 });
