@@ -70,7 +70,7 @@ export class DecoderPool {
   }
 
   #acquire(signal?: AbortSignal): Promise<Decoder> {
-    const [idle] = [...this.#idle.keys()].slice(-1);
+    const [idle] = [...this.#idle.keys()].filter((decoder) => !decoder.hasEnded).slice(-1);
     if (idle !== undefined) {
       this.#forgetIdle(idle);
       idle.ref();

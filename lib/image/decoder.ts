@@ -86,6 +86,8 @@ export class Decoder {
    * @throws DecoderEnded The process ended without a reply.
    */
   async inspect(request: DecodeRequest, bytes: Buffer | undefined): Promise<DecoderReply> {
+    // It may have ended since it was chosen, before its pool knows.
+    if (this.hasEnded) throw new DecoderEnded('The decoder process has ended');
     const reply = new Promise<DecoderReply>((resolve, reject) => {
       this.#replying = { resolve, reject };
     });

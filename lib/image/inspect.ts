@@ -3,7 +3,7 @@ import { lstat, realpath } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { SaveError } from '../errors.js';
 import type { DecodeRequest, FileIdentity } from './decoder-messages.js';
-import { DecoderEnded } from './decoder.js';
+import { DecoderEnded, type DecoderReply } from './decoder.js';
 import { DecoderPool, NoDecoder } from './decoder-pool.js';
 import { getFormatByBytes, getMediaType, MAGIC_BYTES } from './formats.js';
 import { readHeaderFast } from './read-header.js';
@@ -50,10 +50,16 @@ async function inspectElsewhere(bytes: ImageBytes, options: InspectOptions): Pro
   const inMemory = Buffer.isBuffer(bytes) ? bytes : undefined;
   const file = Buffer.isBuffer(bytes) ? undefined : await identify(bytes.path);
   const request: DecodeRequest = { verify, maxPixels, length: bytes.length, file };
-  const { info, error } = await decoders.inspect(request, inMemory, signal).catch((cause: unknown) => {
-    // The image has made its decoder end. (So may the system when memory runs out.)
-    throw cause instanceof DecoderEnded ? broken(cause) : cause;
-  });
+  const inspectOnce = (): Promise<DecoderReply> => decoders.inspect(request, inMemory, signal);
+  // An operator or the system may have ended the first decoder. An image that ends two of them has made them end.
+  const { info, error } = await inspectOnce()
+    .catch((cause: unknown) => {
+      if (cause instanceof DecoderEnded) return inspectOnce();
+      throw cause;
+    })
+    .catch((cause: unknown) => {
+      throw cause instanceof DecoderEnded ? broken(cause) : cause;
+    });
   if (info !== undefined) return info;
   if (error === undefined)
     throw new TypeError('A decoder process replied with neither an image nor an error');

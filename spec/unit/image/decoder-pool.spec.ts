@@ -1,11 +1,21 @@
 // Decoder processes: one image each, killed with their save, replaced when they end or grow.
 import childProcess from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { mkdtempSync, realpathSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CHANNEL_FD } from '../../../lib/image/decoder-messages.js';
 import type { inspectImage as inspectType } from '../../../lib/image/inspect.js';
 import { decodersOf, eventually, isRunning } from '../../support/decoders.js';
 import { jpeg } from '../../support/images.js';
@@ -72,17 +82,40 @@ onLinux('a decoder process', () => {
     expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
   });
 
-  it('refuses only the image that crashed its process', async () => {
+  it('gives an image whose process was killed to another one', async () => {
     const pid = await startDecoder(image);
     process.kill(pid, 'SIGSTOP');
-    const refused = inspectImage(image, OPTIONS).catch((error: unknown) => error);
+    const inspection = inspectImage(image, OPTIONS);
     await new Promise(setImmediate);
+    process.kill(pid, 'SIGKILL');
+    expect(await inspection).toMatchObject({ width: 64 });
+  });
+
+  it('inspects an image although its process was killed before the host knows of it', async () => {
+    const pid = await startDecoder(image);
+    process.kill(pid, 'SIGKILL');
     expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
-    process.kill(pid, 'SIGSEGV');
-    process.kill(pid, 'SIGCONT');
+  });
+
+  it('refuses an image that crashes two processes', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'decoder-'));
+    const program = join(folder, 'crash.cjs');
+    const started = join(folder, 'started');
+    writeFileSync(
+      program,
+      `const { appendFileSync, writeSync } = require('node:fs');
+      appendFileSync(${JSON.stringify(started)}, '.');
+      new (require('node:net').Socket)({ fd: ${CHANNEL_FD} }).on('data', () => process.kill(process.pid, 'SIGSEGV'));
+      writeSync(${CHANNEL_FD}, '{"ready":true}\\n');`,
+    );
+    jest.resetModules();
+    jest.doMock('../../support/decoder-program.js', () => ({ getDecoderProgram: () => [program] }));
+    const { inspectImage: inspectByCrash } = await import('../../../lib/image/inspect.js');
+    jest.dontMock('../../support/decoder-program.js');
     const cause: unknown = expect.objectContaining({ message: expect.stringContaining('SIGSEGV') as string });
-    expect(await refused).toMatchObject({ code: 'broken-image', cause });
-    expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
+    await expect(inspectByCrash(image, OPTIONS)).rejects.toMatchObject({ code: 'broken-image', cause });
+    expect(readFileSync(started, 'utf8')).toBe('..');
+    rmSync(folder, { recursive: true });
   });
 
   it('replaces a process that was killed while idle', async () => {
