@@ -12,13 +12,14 @@ const MAY_IMPORT = {
   // Neither the middleware nor its errors: the command runs where there is no Express and no sharp.
   batch: ['protocol/parse-reply', 'protocol/query', 'validate-options'],
   capture: [],
-  image: ['errors'],
+  image: ['errors', 'thread-pool'],
   protocol: ['errors', 'image/types', 'image/formats'],
   save: ['capture/.*', 'errors', 'image/.*', 'options', 'protocol/.*', 'stores/types', 'temp-files/.*'],
   // The options of a store are checked in the same way as those of the middleware.
   stores: ['errors', 'image/types', 'options', 'temp-files/.*', 'validate-options'],
   // A temporary file implements an interface that stores get.
-  'temp-files': ['errors', 'image/types', 'stores/types'],
+  'temp-files': ['errors', 'image/types', 'stores/types', 'thread-pool'],
+  'thread-pool.ts': [],
 };
 
 /** Packages that only one part may import, or none: the middleware must run in front of any Connect-style host. */

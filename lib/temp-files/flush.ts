@@ -1,27 +1,10 @@
-// Flushes of files and folders, a few at a time, so that a slow disk does not occupy every thread of the host.
+// Flushes files and folders. Saves to one folder share its flush.
+import { occupyThread } from '../thread-pool.js';
 import { fsCalls } from './fs.js';
 
-/** Threads of Node's pool, which serve every file of the host too. (Node.js documentation, UV_THREADPOOL_SIZE.) */
-const POOL_THREADS = Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4);
-
-/** A flush occupies a thread until the disk is done, so one thread stays free of flushes. */
-const MAX_FLUSHES = Math.max(1, POOL_THREADS - 1);
-
-let running = 0;
-const waiting: (() => void)[] = [];
-
 /** Resolves when the bytes of a file are on the disk. */
-export async function flushFile(fd: number): Promise<void> {
-  if (running < MAX_FLUSHES) running += 1;
-  // A flush that ends passes its slot to the next.
-  else await new Promise<void>((resolve) => waiting.push(resolve));
-  try {
-    await fsCalls.fsync(fd);
-  } finally {
-    const next = waiting.shift();
-    if (next === undefined) running -= 1;
-    else next();
-  }
+export function flushFile(fd: number): Promise<void> {
+  return occupyThread(() => fsCalls.fsync(fd));
 }
 
 interface FolderFlushes {
