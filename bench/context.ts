@@ -21,6 +21,7 @@ export interface BenchContext {
   readonly diskDir: string;
   /** Few requests, to see that all works: the figures mean nothing. */
   readonly quick: boolean;
+  /** Prints a part of the results. */
   readonly print: (markdown: string) => void;
   /** What the comparisons have found so far. */
   readonly findings: Finding[];

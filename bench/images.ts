@@ -22,9 +22,6 @@ export async function createImages(dir: string): Promise<Images> {
     ['5mb.jpg', photograph(3580, 2387).jpeg({ quality: 92 })],
     // 12 megapixels, the source of the renderer that scales.
     ['source.jpg', photograph(4240, 2830).jpeg({ quality: 90 })],
-    // Streamed, to see how memory grows with the image.
-    ['12mb.tif', photograph(2000, 2000).tiff({ compression: 'none' })],
-    ['120mb.tif', photograph(8000, 5000).tiff({ compression: 'none' })],
   ];
   for (const [name, image] of images) await image.toFile(join(dir, name));
   return Object.fromEntries(images.map(([name]) => [name, join(dir, name)]));

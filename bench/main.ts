@@ -50,7 +50,11 @@ async function main(): Promise<void> {
   const unknown = names.filter((name) => !Object.hasOwn(SUITES, name));
   if (unknown.length > 0)
     throw new TypeError(`Unknown suite ${unknown.join(', ')}. Use: ${Object.keys(SUITES).join(', ')}`);
-  const print = (markdown: string): void => void process.stdout.write(`${markdown}\n\n`);
+  const printed: string[] = [];
+  const print = (markdown: string): void => {
+    printed.push(markdown);
+    process.stdout.write(`${markdown}\n\n`);
+  };
   const begin = performance.now();
   // Linux keeps the files of /dev/shm in memory.
   const [memoryParent, diskParent] = [existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), tmpdir()];
@@ -68,7 +72,7 @@ async function main(): Promise<void> {
   };
   for (const name of names) await SUITES[name]!(context);
   print(`${((performance.now() - begin) / 60_000).toFixed(1)} minutes.`);
-  if (values.write) await writeResults(ROOT, machine, context.findings);
+  if (values.write) await writeResults(ROOT, printed, context.findings);
 }
 
 await main();

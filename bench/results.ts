@@ -3,25 +3,21 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import type { Finding } from './comparison.js';
-import { digits, showEstimate, table } from './format.js';
+import { digits } from './format.js';
 
 const BEGIN = '<!-- results -->';
 const END = '<!-- end of results -->';
 
-/** @param machine Where and when it was measured, for the line above the table. */
+/** @param printed All that the run has printed. */
 export async function writeResults(
   root: string,
-  machine: string,
+  printed: readonly string[],
   findings: readonly Finding[],
 ): Promise<void> {
   const file = join(root, 'bench', 'README.md');
   const text = readFileSync(file, 'utf8');
   const [begin, end] = [text.indexOf(BEGIN) + BEGIN.length, text.indexOf(END)];
-  const rows = findings.map(({ comparison, other, time, cpu }) => [
-    ...[comparison, other, showEstimate(time), showEstimate(cpu)],
-  ]);
-  const results = [`${machine}:`, table(['', 'imageSave ÷', 'time', 'CPU'], rows)].join('\n\n');
-  const markdown = `${text.slice(0, begin)}\n\n${results}\n\n${text.slice(end)}`;
+  const markdown = `${text.slice(0, begin)}\n\n${printed.join('\n\n')}\n\n${text.slice(end)}`;
   const style = await resolveConfig(file);
   writeFileSync(file, await format(markdown, { ...style, parser: 'markdown' }));
   writeFileSync(join(root, 'docs', 'speed.svg'), drawChart(findings));

@@ -1,11 +1,10 @@
 // A server process: one Express app, on a port of its own, for each app that the benchmark asks for.
 import type * as Package from 'express-image-save';
 import express, { type Express, type RequestHandler } from 'express';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { sameGuaranteesRoute, writeFileAtomicRoute, type SaveOptions } from './hand-written-routes.js';
@@ -26,12 +25,6 @@ export interface ServerSettings {
   readonly images: Images;
 }
 
-/** Memory of the process, in bytes. */
-export interface Memory {
-  readonly current: number;
-  readonly peak: number;
-}
-
 const { apps, images } = JSON.parse(process.argv[2] ?? '') as ServerSettings;
 const require = createRequire(import.meta.url);
 
@@ -39,7 +32,7 @@ function createApp({ saves, options }: AppSettings): Express {
   const app = express();
   if (typeof saves === 'object') {
     const { imageSave } = require(saves.library) as typeof Package;
-    app.use(imageSave({ ...options, maxBytes: 2 ** 31, maxPixels: 2 ** 31 }));
+    app.use(imageSave(options));
   }
   app.get('/short', (_req, res) => {
     res.end('ok');
@@ -51,11 +44,12 @@ function createApp({ saves, options }: AppSettings): Express {
     const image = await sharp(images['source.jpg']).resize(800).jpeg().toBuffer();
     res.type('jpeg').send(image);
   });
+  app.get('/delayed.jpg', async (_req, res) => {
+    await sleep(300);
+    res.type('jpeg').send(readFileSync(images['20kb.jpg'] ?? ''));
+  });
   for (const [name, file] of Object.entries(images)) {
-    app.get(
-      `/${name}`,
-      name.endsWith('.tif') ? streamFile(file) : imageRoute(saves, readFileSync(file), options),
-    );
+    app.get(`/${name}`, imageRoute(saves, readFileSync(file), options));
   }
   return app;
 }
@@ -65,19 +59,6 @@ function imageRoute(saves: AppSettings['saves'], image: Buffer, options: SaveOpt
   if (saves === 'write-file-atomic and sharp') return writeFileAtomicRoute(image, options);
   return (_req, res) => {
     res.type('jpeg').set('Content-Length', String(image.length)).end(image);
-  };
-}
-
-/** Sends a file in pieces that are already in memory, so that only the middleware adds memory. */
-function streamFile(file: string): RequestHandler {
-  let image: Buffer | undefined;
-  function* pieces(bytes: Buffer): Generator<Buffer> {
-    for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
-  }
-  return (_req, res) => {
-    image ??= readFileSync(file);
-    res.type('tiff').set('Content-Length', String(image.length));
-    Readable.from(pieces(image)).pipe(res);
   };
 }
 
@@ -99,17 +80,6 @@ const calls = {
     await sleep(5);
     const { user, system } = process.cpuUsage();
     return user + system;
-  },
-  /** Linux only. Collects garbage and makes the current memory the peak (proc(5), clear_refs). */
-  resetPeak: () => {
-    globalThis.gc?.();
-    writeFileSync('/proc/self/clear_refs', '5');
-  },
-  memory: (): Memory => {
-    const status = readFileSync('/proc/self/status', 'utf8');
-    const read = (field: string): number =>
-      Number(new RegExp(`${field}:\\s*(\\d+)`).exec(status)?.[1]) * 1024;
-    return { current: read('VmRSS'), peak: read('VmHWM') };
   },
 };
 

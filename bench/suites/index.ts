@@ -2,16 +2,16 @@
 import type { Suite } from '../context.js';
 import { batch } from './batch.js';
 import { isolation } from './isolation.js';
-import { memory } from './memory.js';
 import { overload } from './overload.js';
 import { passThrough } from './pass-through.js';
 import { saves } from './saves.js';
+import { waiting } from './waiting.js';
 
 export const SUITES: Readonly<Record<string, Suite>> = {
   'pass-through': passThrough,
   saves,
-  memory,
   overload,
+  waiting,
   isolation,
   batch,
 };
