@@ -15,7 +15,10 @@ export class Cancellation {
   readonly #socket: Socket;
   readonly #onDisconnect: () => void;
   #timer: NodeJS.Timeout | undefined;
-  #startDeadline: () => void = () => undefined;
+  /** When the save times out, a reading of `performance.now()`. */
+  #deadline = Infinity;
+  /** The time limit, for the message. Milliseconds. */
+  #timeout = 0;
   #armed = true;
   #disconnected = false;
 
@@ -43,15 +46,18 @@ export class Cancellation {
    * @param since When the command arrived, a reading of `performance.now()`.
    */
   startTimer(timeout: number, since: number): void {
-    this.#startDeadline = () => {
-      const expire = (): void => {
-        this.abort(new SaveError('timeout', { timeout }));
-      };
-      const left = timeout - (performance.now() - since);
-      if (left > 0) this.#timer = setTimeout(expire, Math.max(1, left));
-      else expire();
+    this.#timeout = timeout;
+    this.#deadline = since + timeout;
+    if (this.#armed) this.#watchDeadline();
+  }
+
+  #watchDeadline(): void {
+    const expire = (): void => {
+      this.abort(new SaveError('timeout', { timeout: this.#timeout }));
     };
-    if (this.#armed) this.#startDeadline();
+    const left = this.#deadline - performance.now();
+    if (left <= 0) expire();
+    else if (left < Infinity) this.#timer = setTimeout(expire, Math.max(1, left));
   }
 
   /** Ends the save for this reason. */
@@ -70,6 +76,8 @@ export class Cancellation {
    * @throws SaveError The save has ended already.
    */
   commit(patience: number): void {
+    // The timer comes late where the event loop was blocked, so the clock is read once more.
+    if (this.#armed && performance.now() >= this.#deadline) this.#watchDeadline();
     this.signal.throwIfAborted();
     if (!this.#armed) return;
     this.disarm();
@@ -87,7 +95,7 @@ export class Cancellation {
     this.disarm();
     this.#armed = true;
     if (this.#disconnected) this.abort(new SaveError('client-disconnected'));
-    else this.#startDeadline();
+    else this.#watchDeadline();
   }
 
   /** From here on nothing aborts: the save has ended, or only its publishing is left. */

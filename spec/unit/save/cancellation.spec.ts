@@ -176,6 +176,17 @@ describe('commit', () => {
     }).toThrow(first);
   });
 
+  it('throws after the deadline although the timer is late, because the event loop was blocked', () => {
+    deadline.startTimer(1000, performance.now());
+    const now = performance.now();
+    jest.spyOn(performance, 'now').mockReturnValue(now + 1000);
+    expect(() => {
+      deadline.commit(PATIENCE);
+    }).toThrow(expect.objectContaining({ code: 'timeout' }) as Error);
+    expect(reason()).toBe('timeout');
+    jest.restoreAllMocks();
+  });
+
   it('throws after the deadline or a disconnect', async () => {
     const late = new Cancellation(new Socket(), () => undefined);
     late.startTimer(1000, performance.now());
