@@ -44,7 +44,7 @@ const STALE_ENTITY_HEADERS = [
 export function sendReply(res: ServerResponse, result: SaveResult): void {
   const status = result.status === 'done' ? 200 : 403;
   const text = formatReply(result, new Date());
-  const retryAfter = result.status === 'done' ? undefined : result.error.retryAfter;
+  const retryAfter = result.status === 'done' ? undefined : readRetryAfter(result.error);
   // Earlier middleware has already sent a response.
   if (res.headersSent) return;
   try {
@@ -72,6 +72,13 @@ function send(res: ServerResponse, status: number, text: string, retryAfter: num
   }
   // Without a callback, because some wrappers of `end` ignore it.
   res.end(text);
+}
+
+/** Whole seconds, whatever a store has put into its error. */
+function readRetryAfter({ code, retryAfter }: SaveError): number | undefined {
+  if (code !== 'too-busy') return undefined;
+  const seconds = Math.ceil(Number(retryAfter));
+  return Number.isSafeInteger(seconds) ? Math.max(1, seconds) : 1;
 }
 
 /** The body of the reply: ASCII, in the line format of `java.util.Properties`. */

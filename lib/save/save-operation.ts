@@ -89,7 +89,8 @@ export class SaveOperation {
     this.#slot?.release(outcome.status);
     const cleanedUp = this.#cleanUp(work);
     const result = outcome.status === 'done' ? await this.#announce(outcome, stages) : outcome;
-    await waitAtMost(CLEANUP_GRACE_MS, cleanedUp);
+    // Before there is a target, there is nothing to clean up.
+    if (this.#target !== undefined) await waitAtMost(CLEANUP_GRACE_MS, cleanedUp);
     try {
       this.#reply(result);
     } catch (error) {
@@ -163,8 +164,9 @@ export class SaveOperation {
     const result = (await target.publish(image, { commit, rollback })) as Partial<PublishResult> | undefined;
     this.#warning = result?.warning;
     const lastUpdated = result?.lastUpdated;
-    if (typeof lastUpdated === 'number' && Number.isFinite(lastUpdated)) return lastUpdated;
-    this.#warning ??= new TypeError('The store published an image without a number as its lastUpdated');
+    if (typeof lastUpdated === 'number' && Number.isSafeInteger(Math.floor(lastUpdated)))
+      return Math.floor(lastUpdated);
+    this.#warning ??= new TypeError('The store published an image without a time as its lastUpdated');
     return Date.now();
   }
 

@@ -217,6 +217,41 @@ describe('a store', () => {
   });
 });
 
+describe('the values of a store in the reply', () => {
+  it.each([
+    [1_700_000_000_000.7, 1_700_000_000_000, undefined],
+    [1e300, expect.any(Number) as number, expect.any(TypeError) as Error],
+    [NaN, expect.any(Number) as number, expect.any(TypeError) as Error],
+  ])('lastUpdated: %p becomes a whole number', async (lastUpdated, replied, warning) => {
+    const publish = (): Promise<PublishResult> => Promise.resolve({ lastUpdated });
+    const answer = await save(whole, { store: { prepare: () => Promise.resolve({ publish }) } });
+    expect(answer.reply).toMatchObject({ status: 'done', lastUpdated: replied });
+    expect(answer.body.toString()).toMatch(/^lastUpdated=\d+$/m);
+    expect(records[0]?.warning).toEqual(warning);
+  });
+
+  it.each<[unknown, string]>([
+    [1.5, '2'],
+    [-1, '1'],
+    [NaN, '1'],
+    [Infinity, '1'],
+    ['a\r\nb', '1'],
+    [undefined, '1'],
+  ])('retryAfter: %p becomes a Retry-After of %s', async (retryAfter, header) => {
+    store.onPrepare = () => {
+      throw new SaveError('too-busy', { retryAfter: retryAfter as number });
+    };
+    expect((await save()).headers['retry-after']).toBe(header);
+  });
+
+  it('a retryAfter gives no header to another code than too-busy', async () => {
+    store.onPrepare = () => {
+      throw new SaveError('disk-full', { retryAfter: 3 });
+    };
+    expect((await save()).headers).not.toHaveProperty('retry-after');
+  });
+});
+
 describe('a refusal by the store', () => {
   it('in prepare prevents rendering', async () => {
     store.onPrepare = () => {

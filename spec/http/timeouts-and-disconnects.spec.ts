@@ -49,9 +49,12 @@ describe('the deadline', () => {
   test.each<[string, ImageSaveOptions]>([
     ['authorize', { authorize: () => new Promise(() => undefined) }],
     ['savePath', { savePath: () => new Promise(() => undefined) }],
-  ])('covers %s', async (_name, options) => {
+  ])('covers %s, and the reply waits for no cleanup', async (_name, options) => {
+    const timers = jest.spyOn(globalThis, 'setTimeout');
     const { url } = await run(never, { ...options, timeout: 30 });
     expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.status).toBe('timeout');
+    expect(timers.mock.calls.map(([, delay]) => delay)).not.toContain(100);
+    timers.mockRestore();
   });
 
   test('is the timeout option if the client sets none, and never later than maxTimeout', async () => {
