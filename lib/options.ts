@@ -24,7 +24,7 @@ export interface SaveRecord {
   readonly outcome: 'done' | 'failed' | 'timeout';
   /** Why there is no new image; undefined when done. */
   readonly code: SaveErrorCode | undefined;
-  /** The name in the command, if it has one. */
+  /** The name in the command; undefined if the command is malformed. */
   readonly name: string | undefined;
   /** Bytes published; undefined unless done. */
   readonly bytes: number | undefined;
