@@ -26,6 +26,7 @@ export class SaveClient {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #running = new Set<http.ClientRequest>();
   readonly #origins = new Map<string, Pick<http.RequestOptions, 'protocol' | 'hostname' | 'port'>>();
+  #isClosed = false;
 
   constructor(headers: Readonly<Record<string, string>>) {
     this.#headers = { 'User-Agent': 'express-image-save', ...headers };
@@ -42,6 +43,7 @@ export class SaveClient {
 
   /** Breaks off the requests that are running, and closes all connections. */
   close(): void {
+    this.#isClosed = true;
     for (const req of this.#running) req.destroy();
     this.#http.destroy();
     this.#https.destroy();
@@ -75,7 +77,9 @@ export class SaveClient {
       const fail = (error: NodeJS.ErrnoException): void => {
         stop();
         // The server closed an idle connection just as the request went out. (Node's documentation of `reusedSocket`.)
-        if (again && req.reusedSocket && error.code === 'ECONNRESET') resolve(this.#send(request, false));
+        // A request that `close` broke off ends with the same error.
+        const isIdleClose = req.reusedSocket && error.code === 'ECONNRESET' && !this.#isClosed;
+        if (again && isIdleClose) resolve(this.#send(request, false));
         else reject(error);
       };
       limitConnecting(req);

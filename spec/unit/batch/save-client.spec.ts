@@ -2,12 +2,16 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { SaveClient } from '../../../lib/batch/save-client.js';
+import { createDeferred } from '../../support/deferred.js';
 import { sendDone, startReplyServer, stopReplyServers } from '../../support/reply-server.js';
 
 afterEach(stopReplyServers);
 
-const client = new SaveClient({});
-afterAll(() => {
+let client: SaveClient;
+beforeEach(() => {
+  client = new SaveClient({});
+});
+afterEach(() => {
   client.close();
 });
 
@@ -47,6 +51,21 @@ it('sends a command again when the server closed the idle connection just then',
   expect(requests).toBe(3);
   client.close();
   server.close();
+});
+
+it('does not send a command again that it broke off itself', async () => {
+  const arrived = createDeferred();
+  const server = await startReplyServer((_request, res) => {
+    // The second request, on the connection of the first, gets no reply. A third one would get one.
+    if (server.requests.length === 2) arrived.resolve();
+    else sendDone(res);
+  });
+  await save(server.origin);
+  const outcome = save(server.origin);
+  await arrived.promise;
+  client.close();
+  expect(await outcome).toMatchObject({ status: 'failed', code: 'connection-broken' });
+  expect(server.requests).toHaveLength(2);
 });
 
 it('does not read an image to its end', async () => {
