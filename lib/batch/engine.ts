@@ -127,6 +127,8 @@ export class Engine {
 
   #fail(error: unknown): void {
     this.#fatal ??= { error };
+    // Now, and not when the consumer asks for its next result: it may be busy with the last one.
+    this.#client.close();
     this.#proceed();
   }
 

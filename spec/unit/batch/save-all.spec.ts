@@ -274,6 +274,32 @@ describe('an early end', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
+  it('breaks off running requests as soon as the signal aborts, also while its consumer is busy', async () => {
+    const [arrived, closed] = [createDeferred(), createDeferred()];
+    const server = await startReplyServer(({ name }, res) => {
+      if (name === '0.jpg') {
+        sendDone(res);
+        return;
+      }
+      res.once('close', () => {
+        closed.resolve();
+      });
+      arrived.resolve();
+    });
+    const controller = new AbortController();
+    const run = async (): Promise<void> => {
+      const options = { server: server.origin, concurrency: 2, signal: controller.signal };
+      for await (const { name } of saveAll(createJobs(2), options)) {
+        expect(name).toBe('0.jpg');
+        await arrived.promise;
+        controller.abort(new Error('enough'));
+        await closed.promise;
+      }
+    };
+    await expect(run()).rejects.toThrow('enough');
+    expect(server.requests).toHaveLength(2);
+  });
+
   it('sends nothing when the signal has aborted before', async () => {
     const server = await startReplyServer();
     const signal = AbortSignal.abort(new Error('before'));
