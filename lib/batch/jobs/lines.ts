@@ -1,7 +1,7 @@
 // A list of jobs, one a line: JSON, or a URL and a name.
-import { constants, createReadStream } from 'node:fs';
+import { constants, createReadStream, statSync } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { JobEntry } from '../prepare-job.js';
 import { MAX_LINE_LENGTH, readLines, type Line } from '../read-lines.js';
 import { InvalidJob, UsageError } from '../types.js';
@@ -25,7 +25,8 @@ export async function openText(path: string, stdin: Readable): Promise<TextSourc
     const stats = await stat(path);
     if (stats.isDirectory()) throw new UsageError(`${path} is a folder. Name a file.`);
     await access(path, constants.R_OK);
-    return { name: path, isFile: stats.isFile(), open: () => createReadStream(path) };
+    const isFile = stats.isFile();
+    return { name: path, isFile, open: () => (isFile ? openFile(path) : createReadStream(path)) };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
@@ -34,6 +35,12 @@ export async function openText(path: string, stdin: Readable): Promise<TextSourc
     if (code === 'EACCES') throw new UsageError(`The file ${path} may not be read. Change its rights.`);
     throw new UsageError(`The file ${path} cannot be read (${message}).`);
   }
+}
+
+/** Reads what a file has now. The ledger, which may be the list too, grows with each job: its end would never come. */
+function openFile(path: string): Readable {
+  const { size } = statSync(path);
+  return size === 0 ? Readable.from([]) : createReadStream(path, { end: size - 1 });
 }
 
 /** Reads jobs from lines. Empty lines and lines that start with # are skipped. */

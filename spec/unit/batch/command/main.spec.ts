@@ -250,3 +250,17 @@ it('removes a line of the ledger that was cut off', async () => {
   const lines = readFileSync(dir('l'), 'utf8').trimEnd().split('\n');
   expect(lines.map((line) => (JSON.parse(line) as { name: string }).name)).toEqual(['a.jpg', 'b.jpg']);
 });
+
+it('takes the failures of a ledger as jobs, with the same ledger, and comes to an end', async () => {
+  const server = await startReplyServer((_request, res) => {
+    sendError(res, 'broken-image');
+  });
+  // Longer than what a stream reads ahead.
+  const lines = Array.from({ length: 300 }, (_, index) =>
+    JSON.stringify({ url: `/${'x'.repeat(500)}`, name: `${index}.jpg`, status: 'failed' }),
+  );
+  writeFileSync(dir('l'), `${lines.join('\n')}\n`);
+  const { stderr } = await run([dir('l'), '--server', server.origin, '--ledger', dir('l')]);
+  expect(server.requests).toHaveLength(300);
+  expect(stderr).toMatch(/done {5}0\n {2}failed {3}300\n/);
+});

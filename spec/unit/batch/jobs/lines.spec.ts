@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { countLines, openText, readJobLines, type TextSource } from '../../../../lib/batch/jobs/lines.js';
 import { useTempDir } from '../../../support/temp-dir.js';
@@ -63,4 +63,24 @@ it('names the fix for a file that is missing, and for a folder', async () => {
     /There is no file .*none. Check the name/,
   );
   await expect(openText(dir('folder'), Readable.from([]))).rejects.toThrow(/is a folder. Name a file/);
+});
+
+it('reads what a file has when it is opened, and not what is appended meanwhile', async () => {
+  const line = `/a ${'a'.repeat(1000)}.jpg\n`;
+  writeFileSync(dir('jobs.txt'), line.repeat(100));
+  const source = await openText(dir('jobs.txt'), Readable.from([]));
+  const entries: unknown[] = [];
+  for await (const entry of readJobLines(source)) {
+    entries.push(entry);
+    if (entries.length <= 200) appendFileSync(dir('jobs.txt'), line);
+  }
+  expect(entries).toHaveLength(100);
+});
+
+it('reads a file that is empty, also when something is appended', async () => {
+  writeFileSync(dir('jobs.txt'), '');
+  const source = await openText(dir('jobs.txt'), Readable.from([]));
+  const stream = source.open();
+  appendFileSync(dir('jobs.txt'), '/a a.jpg\n');
+  expect(await stream.toArray()).toEqual([]);
 });
