@@ -13,6 +13,8 @@ import { runBatch } from './run-batch.js';
  */
 export async function main(proc: CommandProcess): Promise<number> {
   const { args, version, stdin, stdout, stderr } = proc;
+  // A reader may leave at any time, as `head` does. The saves that are running must not be lost with it.
+  for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
   try {
     const parsed = parseArguments(args, {
       version,

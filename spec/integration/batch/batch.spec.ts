@@ -137,6 +137,30 @@ it('ends early when there is no server, and says what to check', async () => {
   );
 });
 
+it('goes on to its end when the reader of its messages leaves', async () => {
+  const server = await startReplyServer();
+  const args = ['-', '--server', server.origin, '--ledger', dir('ledger')];
+  const { child, ended } = spawnCommand(program, args);
+  child.stderr?.destroy();
+  await once(child.stderr!, 'close');
+  child.stdin?.end('this-is-no-job\n/a a.png\nnor-is-this\n/b b.png\n');
+  expect(await ended).toBe(1);
+  expect(
+    readLedger(dir('ledger'))
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(['a.png', 'b.png']);
+});
+
+it.each([
+  ['--help', 'stdout', 0],
+  ['none.txt', 'stderr', 2],
+] as const)('ends as usual after %s when nobody reads its %s', async (argument, name, status) => {
+  const command = spawnCommand(program, [argument]);
+  command.child[name]?.destroy();
+  expect([await command.ended, command.stdout(), command.stderr()]).toEqual([status, '', '']);
+});
+
 it('reads a million lines from standard input without keeping them', async () => {
   const server = await startReplyServer();
   writeFileSync(dir('jobs.txt'), '/image image.png\n');
