@@ -4,6 +4,7 @@
 // minutes, and it changes some bytes of a URL.
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { MAX_TIMEOUT_MS } from '../validate-options.js';
 import type { SaveRequest } from './command-url.js';
 import { readConnectionError, readResponse, type Outcome } from './outcome.js';
 
@@ -63,7 +64,8 @@ export class SaveClient {
         () => {
           req.destroy(Object.assign(new Error('no reply'), { code: 'NO_REPLY' }));
         },
-        (request.timeout ?? MAX_SERVER_TIMEOUT_MS) + REPLY_GRACE_MS,
+        // Node takes a longer delay for 1 ms.
+        Math.min((request.timeout ?? MAX_SERVER_TIMEOUT_MS) + REPLY_GRACE_MS, MAX_TIMEOUT_MS),
       );
       this.#running.add(req);
       const stop = (): void => {

@@ -99,6 +99,11 @@ it('gives up a server that never replies, half a minute after the deadline of th
   timeouts.mockRestore();
 });
 
+it('waits for a reply also with the longest timeout that a job may have', async () => {
+  const server = await startReplyServer((_request, res) => setTimeout(sendDone, 50, res));
+  expect(await save(server.origin, 2 ** 31 - 1)).toMatchObject({ status: 'done' });
+});
+
 it('takes a reply that is cut off for a broken connection', async () => {
   const server = await startReplyServer((_request, res) => {
     res.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': 100 });
