@@ -3,6 +3,9 @@ import { isIntegerBetween, MAX_TIMEOUT_MS } from '../validate-options.js';
 import { createRequest, type SaveRequest } from './command-url.js';
 import { InvalidJob, UsageError, type SaveJob } from './types.js';
 
+/** No job needs a longer URL and name, in characters of both. */
+const MAX_JOB_LENGTH = 65_536;
+
 /** An entry of a list, as it was read. */
 export interface JobEntry {
   /** Where it stands, as in `jobs.txt:12`. */
@@ -53,6 +56,8 @@ function checkJob(job: unknown): SaveJob {
     throw new TypeError('it has no url, as in "url": "/is/image/shoe"');
   if (typeof name !== 'string' || name === '')
     throw new TypeError('it has no name, as in "name": "shoe.jpg"');
+  if (url.length + name.length > MAX_JOB_LENGTH)
+    throw new TypeError(`its url and name are longer than ${MAX_JOB_LENGTH} characters`);
   if (timeout === undefined) return { url, name };
   if (!isIntegerBetween(timeout, 1, MAX_TIMEOUT_MS))
     throw new TypeError('its timeout must be whole milliseconds, as in "timeout": 5000');

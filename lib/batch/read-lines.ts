@@ -8,8 +8,11 @@ export interface Line {
   readonly text: string | undefined;
 }
 
-/** No job needs a longer line, in characters. */
-export const MAX_LINE_LENGTH = 65_536;
+/**
+ * The longest line, in characters. No ledger has a longer one: a job and the code of an error have up to 65,536
+ * characters each, of which JSON writes some as six.
+ */
+export const MAX_LINE_LENGTH = 1_048_576;
 
 /** Reads UTF-8 text with ends of lines of any system, and a byte order mark or none. */
 export async function* readLines(stream: Readable): AsyncGenerator<Line, void, undefined> {

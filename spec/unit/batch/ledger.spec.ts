@@ -50,6 +50,14 @@ it('knows what is done, and not what failed', async () => {
   ]);
 });
 
+it('reads the longest lines that it writes', async () => {
+  // In JSON, the character takes six.
+  const long = '\u0001'.repeat(65_535);
+  const longest = { ...result(long), url: '/', status: 'failed' as const, code: long };
+  await write(dir('l'), longest, { ...result('a'), url: `/${'x'.repeat(65_534)}` }, result('b'));
+  expect(await isDone(dir('l'), 'b')).toBe(true);
+});
+
 it.each([1, 7, 8, 30, 100])('removes a last line of which %i bytes were written', async (bytes) => {
   await write(dir('l'), result('a'), result('ü'));
   const whole = readFileSync(dir('l'));

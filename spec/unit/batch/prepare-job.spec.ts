@@ -28,6 +28,13 @@ it.each<[unknown, RegExp]>([
   expect(invalid).toMatchObject({ where: 'jobs.txt:3', reason: expect.stringMatching(reason) as string });
 });
 
+it('takes a URL and a name of 65,536 characters, and none that are longer', () => {
+  expect(prepare({ url: '/x', name: 'a'.repeat(65_534) })).not.toBeInstanceOf(InvalidJob);
+  expect(prepare({ url: '/x', name: 'a'.repeat(65_535) })).toMatchObject({
+    reason: 'its url and name are longer than 65536 characters',
+  });
+});
+
 it('does not blame one job for a server that is missing for all', () => {
   expect(() =>
     prepareJob({ where: 'x', job: { url: '/x', name: 'a' } }, { ...defaults, server: undefined }),

@@ -74,7 +74,7 @@ it('reports a URL that lacks what its name needs, and one whose name is taken', 
 });
 
 it('reports a line of another format, and says which option to use', async () => {
-  expect(await read([get('/a'), 'what is this', 'x'.repeat(70_000)])).toEqual([
+  expect(await read([get('/a'), 'what is this', 'x'.repeat(1_100_000)])).toEqual([
     expect.stringMatching(/^\/a a-/),
     expect.stringMatching(/^access.log:2: .*--column/),
     expect.stringMatching(/^access.log:3: it is longer/),

@@ -39,7 +39,7 @@ it('skips empty lines and comments, and counts them in the numbers of lines', as
 it.each([
   ['/only-a-url', /no name behind the URL/],
   ['{"url": "/a",', /not JSON/],
-  ['x'.repeat(70_000), /longer than/],
+  ['x'.repeat(1_100_000), /longer than/],
 ])('reports a line that is no job, with its number (%#)', async (line, reason) => {
   expect(await read(`/a a.jpg\n${line}\n/b b.jpg`)).toMatchObject([
     { job: { name: 'a.jpg' } },
