@@ -70,7 +70,8 @@ function nameJob(where: string, template: Template, url: LoggedUrl, names: KeySe
 function getValue(place: string, { path, query, target, number }: LoggedUrl): string | undefined {
   if (place === 'n') return String(number);
   if (place === 'hash') return createHash('sha256').update(target).digest('hex').slice(0, 12);
-  const plain = decode(path) ?? path;
+  // A plus sign stands for a space in a query alone.
+  const plain = decode(path.replaceAll('+', '%2B')) ?? path;
   if (place === 'path') return plain.slice(1);
   if (place === 'file') return plain.slice(plain.lastIndexOf('/') + 1);
   const param = parseQuery(query).find(({ name }) => name === place.toLowerCase());

@@ -59,6 +59,12 @@ it('names images by path, file, number, hash and parameters, decoded', async () 
   expect(line).toMatch(/ is\/café\/shoe_shoe_1_8_a b_[0-9a-f]{12}$/);
 });
 
+it('keeps a plus sign of the path, which stands for a space in a parameter alone', async () => {
+  expect(await read([get('/a+b/c+d%2Be?x=f+g')], '{path}_{file}_{x}')).toEqual([
+    '/a+b/c+d%2Be?x=f+g a+b/c+d+e_c+d+e_f g',
+  ]);
+});
+
 it('names different URLs differently by their hash, and a URL in the same way each time', async () => {
   const names = async (): Promise<string[]> => read([get('/a?x=1'), get('/a?x=2')], '{hash}');
   expect(await names()).toEqual(await names());
