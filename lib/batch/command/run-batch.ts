@@ -59,11 +59,11 @@ export async function runBatch(
     progress.stop();
     await ledger?.close();
   }
-  if (stopping.isStopped) how = 'stopped';
+  if (stopping.isStopped || output.isClosed) how = 'stopped';
   const columns = Math.min(proc.stderr.columns ?? DEFAULT_COLUMNS, 120);
   const end = { tally, how, reason, columns, ledger: settings.ledger, command: formatCommand(proc.args) };
   proc.stderr.write(args.quiet ? describeErrors(end) : summarize(end));
-  if (how === 'stopped') return INTERRUPTED;
+  if (stopping.isStopped) return INTERRUPTED;
   return tally.failed > 0 || output.isClosed ? 1 : 0;
 }
 

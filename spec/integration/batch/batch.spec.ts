@@ -225,11 +225,13 @@ describeShells('in a shell', () => {
     expect(readLedger(dir('ledger'))).toHaveLength(requests.length);
   });
 
-  it('ends without an error when the reader of its output has enough', async () => {
+  it('stops without an error when the reader of its output has enough, and says how to go on', async () => {
     writeJobs(2000);
     const { origin } = await startReplyServer();
-    const { output } = await shell('batch jobs.txt --server "$server" --json | head -n 1', origin);
+    const line = 'batch jobs.txt --server "$server" --ledger ledger --json';
+    const { output } = await shell(`{ ${line}; echo "status $?" >&2; } | head -n 1`, origin);
     expect(output).not.toMatch(/EPIPE|at .*\.js/);
+    expect(output).toMatch(/\nStopped after [^]* left {5}[\d,]+\n[^]*To go on:\n {2}npx .*\nstatus 1\n$/);
     const dry = await shell('batch jobs.txt --server "$server" --dry-run | head -n 1', origin);
     expect(dry.output.trim()).toBe(`${origin}/image?of=0000.png&req=saveToFile&name=0000.png`);
   });
