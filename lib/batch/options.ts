@@ -12,7 +12,8 @@ export const MAX_RETRIES = 100;
 export interface Settings {
   /** Scheme, host and port, without a slash at the end. */
   readonly server: string | undefined;
-  readonly headers: Readonly<Record<string, string>>;
+  /** A header that was given more than once has a list of values. */
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly concurrency: number;
   readonly retries: number;
   readonly timeout: number | undefined;
@@ -69,10 +70,11 @@ export function parseServer(text: string): string | undefined {
   return origin !== undefined && URL.canParse(origin) ? origin : undefined;
 }
 
-function readHeaders(header: Readonly<Record<string, string>> | readonly string[]): Record<string, string> {
+function readHeaders(header: Readonly<Record<string, string>> | readonly string[]): Settings['headers'] {
   const entries = Array.isArray(header)
     ? (header as readonly string[]).map(splitHeader)
     : Object.entries(header as Readonly<Record<string, string>>);
+  const headers = new Map<string, string | string[]>();
   for (const [name, value] of entries) {
     try {
       validateHeaderName(name);
@@ -82,8 +84,14 @@ function readHeaders(header: Readonly<Record<string, string>> | readonly string[
         `The header "${name}: ${value}" cannot be sent; write it as in 'Authorization: Bearer abc'`,
       );
     }
+    const known = [...headers.keys()].find((key) => key.toLowerCase() === name.toLowerCase());
+    if (known === undefined) headers.set(name, value);
+    // Node refuses two of them, as HTTP does.
+    else if (known.toLowerCase() === 'host')
+      throw new UsageError('A request has one Host: leave the other out');
+    else headers.set(known, [headers.get(known) ?? [], value].flat());
   }
-  return Object.fromEntries(entries);
+  return Object.fromEntries(headers);
 }
 
 function splitHeader(line: string): [name: string, value: string] {

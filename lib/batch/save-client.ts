@@ -24,12 +24,12 @@ const MAX_REPLY_BYTES = 65_536;
 export class SaveClient {
   readonly #http = new http.Agent({ keepAlive: true });
   readonly #https = new https.Agent({ keepAlive: true });
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #headers: http.OutgoingHttpHeaders;
   readonly #running = new Set<http.ClientRequest>();
   readonly #origins = new Map<string, Pick<http.RequestOptions, 'protocol' | 'hostname' | 'port'>>();
   #isClosed = false;
 
-  constructor(headers: Readonly<Record<string, string>>) {
+  constructor(headers: http.OutgoingHttpHeaders) {
     this.#headers = { 'User-Agent': 'express-image-save', ...headers };
   }
 

@@ -15,6 +15,17 @@ it('reads headers from lines and from an object', () => {
   expect(checkOptions({ header: { 'X-Y': 'z' } }).headers).toEqual({ 'X-Y': 'z' });
 });
 
+it('keeps every value of a header, in upper or lower case', () => {
+  expect(checkOptions({ header: ['X-A: 1', 'X-B: 2', 'x-a: 3', 'X-A: 4'] }).headers).toEqual({
+    'X-A': ['1', '3', '4'],
+    'X-B': '2',
+  });
+});
+
+it('refuses a second Host', () => {
+  expect(() => checkOptions({ header: ['Host: a', 'host: b'] })).toThrow(/one Host: leave the other out/);
+});
+
 it.each(['no colon', ': x', 'Bad Name: x', 'X: a\nb'])('refuses the header %j and shows one', (line) => {
   expect(() => checkOptions({ header: [line] })).toThrow(/Authorization: Bearer/);
 });

@@ -49,6 +49,12 @@ it('sends the headers, and at most as many requests at once as it may', async ()
   expect(server.requests[0]?.headers).toMatchObject({ authorization: 'Bearer x', 'user-agent': 'mine' });
 });
 
+it('sends every value of a header that is given more than once', async () => {
+  const server = await startReplyServer();
+  await collect(createJobs(1), { server: server.origin, header: ['X-A: 1', 'x-a: 2', 'Host: h'] });
+  expect(server.requests[0]?.headers).toMatchObject({ 'x-a': '1, 2', host: 'h' });
+});
+
 it('takes jobs from an endless list, and no more than there are places', async () => {
   const server = await startReplyServer();
   let taken = 0;
