@@ -1,9 +1,9 @@
 // Every combination of some values: one picture in each width and format, say.
 import { encodeValue } from '../command-url.js';
 import type { JobEntry } from '../prepare-job.js';
-import { readLines } from '../read-lines.js';
+import { MAX_LINE_LENGTH, readLines } from '../read-lines.js';
 import { UsageError } from '../types.js';
-import { countLines, isSkipped, openText, type TextSource } from './lines.js';
+import { isSkipped, openText, type TextSource } from './lines.js';
 import { Template } from './template.js';
 import type { Readable } from 'node:stream';
 
@@ -61,7 +61,10 @@ async function readSet(text: string, stdin: Readable): Promise<ValueSet> {
     throw new UsageError(
       `--set ${name} needs a file, because it is read more than once. Save it to one first.`,
     );
-  return { name, file, count: await countLines(file) };
+  let count = 0;
+  const lines = readValues(file);
+  while ((await lines.next()).done !== true) count++;
+  return { name, file, count };
 }
 
 function countOf(set: ValueSet): number {
@@ -97,9 +100,17 @@ async function* combine(
 }
 
 async function* valuesOf(set: ValueSet): AsyncGenerator<string, void, undefined> {
-  if ('values' in set) {
-    yield* set.values;
-    return;
+  if ('values' in set) yield* set.values;
+  else yield* readValues(set.file);
+}
+
+/** @throws UsageError A line is too long. */
+async function* readValues(file: TextSource): AsyncGenerator<string, void, undefined> {
+  for await (const line of readLines(file.open())) {
+    if (line.text === undefined)
+      throw new UsageError(
+        `${file.name}:${line.number} is longer than ${MAX_LINE_LENGTH} characters. Shorten this value, or leave it out.`,
+      );
+    if (!isSkipped(line)) yield line.text.trim();
   }
-  for await (const line of readLines(set.file.open())) if (!isSkipped(line)) yield line.text?.trim() ?? '';
 }

@@ -40,6 +40,13 @@ it('reads values from a file, one a line, also for an inner set', async () => {
   ]);
 });
 
+it('refuses a line that is too long for a value, by its number', async () => {
+  writeFileSync(dir('list'), `x\n${'y'.repeat(1_100_000)}\nz\n`);
+  await expect(expand({ set: ['wid=1', `p=@${dir('list')}`] })).rejects.toThrow(
+    `${dir('list')}:2 is longer than 1048576 characters. Shorten this value, or leave it out.`,
+  );
+});
+
 it('is one job without sets', async () => {
   expect(await expand({ url: '/x', name: 'x.jpg', set: [] })).toEqual({ total: 1, jobs: ['/x x.jpg'] });
 });
