@@ -1,14 +1,14 @@
-// The engine of a batch: takes jobs as places become free, sends them, tries again, and hands out the results.
+// The engine of a batch: takes jobs as slots become free, sends them, tries again, and hands out the results.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SaveRequest } from './command-url.js';
 import type { Ledger } from './ledger.js';
 import type { Settings } from './options.js';
 import { concernsEveryJob, type Outcome } from './outcome.js';
 import { Pace } from './pace.js';
-import { Places } from './places.js';
 import type { PreparedJob } from './prepare-job.js';
 import { retryDelay } from './retry-delay.js';
 import { SaveClient } from './save-client.js';
+import { Slots } from './slots.js';
 import { GaveUpError, InvalidJob, type SaveJob, type SaveResult } from './types.js';
 
 /** So many failures in a row that would meet every job end the batch. */
@@ -23,7 +23,7 @@ interface Task {
   readonly request: SaveRequest;
   readonly begin: number;
   attempts: number;
-  hasPlace: boolean;
+  hasSlot: boolean;
 }
 
 /** What an engine tells while it runs. */
@@ -33,8 +33,8 @@ export interface EngineEvents {
 }
 
 /**
- * One batch. A job keeps its place until its line is in the ledger: a kill makes the next batch repeat no more jobs than
- * there are places.
+ * One batch. A job keeps its slot until its line is in the ledger: a kill makes the next batch repeat no more jobs than
+ * there are slots.
  */
 export class Engine {
   readonly #jobs: AsyncIterator<PreparedJob | InvalidJob>;
@@ -43,7 +43,7 @@ export class Engine {
   readonly #events: EngineEvents;
   readonly #client: SaveClient;
   readonly #pace: Pace;
-  readonly #places: Places<Task>;
+  readonly #slots: Slots<Task>;
   readonly #results: SaveResult[] = [];
   #inFlight = 0;
   #isTaking = false;
@@ -70,7 +70,7 @@ export class Engine {
     this.#events = events;
     this.#client = new SaveClient(settings.headers);
     this.#pace = new Pace(settings.concurrency);
-    this.#places = new Places(settings.concurrency);
+    this.#slots = new Slots(settings.concurrency);
   }
 
   /** Requests that are running. */
@@ -81,7 +81,7 @@ export class Engine {
   /** Lets running requests end and begins none. Jobs that wait for their next attempt are left without a result. */
   stop(): void {
     this.#isStopping = this.#isExhausted = true;
-    this.#places.clear();
+    this.#slots.clear();
     this.#proceed();
   }
 
@@ -104,7 +104,7 @@ export class Engine {
         if (this.#fatal !== undefined) throw this.#fatal.error;
         const result = this.#results.shift();
         if (result !== undefined) yield result;
-        else if (this.#isExhausted && this.#places.isEmpty) break;
+        else if (this.#isExhausted && this.#slots.isEmpty) break;
         else await new Promise<void>((resolve) => (this.#resume = resolve));
       }
       if (this.#gaveUp !== undefined) throw this.#gaveUp;
@@ -135,9 +135,9 @@ export class Engine {
   /** Sends what may be sent now, jobs whose wait is over first. */
   #start(): void {
     while (this.#fatal === undefined && this.#maySend()) {
-      const task = this.#places.takeDue();
+      const task = this.#slots.takeDue();
       if (task === undefined) {
-        if (this.#places.hasRoom && !this.#isTaking && !this.#isExhausted) this.#take();
+        if (this.#slots.hasRoom && !this.#isTaking && !this.#isExhausted) this.#take();
         return;
       }
       void this.#attempt(task);
@@ -188,8 +188,8 @@ export class Engine {
       if (++this.#skipped % SKIPPED_PER_TURN === 0) await nextTurn();
       return;
     }
-    const task = { job, request, begin: performance.now(), attempts: 0, hasPlace: false };
-    this.#places.take(task);
+    const task = { job, request, begin: performance.now(), attempts: 0, hasSlot: false };
+    this.#slots.take(task);
     void this.#attempt(task);
   }
 
@@ -202,12 +202,12 @@ export class Engine {
   async #attempt(task: Task): Promise<void> {
     this.#inFlight++;
     task.attempts++;
-    const { era } = this.#pace;
+    const { decreases } = this.#pace;
     const outcome = await this.#client.save(task.request);
     this.#inFlight--;
     // The requests that `close` broke off have no outcome.
     if (this.#fatal !== undefined) return;
-    this.#pace.record(outcome, era);
+    this.#pace.record(outcome, decreases);
     if (outcome.isUnanswered !== true) this.#hasReplied = true;
     const mayRetry = outcome.retry === true && task.attempts <= this.#settings.retries && !this.#isStopping;
     if (mayRetry) this.#delay(task, outcome);
@@ -217,8 +217,8 @@ export class Engine {
 
   #delay(task: Task, outcome: Outcome): void {
     // A refusal cost the server nothing, so that other jobs may go on. After a failure, they would fail as well.
-    const keepsPlace = outcome.isBusy !== true;
-    this.#places.delay(task, retryDelay(task.attempts, outcome, this.#hasReplied), keepsPlace, () => {
+    const keepsSlot = outcome.isBusy !== true;
+    this.#slots.delay(task, retryDelay(task.attempts, outcome, this.#hasReplied), keepsSlot, () => {
       this.#proceed();
     });
     this.#events.onRetry?.(outcome);
@@ -241,7 +241,7 @@ export class Engine {
       this.#fail(error);
       return;
     }
-    this.#places.release(task);
+    this.#slots.release(task);
     this.#results.push(result);
     this.#countCommonFailure(result);
   }

@@ -31,7 +31,7 @@ export interface ResponseSummary {
 }
 
 /** Statuses that a proxy, a limiter or a server that restarts gives for a while. */
-const PASSING_STATUSES = new Set([429, 502, 503, 504]);
+const RETRYABLE_STATUSES = new Set([429, 502, 503, 504]);
 
 /** Errors that would meet every other job too. */
 const CONCERNS_EVERY_JOB = new Set([
@@ -67,7 +67,7 @@ export function readResponse(response: ResponseSummary): Outcome {
   return {
     status: 'failed',
     ...{ code, message },
-    retry: PASSING_STATUSES.has(status) || reply?.error?.retry === true,
+    retry: RETRYABLE_STATUSES.has(status) || reply?.error?.retry === true,
     isBusy: status === 429 || status === 503 || code === 'too-busy',
     isRateLimit: wait !== undefined && (status === 429 || status === 503),
     ...(wait === undefined ? {} : { retryAfter: wait }),

@@ -17,8 +17,7 @@ const INCREASE = 0.25;
 export class Pace {
   readonly #max: number;
   #limit: number;
-  /** How often the limit was lowered. */
-  #era = 0;
+  #decreases = 0;
   #resumeAt = 0;
 
   constructor(max: number) {
@@ -31,9 +30,9 @@ export class Pace {
     return Math.floor(this.#limit);
   }
 
-  /** Marks a request that is sent now, for {@link record}. */
-  get era(): number {
-    return this.#era;
+  /** How often the limit was lowered. The number when a request is sent is for {@link record}. */
+  get decreases(): number {
+    return this.#decreases;
   }
 
   /** Milliseconds until the server wants to hear from this client again; 0 where it may be now. */
@@ -41,15 +40,15 @@ export class Pace {
     return Math.max(0, this.#resumeAt - now);
   }
 
-  /** @param era That of the request when it was sent. */
-  record(outcome: Outcome, era: number, now = performance.now()): void {
+  /** @param decreases Those before the request was sent. */
+  record(outcome: Outcome, decreases: number, now = performance.now()): void {
     if (outcome.isRateLimit === true)
       this.#resumeAt = Math.max(this.#resumeAt, now + (outcome.retryAfter ?? 0));
     if (outcome.isBusy === true) {
       // Requests from before the last decrease say nothing about the limit of now.
-      if (era !== this.#era) return;
+      if (decreases !== this.#decreases) return;
       this.#limit = Math.max(1, this.#limit * DECREASE);
-      this.#era++;
+      this.#decreases++;
     } else if (outcome.status === 'done') {
       this.#limit = Math.min(this.#max, this.#limit + INCREASE / this.#limit);
     }

@@ -8,7 +8,7 @@ import type { SaveAllOptions, SaveJob, SaveResult } from './types.js';
 /**
  * Saves many images: sends a save command for each job and follows it to its end.
  *
- * Jobs are taken from the iterable as places become free, so that a list may be endless. Results come in the order in
+ * Jobs are taken from the iterable as slots become free, so that a list may be endless. Results come in the order in
  * which jobs end, also those of jobs that failed. Leaving the loop early breaks off the running requests.
  *
  * @param jobs Any iterable or async iterable of jobs. What is no job fails as `invalid-job`.

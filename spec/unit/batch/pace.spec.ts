@@ -4,7 +4,7 @@ const done = { status: 'done' } as const;
 const busy = { status: 'failed', isBusy: true } as const;
 
 function repeat(pace: Pace, outcome: typeof done | typeof busy, times: number): void {
-  for (let i = 0; i < times; i++) pace.record(outcome, pace.era);
+  for (let i = 0; i < times; i++) pace.record(outcome, pace.decreases);
 }
 
 it('starts at the maximum and does not go beyond it', () => {
@@ -26,8 +26,8 @@ it('allows fewer requests after each refusal, and always one', () => {
 
 it('counts the refusals of requests that ran at the same time once', () => {
   const pace = new Pace(8);
-  const { era } = pace;
-  for (let i = 0; i < 8; i++) pace.record(busy, era);
+  const { decreases } = pace;
+  for (let i = 0; i < 8; i++) pace.record(busy, decreases);
   expect(pace.limit).toBe(6);
 });
 
@@ -45,11 +45,11 @@ it('settles near what a server takes at once', () => {
   const taken = 5;
   let [refusals, sum] = [0, 0];
   for (let round = 0; round < 400; round++) {
-    const { era, limit } = pace;
+    const { decreases, limit } = pace;
     for (let request = 0; request < limit; request++) {
       const isTaken = request < taken;
       if (!isTaken && round >= 100) refusals++;
-      pace.record(isTaken ? done : busy, era);
+      pace.record(isTaken ? done : busy, decreases);
     }
     if (round >= 100) sum += Math.min(limit, taken);
   }
@@ -59,7 +59,7 @@ it('settles near what a server takes at once', () => {
 
 it('does not change with failures that say nothing of the load', () => {
   const pace = new Pace(8);
-  pace.record({ status: 'failed', code: 'broken-image' }, pace.era);
+  pace.record({ status: 'failed', code: 'broken-image' }, pace.decreases);
   expect(pace.limit).toBe(8);
 });
 

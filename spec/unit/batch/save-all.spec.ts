@@ -55,7 +55,7 @@ it('sends every value of a header that is given more than once', async () => {
   expect(server.requests[0]?.headers).toMatchObject({ 'x-a': '1, 2', host: 'h' });
 });
 
-it('takes jobs from an endless list, and no more than there are places', async () => {
+it('takes jobs from an endless list, and no more than there are slots', async () => {
   const server = await startReplyServer();
   let taken = 0;
   function* endless(): Generator<SaveJob> {
@@ -69,7 +69,7 @@ it('takes jobs from an endless list, and no more than there are places', async (
   expect(taken).toBeLessThanOrEqual(20 + 4 + 4);
 });
 
-it('goes on while its consumer is slow, as far as places allow', async () => {
+it('goes on while its consumer is slow, as far as slots allow', async () => {
   const server = await startReplyServer();
   const results = saveAll(createJobs(30), { server: server.origin, concurrency: 4 });
   await results.next();

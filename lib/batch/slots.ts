@@ -1,61 +1,61 @@
-// The places of a batch: which jobs have one, and which wait for their next attempt.
+// The slots of a batch: which jobs have one, and which wait for their next attempt.
 
 /**
- * Jobs that may wait without a place, for each place. When there are more, no new job begins: a server that refuses
+ * Jobs that may wait without a slot, for each slot. When there are more, no new job begins: a server that refuses
  * everything would otherwise be asked for all jobs at once.
  */
-const MAX_ASIDE_FACTOR = 16;
+const MAX_WAITING_FACTOR = 16;
 
-/** Something that takes a place. */
+/** Something that takes a slot. */
 export interface Occupant {
-  hasPlace: boolean;
+  hasSlot: boolean;
 }
 
-/** A number of places, and those who wait for theirs. */
-export class Places<Task extends Occupant> {
+/** A number of slots, and those who wait for theirs. */
+export class Slots<Task extends Occupant> {
   readonly #count: number;
   readonly #delayed = new Map<Task, NodeJS.Timeout>();
   readonly #due: Task[] = [];
   #taken = 0;
-  #aside = 0;
+  #waitingWithoutSlot = 0;
 
   constructor(count: number) {
     this.#count = count;
   }
 
-  /** Whether no task has a place or waits for one. */
+  /** Whether no task has a slot or waits for one. */
   get isEmpty(): boolean {
-    return this.#taken === 0 && this.#aside === 0;
+    return this.#taken === 0 && this.#waitingWithoutSlot === 0;
   }
 
   /** Whether a new task may begin. */
   get hasRoom(): boolean {
-    return this.#taken < this.#count && this.#aside < MAX_ASIDE_FACTOR * this.#count;
+    return this.#taken < this.#count && this.#waitingWithoutSlot < MAX_WAITING_FACTOR * this.#count;
   }
 
-  /** Gives a new task its place. */
+  /** Gives a new task its slot. */
   take(task: Task): void {
-    task.hasPlace = true;
+    task.hasSlot = true;
     this.#taken++;
   }
 
   /** Ends a task. */
   release(task: Task): void {
-    if (task.hasPlace) this.#taken--;
-    else this.#aside--;
-    task.hasPlace = false;
+    if (task.hasSlot) this.#taken--;
+    else this.#waitingWithoutSlot--;
+    task.hasSlot = false;
   }
 
   /**
    * Lets a task wait.
    *
-   * @param keepsPlace Whether it keeps its place meanwhile, so that none takes it.
+   * @param keepsSlot Whether it keeps its slot meanwhile, so that none takes it.
    * @param whenDue Called when the time is over; {@link takeDue} then returns the task.
    */
-  delay(task: Task, milliseconds: number, keepsPlace: boolean, whenDue: () => void): void {
-    if (!keepsPlace) {
+  delay(task: Task, milliseconds: number, keepsSlot: boolean, whenDue: () => void): void {
+    if (!keepsSlot) {
       this.release(task);
-      this.#aside++;
+      this.#waitingWithoutSlot++;
     }
     const timer = setTimeout(() => {
       this.#delayed.delete(task);
@@ -65,14 +65,14 @@ export class Places<Task extends Occupant> {
     this.#delayed.set(task, timer);
   }
 
-  /** A task whose wait is over, now with a place; undefined where there is none, or no place for it. */
+  /** A task whose wait is over, now with a slot; undefined where there is none, or no slot for it. */
   takeDue(): Task | undefined {
     const isFree = this.#taken < this.#count;
-    const at = this.#due.findIndex((task) => isFree || task.hasPlace);
+    const at = this.#due.findIndex((task) => isFree || task.hasSlot);
     if (at < 0) return undefined;
     const [task] = this.#due.splice(at, 1);
-    if (task?.hasPlace === false) {
-      this.#aside--;
+    if (task?.hasSlot === false) {
+      this.#waitingWithoutSlot--;
       this.take(task);
     }
     return task;
