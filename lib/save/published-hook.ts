@@ -9,7 +9,8 @@ const MIN_HOOK_MS = 1000;
 /**
  * The public URL of an image.
  *
- * @returns The URL, none without the option, or the error of the operator's function.
+ * @returns The URL, none without the option, or the error of the operator's function. Never throws, because the image
+ * is published and its client waits for the reply.
  */
 export function createPublicUrl(
   publicUrl: Settings['publicUrl'],
@@ -17,9 +18,8 @@ export function createPublicUrl(
   req: IncomingMessage,
 ): { readonly url?: string; readonly warning?: unknown } {
   if (publicUrl === undefined) return {};
-  if (typeof publicUrl === 'string') return { url: publicUrl + encodePath(name) };
   try {
-    const url = publicUrl(name, req);
+    const url = typeof publicUrl === 'string' ? publicUrl + encodePath(name) : publicUrl(name, req);
     if (typeof url === 'string') return { url };
     // An async function is a mistake. Where it also rejects, that must not end the process.
     Promise.resolve(url).catch(() => undefined);

@@ -15,6 +15,12 @@ describe('the public URL', () => {
     expect(createPublicUrl(prefix, name, req)).toEqual({ url });
   });
 
+  it('is none where the name cannot be encoded, with a warning', () => {
+    const { url, warning } = createPublicUrl('/saved/', 'half\ud83d.png', req);
+    expect(url).toBeUndefined();
+    expect(warning).toBeInstanceOf(URIError);
+  });
+
   it('is what the function returns for the name and the request', () => {
     const publicUrl = jest.fn(() => '/a');
     expect(createPublicUrl(publicUrl, 'größe.png', req)).toEqual({ url: '/a' });
