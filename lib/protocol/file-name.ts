@@ -8,6 +8,9 @@ const MAX_SEGMENT_BYTES = 255;
 /** C0, DEL and C1. */
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 
+/** Half of a surrogate pair without the other: UTF-8 has no bytes for it, so no file and no URL can have it. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
 /** The names of Windows devices, with or without an extension. (Microsoft, "Naming Files, Paths, and Namespaces".) */
 const DEVICE_NAME = /^(?:con|prn|aux|nul|(?:com|lpt)[0-9⁰¹²³⁴-⁹])$/i;
 
@@ -38,6 +41,7 @@ function findBrokenRule(segment: string): string | undefined {
   if (segment.includes('\\')) return 'write / between its parts, not a backslash';
   if (segment.includes(':')) return 'it may not contain a colon';
   if (CONTROL_CHARACTER.test(segment)) return 'it may not contain control characters';
+  if (LONE_SURROGATE.test(segment)) return 'it may not contain half a character (a lone surrogate)';
   // Windows drops the spaces before the extension: "con .jpg" is the console.
   if (DEVICE_NAME.test((segment.split('.', 1)[0] ?? '').trimEnd()))
     return 'a part of it is the name of a Windows device';

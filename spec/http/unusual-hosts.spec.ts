@@ -85,6 +85,22 @@ describe('a host without a network connection', () => {
   });
 });
 
+test('refuses a name that a host has cut within a character', async () => {
+  const renderer = jest.fn(sendImage);
+  const { url } = await start([
+    (req, _res, next) => {
+      // No client can send half a surrogate pair; a host that rewrites the URL can hand it on.
+      req.url = `/x?req=saveToFile&name=${'shoe👟'.slice(0, 5)}.jpg`;
+      next();
+    },
+    imageSave({ savePath: folder(), publicUrl: '/saved/' }),
+    renderer,
+  ]);
+  const { status, reply } = await get(url);
+  expect([status, reply.error?.code]).toEqual([403, 'name-invalid']);
+  expect(renderer).not.toHaveBeenCalled();
+});
+
 describe('a renderer’s header', () => {
   test('stays out of the reply when set past the response’s methods', async () => {
     const { url } = await start([

@@ -89,6 +89,8 @@ describe('a name', () => {
     [`${'x'.repeat(256)}/shoe.png`, 'has a folder that is a byte too long'],
     ['\u00e9'.repeat(128), 'is a byte too long in UTF-8'],
     ['\u{1f45f}'.repeat(64), 'is a byte too long in UTF-8'],
+    ['shoe\ud83d.png', 'has the first half of a character'],
+    ['\udc5fshoe/red.png', 'has a folder with the second half of a character'],
   ])('must not be %j: it %s', async (name) => {
     expect(await codeOf(() => checkName(name))).toBe('name-invalid');
   });
@@ -133,6 +135,7 @@ describe('a name', () => {
     expect(await say('a:b')).toMatch(/colon/);
     expect(await say('a\0b')).toMatch(/control/);
     expect(await say('nul.png')).toMatch(/device/);
+    expect(await say('a\ud83d.png')).toMatch(/half a character/);
     expect(await say('x'.repeat(300))).toMatch(/255 bytes/);
     expect(await say('a.php')).toMatch(/extension/);
   });
