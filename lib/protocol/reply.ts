@@ -35,6 +35,13 @@ const STALE_ENTITY_HEADERS = [
   'Trailer',
 ];
 
+/** The headers of every reply. The host's middleware adds to them and cannot change them. */
+const FIXED_HEADERS = {
+  'Content-Type': 'text/plain',
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+};
+
 /**
  * Replies to a save command in Image Serving's form: 200 when done, 403 otherwise.
  *
@@ -61,9 +68,8 @@ export function sendReply(res: ServerResponse, result: SaveResult): void {
 function send(res: ServerResponse, status: number, text: string, retryAfter: number | undefined): void {
   if (!res.headersSent) {
     for (const name of STALE_ENTITY_HEADERS) res.removeHeader(name);
-    res.setHeader('Content-Type', 'text/plain');
-    res.setHeader('Cache-Control', 'no-store');
-    res.setHeader('X-Content-Type-Options', 'nosniff');
+    for (const [name, value] of Object.entries(FIXED_HEADERS)) res.setHeader(name, value);
+    fixHeaders(res);
     if (retryAfter !== undefined) res.setHeader('Retry-After', retryAfter);
     res.setHeader('Content-Length', Buffer.byteLength(text));
     res.statusMessage = STATUS_CODES[status] ?? '';
@@ -79,6 +85,22 @@ function readRetryAfter({ code, retryAfter }: SaveError): number | undefined {
   if (code !== 'too-busy') return undefined;
   const seconds = Math.ceil(Number(retryAfter));
   return Number.isSafeInteger(seconds) ? Math.max(1, seconds) : 1;
+}
+
+/**
+ * Sets the headers of the reply once more as Node builds the head: earlier middleware may set others in a wrapper of
+ * `writeHead` (on-headers does). Node's own `writeHead`, below all wrappers, calls `_storeHeader`; a response that is
+ * not Node's may lack it.
+ */
+function fixHeaders(res: ServerResponse & { _storeHeader?: (...head: unknown[]) => void }): void {
+  const storeHeader = res._storeHeader;
+  const inherited = Object.getPrototypeOf(res) as ServerResponse;
+  if (storeHeader === undefined) return;
+  res._storeHeader = (...head) => {
+    for (const name of ['ETag', 'Last-Modified']) inherited.removeHeader.call(res, name);
+    for (const [name, value] of Object.entries(FIXED_HEADERS)) inherited.setHeader.call(res, name, value);
+    storeHeader.apply(res, head);
+  };
 }
 
 /** The body of the reply: ASCII, in the line format of `java.util.Properties`. */

@@ -2,6 +2,9 @@
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import compression from 'compression';
+import session from 'express-session';
+import onHeaders from 'on-headers';
 import { fsCalls } from '../../lib/temp-files/fs.js';
 import { imageSave, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
@@ -233,6 +236,61 @@ test('keeps what a renderer appends to an array of header values out of the repl
   expect(answer.reply.status).toBe('done');
   expect(answer.headers['set-cookie']).toEqual(['a=1', 'b=2']);
 });
+
+/** Sets the reply's own headers as the head is sent: in a listener of on-headers, and as arguments of `writeHead`. */
+const setHeadersLate: Handler = (_req, res, next) => {
+  const writeHead = res.writeHead.bind(res) as (status: number, headers: object) => typeof res;
+  res.writeHead = (status: number) =>
+    writeHead(status, { 'X-Argument': 'kept', 'cache-control': 'max-age=60', ETag: '"argument"' });
+  onHeaders(res, function () {
+    this.setHeader('X-Listener', 'kept');
+    this.setHeader('ETag', '"listener"');
+    this.setHeader('Last-Modified', new Date().toUTCString());
+    this.setHeader('Cache-Control', 'public');
+    this.setHeader('Content-Type', 'image/jpeg');
+    this.removeHeader('X-Content-Type-Options');
+  });
+  next();
+};
+
+test.each(Object.keys(hosts))(
+  'in %s, keeps the headers of its reply although earlier middleware sets others as the head is sent',
+  async (host) => {
+    const running = await start(
+      [
+        compression({ filter: () => true, threshold: 0 }) as Handler,
+        session({ secret: 'for tests', resave: true, saveUninitialized: true }) as unknown as Handler,
+        setHeadersLate,
+        imageSave({ savePath: folder() }),
+        renderer,
+      ],
+      host,
+    );
+    for (const [name, status] of [
+      ['x.jpg', 'done'],
+      ['x.php', 'failed'],
+    ]) {
+      const answer = await get(`${running.url}/x?req=saveToFile&name=${name}`);
+      expect(answer.reply.status).toBe(status);
+      expect(answer.headers).toMatchObject({
+        'content-type': 'text/plain',
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+        vary: 'Accept-Encoding',
+        'set-cookie': [expect.stringContaining('connect.sid=')],
+        'x-listener': 'kept',
+        'x-argument': 'kept',
+      });
+      expect(answer.headers).not.toHaveProperty('etag');
+      expect(answer.headers).not.toHaveProperty('last-modified');
+    }
+    // An ordinary response has the headers of that middleware.
+    expect((await get(running.url)).headers).toMatchObject({
+      'content-type': 'image/jpeg',
+      etag: '"argument"',
+    });
+  },
+);
 
 test('keeps a late renderer from the connection while that serves the next request', async () => {
   let late: (() => void) | undefined;
