@@ -73,15 +73,17 @@ const OWN_METADATA: readonly string[] = ['image-width', 'image-height', 'image-p
 
 /** The fault of a host's fields, as the end of a sentence; undefined if they are right. */
 export function findObjectMistake(fields: unknown): string | undefined {
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
-    return "must be an object such as { CacheControl: 'max-age=3600' }, or a function that returns one";
+  if (!isPlainObject(fields)) {
+    // A promise is a mistake. Where it rejects, that must not end the process.
+    Promise.resolve(fields).catch(() => undefined);
+    return "must be a plain object such as { CacheControl: 'max-age=3600' }: await a promise first, and turn a Map into an object";
   }
   const unknown = Object.keys(fields).find((name) => !Object.hasOwn(HOST_FIELDS, name));
   if (unknown !== undefined) {
     return `must not have "${unknown}"; it can have ${Object.keys(HOST_FIELDS).join(', ')}`;
   }
   const { Metadata: metadata = {} } = fields as { Metadata?: unknown };
-  if (typeof metadata !== 'object' || metadata === null) return 'must have an object of strings as Metadata';
+  if (!isPlainObject(metadata)) return 'must have a plain object of strings as Metadata';
   for (const [name, value] of Object.entries(metadata)) {
     if (typeof value !== 'string') return `must have a string as Metadata["${name}"]`;
     // Metadata is sent in headers, whose names are case-insensitive.
@@ -90,6 +92,14 @@ export function findObjectMistake(fields: unknown): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Whether all that a value holds are its own properties, which `...` copies. A Map or a promise would lose its content. */
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  // Object.prototype has no prototype, also that of another realm, such as a vm context.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /**

@@ -53,7 +53,7 @@ const RULES: Rules<S3StoreOptions> = {
   },
   answerTimeout: MILLISECONDS,
   object: {
-    expected: "an object such as { CacheControl: 'max-age=3600' }, or a function that returns one",
+    expected: "a plain object such as { CacheControl: 'max-age=3600' }, or a function that returns one",
     isValid: (value) => typeof value === 'function' || (typeof value === 'object' && value !== null),
   },
 };

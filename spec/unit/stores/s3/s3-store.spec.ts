@@ -1,4 +1,5 @@
 // The options of s3Store, and the error codes for errors of the client.
+import { setImmediate } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SaveError } from '../../../../lib/errors.js';
 import { concernsBucket, storeError } from '../../../../lib/stores/s3/s3-errors.js';
@@ -9,6 +10,12 @@ const client = new S3Client({ region: 'us-east-1' });
 describe('the options', () => {
   it('require only a client and a bucket', () => {
     expect(() => s3Store({ client, bucket: 'renders' })).not.toThrow();
+  });
+
+  it('may have an object without a prototype, or a function, as object', () => {
+    const bare = Object.assign(Object.create(null) as object, { CacheControl: 'no-cache' });
+    expect(() => s3Store({ client, bucket: 'b', object: bare })).not.toThrow();
+    expect(() => s3Store({ client, bucket: 'b', object: () => bare })).not.toThrow();
   });
 
   it.each<[string, unknown, string]>([
@@ -47,8 +54,23 @@ describe('the options', () => {
       { client, bucket: 'b', prefx: 'a/' },
       's3Store has no option "prefx"; its options are client, bucket, prefix, partSize, answerTimeout, object',
     ],
-    ['an object option that is a string', { client, bucket: 'b', object: 'x' }, 'must be an object such as'],
-    ['an array as object', { client, bucket: 'b', object: [] }, 'must be an object such as'],
+    [
+      'an object option that is a string',
+      { client, bucket: 'b', object: 'x' },
+      'must be a plain object such as',
+    ],
+    ['an array as object', { client, bucket: 'b', object: [] }, 'must be a plain object such as'],
+    [
+      'a Map as object',
+      { client, bucket: 'b', object: new Map([['ACL', 'private']]) },
+      'must be a plain object',
+    ],
+    [
+      'an object of a class as object',
+      { client, bucket: 'b', object: new URL('http://x') },
+      'must be a plain object',
+    ],
+    ['a promise as object', { client, bucket: 'b', object: Promise.resolve({}) }, 'await a promise first'],
     [
       'a misspelled field of the object',
       { client, bucket: 'b', object: { cacheControl: 'x' } },
@@ -67,6 +89,11 @@ describe('the options', () => {
       'must not set Metadata["Image-Width"]: the store sets it itself',
     ],
     [
+      'a Map as metadata',
+      { client, bucket: 'b', object: { Metadata: new Map([['a', 'b']]) } },
+      'must have a plain object of strings as Metadata',
+    ],
+    [
       'metadata that is no string',
       { client, bucket: 'b', object: { Metadata: { a: 1 } } },
       'must have a string as Metadata["a"]',
@@ -75,6 +102,15 @@ describe('the options', () => {
     expect(() => s3Store(options as S3StoreOptions)).toThrow(TypeError);
     expect(() => s3Store(options as S3StoreOptions)).toThrow(message);
   });
+});
+
+it('refuses a promise that rejects as object, and leaves no error in the process', async () => {
+  const object = Promise.reject(new Error('no settings'));
+  expect(() => s3Store({ client, bucket: 'b', object } as unknown as S3StoreOptions)).toThrow(
+    'await a promise first',
+  );
+  // Jest fails this test for a rejection without a handler, which Node reports after the microtasks.
+  await setImmediate();
 });
 
 /** An error as the client throws it. */
