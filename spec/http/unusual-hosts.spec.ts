@@ -1,9 +1,17 @@
-// Hosts without a network connection, code that bypasses the response's methods, tracers, broken requests.
+// Hosts without a network connection, HTTP/2, code that bypasses the response's methods, tracers, broken requests.
 import diagnostics from 'node:diagnostics_channel';
 import { readdirSync, readFileSync } from 'node:fs';
-import { OutgoingMessage } from 'node:http';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { OutgoingMessage, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  connect as connectHttp2,
+  createServer as createHttp2Server,
+  type ClientHttp2Session,
+  type Http2Server,
+} from 'node:http2';
+import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import cookieSession from 'cookie-session';
 import express from 'express';
 import { createMocks } from 'node-mocks-http';
@@ -82,6 +90,39 @@ describe('a host without a network connection', () => {
     await ended;
     const text = String(res._getData());
     expectSaved(text);
+  });
+});
+
+describe('Node’s HTTP/2 compatibility layer', () => {
+  let server: Http2Server;
+  let client: ClientHttp2Session;
+  afterEach(() => {
+    client.destroy();
+    server.close();
+  });
+
+  async function getHttp2(path: string): Promise<[status: number | undefined, text: string]> {
+    const stream = client.request({ ':path': path });
+    const [headers] = (await once(stream, 'response')) as [{ ':status'?: number }];
+    return [headers[':status'], await text(stream)];
+  }
+
+  test('gets a save command to the error handler, and any other request to the renderer', async () => {
+    const middleware = imageSave({ savePath: folder() });
+    server = createHttp2Server((req, res) => {
+      // The types know that it is not supported.
+      middleware(req as unknown as IncomingMessage, res as unknown as ServerResponse, (error?: unknown) => {
+        res.writeHead(error === undefined ? 200 : 500).end(String(error));
+      });
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    expect(await getHttp2('/x?name=x.jpg')).toEqual([200, 'undefined']);
+    expect(await getHttp2(SAVE)).toEqual([
+      500,
+      'TypeError: express-image-save works on HTTP/1 requests; serve HTTP/2 by a proxy in front',
+    ]);
+    expect(readdirSync(folder())).toEqual([]);
   });
 });
 
