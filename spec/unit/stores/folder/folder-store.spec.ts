@@ -331,6 +331,22 @@ describe('the steps of publishing', () => {
     expect(published.warning).toBe(fault);
     expect(await content()).toBe('new');
   });
+
+  it.each(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])(
+    'end without a warning on a file system that cannot flush folders and says %s',
+    async (code) => {
+      const fault = Object.assign(new Error(code), { code });
+      await target.tempFile.write(bytes('new'));
+      const flushed = interceptFsCall('fsync', (real) =>
+        happened.includes('commit') ? Promise.reject(fault) : real(),
+      );
+      happened.length = 0;
+      const published = await publish(target, commit);
+      expect(flushed).toHaveBeenCalledTimes(2);
+      expect(published).toEqual({ lastUpdated: expect.any(Number) as number, warning: undefined });
+      expect(await content()).toBe('new');
+    },
+  );
 });
 
 describe('commit', () => {
