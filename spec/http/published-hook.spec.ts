@@ -7,6 +7,7 @@ import { get, type Answer } from '../support/client.js';
 import { createDeferred, type Deferred } from '../support/deferred.js';
 import { start } from '../support/host.js';
 import { jpeg } from '../support/images.js';
+import { LONG, useManualDeadline } from '../support/manual-timer.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
 
 const { image, folder } = useSaveFixture(() => jpeg(40, 30));
@@ -160,6 +161,29 @@ describe('onPublished', () => {
     finish.resolve();
     await saved.promise;
     expect(records).toMatchObject([{ outcome: 'done', warning: undefined }]);
+  });
+});
+
+describe('onPublished that never settles', () => {
+  afterEach(() => jest.restoreAllMocks());
+
+  test('leaves the reply done when its time is up, and the record has the warning', async () => {
+    const deadline = useManualDeadline();
+    const save = await mount({
+      ...LONG,
+      onPublished: () => {
+        // The limit begins when this function has returned. The two before it are of the save and of its commit.
+        setImmediate(() => {
+          for (let limits = 0; limits < 3; limits++) deadline.expire();
+        });
+        return new Promise(() => undefined);
+      },
+    });
+    const { status, reply } = await save();
+    expect([status, reply.status]).toEqual([200, 'done']);
+    await saved.promise;
+    expect(records).toMatchObject([{ outcome: 'done', code: undefined }]);
+    expect(String(records[0]?.warning)).toMatch(/onPublished of imageSave has not settled within \d+ ms/);
   });
 });
 
