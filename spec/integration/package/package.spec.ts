@@ -319,6 +319,16 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { s3Store, type S3StoreOptions } from 'express-image-save/s3';
 const bucket: S3StoreOptions = { client: new S3Client({ region: 'x' }), bucket: 'x', prefix: undefined };
 imageSave({ store: s3Store(bucket) });
+s3Store({ ...bucket, object: { CacheControl: 'no-cache', Metadata: { a: 'b' } } });
+s3Store({ ...bucket, object: ({ name, type, width, height }) => ({ CacheControl: name + type + width * height }) });
+${['Bucket', 'Key', 'Body', 'ContentLength', 'ContentType', 'ChecksumCRC32', 'IfNoneMatch']
+  .map(
+    (field) =>
+      `// @ts-expect-error the store sets it itself\ns3Store({ ...bucket, object: { ${field}: 'x' as never } });`,
+  )
+  .join('\n')}
+// @ts-expect-error the store does not wait for it
+s3Store({ ...bucket, object: async () => ({ CacheControl: 'no-cache' }) });
 `;
 
 const NODE_NEXT = { module: 'nodenext', moduleResolution: 'nodenext' };
