@@ -1,6 +1,7 @@
 // GIF: images and extensions, up to the trailer.
 import type { ByteReader } from '../byte-reader.js';
-import { broken } from './refusals.js';
+import { LzwPixelCounter } from './gif-lzw.js';
+import { broken, incomplete } from './refusals.js';
 
 const IMAGE = 0x2c;
 const EXTENSION = 0x21;
@@ -8,7 +9,10 @@ const TRAILER = 0x3b;
 /** Some encoders write a block terminator too many, and every decoder skips it. */
 const STRAY_TERMINATOR = 0x00;
 
-/** Walks a GIF up to its trailer. (GIF89a appendix B: images and extensions, each with a list of sub-blocks.) */
+/**
+ * Walks a GIF up to its trailer. (GIF89a appendix B: images and extensions, each with a list of sub-blocks.) The pixels
+ * are counted, because decoders accept an image with too few.
+ */
 export async function walkGif(reader: ByteReader): Promise<void> {
   const screen = await reader.read(0, 13);
   let position = 13 + getColourTableLength(screen.readUInt8(10));
@@ -16,8 +20,7 @@ export async function walkGif(reader: ByteReader): Promise<void> {
     const introducer = (await reader.read(position, 1)).readUInt8(0);
     if (introducer === TRAILER) return;
     if (introducer === IMAGE) {
-      const image = await reader.read(position, 10);
-      position = await skipSubBlocks(reader, position + 10 + getColourTableLength(image.readUInt8(9)) + 1);
+      position = await walkImage(reader, position);
     } else if (introducer === EXTENSION) {
       position = await skipSubBlocks(reader, position + 2);
     } else if (introducer === STRAY_TERMINATOR) {
@@ -26,6 +29,24 @@ export async function walkGif(reader: ByteReader): Promise<void> {
       throw broken();
     }
   }
+}
+
+/** Returns the position behind an image. (GIF89a 20 and 22.) */
+async function walkImage(reader: ByteReader, from: number): Promise<number> {
+  const descriptor = await reader.read(from, 10);
+  const pixels = descriptor.readUInt16LE(5) * descriptor.readUInt16LE(7);
+  let position = from + 10 + getColourTableLength(descriptor.readUInt8(9));
+  const counter = new LzwPixelCounter((await reader.read(position, 1)).readUInt8(0));
+  position += 1;
+  for (;;) {
+    const length = (await reader.read(position, 1)).readUInt8(0);
+    position += 1;
+    if (length === 0) break;
+    counter.add(await reader.read(position, length));
+    position += length;
+  }
+  if (counter.pixels < pixels) throw incomplete();
+  return position;
 }
 
 /** The length in bytes of the colour table that the packed fields of a screen or image announce. (GIF89a 18, 20.) */
