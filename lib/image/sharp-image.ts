@@ -161,12 +161,12 @@ export class SharpImage {
 
   /**
    * An error of the libraries means damage. So does a warning while they decode, the only sign of a corrupt scan of a
-   * JPEG or a fax line of a wrong length. A warning that they also give without decoding is about metadata.
+   * JPEG or a fax line of a wrong length.
    */
   async #decodePart(part: Part, header: Header, bytes: ImageBytes): Promise<void> {
-    const warnings = new Set<string>();
     const tiled = this.#format === 'tiff' && (await isTiledTiff(bytes, this.#limits.signal));
-    const decode = (input: string | Buffer, failOn: 'warning' | 'error'): Promise<unknown> => {
+    const decode = async (input: string | Buffer, failOn: 'warning' | 'error'): Promise<void> => {
+      const warnings = new Set<string>();
       const image = sharp(input, {
         ...part.options,
         ...this.#openOptions,
@@ -176,9 +176,11 @@ export class SharpImage {
         limitInputPixels: header.pixels,
       });
       image.on('warning', (warning: string) => warnings.add(warning));
-      return decodesByRows(this.#format, tiled, header)
+      await (decodesByRows(this.#format, tiled, header)
         ? decodeByRows(image, header)
-        : decodeWholeFrame(image);
+        : decodeWholeFrame(image));
+      const signs = [...warnings].filter((warning) => this.#isAboutPixels(warning, header));
+      if (signs.length > 0) throw new Error(signs.join('\n'));
     };
     // With 'error', libvips replaces undecodable tiles of a TIFF by black ones.
     const attempt = decode(part.input, 'warning');
@@ -190,9 +192,14 @@ export class SharpImage {
     } else {
       await attempt;
     }
-    if (this.#format !== 'tiff') return;
-    const aboutPixels = [...warnings].filter((warning) => !header.warnings.has(warning));
-    if (aboutPixels.length > 0) throw new Error(aboutPixels.join('\n'));
+  }
+
+  #isAboutPixels(warning: string, header: Header): boolean {
+    // libvips stops at a warning of libjpeg, but not at one about the last rows.
+    if (this.#format === 'jpeg') return true;
+    // A warning that libtiff also gives without decoding is about a tag. One about pixels says where they are, or comes
+    // from libjpeg; one without a number is about the way of coding.
+    return this.#format === 'tiff' && !header.warnings.has(warning) && /\d|JPEG/.test(warning);
   }
 
   async #explainTiff(pages: number, cause: unknown): Promise<void> {

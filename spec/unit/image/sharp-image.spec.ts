@@ -138,7 +138,53 @@ describe.each([
   );
 });
 
+/** LZW as written before 1993: the lowest bit of a byte comes first. No code is longer than 9 bits. */
+function oldStyleLzw(pixels: Buffer): Buffer {
+  const [CLEAR, END] = [256, 257];
+  const codes = Array.from(pixels, (pixel, index) => (index % 200 === 0 ? [CLEAR, pixel] : [pixel])).flat();
+  const bits = [...codes, END].flatMap((code) => Array.from({ length: 9 }, (_, bit) => (code >> bit) & 1));
+  const bytes = Buffer.alloc(Math.ceil(bits.length / 8));
+  for (const [index, bit] of bits.entries()) bytes[index >> 3]! |= bit << (index & 7);
+  return bytes;
+}
+
+it('accepts a TIFF of old-style LZW, and refuses it with too few pixels', async () => {
+  const pixels = Buffer.from(Array.from({ length: 40 * 30 * 3 }, (_, index) => (index * 89) % 251));
+  const whole = tiff({ compression: 5, pixels: oldStyleLzw(pixels) });
+  expect(await inspectImage(whole, OPTIONS)).toMatchObject({ pixels: 1200 });
+  const short = tiff({ compression: 5, pixels: oldStyleLzw(pixels.subarray(0, -100)) });
+  await expect(inspectImage(short, OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
+});
+
 describe('a JPEG', () => {
+  it.each(['\xff\0\xff\0', 'junk', '\0'])('is accepted with %j between its segments', async (junk) => {
+    const whole = await fixedNoise(300, 200).jpeg().toBuffer();
+    const first = 4 + whole.readUInt16BE(4);
+    const bytes = Buffer.concat([
+      whole.subarray(0, first),
+      Buffer.from(junk, 'latin1'),
+      whole.subarray(first),
+    ]);
+    expect(await inspectImage(bytes, OPTIONS)).toMatchObject({ width: 300 });
+    const cut = Buffer.concat([bytes.subarray(0, 6000), bytes.subarray(9000)]);
+    await expect(inspectImage(cut, OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
+  });
+
+  it('is refused wherever its coded pixels are cut, although it ends like a whole one', async () => {
+    const whole = await fixedNoise(40, 24).jpeg({ chromaSubsampling: '4:4:4' }).toBuffer();
+    const begin = whole.indexOf(Buffer.from([0xff, 0xda])) + 14;
+    const accepted: number[] = [];
+    // The last bytes may hold no more than the padding of the last code.
+    for (let end = begin; end < whole.length - 6; end += 7) {
+      const cut = Buffer.concat([whole.subarray(0, end), Buffer.from([0xff, 0xd9])]);
+      await inspectImage(cut, OPTIONS).then(
+        () => accepted.push(end),
+        () => undefined,
+      );
+    }
+    expect(accepted).toEqual([]);
+  });
+
   it.each<[string, number, string]>([
     ['an unknown JFIF version', 0xe0, 'JFIF\0\x03\x02\0\0\x01\0\x01\0\0'],
     ['an unknown Adobe transform', 0xee, 'Adobe\0\x64\0\0\0\0\x05'],
