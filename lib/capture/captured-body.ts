@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import { types } from 'node:util';
 
 /** Consecutive chunks of a body. They are copies, because the renderer may reuse its own buffers. */
-export interface Batch {
+export interface WriteBatch {
   readonly chunks: readonly Buffer[];
   /** The renderer has ended the body with these chunks, as `res.end(image)` does. */
   readonly last: boolean;
@@ -22,13 +22,13 @@ const HIGH_WATER_MARK = 256 * 1024;
  * async iterable. A batch counts as written, and its callbacks are called, when the reader asks for the next batch.
  * So memory has only the bytes that the renderer has just written.
  */
-export class CapturedBody extends Writable implements AsyncIterable<Batch> {
+export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> {
   readonly #beforeWrite: () => void;
   readonly #onAbort: (error: Error | null) => void;
   readonly #mirror: Mirror;
   #ending = false;
   /** The batch in progress: the reader has it, or takes it next. */
-  #batch: Batch | undefined;
+  #batch: WriteBatch | undefined;
   #batchDone: Callback | undefined;
   /** Set when the reader has taken every byte and the renderer has ended. */
   #finalDone: Callback | undefined;
@@ -168,7 +168,7 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
     await this.#closed;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<WriteBatch, void, undefined> {
     for (;;) {
       const batch = this.#batch;
       if (batch !== undefined) {

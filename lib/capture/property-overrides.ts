@@ -41,7 +41,7 @@ export function method(value: Method): Override {
 }
 
 /** The property of the head or the body, under the same name unless another is given. */
-function delegateProperty(part: 'headResponse' | 'body', source?: string): Override {
+function delegateProperty(part: 'detachedResponse' | 'body', source?: string): Override {
   return accessor(
     (capture, name) => Reflect.get(capture[part], source ?? name) as unknown,
     (capture, name, value) => {
@@ -51,7 +51,7 @@ function delegateProperty(part: 'headResponse' | 'body', source?: string): Overr
 }
 
 /** The method of the head or the body. Where that returns its own object, the response is returned. */
-function delegateMethod(part: 'headResponse' | 'body'): Override {
+function delegateMethod(part: 'detachedResponse' | 'body'): Override {
   return (name) => ({
     value: function (...args: unknown[]) {
       const { res, [part]: target } = this[kCapture];
@@ -62,8 +62,8 @@ function delegateMethod(part: 'headResponse' | 'body'): Override {
   });
 }
 
-export const headProperty = delegateProperty('headResponse');
+export const headProperty = delegateProperty('detachedResponse');
 export const bodyProperty = delegateProperty('body');
 export const bodyPropertyNamed = (source: string): Override => delegateProperty('body', source);
-export const headMethod = delegateMethod('headResponse');
+export const headMethod = delegateMethod('detachedResponse');
 export const bodyMethod = delegateMethod('body');

@@ -8,8 +8,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { CapturedBody } from './captured-body.js';
 import { ClosedResponse } from './closed-response.js';
-import { copyHeaders, createHeadResponse, readHead, restoreHeaders } from './head-response.js';
-import type { HeaderValues, ResponseHead } from './head-response.js';
+import { copyHeaders, createDetachedResponse, readHead, restoreHeaders } from './detached-response.js';
+import type { HeaderValues, ResponseHead } from './detached-response.js';
 import { emitOn, ListenerSet } from './listener-set.js';
 import { kCapture } from './property-overrides.js';
 import { overrideWhileCaptured, restoreProperties } from './response-properties.js';
@@ -17,7 +17,7 @@ import type { OwnProperties } from './response-properties.js';
 import { createServerView, discardUnreadBody, replaceMessage } from './server-view.js';
 import { createSocketProxy, setRequestSocket } from './socket-proxy.js';
 
-export type { ResponseHead } from './head-response.js';
+export type { ResponseHead } from './detached-response.js';
 
 /**
  * Separates a response from its client while the renderer uses it, in three phases.
@@ -40,7 +40,7 @@ export class ResponseCapture {
   /** The connection that the renderer sees. */
   readonly socketProxy: Socket;
   /** The renderer's status and headers. */
-  readonly headResponse: ServerResponse;
+  readonly detachedResponse: ServerResponse;
   /** The response that Node's server sees. */
   readonly serverView: ServerResponse;
   /** The listeners from before the capture. */
@@ -67,7 +67,7 @@ export class ResponseCapture {
     this.res = res;
     this.socket = req.socket;
     this.#headers = copyHeaders(res);
-    this.headResponse = createHeadResponse(req, res, this.#headers);
+    this.detachedResponse = createDetachedResponse(req, res, this.#headers);
     this.head = new Promise((resolve) => (this.#resolveHead = resolve));
     this.body = new CapturedBody(this.sendImplicitHead, onAbort, this.#mirror);
     this.socketProxy = createSocketProxy(req.socket, this.body);
@@ -105,14 +105,14 @@ export class ResponseCapture {
   }
 
   sendHead(args: Parameters<ServerResponse['writeHead']>): void {
-    this.headResponse.writeHead(...args);
-    this.#resolveHead(readHead(this.headResponse));
+    this.detachedResponse.writeHead(...args);
+    this.#resolveHead(readHead(this.detachedResponse));
   }
 
   /** Sends the head as Node does before the first byte of a body. */
   readonly sendImplicitHead = (): void => {
     // Through the response, because later middleware may have wrapped `writeHead`.
-    if (!this.headResponse.headersSent) this.res.writeHead(this.res.statusCode);
+    if (!this.detachedResponse.headersSent) this.res.writeHead(this.res.statusCode);
   };
 
   /** Emits the events of the body on the response. */

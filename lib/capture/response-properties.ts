@@ -40,7 +40,7 @@ export const DUMMY_ETAG = 'W/"0"';
 
 const getHeader: Method = function (name: string) {
   // Not in `getHeaders()` or `getHeaderNames()`, because a cache in later middleware would store it.
-  return this[kCapture].headResponse.getHeader(name) ?? (/^etag$/i.test(name) ? DUMMY_ETAG : undefined);
+  return this[kCapture].detachedResponse.getHeader(name) ?? (/^etag$/i.test(name) ? DUMMY_ETAG : undefined);
 };
 
 const writeHead: Method = function (...args: Parameters<ServerResponse['writeHead']>) {
@@ -89,9 +89,9 @@ const writeOriginal = (capture: ResponseCapture, name: string, value: unknown): 
 const sentHeader = accessor(
   (capture, name) => {
     capture.headersMayDiffer = true;
-    return Reflect.get(capture.headResponse, name) as unknown;
+    return Reflect.get(capture.detachedResponse, name) as unknown;
   },
-  (capture, name, value) => void Reflect.set(capture.headResponse, name, value),
+  (capture, name, value) => void Reflect.set(capture.detachedResponse, name, value),
 );
 
 const socketWhileCaptured = accessor((capture) => capture.socketProxy, writeOriginal);

@@ -1,6 +1,6 @@
 // The checks of one save: the command before rendering, the rendered response, the extension.
 import type { IncomingMessage } from 'node:http';
-import type { Batch } from '../capture/captured-body.js';
+import type { WriteBatch } from '../capture/captured-body.js';
 import type { ResponseHead } from '../capture/response-capture.js';
 import { SaveError } from '../errors.js';
 import { getFormatByName, type ImageFormat } from '../image/formats.js';
@@ -63,7 +63,7 @@ async function checkAuthorized(req: IncomingMessage, name: string, settings: Set
  * @param body Read only if the status is wrong: its first bytes, if they are text, go into the error's cause.
  * @throws SaveError `renderer-status`.
  */
-export async function checkStatus({ status }: ResponseHead, body: AsyncIterable<Batch>): Promise<void> {
+export async function checkStatus({ status }: ResponseHead, body: AsyncIterable<WriteBatch>): Promise<void> {
   if (status === 200) return;
   const excerpt = await waitAtMost(EXCERPT_TIMEOUT_MS, readExcerpt(body)).catch(() => undefined);
   const text = excerpt === undefined || excerpt === '' ? '' : `: ${excerpt}`;
@@ -75,7 +75,7 @@ export async function checkStatus({ status }: ResponseHead, body: AsyncIterable<
 }
 
 /** The first bytes of a body as text; undefined if they are no text. */
-async function readExcerpt(body: AsyncIterable<Batch>): Promise<string | undefined> {
+async function readExcerpt(body: AsyncIterable<WriteBatch>): Promise<string | undefined> {
   for await (const { chunks } of body) {
     const bytes = Buffer.concat(chunks.slice(0, MAX_EXCERPT_BYTES)).subarray(0, MAX_EXCERPT_BYTES);
     const text = bytes.toString();

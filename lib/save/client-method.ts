@@ -21,7 +21,7 @@ export class ClientMethod {
   }
 
   /** Shows the client's method to a function that is called at once. */
-  during<Result>(call: () => Result): Result {
+  showDuring<Result>(call: () => Result): Result {
     this.#show();
     try {
       return call();
@@ -31,7 +31,7 @@ export class ClientMethod {
   }
 
   /** Shows it to the response's listeners for the end of the reply. */
-  duringEndOf(res: ServerResponse): void {
+  showDuringEndOf(res: ServerResponse): void {
     // A GET needs no second value.
     if (this.#method === 'GET') return;
     for (const event of ['finish', 'close']) {

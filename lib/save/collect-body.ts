@@ -1,12 +1,12 @@
 // The batches of a rendered response → its bytes, decoded: in memory while they are few, else in a temporary file.
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Batch } from '../capture/captured-body.js';
+import type { WriteBatch } from '../capture/captured-body.js';
 import type { ResponseHead } from '../capture/response-capture.js';
 import { SaveError } from '../errors.js';
 import type { ImageBytes } from '../image/types.js';
 import type { TempFile } from '../temp-files/types.js';
-import { createDecoders } from './decoders.js';
+import { createDecoders } from './content-decoders.js';
 
 /** An image up to this length stays in memory until it is inspected, even if it arrives in pieces. In bytes. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
@@ -28,7 +28,7 @@ export interface CollectOptions {
  * or unknown. The reason of the signal, once that has aborted while the body was decoded.
  */
 export async function collectBody(
-  body: AsyncIterable<Batch>,
+  body: AsyncIterable<WriteBatch>,
   head: ResponseHead,
   options: CollectOptions,
 ): Promise<ImageBytes> {
@@ -70,7 +70,7 @@ class LengthCheck {
   }
 
   /** @throws SaveError The length is now certain to be wrong. */
-  add({ chunks, last }: Batch): void {
+  add({ chunks, last }: WriteBatch): void {
     for (const chunk of chunks) this.length += chunk.length;
     if (this.length > this.#maxBytes) this.#throwTooMany();
     if (last) this.end();
@@ -89,7 +89,7 @@ class LengthCheck {
 }
 
 async function bufferOrSpill(
-  batches: AsyncIterable<Batch>,
+  batches: AsyncIterable<WriteBatch>,
   received: LengthCheck,
   createTempFile: () => TempFile,
 ): Promise<ImageBytes> {
@@ -142,7 +142,7 @@ function mergeChunks(chunks: readonly Buffer[]): readonly Buffer[] {
   return chunks.length > MAX_WRITE_CHUNKS ? [Buffer.concat(chunks)] : chunks;
 }
 
-async function* toChunks(body: AsyncIterable<Batch>, received: LengthCheck): AsyncGenerator<Buffer> {
+async function* toChunks(body: AsyncIterable<WriteBatch>, received: LengthCheck): AsyncGenerator<Buffer> {
   for await (const batch of body) {
     received.add(batch);
     yield* batch.chunks;
@@ -150,6 +150,6 @@ async function* toChunks(body: AsyncIterable<Batch>, received: LengthCheck): Asy
   received.end();
 }
 
-async function* toBatches(decoded: AsyncIterable<Buffer>): AsyncGenerator<Batch> {
+async function* toBatches(decoded: AsyncIterable<Buffer>): AsyncGenerator<WriteBatch> {
   for await (const chunk of decoded) yield { chunks: [chunk], last: false };
 }

@@ -179,7 +179,7 @@ export class SaveOperation {
     const { onPublished } = settings;
     if (onPublished === undefined) return announced;
     const record = this.#createRecord(announced, stages);
-    const call = (): unknown => this.#clientMethod.during(() => onPublished(record, req));
+    const call = (): unknown => this.#clientMethod.showDuring(() => onPublished(record, req));
     const failure = await waitForHook(call, this.#deadline - performance.now());
     this.#warning = joinWarnings(this.#warning, failure.warning);
     return announced;
@@ -219,8 +219,8 @@ export class SaveOperation {
     this.#capture?.restore();
     // Without a client, the response ends as it would without this middleware.
     if (result.status === 'failed' && result.error.code === 'client-disconnected') return;
-    this.#clientMethod.duringEndOf(res);
-    this.#clientMethod.during(() => {
+    this.#clientMethod.showDuringEndOf(res);
+    this.#clientMethod.showDuring(() => {
       sendReply(res, result);
     });
     this.#capture?.ignoreLateWrites();
@@ -230,7 +230,7 @@ export class SaveOperation {
     const { settings, req } = this.#request;
     const record = this.#createRecord(result, stages);
     try {
-      await this.#clientMethod.during(() => settings.onSave?.(record, req));
+      await this.#clientMethod.showDuring(() => settings.onSave?.(record, req));
     } catch (error) {
       process.emitWarning(`onSave of imageSave failed: ${describeError(error)}`);
     }

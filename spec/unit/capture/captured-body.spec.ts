@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { PassThrough, Readable, finished, pipeline, type Writable } from 'node:stream';
 import { finished as whenFinished, pipeline as runPipeline } from 'node:stream/promises';
-import { CapturedBody, type Batch } from '../../../lib/capture/captured-body.js';
+import { CapturedBody, type WriteBatch } from '../../../lib/capture/captured-body.js';
 
 /** More bytes than the high-water mark. */
 const TOO_MUCH = Buffer.alloc(300 * 1024, 'x');
@@ -45,7 +45,7 @@ const settle = (): Promise<void> =>
   });
 
 /** Reads to the end and copies each chunk while its buffer is still valid. */
-async function read(from: AsyncIterable<Batch> = stream): Promise<Buffer> {
+async function read(from: AsyncIterable<WriteBatch> = stream): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const batch of from) chunks.push(...batch.chunks.map((chunk) => Buffer.from(chunk)));
   return Buffer.concat(chunks);
@@ -93,7 +93,7 @@ describe('reading the captured body', () => {
   it('yields one last batch when the renderer passes all bytes to end', async () => {
     const image = Buffer.from('image');
     stream.end(image);
-    const batches: Batch[] = [];
+    const batches: WriteBatch[] = [];
     for await (const batch of stream) batches.push(batch);
     expect(batches).toEqual([{ chunks: [image], last: true }]);
   });

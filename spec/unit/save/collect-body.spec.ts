@@ -14,7 +14,7 @@ import {
 import { SaveError } from '../../../lib/errors.js';
 import type { ResponseHead } from '../../../lib/capture/response-capture.js';
 import { collectBody, type CollectOptions } from '../../../lib/save/collect-body.js';
-import { createDecoders } from '../../../lib/save/decoders.js';
+import { createDecoders } from '../../../lib/save/content-decoders.js';
 import type { ImageBytes } from '../../../lib/image/types.js';
 import { CapturedBody } from '../../../lib/capture/captured-body.js';
 import { DiskTempFile } from '../../../lib/temp-files/temp-file.js';

@@ -46,7 +46,7 @@ export function restoreHeaders(res: ServerResponse, headers: HeaderValues): void
  * The constructor of `ServerResponse` is not called: it would announce the second response to tracers
  * (`http.server.response.created`, performance entries), which would never see that response finish.
  */
-class HeadResponse extends OutgoingMessage {
+class DetachedResponse extends OutgoingMessage {
   statusCode: number;
   statusMessage: string;
   override readonly req: IncomingMessage;
@@ -60,16 +60,16 @@ class HeadResponse extends OutgoingMessage {
     this.sendDate = res.sendDate;
   }
 }
-Object.setPrototypeOf(HeadResponse.prototype, ServerResponse.prototype);
+Object.setPrototypeOf(DetachedResponse.prototype, ServerResponse.prototype);
 
 /** Creates the head of a rendered response, with the headers that earlier middleware set. */
-export function createHeadResponse(
+export function createDetachedResponse(
   req: IncomingMessage,
   res: ServerResponse,
   headers: HeaderValues,
 ): ServerResponse {
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- its prototype says so
-  const head = new HeadResponse(req, res) as OutgoingMessage as ServerResponse;
+  const head = new DetachedResponse(req, res) as OutgoingMessage as ServerResponse;
   for (const [name, value] of headers) head.setHeader(name, copyValue(value));
   if (headers.size === 0) {
     // After the first `setHeader`, Node also keeps the headers of `writeHead` readable. (Idea: light-my-request.)
