@@ -67,7 +67,7 @@ describePrograms('app.test.mjs', () => {
     const file = join(project, 'app.test.mjs');
     writeFileSync(file, textOf('js'));
     const { stdout: output } = await promisify(execFile)(process.execPath, [file], { cwd: project });
-    expect(output).toMatch(/^# pass 2$/m);
-    expect(output).toMatch(/^# fail 0$/m);
+    expect(output).toMatch(/^(?:#|ℹ) pass 2$/m);
+    expect(output).toMatch(/^(?:#|ℹ) fail 0$/m);
   });
 });

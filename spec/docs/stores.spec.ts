@@ -33,8 +33,8 @@ test.each([
   writeFileSync(file, program);
   const output = await runProgram(file, { cwd: project });
   const count = storeTests({ open: () => Promise.reject(new Error('Not opened')) }).length;
-  expect(output).toMatch(new RegExp(`^# pass ${count}$`, 'm'));
-  expect(output).toMatch(/^# fail 0$/m);
+  expect(output).toMatch(new RegExp(`^(?:#|ℹ) pass ${count}$`, 'm'));
+  expect(output).toMatch(/^(?:#|ℹ) fail 0$/m);
 });
 
 test('the page lists the options of s3Store with their defaults', () => {

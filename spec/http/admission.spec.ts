@@ -18,6 +18,8 @@ interface Bench {
   readonly middleware: ImageSaveMiddleware;
   /** The responses that the renderer has and has not ended, oldest first. */
   readonly held: ServerResponse[];
+  /** Ends the first render that is held, as soon as there is one. */
+  endRender(): Promise<void>;
   readonly records: SaveRecord[];
   /** Images that were rendered or are being rendered. */
   readonly rendered: () => number;
@@ -52,6 +54,10 @@ async function openBench(options: ImageSaveOptions, render?: Handler): Promise<B
   ]);
   return {
     ...{ middleware, held, records, url },
+    endRender: async () => {
+      while (held.length === 0) await setImmediate();
+      held.shift()!.end(image());
+    },
     rendered: () => rendered,
     save: (query = '') => get(`${url}/x?req=saveToFile&name=${(saves += 1)}.jpg${query}`),
     async settled(running, waiting) {
@@ -69,7 +75,7 @@ test('renders no more images at once than the limit allows, and the others in or
   while (bench.held.length < 2) await setImmediate();
   for (let done = 0; done < 5; done += 1) {
     expect(bench.held.length).toBeLessThanOrEqual(2);
-    bench.held.shift()!.end(image());
+    await bench.endRender();
     if (done < 4) while (bench.held.length === 0) await setImmediate();
   }
   expect((await Promise.all(all)).map(codeOf)).toEqual(Array(5).fill('done'));
@@ -90,10 +96,9 @@ test('refuses a save that finds the queue full at once, without a render', async
   ]);
   expect(refused.headers['retry-after']).toMatch(/^[1-9]\d*$/);
   expect(bench.rendered()).toBe(1);
-  bench.held.shift()!.end(image());
+  await bench.endRender();
   expect(codeOf(await running)).toBe('done');
-  while (bench.held.length === 0) await setImmediate();
-  bench.held.shift()!.end(image());
+  await bench.endRender();
   expect(codeOf(await waiting)).toBe('done');
   expect((await waiting).headers).not.toHaveProperty('retry-after');
 });
@@ -105,7 +110,7 @@ test('neither queues nor counts ordinary requests', async () => {
   const ordinary = await Promise.all([1, 2, 3].map(() => get(`${bench.url}/x`)));
   expect(ordinary.map(({ body }) => body.toString())).toEqual(Array(3).fill('ordinary'));
   expect([bench.middleware.running, bench.middleware.waiting]).toEqual([1, 0]);
-  bench.held.shift()!.end(image());
+  await bench.endRender();
   await running;
 });
 
@@ -120,7 +125,7 @@ test('refuses bad and unauthorised commands before they could wait', async () =>
   expect(codeOf(await bench.save('&stranger'))).toBe('not-authorized');
   expect(codeOf(await get(`${bench.url}/x?req=saveToFile&name=.x.jpg`))).toBe('name-invalid');
   expect(codeOf(await bench.save())).toBe('too-busy');
-  bench.held.shift()!.end(image());
+  await bench.endRender();
   expect(codeOf(await running)).toBe('done');
 });
 
@@ -166,7 +171,7 @@ describe('a finished save frees its slot', () => {
     client.destroy();
     await bench.settled(first === undefined ? 0 : 1, 0);
     if (first === undefined) return;
-    bench.held.shift()!.end(image());
+    await bench.endRender();
     expect(codeOf(await first)).toBe('done');
     await bench.settled(0, 0);
     expect(bench.rendered()).toBe(1);
@@ -179,7 +184,7 @@ test('times out a waiting save at its deadline', async () => {
   await bench.settled(1, 0);
   expect((await bench.save('&timeout=100')).reply.status).toBe('timeout');
   await bench.settled(1, 0);
-  bench.held.shift()!.end(image());
+  await bench.endRender();
   expect(codeOf(await first)).toBe('done');
 });
 
@@ -198,7 +203,7 @@ test('tells onSave how long each stage took, and what was saved', async () => {
   while (bench.held.length === 0) await setImmediate();
   const second = bench.save('&timeout=200');
   await second;
-  bench.held.shift()!.end(image());
+  await bench.endRender();
   await first;
   await bench.middleware.idle();
   const [waited, done] = bench.records;

@@ -11,6 +11,7 @@ import {
   type ReplyServer,
 } from '../../../support/reply-server.js';
 import { useTempDir } from '../../../support/temp-dir.js';
+import { readText } from '../../../support/read-text.js';
 
 const dir = useTempDir();
 afterEach(stopReplyServers);
@@ -42,7 +43,7 @@ function start(args: string[], stdin: string | Readable = '', columns = 80): Run
       exited.resolve(exitStatus);
     },
   }).then((status) => ({
-    ...{ status, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') },
+    ...{ status, stdout: readText(stdout), stderr: readText(stderr) },
   }));
   return {
     interrupt: () => {

@@ -7,6 +7,7 @@ import {
   showNothing,
 } from '../../../../lib/batch/command/progress.js';
 import { Tally } from '../../../../lib/batch/command/tally.js';
+import { readText } from '../../../support/read-text.js';
 
 function createTally(total: number | undefined, done: number): Tally {
   const tally = new Tally(total);
@@ -64,7 +65,7 @@ it('prints above the bar, shows the cursor again and leaves nothing of the bar',
   const progress = showBar(output, createTally(10, 5));
   progress.print('a line that stays');
   progress.stop();
-  const text = String(output.read());
+  const text = readText(output);
   expect(text).toMatch(/a line that stays\n[^]*\[=+ +\] 50 %/);
   expect(text.lastIndexOf('\u001b[?25h')).toBeGreaterThan(text.lastIndexOf('\u001b[?25l'));
   expect(text.slice(text.lastIndexOf('50 %'))).toContain('\u001b[0J');
