@@ -35,6 +35,12 @@ const PROBE_PART = 1 / 3;
 const FIRST_PROBE_AFTER = 4;
 const MAX_WINDOWS_BETWEEN_PROBES = 32;
 
+/**
+ * Saves may compete until each takes so many milliseconds. That delays no request of the host noticeably, and with more
+ * of them at once each turn of the event loop does more.
+ */
+const SHORT_SAVE_MS = 10;
+
 /** If saves take this many times as long as in the last probe, the renderer has changed. */
 const CHANGE_FACTOR = 4;
 
@@ -48,7 +54,7 @@ const CHANGE_FACTOR = 4;
  *
  * A renderer that waits for something else takes as long either way, so the limit rises, faster with each window. A
  * renderer that is bound by the CPU takes longer in proportion to the limit, so the limit settles just above the number
- * of saves that it can work on. In a mix of cheap and expensive images the ratio is uncertain, so it counts as higher
+ * of saves that it can work on, or at the number at which each takes 10 ms. In a mix of cheap and expensive images the ratio is uncertain, so it counts as higher
  * by its standard error: the limit falls only when competition is more than chance. (Compare the gradient limits of
  * Netflix's concurrency-limits.)
  */
@@ -101,7 +107,7 @@ export class AutoLimit {
     } else if (window.running >= USED_PART * limit) {
       // The first saves take longer than all others, so they only come before the first probe.
       if (this.#baseline === undefined) this.#probe(FIRST_PROBE_AFTER);
-      else this.#adjust(window.running, Math.min(1, ratio * error), ratio >= FREE_RATIO);
+      else this.#adjust(window, Math.min(1, ratio * error), ratio >= FREE_RATIO);
     }
     if (this.limit !== limit) this.#toSkip = running - 1;
   }
@@ -113,14 +119,14 @@ export class AutoLimit {
     this.#probe(FIRST_PROBE_AFTER);
   }
 
-  #adjust(running: number, ratio: number, free: boolean): void {
+  #adjust({ running, time }: Window, ratio: number, free: boolean): void {
     const tolerated = tolerance(running);
     if (ratio * tolerated >= COMPETING_RATIO) {
       this.#setLimit(Math.max(this.#limit, Math.max(this.#growth, tolerated) * running * ratio + 1));
       if (free) this.#growth = Math.min(MAX_GROWTH, this.#growth * ACCELERATION);
       return;
     }
-    const target = tolerated * running * ratio + 1;
+    const target = Math.max(tolerated * running * ratio + 1, (running * SHORT_SAVE_MS) / time);
     this.#windowsUntilProbe -= 1;
     if (this.#growth > 1) {
       // The limit has risen too far.
@@ -165,6 +171,11 @@ class Window {
   /** The mean of the logarithms of milliseconds, because competition multiplies the time of each image. */
   get mean(): number {
     return this.#sum / this.saves;
+  }
+
+  /** The geometric mean of milliseconds. */
+  get time(): number {
+    return Math.exp(this.mean);
   }
 
   /** The square of the standard error of {@link mean}. */

@@ -86,6 +86,12 @@ test.each([1, 2, 4, 8])('settles just above the CPUs of a renderer bound by %i o
   expect(highest).toBeLessThanOrEqual(1.5 * cpus + 3);
 });
 
+test('lets so many short saves compete that each takes about ten milliseconds', () => {
+  const [lowest, highest] = range(run({ work: () => 2 }, 20, 64).limits, 10);
+  expect(lowest).toBeGreaterThanOrEqual(7);
+  expect(highest).toBeLessThanOrEqual(14);
+});
+
 test('saves as many images as a limit of eight with a renderer bound by the CPU', () => {
   const renderer = { work: () => 50 };
   expect(sum(run(renderer, 30, 400).done)).toBeGreaterThan(0.95 * sum(run(renderer, 30, 400, 8).done));
