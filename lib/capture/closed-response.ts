@@ -1,4 +1,4 @@
-// After the reply has been handed to Node, makes `res` look destroyed to code that touches it later, and keeps the
+// After the reply has been handed to Node, makes `res` look unfinished to code that touches it later, and keeps the
 // client's connection from that code.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ListenerSet } from './listener-set.js';
@@ -26,12 +26,15 @@ export class ClosedResponse {
   /** The `emit` of the restored response, which earlier middleware may have wrapped. */
   readonly #emit: Emit;
   readonly #emitOnRequest: Emit;
+  /** The late listeners of the response. */
+  readonly #listenerCount: (event: string | symbol) => number;
   #responseDepth = 0;
   #requestDepth = 0;
 
   constructor(capture: ResponseCapture) {
     const { req, res } = capture;
     this.#emit = res.emit.bind(res) as Emit;
+    this.#listenerCount = (event) => res.listenerCount(event);
     this.#emitOnRequest = req.emit.bind(req) as Emit;
     this.#listeners = new ListenerSet(res);
     capture.original = overrideAfterReply(res);
@@ -53,6 +56,9 @@ export class ClosedResponse {
 
   emit(event: string | symbol, args: unknown[]): boolean {
     if (!NODE_EVENTS.has(event)) return this.#emit(event, ...args);
+    // The error of a late write. Without a listener it would end the process, as it does not where a client has gone.
+    if (event === 'error' && !this.#listeners.has(event))
+      return this.#listenerCount(event) > 0 && this.#emit(event, ...args);
     return this.runAsNode(() => this.#listeners.emit(event, args, this.#emit));
   }
 

@@ -37,6 +37,11 @@ export class ListenerSet {
     }
   }
 
+  /** Whether there is a listener for an event. */
+  has(event: string | symbol): boolean {
+    return Reflect.has(this.#listeners._events ?? {}, event);
+  }
+
   /** Attaches these listeners to the emitter again, in place of its current ones. */
   reattach(): void {
     swapListeners(this.#emitter, this.#listeners);

@@ -53,6 +53,7 @@ export class ResponseCapture {
   closed: ClosedResponse | undefined;
 
   readonly #headers: HeaderValues;
+  readonly #closeSocketProxy: () => void;
   #phase: 'captured' | 'restored' | 'closed' = 'captured';
   #resolveHead!: (head: ResponseHead) => void;
   /** The renderer's listeners, after the captured phase. */
@@ -70,7 +71,9 @@ export class ResponseCapture {
     this.detachedResponse = createDetachedResponse(req, res, this.#headers);
     this.head = new Promise((resolve) => (this.#resolveHead = resolve));
     this.body = new CapturedBody(this.sendImplicitHead, onAbort, this.#mirror);
-    this.socketProxy = createSocketProxy(req.socket, this.body);
+    const { proxy, close } = createSocketProxy(req.socket, this.body);
+    this.socketProxy = proxy;
+    this.#closeSocketProxy = close;
     this.serverView = createServerView(res);
     this.original = overrideWhileCaptured(res);
     this.outerListeners = new ListenerSet(res);
@@ -102,10 +105,15 @@ export class ResponseCapture {
   ignoreLateWrites(): void {
     this.#phase = 'closed';
     this.closed = new ClosedResponse(this);
+    this.#closeSocketProxy();
   }
 
   sendHead(args: Parameters<ServerResponse['writeHead']>): void {
-    this.detachedResponse.writeHead(...args);
+    const headers: unknown = args.at(-1);
+    // Node takes pairs only where no header was set before, and the detached response always had one.
+    const isPairs = Array.isArray(headers) && Array.isArray(headers[0]);
+    const flat = isPairs ? [...args.slice(0, -1), headers.flat()] : args;
+    this.detachedResponse.writeHead(...(flat as typeof args));
     this.#resolveHead(readHead(this.detachedResponse));
   }
 

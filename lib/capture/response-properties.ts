@@ -1,22 +1,34 @@
 // Every property of a response that a save changes, with its behaviour in each phase. Look here first to find out
 // what `res.<name>` does.
 import { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import { EMITTER_METHODS, emitOn } from './listener-set.js';
+import { EMITTER_METHODS } from './listener-set.js';
 import {
-  accessor,
   bodyMethod,
   bodyProperty,
   bodyPropertyNamed,
   headMethod,
   headProperty,
-  inheritedMethod,
-  kCapture,
   method,
-  type Method,
   type Override,
 } from './property-overrides.js';
-import type { ResponseCapture } from './response-capture.js';
+import {
+  assignSocketAfterReply,
+  assignSocketWhileCaptured,
+  callLastArgument,
+  emitAfterReply,
+  emitWhileCaptured,
+  falseOutsideEvents,
+  finishedWhileCaptured,
+  flushHeaders,
+  getHeader,
+  replyValue,
+  send,
+  sentHeader,
+  setTimeoutAfterReply,
+  socketAfterReply,
+  socketWhileCaptured,
+  writeHead,
+} from './response-behaviour.js';
 
 interface PropertyRule {
   readonly name: string;
@@ -34,78 +46,6 @@ interface PropertyRule {
 
 /** Interim responses are not the image, so they are dropped. Their callbacks are called. */
 const INFORMATIONAL = ['writeContinue', 'writeProcessing', 'writeEarlyHints', 'writeInformation'];
-
-/** Express skips its own ETag if there is one, so it does not hash a body that is not sent. */
-export const DUMMY_ETAG = 'W/"0"';
-
-const getHeader: Method = function (name: string) {
-  // Not in `getHeaders()` or `getHeaderNames()`, because a cache in later middleware would store it.
-  return this[kCapture].detachedResponse.getHeader(name) ?? (/^etag$/i.test(name) ? DUMMY_ETAG : undefined);
-};
-
-const writeHead: Method = function (...args: Parameters<ServerResponse['writeHead']>) {
-  this[kCapture].sendHead(args);
-  return this[kCapture].res;
-};
-
-const flushHeaders: Method = function () {
-  this[kCapture].sendImplicitHead();
-};
-
-const callLastArgument: Method = function (...args: unknown[]) {
-  const callback = args.at(-1);
-  if (typeof callback === 'function') process.nextTick(callback);
-};
-
-const emitWhileCaptured: Method = function (event: string | symbol, ...args: unknown[]) {
-  const { res, outerListeners, socketProxy } = this[kCapture];
-  if (event === 'socket') outerListeners.emit(event, args);
-  const handled = emitOn(res, event, event === 'socket' ? [socketProxy] : args);
-  // Node emits `timeout` for the connection, and destroys the connection unless a listener handles it.
-  return event === 'timeout' ? outerListeners.emit(event, args) || handled : handled;
-};
-
-/** Node calls this when a pipelined response gets its turn. The view has nothing to flush. */
-const assignSocketWhileCaptured: Method = function (socket: Socket) {
-  Reflect.apply(inheritedMethod(this, 'assignSocket'), this[kCapture].serverView, [socket] as never);
-};
-
-/** The reply of a pipelined response was waiting for this: Node must find the client's socket. */
-const assignSocketAfterReply: Method = function (socket: Socket) {
-  this[kCapture].closed?.runAsNode(() => {
-    Reflect.apply(inheritedMethod(this, 'assignSocket'), this, [socket] as never);
-  });
-};
-
-const emitAfterReply: Method = function (event: string | symbol, ...args: unknown[]) {
-  return this[kCapture].closed?.emit(event, args);
-};
-
-const writeOriginal = (capture: ResponseCapture, name: string, value: unknown): void => {
-  capture.writeOriginal(name, value);
-};
-
-/** Node's own methods read this field before they change a header of `res`, even when called past the overrides. */
-const sentHeader = accessor(
-  (capture, name) => {
-    capture.headersMayDiffer = true;
-    return Reflect.get(capture.detachedResponse, name) as unknown;
-  },
-  (capture, name, value) => void Reflect.set(capture.detachedResponse, name, value),
-);
-
-const socketWhileCaptured = accessor((capture) => capture.socketProxy, writeOriginal);
-/** Earlier middleware may delay the end of the reply (express-session does). Node needs the real socket then. */
-const socketAfterReply = accessor((capture, name) => {
-  const isReal = !Reflect.get(capture.res, 'finished') || capture.closed?.showsSocket === true;
-  return isReal ? capture.readOriginal(name) : capture.socketProxy;
-}, writeOriginal);
-const replyValue = accessor((capture, name) => capture.readOriginal(name));
-/** The stream state is real during Node's own events. Afterwards it is that of a response that never finished. */
-const falseOutsideEvents = accessor(
-  (capture, name) => capture.closed?.showsState === true && capture.readOriginal(name),
-  writeOriginal,
-);
 
 const RULES: readonly PropertyRule[] = [
   // Status and headers.
@@ -125,7 +65,9 @@ const RULES: readonly PropertyRule[] = [
   // The body and its state. Node's getters `writableEnded` and `closed` read `finished` and `_closed`.
   ...rules(['write', 'end', 'destroy', 'cork', 'uncork'], bodyMethod, 'as-captured'),
   ...rules(['destroyed', 'writableFinished'], bodyProperty, falseOutsideEvents),
-  ...rules(['finished'], bodyPropertyNamed('writableEnded'), 'restored'),
+  ...rules(['finished'], finishedWhileCaptured, 'restored'),
+  // Node's own `write` and `end` get here when middleware calls them past the overrides, as some loggers do.
+  ...rules(['_send'], method(send), 'restored'),
   ...rules(['_closed'], bodyPropertyNamed('closed'), falseOutsideEvents),
   ...rules(['writableEnded', 'closed'], 'inherited', falseOutsideEvents),
   ...rules(['errored', 'writableLength', 'writableHighWaterMark'], bodyProperty, 'restored'),
@@ -133,6 +75,7 @@ const RULES: readonly PropertyRule[] = [
   // The connection.
   ...rules(['socket', 'connection'], socketWhileCaptured, socketAfterReply),
   ...rules(['assignSocket'], method(assignSocketWhileCaptured), method(assignSocketAfterReply)),
+  ...rules(['setTimeout'], 'inherited', method(setTimeoutAfterReply)),
   // Events.
   ...rules(['emit'], method(emitWhileCaptured), method(emitAfterReply)),
   ...rules(

@@ -29,7 +29,8 @@ class NullSocket extends Writable {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#body.destroy(error ?? undefined);
-    done();
+    // Without a listener, the error would end the process.
+    done(this.listenerCount('error') > 0 ? error : null);
   }
 
   destroySoon(): void {
@@ -41,13 +42,20 @@ class NullSocket extends Writable {
   }
 }
 
+/** The socket for the renderer. */
+export interface SocketProxy {
+  readonly proxy: Socket;
+  /** Destroys the write side if the renderer has used it, so that its listeners for `close` are called. */
+  readonly close: () => void;
+}
+
 /**
  * Makes a proxy of the client's socket for the renderer.
  *
  * @param body The rendered body. If one of body and proxy is destroyed, so is the other: code that reads files for a
  *   response listens to its socket for a disconnect.
  */
-export function createSocketProxy(socket: Socket, body: Writable): Socket {
+export function createSocketProxy(socket: Socket, body: Writable): SocketProxy {
   const isBrokenOff = (): boolean => body.closed && !body.writableFinished;
   let nullSocket: NullSocket | undefined;
   // Created on first use, because few renderers touch the connection.
@@ -61,7 +69,7 @@ export function createSocketProxy(socket: Socket, body: Writable): Socket {
     body.once('close', destroyWithBody);
     return created;
   };
-  return new Proxy(socket, {
+  const proxy = new Proxy(socket, {
     get: (socket, name) => {
       // Node reads this at the end of each request.
       if (name === 'destroyed' && nullSocket === undefined) return isBrokenOff();
@@ -71,6 +79,7 @@ export function createSocketProxy(socket: Socket, body: Writable): Socket {
     },
     set: (socket, name, value: unknown) => Reflect.set(socket, name, value, socket),
   });
+  return { proxy, close: () => nullSocket?.destroy() };
 }
 
 /** Sets the socket of a request. */

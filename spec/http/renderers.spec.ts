@@ -1,6 +1,7 @@
 // Renderers that misbehave, are late or inspect the response: their view of it, and the client's reply.
 import { createReadStream, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { Agent, type ServerResponse } from 'node:http';
+import { Agent, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { Readable, finished, pipeline } from 'node:stream';
 import { pipeline as pipelineAsync } from 'node:stream/promises';
@@ -54,6 +55,11 @@ function expectRefused(answer: Answer, code: string, status = 'failed'): void {
   expect(answer.reply).toMatchObject({ status, error: { code } });
   expect(answer.status).toBe(403);
   expect(list(folder())).toEqual([]);
+}
+
+/** Calls Node's own method of a response, past every replacement. */
+function callNodes(method: 'write' | 'end', res: ServerResponse, ...args: unknown[]): unknown {
+  return Reflect.apply(Reflect.get(ServerResponse.prototype, method) as () => unknown, res, args);
 }
 
 describe('the captured response', () => {
@@ -123,6 +129,55 @@ describe('the captured response', () => {
     expectDone(answer);
     expect(answer.headers['x-mine']).toBeUndefined();
     expect(answer.headers['x-before']).toBe('b');
+  });
+
+  test.each<[string, (res: ServerResponse) => void]>([
+    ['end', (res) => void callNodes('end', res, image())],
+    [
+      'write and end',
+      (res) => {
+        callNodes('write', res, image().subarray(0, 9));
+        callNodes('write', res, image().subarray(9));
+        callNodes('end', res);
+      },
+    ],
+    [
+      'a wrapper that calls it',
+      (res) => {
+        res.end = function (...args: unknown[]) {
+          return callNodes('end', res, ...args) as typeof res;
+        };
+        res.end(image());
+      },
+    ],
+  ])('is captured from a call of Node’s own method: %s', async (_way, send) => {
+    let finishes = 0;
+    expectDone(
+      await save((_req, res) => {
+        res.on('finish', () => (finishes += 1));
+        send(res);
+      }),
+    );
+    expect(finishes).toBe(1);
+  });
+
+  test('takes the headers of writeHead as pairs', async () => {
+    const pairs = [
+      ['Content-Type', 'image/jpeg'],
+      ['X-Picture', '1'],
+    ];
+    let seen: unknown;
+    expectDone(
+      await save(
+        (_req, res) => {
+          res.writeHead(200, pairs as unknown as string[]);
+          seen = res.getHeader('X-Picture');
+          res.end(image());
+        },
+        { host: 'connect' },
+      ),
+    );
+    expect(seen).toBe('1');
   });
 
   test('throws Node’s error for a header set after the head', async () => {
@@ -278,6 +333,39 @@ describe('a renderer that acts twice or too late', () => {
     });
     expect(await settled.promise).toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
     expect(stream.destroyed).toBe(true);
+  });
+
+  test('goes past the response to Node’s own methods: neither the client nor the process notices', async () => {
+    let late: ServerResponse | undefined;
+    const running = await start(
+      [imageSave({ savePath: folder(), timeout: 20 }), (_req, res) => void (late = res)],
+      'Express 5',
+    );
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const query = '/x?req=saveToFile&name=x.jpg';
+    expect((await get(running.url + query, { agent })).reply.status).toBe('timeout');
+    const failures: unknown[] = [];
+    callNodes('write', late!, 'late', (error: unknown) => failures.push(error));
+    callNodes('end', late!, 'late');
+    expect((await get(running.url + query, { agent })).reply.status).toBe('timeout');
+    expect(failures).toEqual([expect.objectContaining({ code: 'ERR_STREAM_WRITE_AFTER_END' })]);
+    agent.destroy();
+  });
+
+  test('sets a timeout, which does not reach the connection’s next request', async () => {
+    const waiting: ServerResponse[] = [];
+    const running = await start(
+      [imageSave({ savePath: folder(), timeout: 20 }), (_req, res) => void waiting.push(res)],
+      'Express 5',
+    );
+    const connections: Socket[] = [];
+    running.server.on('connection', (socket: Socket) => connections.push(socket));
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    await get(`${running.url}/x?req=saveToFile&name=x.jpg`, { agent });
+    const timeout = connections[0]!.timeout;
+    expect(waiting[0]!.setTimeout(12_345, () => undefined)).toBe(waiting[0]);
+    expect(connections[0]!.timeout).toBe(timeout);
+    agent.destroy();
   });
 
   test('settles a pipeline of a generator that begins after the reply', async () => {

@@ -12,6 +12,7 @@ let client: Socket;
 let aborts: (Error | null)[];
 let body: Writable;
 let proxy: Socket;
+let close: () => void;
 
 beforeEach(async () => {
   server = createServer().listen(0, '127.0.0.1');
@@ -28,7 +29,7 @@ beforeEach(async () => {
       done();
     },
   });
-  proxy = createSocketProxy(socket, body);
+  ({ proxy, close } = createSocketProxy(socket, body));
 });
 afterEach(() => {
   client.destroy();
@@ -69,10 +70,10 @@ test.each<[string, (socket: Socket) => unknown]>([
   expect([proxy.destroyed, socket.destroyed]).toEqual([true, false]);
 });
 
-test('destroys the body with the error it was given, and does not emit that error', async () => {
+test('destroys the body with the error it was given, and emits it only to a listener', async () => {
   const error = new Error('mid');
   body.on('error', () => undefined);
-  const closed = once(proxy, 'close');
+  const closed = new Promise((resolve) => proxy.once('close', resolve));
   proxy.destroy(error);
   await closed;
   expect(aborts).toEqual([error]);
@@ -104,4 +105,17 @@ test('becomes the connection of a request', () => {
   const req = { socket } as unknown as IncomingMessage;
   setRequestSocket(req, proxy);
   expect(req.socket).toBe(proxy);
+});
+
+test('close calls the renderer’s listeners, and leaves the client’s socket open', async () => {
+  const closed = once(proxy, 'close');
+  close();
+  await closed;
+  expect(socket.destroyed).toBe(false);
+});
+
+test('destroy emits its error if there is a listener', async () => {
+  const failed = once(proxy, 'error');
+  proxy.destroy(new Error('broken'));
+  expect(await failed).toEqual([new Error('broken')]);
 });
