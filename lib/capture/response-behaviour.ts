@@ -28,6 +28,8 @@ export const callLastArgument: Method = function (...args: unknown[]) {
 };
 
 export const emitWhileCaptured: Method = function (event: string | symbol, ...args: unknown[]) {
+  // The body emits it. This one comes from Node's own `end`, called past the overrides.
+  if (event === 'finish') return false;
   const { res, outerListeners, socketProxy } = this[kCapture];
   if (event === 'socket') outerListeners.emit(event, args);
   const handled = emitOn(res, event, event === 'socket' ? [socketProxy] : args);
@@ -89,7 +91,7 @@ export const send: Method = function (
   encoding: BufferEncoding,
   callback?: () => void,
 ) {
-  // Node's own `end` sends an empty string with a callback that emits `finish`, as the body does.
+  // Node's own `end` sends an empty string last.
   return data === '' || this[kCapture].body.write(data, encoding, callback);
 };
 /** The connection may serve the next request by now. */
