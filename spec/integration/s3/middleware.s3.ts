@@ -216,6 +216,17 @@ describe('a bucket', () => {
     await expectOldThenNew(await serve(), 'small');
   });
 
+  it('passes check() of the middleware, which rejects while it is missing or the gateway is down', async () => {
+    const save = imageSave({ store: s3Store({ client, bucket }) });
+    await save.check();
+    const missing = imageSave({ store: s3Store({ client, bucket: `${bucket}-not` }) });
+    await expect(missing.check()).rejects.toMatchObject({ code: 'store-missing' });
+    proxy.fateOf = () => '503';
+    await expect(save.check()).rejects.toMatchObject({ code: 'store-unavailable' });
+    proxy.fateOf = () => 'passes';
+    await save.check();
+  });
+
   it('refuses wrong credentials, and the next save before rendering', async () => {
     await saveOld();
     const credentials = { accessKeyId: gateway.users[0]!.accessKey, secretAccessKey: 'wrong' };
