@@ -4,7 +4,7 @@
 export interface Sample {
   /** By the client's clock. */
   readonly time: number;
-  /** Processor time of the server process, all of its threads, user and system. */
+  /** Processor time of the server and its decoder processes, all of their threads, user and system. */
   readonly cpu: number;
 }
 
