@@ -22,7 +22,7 @@ export async function walkGif(reader: ByteReader): Promise<void> {
     if (introducer === IMAGE) {
       position = await walkImage(reader, position);
     } else if (introducer === EXTENSION) {
-      position = await skipSubBlocks(reader, position + 2);
+      position = await walkSubBlocks(reader, position + 2);
     } else if (introducer === STRAY_TERMINATOR) {
       position += 1;
     } else {
@@ -37,14 +37,9 @@ async function walkImage(reader: ByteReader, from: number): Promise<number> {
   const pixels = descriptor.readUInt16LE(5) * descriptor.readUInt16LE(7);
   let position = from + 10 + getColourTableLength(descriptor.readUInt8(9));
   const counter = new LzwPixelCounter((await reader.read(position, 1)).readUInt8(0));
-  position += 1;
-  for (;;) {
-    const length = (await reader.read(position, 1)).readUInt8(0);
-    position += 1;
-    if (length === 0) break;
-    counter.add(await reader.read(position, length));
-    position += length;
-  }
+  position = await walkSubBlocks(reader, position + 1, (block) => {
+    counter.add(block);
+  });
   if (counter.pixels < pixels) throw incomplete();
   return position;
 }
@@ -54,16 +49,22 @@ function getColourTableLength(packed: number): number {
   return packed & 0x80 ? 3 * 2 ** ((packed & 0x07) + 1) : 0;
 }
 
-/** Returns the position behind a list of sub-blocks: each begins with its length, 0 ends the list. (GIF89a 15, 16.) */
-async function skipSubBlocks(reader: ByteReader, from: number): Promise<number> {
+/**
+ * Returns the position behind a list of sub-blocks: each begins with its length, 0 ends the list. (GIF89a 15, 16.)
+ *
+ * @param use Gets the data of each. They are valid until it returns.
+ */
+async function walkSubBlocks(
+  reader: ByteReader,
+  from: number,
+  use?: (data: Uint8Array) => void,
+): Promise<number> {
   for (let position = from; ;) {
-    let index = reader.indexInWindow(position, 1);
-    if (index === -1) index = await reader.loadWindow(position, 1);
-    const { window, windowStart } = reader;
-    for (let length = window[index]; length !== undefined; length = window[index]) {
-      index += 1 + length;
-      if (length === 0) return windowStart + index;
-    }
-    position = windowStart + index;
+    const length = (await reader.read(position, 1)).readUInt8(0);
+    position += 1;
+    if (length === 0) return position;
+    const data = await reader.read(position, length);
+    use?.(data);
+    position += length;
   }
 }
