@@ -26,15 +26,14 @@ export class ClosedResponse {
   /** The `emit` of the restored response, which earlier middleware may have wrapped. */
   readonly #emit: Emit;
   readonly #emitOnRequest: Emit;
-  /** The late listeners of the response. */
-  readonly #listenerCount: (event: string | symbol) => number;
+  readonly #res: ServerResponse;
   #responseDepth = 0;
   #requestDepth = 0;
 
   constructor(capture: ResponseCapture) {
     const { req, res } = capture;
     this.#emit = res.emit.bind(res) as Emit;
-    this.#listenerCount = (event) => res.listenerCount(event);
+    this.#res = res;
     this.#emitOnRequest = req.emit.bind(req) as Emit;
     this.#listeners = new ListenerSet(res);
     capture.original = overrideAfterReply(res);
@@ -58,7 +57,7 @@ export class ClosedResponse {
     if (!NODE_EVENTS.has(event)) return this.#emit(event, ...args);
     // The error of a late write. Without a listener it would end the process, as it does not where a client has gone.
     if (event === 'error' && !this.#listeners.has(event))
-      return this.#listenerCount(event) > 0 && this.#emit(event, ...args);
+      return this.#res.listenerCount(event) > 0 && this.#emit(event, ...args);
     return this.runAsNode(() => this.#listeners.emit(event, args, this.#emit));
   }
 

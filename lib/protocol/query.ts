@@ -115,7 +115,8 @@ export function decode(raw: string): string | undefined {
   return decodeEscapes(raw.replaceAll('+', ' '));
 }
 
-function decodeEscapes(raw: string): string | undefined {
+/** As {@link decode}, but `+` stays, as in a path. */
+export function decodeEscapes(raw: string): string | undefined {
   if (!/[%\x80-\xff]/.test(raw)) return raw;
   // Some clients send bytes above 7F as they are, and Node hands them on as one character each.
   const escaped = raw.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);

@@ -25,10 +25,12 @@ export interface SaveFailure {
 
 export type SaveResult = SaveSuccess | SaveFailure;
 
+/** Headers by which a client could keep the reply. (RFC 9110, 8.8.) */
+const VALIDATORS = ['ETag', 'Last-Modified'];
+
 /** Headers that are wrong for the reply's body, or would keep a client from reading it. */
 const STALE_ENTITY_HEADERS = [
-  'ETag',
-  'Last-Modified',
+  ...VALIDATORS,
   'Content-Encoding',
   'Content-Range',
   'Transfer-Encoding',
@@ -97,7 +99,7 @@ function fixHeaders(res: ServerResponse & { _storeHeader?: (...head: unknown[]) 
   const inherited = Object.getPrototypeOf(res) as ServerResponse;
   if (storeHeader === undefined) return;
   res._storeHeader = (...head) => {
-    for (const name of ['ETag', 'Last-Modified']) inherited.removeHeader.call(res, name);
+    for (const name of VALIDATORS) inherited.removeHeader.call(res, name);
     for (const [name, value] of Object.entries(FIXED_HEADERS)) inherited.setHeader.call(res, name, value);
     storeHeader.apply(res, head);
   };

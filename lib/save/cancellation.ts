@@ -52,13 +52,14 @@ export class Cancellation {
   }
 
   #watchDeadline(): void {
-    const expire = (): void => {
-      this.abort(new SaveError('timeout', { timeout: this.#timeout }));
-    };
     const left = this.#deadline - performance.now();
-    if (left <= 0) expire();
-    else if (left < Infinity) this.#timer = setTimeout(expire, Math.max(1, left));
+    if (left <= 0) this.#expire();
+    else if (left < Infinity) this.#timer = setTimeout(this.#expire, Math.max(1, left));
   }
+
+  readonly #expire = (): void => {
+    this.abort(new SaveError('timeout', { timeout: this.#timeout }));
+  };
 
   /** Ends the save for this reason. */
   abort(error: SaveError): void {
@@ -77,7 +78,7 @@ export class Cancellation {
    */
   commit(patience: number): void {
     // The timer comes late where the event loop was blocked, so the clock is read once more.
-    if (this.#armed && performance.now() >= this.#deadline) this.#watchDeadline();
+    if (performance.now() >= this.#deadline) this.#expire();
     this.signal.throwIfAborted();
     if (!this.#armed) return;
     this.disarm();

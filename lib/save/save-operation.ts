@@ -163,9 +163,8 @@ export class SaveOperation {
     };
     const result = (await target.publish(image, { commit, rollback })) as Partial<PublishResult> | undefined;
     this.#warning = result?.warning;
-    const lastUpdated = result?.lastUpdated;
-    if (typeof lastUpdated === 'number' && Number.isSafeInteger(Math.floor(lastUpdated)))
-      return Math.floor(lastUpdated);
+    const lastUpdated = typeof result?.lastUpdated === 'number' ? Math.floor(result.lastUpdated) : NaN;
+    if (Number.isSafeInteger(lastUpdated)) return lastUpdated;
     this.#warning ??= new TypeError('The store published an image without a time as its lastUpdated');
     return Date.now();
   }

@@ -5,7 +5,10 @@ import type { Tally } from './tally.js';
 /** How a batch ended. */
 export interface BatchEnd {
   readonly tally: Tally;
-  /** `stopped`: by a signal, or because the reader of the results has gone. `gave up`: the same error would have met every job. */
+  /**
+   * `stopped`: by a signal, or because the reader of the results has gone. `gave up`: the same error would have met every
+   * job.
+   */
   readonly how: 'finished' | 'stopped' | 'gave up';
   /** The code of the error for which it gave up. */
   readonly reason?: string | undefined;

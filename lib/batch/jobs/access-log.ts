@@ -1,6 +1,6 @@
 // The images of an access log, each once: as Adobe's `playlog` warms a server.
 import { createHash } from 'node:crypto';
-import { decode, parseQuery } from '../../protocol/query.js';
+import { decode, decodeEscapes, parseQuery } from '../../protocol/query.js';
 import { findCommandParam } from '../command-url.js';
 import { KeySet } from '../key-set.js';
 import type { JobEntry } from '../prepare-job.js';
@@ -70,8 +70,7 @@ function nameJob(where: string, template: Template, url: LoggedUrl, names: KeySe
 function getValue(place: string, { path, query, target, number }: LoggedUrl): string | undefined {
   if (place === 'n') return String(number);
   if (place === 'hash') return createHash('sha256').update(target).digest('hex').slice(0, 12);
-  // A plus sign stands for a space in a query alone.
-  const plain = decode(path.replaceAll('+', '%2B')) ?? path;
+  const plain = decodeEscapes(path) ?? path;
   if (place === 'path') return plain.slice(1);
   if (place === 'file') return plain.slice(plain.lastIndexOf('/') + 1);
   const param = parseQuery(query).find(({ name }) => name === place.toLowerCase());
