@@ -13,8 +13,6 @@ export interface SaveOptions {
   readonly savePath: string;
   readonly verify: 'pixels' | 'header';
   readonly durable: boolean;
-  /** For the middleware alone. */
-  readonly concurrency?: number | undefined;
 }
 
 /**

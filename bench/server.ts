@@ -17,7 +17,8 @@ export interface AppSettings {
     | 'plain delivery'
     | 'hand-written, same guarantees'
     | 'write-file-atomic and sharp';
-  readonly options: SaveOptions;
+  /** `concurrency` is for the middleware alone. */
+  readonly options: SaveOptions & { readonly concurrency?: number | undefined };
 }
 
 export interface ServerSettings {
@@ -75,7 +76,7 @@ function listen(app: Express): Promise<number> {
 
 const calls = {
   ports: () => Promise.all(apps.map(createApp).map(listen)),
-  /** Processor time since the start, decoder processes included, in microseconds, once the last requests have ended completely. */
+  /** Microseconds of processor time since the start, decoder processes included, once the last requests have ended. */
   cpu: async () => {
     await sleep(5);
     const { user, system } = process.cpuUsage();

@@ -1,4 +1,4 @@
-// Saves behind a renderer that waits 300 ms, as a proxy does: how soon 'auto' lets as many run as there is no reason to limit.
+// Saves behind a renderer that waits 300 ms, as a proxy does: how soon 'auto' lets all of them run.
 import { createApp, type BenchContext } from '../context.js';
 import { digits, percent, table } from '../format.js';
 import { closedLoop } from '../load.js';

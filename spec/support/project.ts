@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { importsSharp } from './node-version.js';
 import { packageBuild } from './package-build.js';
 import { linkDir, makeTempDir } from './temp-dir.js';
 
@@ -39,10 +40,10 @@ export function makeProject(packages: string[]): string {
 }
 
 /**
- * For suites of programs that import the image library, as those of the documents do: sharp's own build for `import` is
- * in a syntax that Node reads since 20.10, so that on 20.9 they are skipped.
+ * For suites of programs that import the image library, as those of the documents do. They are
+ * skipped where it cannot be imported.
  */
-export const describePrograms = process.version.startsWith('v20.9.') ? describe.skip : describe;
+export const describePrograms = importsSharp ? describe : describe.skip;
 
 export interface Program {
   /** Its URL without a slash at the end. */

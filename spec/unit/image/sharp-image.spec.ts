@@ -1,4 +1,4 @@
-// Damaged images and images that are only unusual. No rule depends on the text of a warning.
+// Damaged images and images that are only unusual. No rule depends on the sentence of a warning.
 import { deflateSync } from 'node:zlib';
 import { inspectImage } from '../../../lib/image/inspect.js';
 import { inspectInHost } from '../../../lib/image/inspect-in-host.js';
