@@ -1,6 +1,7 @@
 // A renderer's writes → batches of bytes for one reader. To the renderer it is one of Node's writable streams.
 import { Writable } from 'node:stream';
 import { types } from 'node:util';
+import { copyBytes } from './recycled-copies.js';
 
 /** Consecutive chunks of a body. They are copies, because the renderer may reuse its own buffers. */
 export interface WriteBatch {
@@ -87,7 +88,7 @@ export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> 
    */
   #copy(chunk: unknown): unknown {
     if (!ArrayBuffer.isView(chunk) || this.#released) return chunk;
-    if (types.isUint8Array(chunk)) return Buffer.from(chunk);
+    if (types.isUint8Array(chunk)) return copyBytes(chunk);
     // Node's version decides which other views are chunks, so it gets a view of the same type.
     const { buffer, byteOffset, byteLength, constructor } = chunk;
     const copy = buffer.slice(byteOffset, byteOffset + byteLength);

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { WriteBatch } from '../capture/captured-body.js';
+import { recycleCopy } from '../capture/recycled-copies.js';
 import type { ResponseHead } from '../capture/response-capture.js';
 import { SaveError } from '../errors.js';
 import type { ImageBytes } from '../image/types.js';
@@ -108,6 +109,7 @@ async function bufferOrSpill(
       tempFile ??= createTempFile();
       await tempFile.write([...first, ...mergeChunks(chunks)]);
     }
+    for (const chunk of chunks) recycleCopy(chunk);
   }
   received.end();
   return tempFile ?? buffered.take();

@@ -9,9 +9,12 @@ const CHUNK_BYTES = 256 * 1024;
 /** An image in memory. */
 export class MemoryBytes implements ReadableBytes {
   readonly #buffer: Buffer;
+  readonly #recycle: (buffer: Buffer) => void;
 
-  constructor(buffer: Buffer) {
+  /** @param recycle Makes the memory free for another image. */
+  constructor(buffer: Buffer, recycle: (buffer: Buffer) => void = () => undefined) {
     this.#buffer = buffer;
+    this.#recycle = recycle;
   }
 
   get length(): number {
@@ -28,6 +31,14 @@ export class MemoryBytes implements ReadableBytes {
 
   buffer(): Promise<Buffer> {
     return Promise.resolve(this.#buffer);
+  }
+
+  /**
+   * Lets another image use the memory. A store may call this once it has read the bytes for the last time, if nothing
+   * else has a buffer or a chunk of them.
+   */
+  recycle(): void {
+    this.#recycle(this.#buffer);
   }
 }
 

@@ -1,6 +1,8 @@
 // The inspected bytes are the published bytes, even if the renderer reuses its buffer after sending it.
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type express from 'express';
@@ -8,6 +10,7 @@ import { imageSave } from '../../lib/index.js';
 import { get } from '../support/client.js';
 import { start, type Handler } from '../support/host.js';
 import { jpeg } from '../support/images.js';
+import { MemoryStore } from '../support/memory-store.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
 
 const { image, folder } = useSaveFixture(() => jpeg(300, 200));
@@ -72,4 +75,60 @@ test('saves an encoded body as sent although its buffer is overwritten at once',
   ]);
   expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.status).toBe('done');
   expect(readFileSync(join(folder(), 'x.jpg')).equals(image())).toBe(true);
+});
+
+describe('memory that is used for one image after the other', () => {
+  /** Images of one length that differ in the bytes after their end marker. */
+  const numbered = (number: number): Buffer => Buffer.concat([image(), Buffer.alloc(100_000, number)]);
+  const renderer: Handler = (req, res) => {
+    res.end(numbered(Number(new URLSearchParams(req.url?.split('?')[1]).get('number'))));
+  };
+  const save = async (url: string, number: number, end = ''): Promise<string | undefined> =>
+    (await get(`${url}/x?number=${number}&req=saveToFile&name=${number}.jpg${end}`)).reply.error?.code;
+
+  test.each(['header', 'pixels'] as const)(
+    'never mixes images that are saved at once, of which some fail: verify %s',
+    async (verify) => {
+      const { url } = await start([imageSave({ savePath: folder(), verify }), renderer]);
+      for (let round = 0; round < 5; round += 1) {
+        const numbers = Array.from({ length: 20 }, (_, at) => 20 * round + at);
+        const codes = await Promise.all(
+          numbers.map((number) => save(url, number, number % 5 === 0 ? '&timeout=1' : '')),
+        );
+        const saved = numbers.filter((_, at) => codes[at] === undefined);
+        expect(saved.length).toBeGreaterThanOrEqual(16);
+        for (const number of saved) {
+          expect(readFileSync(join(folder(), `${number}.jpg`)).equals(numbered(number))).toBe(true);
+        }
+      }
+    },
+  );
+
+  test('is not that of an image which a store keeps', async () => {
+    const store = new MemoryStore();
+    const { url } = await start([imageSave({ store, verify: 'header' }), renderer]);
+    for (let number = 0; number < 20; number += 1) expect(await save(url, number)).toBeUndefined();
+    for (let number = 0; number < 20; number += 1) {
+      expect(store.images.get(`${number}.jpg`)?.equals(numbered(number))).toBe(true);
+    }
+  });
+
+  test('never mixes images that are written in pieces at once', async () => {
+    const sent = Array.from({ length: 8 }, () => Buffer.concat([image(), randomBytes(3_000_000)]));
+    const { url } = await start([
+      imageSave({ savePath: folder(), verify: 'header' }),
+      (req, res) => {
+        const bytes = sent[Number(req.url?.at(-1))]!;
+        const pieces = Array.from({ length: Math.ceil(bytes.length / 65_536) }, (_, at) =>
+          bytes.subarray(65_536 * at, 65_536 * (at + 1)),
+        );
+        Readable.from(pieces).pipe(res);
+      },
+    ]);
+    const codes = await Promise.all(sent.map((_, number) => save(url, number)));
+    expect(codes.every((code) => code === undefined)).toBe(true);
+    for (const [number, bytes] of sent.entries()) {
+      expect(readFileSync(join(folder(), `${number}.jpg`)).equals(bytes)).toBe(true);
+    }
+  });
 });

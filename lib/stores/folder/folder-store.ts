@@ -119,6 +119,7 @@ export class FolderTarget implements SaveTarget {
     if (bytes instanceof MemoryBytes) {
       // One write without a stream, because most images are small.
       await this.tempFile.write([await bytes.buffer()]);
+      bytes.recycle();
       return;
     }
     for await (const chunk of bytes.stream()) await this.tempFile.write([chunk as Buffer]);

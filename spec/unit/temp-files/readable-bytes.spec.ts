@@ -11,6 +11,15 @@ it('returns the image itself as the buffer', async () => {
   expect(await bytes.buffer()).toBe(image);
 });
 
+it('recycles the memory of the image when it is told to, and not before', async () => {
+  const recycled: Buffer[] = [];
+  const bytes = new MemoryBytes(image, (buffer) => recycled.push(buffer));
+  await bytes.buffer();
+  expect(recycled).toEqual([]);
+  bytes.recycle();
+  expect(recycled).toEqual([image]);
+});
+
 it('streams the image or a range of it in chunks, without a copy', async () => {
   const bytes = new MemoryBytes(image);
   expect((await buffer(bytes.stream())).equals(image)).toBe(true);

@@ -322,6 +322,23 @@ describe('the steps of publishing', () => {
     });
   });
 
+  it('recycle the memory of an image once its bytes are in the file', async () => {
+    const one = await createTarget();
+    listen();
+    const image = new MemoryBytes(Buffer.from('new'), () => happened.push('recycle'));
+    await one.publish({ bytes: image }, { commit });
+    expect(happened.slice(0, 4)).toEqual(['make file', 'write file', 'recycle', 'flush file']);
+  });
+
+  it('leave the memory of an image alone if a write fails, since the file system may still read it', async () => {
+    const one = await createTarget();
+    const recycle = jest.fn();
+    interceptFsCall('writev', () => Promise.reject(new Error('EIO')));
+    const image = new MemoryBytes(Buffer.from('new'), recycle);
+    await expect(one.publish({ bytes: image }, { commit })).rejects.toThrow();
+    expect(recycle).not.toHaveBeenCalled();
+  });
+
   it('end with a warning if the folder cannot be flushed', async () => {
     const fault = Object.assign(new Error('EIO'), { code: 'EIO' });
     await target.tempFile.write(bytes('new'));
