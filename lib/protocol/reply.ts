@@ -69,7 +69,7 @@ export function sendReply(res: ServerResponse, result: SaveResult): void {
 
 function send(res: ServerResponse, status: number, text: string, retryAfter: number | undefined): void {
   if (!res.headersSent) {
-    for (const name of STALE_ENTITY_HEADERS) res.removeHeader(name);
+    for (const name of STALE_ENTITY_HEADERS) if (res.hasHeader(name)) res.removeHeader(name);
     for (const [name, value] of Object.entries(FIXED_HEADERS)) res.setHeader(name, value);
     fixHeaders(res);
     if (retryAfter !== undefined) res.setHeader('Retry-After', retryAfter);
@@ -112,8 +112,12 @@ function fixHeaders(res: ResponseWithStoreHeader): void {
 
 function storeFixedHeaders(this: ResponseWithStoreHeader, ...head: unknown[]): void {
   const inherited = Object.getPrototypeOf(this) as ServerResponse;
-  for (const name of VALIDATORS) inherited.removeHeader.call(this, name);
-  for (const [name, value] of Object.entries(FIXED_HEADERS)) inherited.setHeader.call(this, name, value);
+  for (const name of VALIDATORS) {
+    if (inherited.hasHeader.call(this, name)) inherited.removeHeader.call(this, name);
+  }
+  for (const [name, value] of Object.entries(FIXED_HEADERS)) {
+    if (inherited.getHeader.call(this, name) !== value) inherited.setHeader.call(this, name, value);
+  }
   this[kStoreHeader]?.(...head);
 }
 
