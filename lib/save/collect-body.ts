@@ -6,6 +6,7 @@ import { recycleCopy } from '../capture/recycled-copies.js';
 import type { ResponseHead } from '../capture/response-capture.js';
 import { SaveError } from '../errors.js';
 import type { ImageBytes } from '../image/types.js';
+import { DiskTempFile } from '../temp-files/temp-file.js';
 import type { TempFile } from '../temp-files/types.js';
 import { createDecoders } from './content-decoders.js';
 
@@ -109,7 +110,8 @@ async function bufferOrSpill(
       tempFile ??= createTempFile();
       await tempFile.write([...first, ...mergeChunks(chunks)]);
     }
-    for (const chunk of chunks) recycleCopy(chunk);
+    // The temporary file of another store may keep the chunks.
+    if (tempFile === undefined || tempFile instanceof DiskTempFile) chunks.forEach(recycleCopy);
   }
   received.end();
   return tempFile ?? buffered.take();

@@ -6,7 +6,8 @@ import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type express from 'express';
-import { imageSave } from '../../lib/index.js';
+import { imageSave, type ImageStore, type TempFile } from '../../lib/index.js';
+import { DiskTempFile } from '../../lib/temp-files/temp-file.js';
 import { get } from '../support/client.js';
 import { start, type Handler } from '../support/host.js';
 import { jpeg } from '../support/images.js';
@@ -130,5 +131,47 @@ describe('memory that is used for one image after the other', () => {
     for (const [number, bytes] of sent.entries()) {
       expect(readFileSync(join(folder(), `${number}.jpg`)).equals(bytes)).toBe(true);
     }
+  });
+
+  test('is not that of chunks which the temporary file of a store keeps', async () => {
+    const kept: [chunk: Uint8Array, copy: Uint8Array][] = [];
+    const createKeepingFile = (name: string): TempFile => {
+      const file = new DiskTempFile(join(folder(), name), 0o600);
+      return {
+        path: file.path,
+        get length() {
+          return file.length;
+        },
+        write(chunks) {
+          for (const chunk of chunks) kept.push([chunk, Uint8Array.from(chunk)]);
+          return file.write(chunks);
+        },
+        read: (buffer, position) => file.read(buffer, position),
+        stream: (begin, end) => file.stream(begin, end),
+        buffer: () => file.buffer(),
+        discard: () => file.discard(),
+      };
+    };
+    const store: ImageStore = {
+      prepare: (name) =>
+        Promise.resolve({
+          tempFile: createKeepingFile(name),
+          publish(_image, { commit }) {
+            commit();
+            return Promise.resolve({ lastUpdated: 0 });
+          },
+        }),
+    };
+    const { url } = await start([
+      imageSave({ store, verify: 'header' }),
+      (_req, res) => {
+        res.write(image());
+        for (let at = 0; at < 20; at += 1) res.write(randomBytes(65_536));
+        res.end();
+      },
+    ]);
+    for (let number = 0; number < 3; number += 1) expect(await save(url, number)).toBeUndefined();
+    expect(kept.length).toBeGreaterThan(20);
+    for (const [chunk, copy] of kept) expect(Buffer.compare(chunk, copy)).toBe(0);
   });
 });
