@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { WriteBatch } from '../capture/captured-body.js';
-import { recycleCopy } from '../capture/recycled-copies.js';
+import { createBuffer, recycle } from '../capture/recycled-memory.js';
 import type { ResponseHead } from '../capture/response-capture.js';
 import { SaveError } from '../errors.js';
 import type { ImageBytes } from '../image/types.js';
@@ -59,16 +59,16 @@ export async function collectBody(
 class LengthCheck {
   length = 0;
   readonly #maxBytes: number;
-  readonly #expectedLength: number | undefined;
+  readonly expectedLength: number | undefined;
 
   constructor(maxBytes: number, expectedLength?: number) {
     this.#maxBytes = maxBytes;
-    this.#expectedLength = expectedLength;
+    this.expectedLength = expectedLength;
   }
 
   /** @throws SaveError The announced length is over the limit: no byte needs to be read. */
   checkExpected(): void {
-    if ((this.#expectedLength ?? 0) > this.#maxBytes) this.#throwTooMany();
+    if ((this.expectedLength ?? 0) > this.#maxBytes) this.#throwTooMany();
   }
 
   /** @throws SaveError The length is now certain to be wrong. */
@@ -80,7 +80,7 @@ class LengthCheck {
 
   /** Call this after the last byte. */
   end(): void {
-    if (this.#expectedLength !== undefined && this.length !== this.#expectedLength) {
+    if (this.expectedLength !== undefined && this.length !== this.expectedLength) {
       throw new SaveError('length-mismatch');
     }
   }
@@ -95,7 +95,7 @@ async function bufferOrSpill(
   received: LengthCheck,
   createTempFile: () => TempFile,
 ): Promise<ImageBytes> {
-  const buffered = new GrowingBuffer();
+  const buffered = new GrowingBuffer(received.expectedLength);
   let tempFile: TempFile | undefined;
   for await (const batch of batches) {
     received.add(batch);
@@ -108,10 +108,13 @@ async function bufferOrSpill(
     } else {
       const first = tempFile === undefined ? [buffered.take()] : [];
       tempFile ??= createTempFile();
-      await tempFile.write([...first, ...mergeChunks(chunks)]);
+      const written = [...first, ...chunks];
+      await tempFile.write(written.length > MAX_WRITE_CHUNKS ? [Buffer.concat(written)] : written);
+      // The temporary file of another store may keep what it has got.
+      if (!(tempFile instanceof DiskTempFile)) continue;
+      first.forEach(recycle);
     }
-    // The temporary file of another store may keep the chunks.
-    if (tempFile === undefined || tempFile instanceof DiskTempFile) chunks.forEach(recycleCopy);
+    chunks.forEach(recycle);
   }
   received.end();
   return tempFile ?? buffered.take();
@@ -119,15 +122,22 @@ async function bufferOrSpill(
 
 /** Bytes in memory, joined: a buffer for each short chunk would take many times the memory of its bytes. */
 class GrowingBuffer {
-  #bytes = Buffer.alloc(0);
+  readonly #firstLength: number;
+  #bytes: Buffer = Buffer.alloc(0);
   #length = 0;
+
+  /** @param expectedLength As announced, so it may be any number. A wrong one costs copies. */
+  constructor(expectedLength = 0) {
+    this.#firstLength = expectedLength > 0 ? Math.min(expectedLength, MAX_BUFFERED_BYTES) : 0;
+  }
 
   append(chunk: Uint8Array): void {
     const length = this.#length + chunk.length;
     if (length > this.#bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#bytes.length));
-      this.#bytes.copy(larger, 0, 0, this.#length);
-      this.#bytes = larger;
+      const smaller = this.#bytes;
+      this.#bytes = createBuffer(Math.max(length, 2 * smaller.length, this.#firstLength));
+      smaller.copy(this.#bytes, 0, 0, this.#length);
+      recycle(smaller);
     }
     this.#bytes.set(chunk, this.#length);
     this.#length = length;
@@ -141,10 +151,6 @@ class GrowingBuffer {
 
 /** The maximum number of buffers in one write. (POSIX, IOV_MAX; Linux: 1024.) */
 const MAX_WRITE_CHUNKS = 1000;
-
-function mergeChunks(chunks: readonly Buffer[]): readonly Buffer[] {
-  return chunks.length > MAX_WRITE_CHUNKS ? [Buffer.concat(chunks)] : chunks;
-}
 
 async function* toChunks(body: AsyncIterable<WriteBatch>, received: LengthCheck): AsyncGenerator<Buffer> {
   for await (const batch of body) {

@@ -1,7 +1,7 @@
 // One save, from its command to its reply: the only file with the order of the steps.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { recycleCopy } from '../capture/recycled-copies.js';
+import { recycle } from '../capture/recycled-memory.js';
 import type { ResponseCapture, ResponseHead } from '../capture/response-capture.js';
 import { SaveError, describeError, toSaveError } from '../errors.js';
 import { inspectImage } from '../image/inspect.js';
@@ -135,7 +135,7 @@ export class SaveOperation {
     checkExtension(name, info.format);
 
     this.#stages.begin('publishing');
-    const readable = Buffer.isBuffer(bytes) ? new MemoryBytes(bytes, recycleCopy) : bytes;
+    const readable = Buffer.isBuffer(bytes) ? new MemoryBytes(bytes, recycle) : bytes;
     const lastUpdated = await this.#publish(target, { ...info, bytes: readable });
     return { status: 'done', name, info, length: bytes.length, lastUpdated };
   }

@@ -1,6 +1,6 @@
-// Copies that share memory, one after the other.
+// Memory that is used for one image after the other.
 import { randomBytes } from 'node:crypto';
-import { copyBytes, recycleCopy } from '../../../lib/capture/recycled-copies.js';
+import { copyBytes, createBuffer, recycle } from '../../../lib/capture/recycled-memory.js';
 
 const MIN = 64 * 1024;
 const MAX = 16 * 1024 * 1024;
@@ -13,6 +13,10 @@ it.each([0, 1, MIN - 1, MIN, MIN + 1, 100_000, 300_001, MAX, MAX + 1])('copies %
   copy.fill(1);
   bytes.fill(2);
   expect(copy.every((byte) => byte === 1)).toBe(true);
+});
+
+it.each([0, MIN - 1, MIN, MAX, MAX + 1])('makes a buffer of %i bytes', (length) => {
+  expect(createBuffer(length)).toHaveLength(length);
 });
 
 it('copies a part of a larger buffer', () => {
@@ -31,7 +35,7 @@ it.each([MIN, 200_000, 5_000_000, MAX])(
   'uses the memory of a recycled copy for the next: %i bytes',
   (length) => {
     const first = copyBytes(Buffer.alloc(length, 1));
-    recycleCopy(first);
+    recycle(first);
     const second = copyBytes(Buffer.alloc(length, 2));
     expect(second.buffer).toBe(first.buffer);
     expect(second).toHaveLength(length);
@@ -40,16 +44,22 @@ it.each([MIN, 200_000, 5_000_000, MAX])(
 
 it('uses it for a copy of similar length', () => {
   const first = copyBytes(Buffer.alloc(200_000, 1));
-  recycleCopy(first);
+  recycle(first);
   const second = copyBytes(Buffer.alloc(199_000, 2));
   expect(second.buffer).toBe(first.buffer);
   expect(second.equals(Buffer.alloc(199_000, 2))).toBe(true);
 });
 
+it('uses it if only a part of the copy is recycled, as of a buffer that was not filled', () => {
+  const first = createBuffer(MIN);
+  recycle(first.subarray(0, 10));
+  expect(createBuffer(MIN).buffer).toBe(first.buffer);
+});
+
 it('uses the memory once if a copy is recycled twice', () => {
   const first = copyBytes(Buffer.alloc(MIN, 1));
-  recycleCopy(first);
-  recycleCopy(first);
+  recycle(first);
+  recycle(first);
   const second = copyBytes(Buffer.alloc(MIN, 2));
   const third = copyBytes(Buffer.alloc(MIN, 3));
   expect(third.buffer).not.toBe(second.buffer);
@@ -57,7 +67,7 @@ it('uses the memory once if a copy is recycled twice', () => {
 
 it('never uses the memory of a buffer that it has not made', () => {
   const foreign = Buffer.alloc(MIN, 1);
-  recycleCopy(foreign);
+  recycle(foreign);
   copyBytes(Buffer.alloc(MIN, 2));
   expect(foreign.every((byte) => byte === 1)).toBe(true);
 });

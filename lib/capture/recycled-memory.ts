@@ -1,31 +1,36 @@
-// Copies of what a renderer writes, in memory that is used again: for large images, new memory costs more than the copy.
+// Memory for the bytes of images, used for one image after the other: for large images, new memory costs more than
+// copying them.
 
-/** Shorter copies gain nothing. In bytes. */
+/** Shorter buffers gain nothing. */
 const MIN_RECYCLED_BYTES = 64 * 1024;
-/** Longer copies are rare. In bytes. */
+/** Longer buffers are rare. */
 const MAX_RECYCLED_BYTES = 16 * 1024 * 1024;
 
 /** Free memory by its length. Node may collect it at any time, so that an idle process keeps none. */
 const free = new Map<number, WeakRef<ArrayBufferLike>[]>();
-/** The memory of copies that have not been recycled. */
+/** The memory of buffers that have not been recycled. */
 const inUse = new WeakSet<ArrayBufferLike>();
 
-/** Copies bytes. */
-export function copyBytes(bytes: Uint8Array): Buffer {
-  const { length } = bytes;
-  if (length < MIN_RECYCLED_BYTES || length > MAX_RECYCLED_BYTES) return Buffer.from(bytes);
+/** Makes a buffer. Its bytes may be those of an earlier image. */
+export function createBuffer(length: number): Buffer {
+  if (length < MIN_RECYCLED_BYTES || length > MAX_RECYCLED_BYTES) return Buffer.allocUnsafe(length);
   const memory = takeMemory(length);
   inUse.add(memory);
-  const copy = Buffer.from(memory, 0, length);
+  return Buffer.from(memory, 0, length);
+}
+
+/** Copies bytes into a buffer of {@link createBuffer}. */
+export function copyBytes(bytes: Uint8Array): Buffer {
+  const copy = createBuffer(bytes.length);
   copy.set(bytes);
   return copy;
 }
 
 /**
- * Lets a later copy use the memory of this one. Call this when nothing will read the copy any more. Has no effect on
- * buffers that {@link copyBytes} has not made.
+ * Lets later images use the memory of a buffer. Call this when nothing will read the buffer any more. Has no effect on
+ * buffers that {@link createBuffer} has not made.
  */
-export function recycleCopy({ buffer }: Uint8Array): void {
+export function recycle({ buffer }: Uint8Array): void {
   if (!inUse.delete(buffer)) return;
   const sameLength = free.get(buffer.byteLength);
   if (sameLength === undefined) free.set(buffer.byteLength, [new WeakRef(buffer)]);
