@@ -32,7 +32,7 @@ import { openTarget } from '../../../../lib/stores/folder/target.js';
 import { built, canMount, runInChild } from '../../../support/run-in-child.js';
 import { createDeferred } from '../../../support/deferred.js';
 import { interceptFsCall } from '../../../support/intercept-fs.js';
-import { descriptorsBelow, onLinux, useTempDir } from '../../../support/temp-dir.js';
+import { descriptorsBelow, onLinux, testOnLinux, useTempDir } from '../../../support/temp-dir.js';
 import { codeOf, refusalOf } from '../../../support/refusal.js';
 
 const inFolder = useTempDir();
@@ -101,28 +101,6 @@ describe('the temporary file of a target', () => {
 });
 
 describe('publishing', () => {
-  it('leaves the image and nothing else in the folder', async () => {
-    await target.tempFile.write(bytes('new'));
-    await publish(target);
-    await close(target);
-    expect([await inSaved(), await content()]).toEqual([['a.png'], 'new']);
-  });
-
-  it.each([true, false])('publishes an image from memory (overwrite: %s)', async (overwrite) => {
-    const one = await createTarget({ overwrite });
-    await one.publish({ bytes: inMemory('new') }, allow);
-    await close(one);
-    expect([await inSaved(), await content()]).toEqual([['a.png'], 'new']);
-  });
-
-  it.each([true, false])('publishes without an old file (overwrite: %s)', async (overwrite) => {
-    const one = await targetWithImage(overwrite);
-    await publish(one);
-    await close(one);
-    expect([await inSaved(), await content()]).toEqual([['a.png'], 'new']);
-    expect((await stat(inFolder('saved/a.png'))).nlink).toBe(1);
-  });
-
   it('returns the modification time of the file in whole milliseconds', async () => {
     await target.tempFile.write(bytes('new'));
     const { lastUpdated, warning } = await publish(target);
@@ -131,20 +109,13 @@ describe('publishing', () => {
     expect(warning).toBeUndefined();
   });
 
-  it('replaces the old file', async () => {
-    await writeFile(inFolder('saved/a.png'), 'old');
-    await target.tempFile.write(bytes('new'));
-    await publish(target);
-    expect([await inSaved(), await content()]).toEqual([['a.png'], 'new']);
-  });
-
-  it('keeps the old bytes for hard links and open readers of the old file', async () => {
+  it('replaces the old file, and hard links and open readers of it keep the old bytes', async () => {
     await writeFile(inFolder('saved/a.png'), 'old');
     await link(inFolder('saved/a.png'), inFolder('backup'));
     const reader = await open(inFolder('saved/a.png'));
     await target.tempFile.write(bytes('new'));
     await publish(target);
-    expect(await content()).toBe('new');
+    expect([await inSaved(), await content()]).toEqual([['a.png'], 'new']);
     expect(await readFile(inFolder('backup'), 'utf8')).toBe('old');
     expect(await reader.readFile('utf8')).toBe('old');
     await reader.close();
@@ -192,29 +163,6 @@ describe('publishing', () => {
       expect(await inSaved()).toEqual([]);
     },
   );
-
-  it('publishes exactly one of several saves with overwrite: false', async () => {
-    const targets = await Promise.all(
-      Array.from({ length: 8 }, async (_, at) => {
-        const one = await createTarget({ overwrite: false });
-        await one.tempFile.write(bytes(`image ${at}`));
-        return one;
-      }),
-    );
-    const codes = await Promise.all(
-      targets.map((one) =>
-        publish(one).then(
-          () => 'done',
-          (error: unknown) => (error as { code: string }).code,
-        ),
-      ),
-    );
-    await Promise.all(targets.map((one) => close(one)));
-    expect(codes.filter((code) => code === 'done')).toHaveLength(1);
-    expect(codes.filter((code) => code === 'file-exists')).toHaveLength(7);
-    expect(await content()).toBe(`image ${codes.indexOf('done')}`);
-    expect(await inSaved()).toEqual(['a.png']);
-  });
 
   it('shows readers whole files at any moment', async () => {
     const images = ['a', 'b', 'c'].map((letter) => letter.repeat(300_000));
@@ -318,7 +266,7 @@ describe('the steps of publishing', () => {
       }
       await close(one);
       expect(happened).toEqual(['make file', ...expected]);
-      expect(await content()).toBe('new');
+      expect([await inSaved(), await content()]).toEqual([['a.png'], 'new']);
     });
   });
 
@@ -399,13 +347,6 @@ describe('a temporary file with a wrong size', () => {
 });
 
 describe('closing', () => {
-  it('removes an unpublished temporary file', async () => {
-    await target.tempFile.write(bytes('x'));
-    expect(await inSaved()).toHaveLength(1);
-    await close(target);
-    expect(await inSaved()).toEqual([]);
-  });
-
   it('leaves nothing of a file that is discarded during publish', async () => {
     await target.tempFile.write(bytes('new'));
     const [begun, removed] = [createDeferred(), createDeferred()];
@@ -427,39 +368,27 @@ describe('closing', () => {
     expect([await publishing, await inSaved()]).toEqual([false, []]);
   });
 
-  it.each([true, false])('keeps a published image (overwrite: %s)', async (overwrite) => {
-    const one = await targetWithImage(overwrite);
-    await publish(one);
-    await one.tempFile.discard();
-    await close(one);
-    expect([await inSaved(), await content()]).toEqual([['a.png'], 'new']);
-  });
-
   it('never rejects, even if the folder was removed', async () => {
     await target.tempFile.write(bytes('x'));
     await rm(inFolder('saved'), { recursive: true });
     await close(target);
   });
 
-  onLinux('by its fd', () => {
-    it('waits for the sweep before it closes the folder', async () => {
-      await close(target);
-      const swept = createDeferred();
-      const sweeper = new StaleFileSweeper(LIFETIME);
-      jest.spyOn(sweeper, 'sweep').mockReturnValue(swept.promise);
-      const one = await createTarget({}, sweeper);
-      const closing = close(one);
-      await setImmediate();
-      expect(await descriptorsBelow(inFolder())).toEqual([inFolder('saved')]);
-      swept.resolve();
-      await closing;
-      expect(await descriptorsBelow(inFolder())).toEqual([]);
-    });
+  testOnLinux('waits for the sweep before it closes the folder', async () => {
+    await close(target);
+    const swept = createDeferred();
+    const sweeper = new StaleFileSweeper(LIFETIME);
+    jest.spyOn(sweeper, 'sweep').mockReturnValue(swept.promise);
+    const one = await createTarget({}, sweeper);
+    const closing = close(one);
+    await setImmediate();
+    expect(await descriptorsBelow(inFolder())).toEqual([inFolder('saved')]);
+    swept.resolve();
+    await closing;
+    expect(await descriptorsBelow(inFolder())).toEqual([]);
   });
-});
 
-onLinux('all fds', () => {
-  it('closes every fd, however a save ends', async () => {
+  testOnLinux('closes every fd, however a save ends', async () => {
     await close(target);
     const ways: ((one: FolderTarget) => Promise<unknown>)[] = [
       (one) => one.tempFile.discard(),
@@ -495,16 +424,19 @@ onLinux('all fds', () => {
   });
 });
 
+/** What a child needs to save to a folder. */
+const OWN_IMPORTS = `import { openTarget } from ${built('lib/stores/folder/target.ts')};
+  import { FolderTarget } from ${built('lib/stores/folder/folder-store.ts')};
+  import { MemoryBytes } from ${built('lib/temp-files/readable-bytes.ts')};
+  import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};`;
+
 onLinux('the mode of a saved file', () => {
   it.each([0o000, 0o022, 0o027, 0o077])(
     'creates the file with mode 0666 minus the umask %o',
     async (umask) => {
       const modes = await runInChild(
         `import { stat } from 'node:fs/promises';
-      import { openTarget } from ${built('lib/stores/folder/target.ts')};
-      import { FolderTarget } from ${built('lib/stores/folder/folder-store.ts')};
-      import { MemoryBytes } from ${built('lib/temp-files/readable-bytes.ts')};
-      import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};
+      ${OWN_IMPORTS}
       process.umask(${umask});
       const modes = [];
       for (const [name, overwrite] of [['a.png', true], ['b.png', false]]) {
@@ -535,10 +467,7 @@ onLinux('the mode of a saved file', () => {
   it('refuses with disk-full after a short write, and keeps the old file alone', async () => {
     const seen = await runInChild(
       `import { readdir, readFile, writeFile } from 'node:fs/promises';
-      import { openTarget } from ${built('lib/stores/folder/target.ts')};
-      import { FolderTarget } from ${built('lib/stores/folder/folder-store.ts')};
-      import { MemoryBytes } from ${built('lib/temp-files/readable-bytes.ts')};
-      import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};
+      ${OWN_IMPORTS}
       const savePath = ${JSON.stringify(inFolder('saved'))};
       await writeFile(savePath + '/a.png', 'old');
       const seen = [];
@@ -658,12 +587,6 @@ describe('preparing a save', () => {
     expect([await inSaved(), await content()]).toEqual([['a.png'], 'new']);
   });
 
-  it('uses the subfolders in the name', async () => {
-    await mkdir(inFolder('saved/shoes/red'), { recursive: true });
-    await publishTo(await prepare(() => inFolder('saved'), 'shoes/red/a.png'));
-    expect(await readdir(inFolder('saved/shoes/red'))).toEqual(['a.png']);
-  });
-
   it('is refused if saving is disabled', async () => {
     expect(await codeOf(() => prepare(() => ''))).toBe('saving-disabled');
     expect(await codeOf(() => prepare(() => Promise.resolve('')))).toBe('saving-disabled');
@@ -682,15 +605,6 @@ describe('preparing a save', () => {
     const { code, cause, message } = await refusalOf(() => prepare(() => choose(fault)));
     expect([code, cause]).toEqual(['save-path-missing', fault]);
     expect(message).not.toContain('tenant');
-  });
-
-  it('is refused if the folder is missing or the name is taken', async () => {
-    expect(await codeOf(() => prepare(() => inFolder('nowhere')))).toBe('save-path-missing');
-    expect(await codeOf(() => prepare(() => inFolder('saved'), 'shoes/a.png'))).toBe('folder-missing');
-    await writeFile(inFolder('saved/a.png'), 'old');
-    const keeping = { overwrite: false };
-    expect(await codeOf(() => prepare(() => inFolder('saved'), 'a.png', keeping))).toBe('file-exists');
-    await close(await prepare(() => inFolder('saved')));
   });
 
   it('stops before it opens a folder if the signal aborts while the folder is chosen', async () => {
