@@ -1,6 +1,6 @@
 // The captured body: an ordinary writable stream for the renderer, batches of bytes for the reader.
 import { once } from 'node:events';
-import { PassThrough, Readable, finished, pipeline, type Writable } from 'node:stream';
+import { PassThrough, Readable, finished } from 'node:stream';
 import { finished as whenFinished, pipeline as runPipeline } from 'node:stream/promises';
 import { CapturedBody, type WriteBatch } from '../../../lib/capture/captured-body.js';
 
@@ -117,19 +117,6 @@ describe('reading the captured body', () => {
     await settle();
     stream.end(image);
     expect(await next).toEqual({ done: false, value: { chunks: [image], last: true } });
-  });
-
-  it('yields nothing when the renderer ends without a byte', async () => {
-    stream.end();
-    expect(await readText()).toBe('');
-  });
-
-  it('yields chunks that were written together as one batch', async () => {
-    stream.cork();
-    for (const text of ['a', 'b', 'c']) stream.write(text);
-    stream.uncork();
-    stream.end();
-    expect(await readText()).toBe('abc');
   });
 
   it('yields the bytes of a renderer that corks and only ends', async () => {
@@ -332,6 +319,7 @@ describe('ending', () => {
     expect(events()).toEqual([]);
     await stream.release();
     expect(events()).toEqual(['ended', 'finish', 'close']);
+    expect([stream.writableFinished, stream.closed, stream.destroyed]).toEqual([true, true, true]);
   });
 
   it('twice ends once and calls both callbacks', async () => {
@@ -386,11 +374,13 @@ describe('aborting', () => {
     expect(stream.destroy(error)).toBe(stream);
     await settle();
     expect(events()[0]).toBe(expected);
-    expect(events().filter((what) => what.startsWith('error'))).toEqual([]);
-    expect(events().filter((what) => what === 'close')).toHaveLength(1);
-    expect(events()).not.toContain('finish');
     // Each callback is called once, with an error.
-    expect(events().filter((what) => /^(half|more): /.test(what))).toHaveLength(2);
+    expect(events().sort()).toEqual([
+      expected,
+      'close',
+      expect.stringMatching(/^half: /),
+      expect.stringMatching(/^more: /),
+    ]);
     expect([stream.destroyed, stream.closed]).toEqual([true, true]);
     if (error !== undefined) expect(stream.errored).toBe(error);
   });
@@ -413,14 +403,6 @@ describe('aborting', () => {
 });
 
 describe('release', () => {
-  it('finishes, then closes, a response that has ended', async () => {
-    stream.end('whole', callback('ended'));
-    await read();
-    await stream.release();
-    expect(events()).toEqual(['ended', 'finish', 'close']);
-    expect([stream.writableFinished, stream.closed, stream.destroyed]).toEqual([true, true, true]);
-  });
-
   it('finishes a response that has ended and was never read', async () => {
     stream.write('a', callback('a'));
     stream.write('b', callback('b'));
@@ -444,15 +426,6 @@ describe('release', () => {
   it('closes a response that has not begun', async () => {
     await stream.release();
     expect(events()).toEqual(['close']);
-  });
-
-  it('finishes a response that was corked after its end', async () => {
-    stream.write('a');
-    stream.write('b');
-    stream.end();
-    stream.cork();
-    await stream.release();
-    expect(events()).toEqual(['finish', 'close']);
   });
 
   it('changes nothing when repeated or after close', async () => {
@@ -481,13 +454,10 @@ describe('release', () => {
 
 describe('piping', () => {
   const image = Buffer.alloc(2_000_000, 'image');
-  const chunked = (): Readable =>
-    Readable.from(
-      (function* () {
-        for (let at = 0; at < image.length; at += 50_000) yield image.subarray(at, at + 50_000);
-      })(),
-      { objectMode: false },
-    );
+  function* slices(): Generator<Buffer> {
+    for (let at = 0; at < image.length; at += 50_000) yield image.subarray(at, at + 50_000);
+  }
+  const chunked = (): Readable => Readable.from(slices(), { objectMode: false });
 
   it('by pipe delivers every byte', async () => {
     chunked().pipe(stream);
@@ -498,27 +468,11 @@ describe('piping', () => {
   });
 
   it.each([
-    ['a stream', (): [Readable, CapturedBody] => [chunked(), stream]],
-    [
-      'a stream through another',
-      (): [Readable, PassThrough, CapturedBody] => [chunked(), new PassThrough(), stream],
-    ],
-  ])('by pipeline from %s delivers every byte and settles', async (_what, streams) => {
-    const settled = new Promise<unknown>((resolve) => {
-      pipeline(streams() as unknown as [Readable, Writable], resolve);
-    });
-    expect((await read()).equals(image)).toBe(true);
-    await stream.release();
-    expect(await settled).toBeUndefined();
-  });
-
-  it('by a promise pipeline from a generator delivers every byte and settles', async () => {
-    const running = runPipeline(async function* () {
-      for (let at = 0; at < image.length; at += 50_000) {
-        await Promise.resolve();
-        yield image.subarray(at, at + 50_000);
-      }
-    }, stream);
+    ['a stream', () => runPipeline(chunked(), stream)],
+    ['a stream through another', () => runPipeline(chunked(), new PassThrough(), stream)],
+    ['a generator', () => runPipeline(slices, stream)],
+  ])('by pipeline from %s delivers every byte and settles', async (_what, pipe) => {
+    const running = pipe();
     expect((await read()).equals(image)).toBe(true);
     await stream.release();
     await running;
@@ -615,21 +569,5 @@ describe('piping', () => {
     });
     await stream.release();
     expect(await early).toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
-  });
-});
-
-describe('the renderer’s own buffers', () => {
-  it('are unchanged while the reader uses them, however early the renderer reuses them', async () => {
-    const buffer = Buffer.alloc(4);
-    const reading = readText();
-    let expected = '';
-    for (let count = 1000; count < 1200; count++) {
-      buffer.write(String(count));
-      expected += String(count);
-      await new Promise((resolve) => stream.write(buffer, resolve));
-      buffer.fill('?');
-    }
-    stream.end();
-    expect(await reading).toBe(expected);
   });
 });

@@ -33,15 +33,18 @@ let body: CapturedBody;
 beforeEach(async () => {
   await mkdir(inFolder('saved'));
   file = newFile();
-  body = new CapturedBody(
-    () => undefined,
-    () => undefined,
-  );
+  body = newBody();
 });
 afterEach(async () => {
   await body.release();
   await file.discard();
 });
+
+const newBody = (): CapturedBody =>
+  new CapturedBody(
+    () => undefined,
+    () => undefined,
+  );
 
 const newFile = (): DiskTempFile => new DiskTempFile(inFolder('saved', temporaryName(60_000)), 0o666);
 
@@ -94,13 +97,6 @@ describe('an image sent in one piece', () => {
     expect(await readdir(inFolder('saved'))).toEqual([]);
   });
 
-  it('may have a Content-Length and the encoding identity', async () => {
-    const image = noise(1000);
-    body.end(image);
-    const bytes = await collected({ contentLength: '1000', contentEncoding: 'identity' });
-    expect(image.equals(await bytesOf(bytes))).toBe(true);
-  });
-
   it('stays out of the renderer’s reach until release', async () => {
     let ended = false;
     body.end(noise(10), () => {
@@ -138,26 +134,24 @@ describe('an image sent in pieces', () => {
     expect(await readdir(inFolder('saved'))).toHaveLength(1);
   });
 
-  it('may be one chunk followed by an empty end', async () => {
-    const image = noise(1000);
-    body.write(image);
-    body.end();
-    expect((await bytesOf(await collected())).equals(image)).toBe(true);
-  });
-
   it('may be empty', async () => {
     body.end();
     expect(await collected()).toHaveLength(0);
   });
 
-  it.each([10_000, 3 * MEGABYTE])(
-    'is not changed by a renderer that reuses its buffer: %i bytes',
-    async (length) => {
+  it.each([
+    [10_000, ''],
+    [3 * MEGABYTE, ''],
+    [500_000, 'gzip'],
+  ])(
+    'is not changed by a renderer that reuses its buffer: %i bytes, encoding %j',
+    async (length, contentEncoding) => {
       const image = noise(length);
+      const sent = contentEncoding === 'gzip' ? gzipSync(image) : image;
       const piece = Buffer.alloc(1000);
-      const collecting = collected();
-      for (let at = 0; at < length; at += piece.length) {
-        const size = image.copy(piece, 0, at);
+      const collecting = collected({ contentEncoding });
+      for (let at = 0; at < sent.length; at += piece.length) {
+        const size = sent.copy(piece, 0, at);
         await new Promise((resolve) => body.write(piece.subarray(0, size), resolve));
         piece.fill('?');
       }
@@ -165,20 +159,6 @@ describe('an image sent in pieces', () => {
       expect((await bytesOf(await collecting)).equals(image)).toBe(true);
     },
   );
-
-  it('is not changed by a renderer that reuses its buffer if it is encoded', async () => {
-    const image = noise(500_000);
-    const encoded = gzipSync(image);
-    const piece = Buffer.alloc(10_000);
-    const collecting = collected({ contentEncoding: 'gzip' });
-    for (let at = 0; at < encoded.length; at += piece.length) {
-      const size = encoded.copy(piece, 0, at);
-      await new Promise((resolve) => body.write(piece.subarray(0, size), resolve));
-      piece.fill('?');
-    }
-    body.end();
-    expect((await bytesOf(await collecting)).equals(image)).toBe(true);
-  });
 
   it('is refused if the renderer aborts', async () => {
     const collecting = collected();
@@ -273,10 +253,7 @@ describe('maxBytes', () => {
     const started = codeFor({}, length);
     void send(noise(length + 1), 100_000);
     expect(await started).toBe('too-many-bytes');
-    const other = new CapturedBody(
-      () => undefined,
-      () => undefined,
-    );
+    const other = newBody();
     other.end(noise(length + 1));
     expect(await codeOf(() => collectBody(other, head(), options({ maxBytes: length })))).toBe(
       'too-many-bytes',
@@ -308,11 +285,6 @@ describe('maxBytes', () => {
   it('counts the encoded bytes of an image', async () => {
     const image = noise(100_000);
     body.end(gzipSync(image, { level: 0 }));
-    expect(await codeFor({ contentEncoding: 'gzip' }, 100_000)).toBe('too-many-bytes');
-  });
-
-  it('counts the decoded bytes of an image', async () => {
-    body.end(gzipSync(Buffer.alloc(100_001)));
     expect(await codeFor({ contentEncoding: 'gzip' }, 100_000)).toBe('too-many-bytes');
   });
 
@@ -371,10 +343,7 @@ describe('Content-Encoding', () => {
     ['', (bytes: Buffer) => bytes],
   ])('decodes %j, the last encoding first', async (contentEncoding, encode) => {
     for (const original of [small, image]) {
-      const stream = new CapturedBody(
-        () => undefined,
-        () => undefined,
-      );
+      const stream = newBody();
       const own = newFile();
       stream.write(encode(original).subarray(0, 10));
       stream.end(encode(original).subarray(10));
@@ -396,11 +365,6 @@ describe('Content-Encoding', () => {
     for (const byte of encoded) body.write(Buffer.of(byte));
     body.end();
     expect((await bytesOf(await collected({ contentEncoding: 'gzip' }))).equals(small)).toBe(true);
-  });
-
-  it('decodes in pieces', async () => {
-    const [bytes] = await Promise.all([collected({ contentEncoding: 'gzip' }), send(gzipSync(small), 100)]);
-    expect((await bytesOf(bytes)).equals(small)).toBe(true);
   });
 
   it.each([
@@ -430,10 +394,7 @@ describe('Content-Encoding', () => {
     damaged.fill(0xff, contentEncoding === 'br' ? 0 : 100, 200);
     const cuts = [1, 10, encoded.length >> 1, encoded.length - 1].map((end) => encoded.subarray(0, end));
     for (const wrong of [...cuts, damaged, small]) {
-      const stream = new CapturedBody(
-        () => undefined,
-        () => undefined,
-      );
+      const stream = newBody();
       stream.end(wrong);
       expect(await codeOf(() => collectBody(stream, head({ contentEncoding }), options()))).toBe(
         'broken-encoding',
@@ -442,21 +403,16 @@ describe('Content-Encoding', () => {
     }
   });
 
-  it('refuses encodings in the wrong order', async () => {
-    body.end(gzipSync(brotli(small)));
-    expect(await codeFor({ contentEncoding: 'gzip, br' })).toBe('broken-encoding');
-  });
+  const wrongChecksum = gzipSync(small);
+  wrongChecksum.writeUInt32LE(0, wrongChecksum.length - 8);
 
-  it('refuses deflate without its zlib wrapper', async () => {
-    body.end(deflateRawSync(small));
-    expect(await codeFor({ contentEncoding: 'deflate' })).toBe('broken-encoding');
-  });
-
-  it('refuses gzip with a wrong checksum', async () => {
-    const encoded = gzipSync(small);
-    encoded.writeUInt32LE(0, encoded.length - 8);
+  it.each([
+    ['encodings in the wrong order', 'gzip, br', gzipSync(brotli(small))],
+    ['deflate without its zlib wrapper', 'deflate', deflateRawSync(small)],
+    ['gzip with a wrong checksum', 'gzip', wrongChecksum],
+  ])('refuses %s', async (_what, contentEncoding, encoded) => {
     body.end(encoded);
-    expect(await codeFor({ contentEncoding: 'gzip' })).toBe('broken-encoding');
+    expect(await codeFor({ contentEncoding })).toBe('broken-encoding');
   });
 
   it('stops decoding an endless body when the signal aborts', async () => {
