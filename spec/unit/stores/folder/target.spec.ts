@@ -18,10 +18,11 @@ import { promisify } from 'node:util';
 import { checkName } from '../../../../lib/protocol/file-name.js';
 import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
 import { openTarget } from '../../../../lib/stores/folder/target.js';
-import { built, canMount, runInChild } from '../../../support/run-in-child.js';
+import { built, canMount, runInChild, type ChildOptions } from '../../../support/run-in-child.js';
 import { interceptFsCall } from '../../../support/intercept-fs.js';
-import { descriptorsBelow, onLinux, useTempDir } from '../../../support/temp-dir.js';
+import { descriptorsBelow, onLinux, testOnLinux, useTempDir } from '../../../support/temp-dir.js';
 import { codeOf, refusalOf } from '../../../support/refusal.js';
+import { usePlatform } from '../../../support/windows.js';
 
 const inFolder = useTempDir();
 const REPLACE = { overwrite: true };
@@ -43,14 +44,6 @@ beforeEach(async () => {
 });
 
 describe('a target', () => {
-  it('resolves a name directly in the save path', async () => {
-    expect(await targetOf('a.png')).toBe(inFolder('saved/a.png'));
-  });
-
-  it('resolves a name in a subfolder', async () => {
-    expect(await targetOf('shoes/red/a.png')).toBe(inFolder('saved/shoes/red/a.png'));
-  });
-
   it('may be an existing file', async () => {
     await writeFile(inFolder('saved/a.png'), 'old');
     expect(await targetOf('a.png')).toBe(inFolder('saved/a.png'));
@@ -85,13 +78,11 @@ describe('a target', () => {
     expect(await refused(`${parts.join('/')}/a.png`)).toBe('name-invalid');
   });
 
-  onLinux('that is neither file nor folder', () => {
-    it('is refused without being opened if it is no regular file', async () => {
-      await promisify(execFile)('mkfifo', [inFolder('saved/pipe'), inFolder('saved/pipe.png')]);
-      expect(await refused('pipe')).toBe('not-a-file');
-      expect(await refused('pipe.png')).toBe('not-a-file');
-      expect(await refused('pipe/a.png')).toBe('folder-missing');
-    });
+  testOnLinux('is refused without being opened if it is no regular file', async () => {
+    await promisify(execFile)('mkfifo', [inFolder('saved/pipe'), inFolder('saved/pipe.png')]);
+    expect(await refused('pipe')).toBe('not-a-file');
+    expect(await refused('pipe.png')).toBe('not-a-file');
+    expect(await refused('pipe/a.png')).toBe('folder-missing');
   });
 
   it('leaves no folder open, accepted or refused', async () => {
@@ -195,15 +186,13 @@ describe('the save path', () => {
     expect(await refused('out/a.png')).toBe('outside-save-path');
   });
 
-  onLinux('that leads through no link', () => {
-    it('is resolved without a call of its own', async () => {
-      const calls = interceptFsCall('realpath', (real) => real());
-      await targetOf('shoes/a.png');
-      expect(calls).not.toHaveBeenCalled();
-      await symlink(inFolder('saved'), inFolder('link'));
-      await targetOf('shoes/a.png', REPLACE, inFolder('link'));
-      expect(calls).toHaveBeenCalledTimes(1);
-    });
+  testOnLinux('is resolved without a call of its own if it leads through no link', async () => {
+    const calls = interceptFsCall('realpath', (real) => real());
+    await targetOf('shoes/a.png');
+    expect(calls).not.toHaveBeenCalled();
+    await symlink(inFolder('saved'), inFolder('link'));
+    await targetOf('shoes/a.png', REPLACE, inFolder('link'));
+    expect(calls).toHaveBeenCalledTimes(1);
   });
 
   it('may be the root of the file system', async () => {
@@ -247,6 +236,27 @@ describe('the save path', () => {
   });
 });
 
+/** The outcomes of resolving names in a process of its own: for each a code, or `nothing`. */
+const codesInChild = (names: [savePath: string, name: string][], options: ChildOptions): Promise<unknown> =>
+  runInChild(
+    `import { openTarget } from ${built('lib/stores/folder/target.ts')};
+    const codes = [];
+    for (const [savePath, name] of ${JSON.stringify(names)}) {
+      await openTarget(savePath, name.split('/'), { overwrite: true }).then(
+        ({ directory }) => { codes.push('nothing'); directory.close(); },
+        (error) => codes.push(error.code),
+      );
+    }
+    console.log(JSON.stringify(codes));`,
+    options,
+  );
+
+/** A folder at and below a save path. */
+const inShoes = (): [string, string][] => [
+  [inFolder('saved'), 'shoes/a.png'],
+  [inFolder('saved/shoes'), 'a.png'],
+];
+
 describe('permissions', () => {
   it.each([
     ['that may not be written to', 0o555, 'not-writable'],
@@ -257,23 +267,7 @@ describe('permissions', () => {
     await chmod(inFolder(), 0o755);
     await chmod(inFolder('saved/shoes'), mode);
     try {
-      const codes = await runInChild(
-        `import { checkName } from ${built('lib/protocol/file-name.ts')};
-         import { openTarget } from ${built('lib/stores/folder/target.ts')};
-        const codes = [];
-        for (const [savePath, name] of ${JSON.stringify([
-          [inFolder('saved'), 'shoes/a.png'],
-          [inFolder('saved/shoes'), 'a.png'],
-        ])}) {
-          await openTarget(savePath, checkName(name), { overwrite: true }).then(
-            ({ directory }) => { codes.push('nothing'); directory.close(); },
-            (error) => codes.push(error.code),
-          );
-        }
-        console.log(JSON.stringify(codes));`,
-        { unprivileged: true },
-      );
-      expect(codes).toEqual([code, code]);
+      expect(await codesInChild(inShoes(), { unprivileged: true })).toEqual([code, code]);
     } finally {
       await chmod(inFolder('saved/shoes'), 0o755);
     }
@@ -284,14 +278,8 @@ describe('permissions', () => {
     await writeFile(inFolder('saved/a.png'), 'old');
     await chmod(inFolder('saved/a.png'), 0o000);
     await chmod(inFolder('saved'), 0o777);
-    const found = await runInChild(
-      `import { openTarget } from ${built('lib/stores/folder/target.ts')};
-      const { directory } = await openTarget(${JSON.stringify(inFolder('saved'))}, ['a.png'], { overwrite: true });
-      directory.close();
-      console.log(JSON.stringify('found'));`,
-      { unprivileged: true },
-    );
-    expect(found).toBe('found');
+    const codes = await codesInChild([[inFolder('saved'), 'a.png']], { unprivileged: true });
+    expect(codes).toEqual(['nothing']);
   });
 });
 
@@ -300,42 +288,28 @@ describe('permissions', () => {
     ['ro', 'not-writable'],
     ['rw', 'nothing'],
   ])('with the option %s is checked before rendering, at or below the save path', async (option, code) => {
-    const codes = await runInChild(
-      `import { openTarget } from ${built('lib/stores/folder/target.ts')};
-      const codes = [];
-      for (const [savePath, ...parts] of ${JSON.stringify([
-        [inFolder('saved'), 'shoes', 'a.png'],
-        [inFolder('saved/shoes'), 'a.png'],
-      ])}) {
-        await openTarget(savePath, parts, { overwrite: true }).then(
-          ({ directory }) => { codes.push('nothing'); directory.close(); },
-          (error) => codes.push(error.code),
-        );
-      }
-      console.log(JSON.stringify(codes));`,
-      { mount: { at: inFolder('saved/shoes'), options: option } },
-    );
-    expect(codes).toEqual([code, code]);
+    const options = { mount: { at: inFolder('saved/shoes'), options: option } };
+    expect(await codesInChild(inShoes(), options)).toEqual([code, code]);
   });
 });
 
-/** The systems on which a directory can be opened: this one, and those where only its path is known. */
-const SYSTEMS: readonly (readonly [string, string])[] = [
+const replaceByLink = async (): Promise<void> => {
+  await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
+  await symlink(inFolder('outside'), inFolder('saved/shoes'));
+};
+
+describe.each<[string, NodeJS.Platform]>([
   ['this system', process.platform],
   // Windows cannot open a directory; everything else is the same on all systems.
   ['a system without descriptors of folders', 'win32'],
-];
-
-describe.each(SYSTEMS)('an open directory on %s', (_name, platform) => {
-  const actual = process.platform;
+])('an open directory on %s', (_name, platform) => {
   let directory: DirectoryHandle;
 
+  usePlatform(platform);
   beforeEach(async () => {
-    Object.defineProperty(process, 'platform', { value: platform });
     directory = await DirectoryHandle.open(inFolder('saved/shoes'));
   });
   afterEach(() => {
-    Object.defineProperty(process, 'platform', { value: actual });
     directory.close();
   });
 
@@ -359,24 +333,13 @@ describe.each(SYSTEMS)('an open directory on %s', (_name, platform) => {
     expect((await readdir(directory.join('.'))).sort()).toEqual(['a.png', 'red']);
   });
 
-  it('is no longer unmoved once it is renamed', async () => {
-    await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
-    expect(await directory.isUnmoved()).toBe(false);
-  });
-
-  it('is no longer unmoved once a parent is renamed', async () => {
-    await rename(inFolder('saved'), inFolder('kept'));
-    expect(await directory.isUnmoved()).toBe(false);
-  });
-
-  it('is no longer unmoved once it is removed', async () => {
-    await rm(inFolder('saved/shoes'), { recursive: true });
-    expect(await directory.isUnmoved()).toBe(false);
-  });
-
-  it('is no longer unmoved once a link replaces it', async () => {
-    await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
-    await symlink(inFolder('outside'), inFolder('saved/shoes'));
+  it.each([
+    ['it is renamed', () => rename(inFolder('saved/shoes'), inFolder('saved/boots'))],
+    ['a parent is renamed', () => rename(inFolder('saved'), inFolder('kept'))],
+    ['it is removed', () => rm(inFolder('saved/shoes'), { recursive: true })],
+    ['a link replaces it', replaceByLink],
+  ])('is no longer unmoved once %s', async (_how, change) => {
+    await change();
     expect(await directory.isUnmoved()).toBe(false);
   });
 
@@ -386,13 +349,9 @@ describe.each(SYSTEMS)('an open directory on %s', (_name, platform) => {
     expect(await directory.isUnmoved()).toBe(true);
   });
 
-  it('can be flushed and closed twice', async () => {
+  it('can be closed twice, and flushed before and after', async () => {
     await directory.sync();
     directory.close();
-    directory.close();
-  });
-
-  it('ignores a flush after close', async () => {
     directory.close();
     await directory.sync();
   });
@@ -424,8 +383,7 @@ onLinux('a folder that is held by its descriptor', () => {
   });
 
   it('stays the folder that was checked when a link is put in its place', async () => {
-    await rename(inFolder('saved/shoes'), inFolder('saved/boots'));
-    await symlink(inFolder('outside'), inFolder('saved/shoes'));
+    await replaceByLink();
     await writeFile(directory.join('a.png'), 'new');
     expect(await readdir(inFolder('outside'))).toEqual([]);
     expect(await readFile(inFolder('saved/boots/a.png'), 'utf8')).toBe('new');
@@ -462,15 +420,13 @@ onLinux('a folder that is held by its descriptor', () => {
   });
 });
 
-onLinux('resolving a target', () => {
-  it('resolving a name changes nothing on disk', async () => {
-    await writeFile(inFolder('saved/a.png'), 'old');
-    const before = await lstat(inFolder('saved'));
-    await targetOf('a.png');
-    await refused('a.png', KEEP);
-    await refused('.a.png').catch(() => undefined);
-    const after = await lstat(inFolder('saved'));
-    expect([after.mtimeMs, after.ctimeMs]).toEqual([before.mtimeMs, before.ctimeMs]);
-    expect((await readdir(inFolder('saved'))).sort()).toEqual(['a.png', 'shoes']);
-  });
+testOnLinux('resolving a name changes nothing on disk', async () => {
+  await writeFile(inFolder('saved/a.png'), 'old');
+  const before = await lstat(inFolder('saved'));
+  await targetOf('a.png');
+  await refused('a.png', KEEP);
+  await refused('.a.png').catch(() => undefined);
+  const after = await lstat(inFolder('saved'));
+  expect([after.mtimeMs, after.ctimeMs]).toEqual([before.mtimeMs, before.ctimeMs]);
+  expect((await readdir(inFolder('saved'))).sort()).toEqual(['a.png', 'shoes']);
 });
