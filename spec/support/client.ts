@@ -4,6 +4,7 @@ import { parseReply, type SaveReply } from '../../lib/index.js';
 
 export interface Answer {
   readonly status: number;
+  readonly statusMessage: string;
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: string[];
   readonly body: Buffer;
@@ -21,6 +22,7 @@ export async function get(url: string, options: RequestOptions & { body?: string
         const body = Buffer.concat(chunks);
         resolve({
           status: res.statusCode ?? 0,
+          statusMessage: res.statusMessage ?? '',
           headers: res.headers,
           rawHeaders: res.rawHeaders,
           body,

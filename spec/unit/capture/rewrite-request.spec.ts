@@ -1,8 +1,12 @@
 // The renderer's request: a GET of the whole image without the save commands, and otherwise unchanged.
-import { createServer, request, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import express4 from 'express4';
 import { rewriteForRenderer } from '../../../lib/capture/rewrite-request.js';
+import { get } from '../../support/client.js';
+import { createDeferred } from '../../support/deferred.js';
+import { start, stopAll, type Handler } from '../../support/host.js';
+
+afterEach(stopAll);
 
 interface HostRequest extends IncomingMessage {
   query?: unknown;
@@ -12,27 +16,14 @@ interface HostRequest extends IncomingMessage {
 
 /** A request as Node reads it off the wire. */
 async function received(headers: Record<string, string | string[]>, method = 'GET'): Promise<HostRequest> {
-  return new Promise((resolve, reject) => {
-    const server = createServer((req, res) => {
-      resolve(req);
-      res.end();
-      server.close();
-    });
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      request({
-        port,
-        host: '127.0.0.1',
-        method,
-        path: '/shoe?wid=8&req=saveToFile&name=a',
-        headers,
-        agent: false,
-      })
-        .on('error', reject)
-        .on('response', (response) => response.resume())
-        .end();
-    });
-  });
+  const arrived = createDeferred<HostRequest>();
+  const receive: Handler = (req, res) => {
+    arrived.resolve(req);
+    res.end();
+  };
+  const { url } = await start([receive], 'http.createServer');
+  await get(`${url}/shoe?wid=8&req=saveToFile&name=a`, { headers, method });
+  return arrived.promise;
 }
 
 const rewritten = async (

@@ -1,26 +1,16 @@
 // Decoder processes: one image each, killed with their save, replaced when they end or grow.
 import childProcess from 'node:child_process';
-import { EventEmitter, once } from 'node:events';
-import {
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { EventEmitter } from 'node:events';
+import { readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { CHANNEL_FD } from '../../../lib/image/decoder-messages.js';
 import type { inspectImage as inspectType } from '../../../lib/image/inspect.js';
 import { decodersOf, eventually, isRunning } from '../../support/decoders.js';
+import { get } from '../../support/client.js';
+import { start, stopAll } from '../../support/host.js';
 import { jpeg } from '../../support/images.js';
-import { onLinux } from '../../support/temp-dir.js';
+import { onLinux, useTempDir } from '../../support/temp-dir.js';
 
+const inFolder = useTempDir();
 const OPTIONS = { verify: 'pixels', maxPixels: 100_000_000 } as const;
 let inspectImage: typeof inspectType;
 beforeEach(async () => {
@@ -35,6 +25,7 @@ const decoders = (): number[] => decodersOf(process.pid);
 
 afterEach(async () => {
   jest.restoreAllMocks();
+  await stopAll();
   await endDecoders();
 });
 
@@ -98,9 +89,8 @@ onLinux('a decoder process', () => {
   });
 
   it('refuses an image that crashes two processes', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'decoder-'));
-    const program = join(folder, 'crash.cjs');
-    const started = join(folder, 'started');
+    const program = inFolder('crash.cjs');
+    const started = inFolder('started');
     writeFileSync(
       program,
       `const { appendFileSync, writeSync } = require('node:fs');
@@ -115,7 +105,6 @@ onLinux('a decoder process', () => {
     const cause: unknown = expect.objectContaining({ message: expect.stringContaining('SIGSEGV') as string });
     await expect(inspectByCrash(image, OPTIONS)).rejects.toMatchObject({ code: 'broken-image', cause });
     expect(readFileSync(started, 'utf8')).toBe('..');
-    rmSync(folder, { recursive: true });
   });
 
   it('replaces a process that was killed while idle', async () => {
@@ -167,26 +156,16 @@ onLinux('a decoder process', () => {
 
   it('kills the process at the deadline of its save', async () => {
     const { imageSave } = await import('../../../lib/index.js');
-    const savePath = realpathSync(mkdtempSync(join(tmpdir(), 'decoder-')));
-    const save = imageSave({ savePath });
-    const server = createServer((req, res) => {
-      save(req, res, () => res.end(image));
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const reply = async (timeout: number): Promise<string> => {
-      const url = `http://127.0.0.1:${port}/?req=saveToFile&name=a.jpg&timeout=${timeout}`;
-      return (await fetch(url)).text();
-    };
-    expect(await reply(60_000)).toContain('status=done');
+    const save = imageSave({ savePath: inFolder() });
+    const { url } = await start([save, (_req, res) => res.end(image)], 'http.createServer');
+    const reply = async (timeout: number): Promise<string> =>
+      (await get(`${url}/?req=saveToFile&name=a.jpg&timeout=${timeout}`)).reply.status;
+    expect(await reply(60_000)).toBe('done');
     const [pid] = decoders();
     process.kill(pid!, 'SIGSTOP');
-    expect(await reply(100)).toContain('status=timeout');
+    expect(await reply(100)).toBe('timeout');
     await eventually(() => !isRunning(pid!));
-    expect(await reply(60_000)).toContain('status=done');
-    server.close();
-    server.closeAllConnections();
-    rmSync(savePath, { recursive: true });
+    expect(await reply(60_000)).toBe('done');
   });
 
   it('refuses an image while no fd is free for a process, and starts one for the next image', async () => {
@@ -204,8 +183,7 @@ onLinux('a decoder process', () => {
 
   it('refuses another file that was put in the place of the image', async () => {
     const { Decoder } = await import('../../../lib/image/decoder.js');
-    const folder = realpathSync(mkdtempSync(join(tmpdir(), 'decoder-')));
-    const path = join(folder, 'image.jpg');
+    const path = inFolder('image.jpg');
     writeFileSync(path, image);
     const { dev, ino } = statSync(path, { bigint: true });
     const file = { path, dev: String(dev), ino: String(ino) };
@@ -214,14 +192,13 @@ onLinux('a decoder process', () => {
     await decoder.ready;
     expect(await decoder.inspect(request, undefined)).toMatchObject({ info: { width: 64 } });
     // The first file must keep its inode, or the second could get the same.
-    renameSync(path, join(folder, 'moved'));
+    renameSync(path, inFolder('moved'));
     writeFileSync(path, image);
     expect(await decoder.inspect(request, undefined)).toMatchObject({ error: { code: 'folder-changed' } });
     rmSync(path);
     symlinkSync('moved', path);
     expect(await decoder.inspect(request, undefined)).toHaveProperty('error.code');
     decoder.kill();
-    rmSync(folder, { recursive: true });
   });
 
   it('lets the process ignore signals sent to the whole process group', async () => {

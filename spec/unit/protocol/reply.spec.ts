@@ -1,10 +1,11 @@
 // Writing and reading the reply: the properties text that tells a client the outcome.
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { getProperties } from 'properties-file';
 import { ERROR_CODES, SaveError, isRetryable } from '../../../lib/errors.js';
 import { parseReply } from '../../../lib/protocol/parse-reply.js';
 import { formatReply, sendReply, type SaveFailure, type SaveSuccess } from '../../../lib/protocol/reply.js';
+import { get, type Answer } from '../../support/client.js';
+import { start, stopAll, type Handler } from '../../support/host.js';
 
 const NOW = new Date(Date.UTC(2026, 10, 22, 13, 28, 5));
 
@@ -241,38 +242,22 @@ describe('parseReply', () => {
     ['an escape that is none', 'a=\\u12'],
     ['the bytes of an image', '\u0089PNG\r\n\u001a\n\u0000\u0000\u0000\rIHDR\\u'],
   ])('throws a TypeError that explains the fault of %s', (_what, text) => {
-    let thrown: unknown;
-    try {
-      parseReply(text);
-    } catch (error) {
-      thrown = error;
-    }
-    expect(thrown).toBeInstanceOf(TypeError);
-    expect(thrown).toMatchObject({ message: expect.stringContaining('req=saveToFile') as string });
+    expect(() => parseReply(text)).toThrow(TypeError);
+    expect(() => parseReply(text)).toThrow('req=saveToFile');
   });
 });
 
 describe('sending', () => {
+  afterEach(stopAll);
+
   /** The response that a client gets from a handler. */
-  function answerOf(handler: (res: ServerResponse) => void): Promise<IncomingMessage & { text: string }> {
-    return new Promise((resolve, reject) => {
-      const server = createServer((_req, res) => {
+  async function answerOf(handler: (res: ServerResponse) => void): Promise<Answer> {
+    const chain: Handler[] = [
+      (_req, res) => {
         handler(res);
-      });
-      server.listen(0, '127.0.0.1', () => {
-        const { port } = server.address() as AddressInfo;
-        request({ port, host: '127.0.0.1', agent: false }, (answer) => {
-          let text = '';
-          answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-          answer.on('end', () => {
-            server.close();
-            resolve(Object.assign(answer, { text }));
-          });
-        })
-          .on('error', reject)
-          .end();
-      });
-    });
+      },
+    ];
+    return get((await start(chain, 'http.createServer')).url);
   }
 
   const outcomes: [string, SaveSuccess | SaveFailure, number, string][] = [
@@ -287,14 +272,14 @@ describe('sending', () => {
       const answer = await answerOf((res) => {
         sendReply(res, outcome);
       });
-      expect([answer.statusCode, answer.statusMessage]).toEqual([status, phrase]);
+      expect([answer.status, answer.statusMessage]).toEqual([status, phrase]);
       expect(answer.headers).toMatchObject({
         'content-type': 'text/plain',
         'cache-control': 'no-store',
         'x-content-type-options': 'nosniff',
-        'content-length': String(answer.text.length),
+        'content-length': String(answer.body.length),
       });
-      expect(parseReply(answer.text).status).toBe(outcome.status);
+      expect(answer.reply.status).toBe(outcome.status);
     },
   );
 
@@ -319,11 +304,11 @@ describe('sending', () => {
       sendReply(res, done());
     });
     for (const name of Object.keys(another)) expect(answer.headers).not.toHaveProperty([name.toLowerCase()]);
-    expect([answer.statusCode, answer.statusMessage]).toEqual([200, 'OK']);
+    expect([answer.status, answer.statusMessage]).toEqual([200, 'OK']);
     expect(answer.headers).toMatchObject({
       'content-type': 'text/plain',
       'cache-control': 'no-store',
-      'content-length': String(answer.text.length),
+      'content-length': String(answer.body.length),
       'x-powered-by': 'Shoes',
       'set-cookie': ['a=1', 'b=2'],
     });
@@ -342,7 +327,7 @@ describe('sending', () => {
         });
         sendReply(res, failed());
       });
-      expect([answer.statusCode, parseReply(answer.text).error?.code]).toEqual([403, 'file-exists']);
+      expect([answer.status, answer.reply.error?.code]).toEqual([403, 'file-exists']);
       expect(warn).toHaveBeenCalledTimes(1);
       expect(String(warn.mock.calls[0]?.[0])).toContain('no session store');
       warn.mockRestore();
@@ -351,10 +336,10 @@ describe('sending', () => {
 
   it('carries the Date of the reply', async () => {
     const before = Math.floor(Date.now() / 1000) * 1000;
-    const { text } = await answerOf((res) => {
+    const { body } = await answerOf((res) => {
       sendReply(res, done());
     });
-    const [, time = ''] = text.split('\n');
+    const [, time = ''] = body.toString().split('\n');
     const sent = Date.parse(time.slice(1).replace('UTC ', '') + ' UTC');
     expect(sent).toBeGreaterThanOrEqual(before);
     expect(sent).toBeLessThanOrEqual(Date.now());
