@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { StaleFileSweeper, temporaryName, type SweepableDir } from '../../../lib/temp-files/stale-files.js';
 import { DirectoryHandle } from '../../../lib/stores/folder/directory.js';
-import { descriptorsBelow, onLinux, useTempDir } from '../../support/temp-dir.js';
+import { descriptorsBelow, testOnLinux, useTempDir } from '../../support/temp-dir.js';
 
 const inFolder = useTempDir();
 
@@ -59,15 +59,8 @@ describe('sweeping', () => {
   };
 
   it('removes files that killed processes left', async () => {
-    const other = nameOf('f'.repeat(32));
-    await leave(OURS, LIFETIME + 1000);
-    await leave(other, 365 * 24 * 3_600_000);
-    await sweepAt(new StaleFileSweeper(LIFETIME), NOW);
-    expect(await inSaved()).toEqual([]);
-  });
-
-  it('recognises the names that temporaryName makes', async () => {
     await leave(temporaryName(LIFETIME), LIFETIME + 1000);
+    await leave(OURS, 365 * 24 * 3_600_000);
     await sweepAt(new StaleFileSweeper(LIFETIME), NOW);
     expect(await inSaved()).toEqual([]);
   });
@@ -147,8 +140,7 @@ describe('sweeping', () => {
   it('sweeps each folder, once per middleware', async () => {
     const sweeper = new StaleFileSweeper(LIFETIME);
     const outside = await DirectoryHandle.open(inFolder('outside'));
-    await writeFile(inFolder('outside', OURS), '');
-    await utimes(inFolder('outside', OURS), 0, 0);
+    await leave(`../outside/${OURS}`, 100 * LIFETIME);
     await sweepAt(sweeper, NOW);
     await sweepAt(sweeper, NOW, outside);
     expect(await readdir(inFolder('outside'))).toEqual([]);
@@ -181,18 +173,15 @@ describe('sweeping', () => {
     expect(await inSaved()).toEqual([]);
   });
 
-  onLinux('by its fd', () => {
-    it('stays in the checked folder, and leaves no other fd open', async () => {
-      await leave(OURS, 100 * LIFETIME);
-      await writeFile(inFolder('outside', OURS), '');
-      await utimes(inFolder('outside', OURS), 0, 0);
-      await rename(inFolder('saved'), inFolder('moved'));
-      await symlink(inFolder('outside'), inFolder('saved'));
-      await sweepAt(new StaleFileSweeper(LIFETIME), NOW);
-      expect(await readdir(inFolder('moved'))).toEqual([]);
-      expect(await readdir(inFolder('outside'))).toEqual([OURS]);
-      expect(await descriptorsBelow(inFolder())).toEqual([inFolder('moved')]);
-    });
+  testOnLinux('stays in the checked folder, and leaves no other fd open', async () => {
+    await leave(OURS, 100 * LIFETIME);
+    await leave(`../outside/${OURS}`, 100 * LIFETIME);
+    await rename(inFolder('saved'), inFolder('moved'));
+    await symlink(inFolder('outside'), inFolder('saved'));
+    await sweepAt(new StaleFileSweeper(LIFETIME), NOW);
+    expect(await readdir(inFolder('moved'))).toEqual([]);
+    expect(await readdir(inFolder('outside'))).toEqual([OURS]);
+    expect(await descriptorsBelow(inFolder())).toEqual([inFolder('moved')]);
   });
 
   it('remembers a limited number of folders', async () => {
@@ -205,8 +194,7 @@ describe('sweeping', () => {
       await sweeper.sweep({ path: `/gone/${count}`, join: () => inFolder('nowhere') });
     }
     clock.mockRestore();
-    await writeFile(inFolder('outside', OURS), '');
-    await utimes(inFolder('outside', OURS), 0, 0);
+    await leave(`../outside/${OURS}`, 100 * LIFETIME);
     // The sweeper has forgotten this folder, and sweeps it again.
     await sweepAt(sweeper, NOW, known);
     expect(await readdir(inFolder('outside'))).toEqual([]);
