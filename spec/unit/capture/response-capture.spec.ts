@@ -1,10 +1,11 @@
 // A response while captured, after restore, and closed to late code.
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ResponseCapture } from '../../../lib/capture/response-capture.js';
+import { get } from '../../support/client.js';
+import { createDeferred } from '../../support/deferred.js';
+import { start, stopAll } from '../../support/host.js';
 
-let server: Server;
 let req: IncomingMessage;
 let res: ServerResponse;
 let answer: Promise<string>;
@@ -21,26 +22,25 @@ const snapshot = (): unknown =>
 
 beforeEach(async () => {
   aborts = [];
-  server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  answer = new Promise((resolve, reject) => {
-    request({ port: (server.address() as AddressInfo).port, agent: false }, (from) => {
-      const chunks: string[] = [];
-      from.setEncoding('latin1').on('data', (chunk: string) => chunks.push(chunk));
-      from.on('end', () => {
-        resolve(`${from.statusCode} ${JSON.stringify(from.headers)} ${chunks.join('')}`);
-      });
-    })
-      .on('error', reject)
-      .end();
-  });
-  [req, res] = (await once(server, 'request')) as [IncomingMessage, ServerResponse];
+  const arrived = createDeferred();
+  const { url } = await start(
+    [
+      (...given) => {
+        [req, res] = given;
+        arrived.resolve();
+      },
+    ],
+    'http.createServer',
+  );
+  answer = get(url).then(
+    ({ status, headers, body }) => `${status} ${JSON.stringify(headers)} ${body.toString()}`,
+  );
+  await arrived.promise;
 });
-afterEach(() => {
+afterEach(async () => {
   res.destroy();
-  server.closeAllConnections();
-  server.close();
-  return answer.catch(() => undefined);
+  await stopAll();
+  await answer.catch(() => undefined);
 });
 
 const capture = (): ResponseCapture => new ResponseCapture(req, res, (error) => aborts.push(error));

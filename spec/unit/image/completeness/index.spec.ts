@@ -1,22 +1,17 @@
 // Images of every format, cut at every byte, in memory and in files.
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { open, writeFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { assertComplete } from '../../../../lib/image/completeness/index.js';
 import type { ImageFormat } from '../../../../lib/image/formats.js';
 import { openedBytes } from '../../../support/file-bytes.js';
 import { countSteps, verdictOn } from '../../../support/image-walks.js';
 import { frames, noise } from '../../../support/images.js';
+import { useTempDir } from '../../../support/temp-dir.js';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'completeness-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
+const inFolder = useTempDir();
 
 const verdictOnFile = async (format: ImageFormat, bytes: Buffer): Promise<string> => {
-  const path = join(folder, 'image');
+  const path = inFolder('image');
   await writeFile(path, bytes);
   const handle = await open(path);
   try {

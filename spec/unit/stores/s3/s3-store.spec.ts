@@ -6,16 +6,18 @@ import { concernsBucket, storeError } from '../../../../lib/stores/s3/s3-errors.
 import { s3Store, type S3StoreOptions } from '../../../../lib/s3.js';
 
 const client = new S3Client({ region: 'us-east-1' });
+/** The options that a store needs. */
+const needed = { client, bucket: 'b' };
 
 describe('the options', () => {
   it('require only a client and a bucket', () => {
-    expect(() => s3Store({ client, bucket: 'renders' })).not.toThrow();
+    expect(() => s3Store(needed)).not.toThrow();
   });
 
   it('may have an object without a prototype, or a function, as object', () => {
     const bare = Object.assign(Object.create(null) as object, { CacheControl: 'no-cache' });
-    expect(() => s3Store({ client, bucket: 'b', object: bare })).not.toThrow();
-    expect(() => s3Store({ client, bucket: 'b', object: () => bare })).not.toThrow();
+    expect(() => s3Store({ ...needed, object: bare })).not.toThrow();
+    expect(() => s3Store({ ...needed, object: () => bare })).not.toThrow();
   });
 
   it.each<[string, unknown, string]>([
@@ -37,65 +39,45 @@ describe('the options', () => {
       { client, bucket: '' },
       'The option "bucket" of s3Store must be the name of a bucket',
     ],
-    [
-      'a prefix from the root',
-      { client, bucket: 'b', prefix: '/saved/' },
-      'The option "prefix" of s3Store must be',
-    ],
-    ['small parts', { client, bucket: 'b', partSize: 1000 }, 'must be whole bytes from 5 MiB to 5 GiB'],
-    ['broken parts', { client, bucket: 'b', partSize: 6e6 + 0.5 }, 'must be whole bytes from 5 MiB to 5 GiB'],
-    [
-      'a zero timeout',
-      { client, bucket: 'b', answerTimeout: 0 },
-      'must be whole milliseconds from 1 to 2147483647',
-    ],
+    ['a prefix from the root', { ...needed, prefix: '/saved/' }, 'The option "prefix" of s3Store must be'],
+    ['small parts', { ...needed, partSize: 1000 }, 'must be whole bytes from 5 MiB to 5 GiB'],
+    ['broken parts', { ...needed, partSize: 6e6 + 0.5 }, 'must be whole bytes from 5 MiB to 5 GiB'],
+    ['a zero timeout', { ...needed, answerTimeout: 0 }, 'must be whole milliseconds from 1 to 2147483647'],
     [
       'a misspelling',
-      { client, bucket: 'b', prefx: 'a/' },
+      { ...needed, prefx: 'a/' },
       's3Store has no option "prefx"; its options are client, bucket, prefix, partSize, answerTimeout, object',
     ],
-    [
-      'an object option that is a string',
-      { client, bucket: 'b', object: 'x' },
-      'must be a plain object such as',
-    ],
-    ['an array as object', { client, bucket: 'b', object: [] }, 'must be a plain object such as'],
-    [
-      'a Map as object',
-      { client, bucket: 'b', object: new Map([['ACL', 'private']]) },
-      'must be a plain object',
-    ],
-    [
-      'an object of a class as object',
-      { client, bucket: 'b', object: new URL('http://x') },
-      'must be a plain object',
-    ],
-    ['a promise as object', { client, bucket: 'b', object: Promise.resolve({}) }, 'await a promise first'],
+    ['an object option that is a string', { ...needed, object: 'x' }, 'must be a plain object such as'],
+    ['an array as object', { ...needed, object: [] }, 'must be a plain object such as'],
+    ['a Map as object', { ...needed, object: new Map([['ACL', 'private']]) }, 'must be a plain object'],
+    ['an object of a class as object', { ...needed, object: new URL('http://x') }, 'must be a plain object'],
+    ['a promise as object', { ...needed, object: Promise.resolve({}) }, 'await a promise first'],
     [
       'a misspelled field of the object',
-      { client, bucket: 'b', object: { cacheControl: 'x' } },
+      { ...needed, object: { cacheControl: 'x' } },
       'The option "object" of s3Store must not have "cacheControl"; it can have ACL,',
     ],
     ...['Bucket', 'Key', 'Body', 'ContentType', 'ContentLength', 'IfNoneMatch', 'ChecksumSHA256'].map(
       (name): [string, unknown, string] => [
         `the store’s own field ${name}`,
-        { client, bucket: 'b', object: { [name]: 'x' } },
+        { ...needed, object: { [name]: 'x' } },
         `must not have "${name}"`,
       ],
     ),
     [
       'metadata that the store sets itself',
-      { client, bucket: 'b', object: { Metadata: { 'Image-Width': '1' } } },
+      { ...needed, object: { Metadata: { 'Image-Width': '1' } } },
       'must not set Metadata["Image-Width"]: the store sets it itself',
     ],
     [
       'a Map as metadata',
-      { client, bucket: 'b', object: { Metadata: new Map([['a', 'b']]) } },
+      { ...needed, object: { Metadata: new Map([['a', 'b']]) } },
       'must have a plain object of strings as Metadata',
     ],
     [
       'metadata that is no string',
-      { client, bucket: 'b', object: { Metadata: { a: 1 } } },
+      { ...needed, object: { Metadata: { a: 1 } } },
       'must have a string as Metadata["a"]',
     ],
   ])('cause a TypeError that names the fix for %s', (_, options, message) => {
@@ -106,9 +88,7 @@ describe('the options', () => {
 
 it('refuses a promise that rejects as object, and leaves no error in the process', async () => {
   const object = Promise.reject(new Error('no settings'));
-  expect(() => s3Store({ client, bucket: 'b', object } as unknown as S3StoreOptions)).toThrow(
-    'await a promise first',
-  );
+  expect(() => s3Store({ ...needed, object } as unknown as S3StoreOptions)).toThrow('await a promise first');
   // Jest fails this test for a rejection without a handler, which Node reports after the microtasks.
   await setImmediate();
 });
