@@ -53,7 +53,8 @@ class RecordingStore implements ImageStore {
     await this.onPrepare(options);
     return {
       ...(this.tempFile && { tempFile: this.tempFile }),
-      publish: (image, { commit }) => this.#record(this.#publish(name, image, commit)),
+      publish: (image, { commit }) =>
+        this.#publish(name, image, commit).finally(() => this.calls.push('publish settled')),
       close: async () => {
         this.calls.push('close');
         await this.onClose();
@@ -71,15 +72,12 @@ class RecordingStore implements ImageStore {
     this.images.set(name, bytes);
     return { lastUpdated: TIME, warning: this.warning };
   }
-
-  async #record(publishing: Promise<PublishResult>): Promise<PublishResult> {
-    try {
-      return await publishing;
-    } finally {
-      this.calls.push('publish settled');
-    }
-  }
 }
+
+/** A store without `close` that publishes nothing. */
+const returning = (lastUpdated: number): ImageStore => ({
+  prepare: () => Promise.resolve({ publish: () => Promise.resolve({ lastUpdated }) }),
+});
 
 let small: Buffer;
 /** More than is kept in memory. */
@@ -103,6 +101,8 @@ afterEach(async () => {
 afterAll(removeTempDirs);
 
 const QUERY = '/x?req=saveToFile&name=x.jpg';
+/** The calls of a save that gets as far as `publish`. */
+const PUBLISHED = ['prepare', 'render', 'publish', 'publish settled', 'close'];
 
 /** Sends an image as most renderers do: in one piece. */
 const whole: Handler = (_req, res) => res.end(small);
@@ -156,20 +156,14 @@ describe('a store', () => {
     expect(records).toMatchObject([
       { outcome: 'done', code: undefined, bytes: small.length, cause: undefined },
     ]);
-    expect(store.calls).toEqual(['prepare', 'render', 'publish', 'publish settled', 'close']);
+    expect(store.calls).toEqual(PUBLISHED);
   });
 
   it('receives the results of the inspection', async () => {
     await save();
     const { bytes, ...facts } = store.published[0]!;
-    expect(facts).toEqual({
-      format: 'jpeg',
-      type: 'image/jpeg',
-      width: 320,
-      height: 200,
-      pages: 1,
-      pixels: 64_000,
-    });
+    const size = { width: 320, height: 200, pages: 1, pixels: 64_000 };
+    expect(facts).toEqual({ format: 'jpeg', type: 'image/jpeg', ...size });
     expect(bytes).toHaveLength(small.length);
   });
 
@@ -178,22 +172,16 @@ describe('a store', () => {
     [false, true],
   ])('receives the options of the save (overwrite: %s, durable: %s)', async (overwrite, durable) => {
     let asking: IncomingMessage | undefined;
-    const { url } = await start([
-      (req, _res, next) => {
-        asking = req;
-        next();
-      },
-      imageSave({ store, overwrite, durable }),
-      whole,
-    ]);
-    await get(`${url}/x?req=saveToFile&name=shoes/red/x.jpg`);
+    const renderer: Handler = (req, res) => {
+      asking = req;
+      res.end(small);
+    };
+    await save(renderer, { overwrite, durable }, '/x?req=saveToFile&name=shoes/red/x.jpg');
     const [[name, options]] = store.prepared as [[string, PrepareOptions]];
     expect(name).toBe('shoes/red/x.jpg');
-    expect(options).toMatchObject({ overwrite, durable });
-    expect(asking).toBeDefined();
+    expect(options).toMatchObject({ overwrite, durable, signal: { aborted: false } });
     expect(options.req).toBe(asking);
     expect(options.signal).toBeInstanceOf(AbortSignal);
-    expect(options.signal.aborted).toBe(false);
   });
 
   it('is not called for illegal or unauthorized names', async () => {
@@ -209,9 +197,8 @@ describe('a store', () => {
   });
 
   it('may omit close', async () => {
-    const publish = (): Promise<PublishResult> => Promise.resolve({ lastUpdated: TIME });
     const warned = jest.spyOn(process, 'emitWarning').mockImplementation();
-    const answer = await save(whole, { store: { prepare: () => Promise.resolve({ publish }) } });
+    const answer = await save(whole, { store: returning(TIME) });
     expect(answer.reply).toMatchObject({ status: 'done', lastUpdated: TIME });
     expect(warned).not.toHaveBeenCalled();
   });
@@ -223,8 +210,7 @@ describe('the values of a store in the reply', () => {
     [1e300, expect.any(Number) as number, expect.any(TypeError) as Error],
     [NaN, expect.any(Number) as number, expect.any(TypeError) as Error],
   ])('lastUpdated: %p becomes a whole number', async (lastUpdated, replied, warning) => {
-    const publish = (): Promise<PublishResult> => Promise.resolve({ lastUpdated });
-    const answer = await save(whole, { store: { prepare: () => Promise.resolve({ publish }) } });
+    const answer = await save(whole, { store: returning(lastUpdated) });
     expect(answer.reply).toMatchObject({ status: 'done', lastUpdated: replied });
     expect(answer.body.toString()).toMatch(/^lastUpdated=\d+$/m);
     expect(records[0]?.warning).toEqual(warning);
@@ -252,50 +238,39 @@ describe('the values of a store in the reply', () => {
   });
 });
 
+/** Where a store may fail, and all calls until then and after. */
+const STEPS = [
+  ['onPrepare', ['prepare']],
+  ['onPublish', PUBLISHED],
+  ['onCommit', PUBLISHED],
+] as const;
+
 describe('a refusal by the store', () => {
-  it('in prepare prevents rendering', async () => {
-    store.onPrepare = () => {
+  it.each(STEPS)('in %s sets the code and message of the reply', async (step, calls) => {
+    store[step] = () => {
       throw new SaveError('file-exists', 'Choose another name.', 'taken');
     };
-    const answer = await save();
-    expect(answer.status).toBe(403);
-    expect(answer.reply).toMatchObject({
-      status: 'failed',
-      error: { code: 'file-exists', message: 'Choose another name.' },
-    });
+    const { status, reply } = await save();
+    expect([status, reply.status]).toEqual([403, 'failed']);
+    expect(reply.error).toMatchObject({ code: 'file-exists', message: 'Choose another name.' });
     expect(records).toMatchObject([{ outcome: 'failed', code: 'file-exists', cause: 'taken' }]);
-    expect(store.calls).toEqual(['prepare']);
-  });
-
-  it('in publish sets the code and message of the reply', async () => {
-    store.onPublish = () => {
-      throw new SaveError('disk-full', 'There is no room.');
-    };
-    const answer = await save();
-    expect(answer.status).toBe(403);
-    expect(answer.reply.error).toMatchObject({ code: 'disk-full', message: 'There is no room.' });
-    expect(store.calls).toEqual(['prepare', 'render', 'publish', 'publish settled', 'close']);
+    expect(store.calls).toEqual(calls);
     expect(store.images.size).toBe(0);
   });
 });
 
 describe('an error of the store', () => {
-  it.each([
-    ['onPrepare', ['prepare']],
-    ['onPublish', ['prepare', 'render', 'publish', 'publish settled', 'close']],
-    ['onCommit', ['prepare', 'render', 'publish', 'publish settled', 'close']],
-  ] as const)('in %s causes internal-error, with the error as the cause', async (step, expected) => {
+  it.each(STEPS)('in %s causes internal-error, with the error as the cause', async (step, calls) => {
     const cause = new Error('the bucket /secret is on fire');
     store[step] = () => {
       throw cause;
     };
-    const answer = await save();
-    expect(answer.status).toBe(403);
-    expect(answer.reply).toMatchObject({ status: 'failed', error: { code: 'internal-error' } });
-    expect(answer.body.toString()).not.toContain('secret');
+    const { status, reply, body } = await save();
+    expect([status, reply.status, reply.error?.code]).toEqual([403, 'failed', 'internal-error']);
+    expect(body.toString()).not.toContain('secret');
     expect(records).toMatchObject([{ outcome: 'failed', code: 'internal-error' }]);
     expect(records[0]?.cause).toBe(cause);
-    expect(store.calls).toEqual(expected);
+    expect(store.calls).toEqual(calls);
   });
 
   it('after publishing still leads to a done reply, with the warning in the record', async () => {
@@ -308,14 +283,12 @@ describe('an error of the store', () => {
     expect(records[0]?.cause).toBeUndefined();
   });
 
+  const fail = (): never => {
+    throw new Error('not closed');
+  };
   it.each([
     ['rejecting', () => Promise.reject(new Error('not closed'))],
-    [
-      'throwing',
-      () => {
-        throw new Error('not closed');
-      },
-    ],
+    ['throwing', fail],
   ])('in close, by %s, causes a process warning', async (_how, close) => {
     const warned = jest.spyOn(process, 'emitWarning').mockImplementation();
     const failing: ImageStore = {
@@ -358,14 +331,7 @@ describe('a target', () => {
   });
 
   it('is closed once if the client disconnects during rendering', async () => {
-    const asked = createDeferred();
-    const client = sendTo(
-      await serve(() => {
-        asked.resolve();
-      }),
-    );
-    await asked.promise;
-    client.destroy();
+    const client = sendTo(await serve(() => client.destroy()));
     await reported.promise;
     expect(records).toMatchObject([{ outcome: 'failed', code: 'client-disconnected' }]);
     expect(store.calls).toEqual(['prepare', 'render', 'close']);
@@ -415,7 +381,7 @@ describe('a target', () => {
     goesOn.resolve();
     await closed.promise;
     await setImmediate();
-    expect(store.calls).toEqual(['prepare', 'render', 'publish', 'publish settled', 'close']);
+    expect(store.calls).toEqual(PUBLISHED);
     // commit has thrown.
     expect(store.images.size).toBe(0);
   });
@@ -510,45 +476,33 @@ describe('an image that is too large for memory', () => {
     expect(store.images.get('x.png')?.equals(large)).toBe(true);
   });
 
-  it.each<[string, () => Handler]>([
-    ['refused', () => pieces(() => large.subarray(0, -1))],
-    ['broken off', () => (_req, res) => res.write(large, () => res.destroy())],
+  it.each<[string, Handler]>([
+    ['refused', pieces(() => large.subarray(0, -1))],
+    ['broken off', (_req, res) => res.write(large, () => res.destroy())],
+    ['given to a store that fails', pieces(() => large)],
   ])('leaves nothing if it is %s', async (_what, renderer) => {
-    expect((await save(renderer(), {}, NAMED_PNG)).reply.status).toBe('failed');
+    store.onPublish = () => {
+      throw new Error('no connection');
+    };
+    expect((await save(renderer, {}, NAMED_PNG)).reply.status).toBe('failed');
     expect(list(temporary)).toEqual([]);
-    expect(store.calls).toEqual(['prepare', 'render', 'close']);
+    expect(store.calls.at(-1)).toBe('close');
   });
 
   // Collecting the body goes on for some steps after the save has failed, and may still create the file.
   it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
     'leaves nothing if it is refused %i steps after its first byte',
     async (steps) => {
-      const answer = await save(
-        async (_req, res) => {
-          res.write(large);
-          for (let step = 0; step < steps; step += 1) await Promise.resolve();
-          saveOf(res)?.refuse();
-        },
-        {},
-        NAMED_PNG,
-      );
+      const renderer: Handler = async (_req, res) => {
+        res.write(large);
+        for (let step = 0; step < steps; step += 1) await Promise.resolve();
+        saveOf(res)?.refuse();
+      };
+      const answer = await save(renderer, {}, NAMED_PNG);
       expect(answer.reply.error?.code).toBe('renderer-refused');
       expect(list(temporary)).toEqual([]);
     },
   );
-
-  it('leaves nothing if the store fails', async () => {
-    store.onPublish = () => {
-      throw new Error('no connection');
-    };
-    const answer = await save(
-      pieces(() => large),
-      {},
-      NAMED_PNG,
-    );
-    expect(answer.reply.error?.code).toBe('internal-error');
-    expect(list(temporary)).toEqual([]);
-  });
 
   it('waits in the temporary file of the target, which is discarded', async () => {
     const own = join(temporary, '..', 'own');
