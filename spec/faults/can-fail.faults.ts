@@ -22,10 +22,10 @@ test.each(mutants)('$check notices a server that $fault', async (mutant) => {
   print(`can fail: ${check} notices a server that ${fault}`);
 });
 
-async function failureOf({ run, mutation, share = 1 }: Mutant): Promise<unknown> {
+async function failureOf({ run, share = 1, ...mutant }: Mutant): Promise<unknown> {
   return withFolder(async (folder) => {
     const times = (usually: number): number => Math.ceil(usually * share);
-    return run({ app: build(mutation), folder, times }).then(
+    return run({ app: build(mutant), folder, times }).then(
       (figures) => `It did not fail: ${figures}`,
       (error: unknown) => error,
     );

@@ -106,9 +106,7 @@ export const patches = {
     fs.closeSync = () => undefined;
   },
 
-  goesByPath: () => {
-    hideFdPaths();
-  },
+  goesByPath: hideFdPaths,
 
   goesByPathAndLooksOnce: (calls: Calls) => {
     hideFdPaths();
