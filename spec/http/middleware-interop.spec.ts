@@ -8,6 +8,7 @@ import onHeaders from 'on-headers';
 import { fsCalls } from '../../lib/temp-files/fs.js';
 import { imageSave, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
+import { eventually } from '../support/decoders.js';
 import { list } from '../support/temp-dir.js';
 import { hosts, start, type Handler, type Running } from '../support/host.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
@@ -109,7 +110,7 @@ test('emits close to earlier middleware when the client disconnects during the r
     await sleep(100);
     return rename(...given);
   });
-  while (records.length === 0) await sleep(10);
+  await eventually(() => records.length > 0);
   expect(spy).toHaveBeenCalledTimes(1);
   spy.mockRestore();
   expect(records[0]?.outcome).toBe('done');
@@ -127,7 +128,7 @@ test('saves nothing for a command that earlier middleware has answered', async (
     renderer,
   ]);
   const client = send(running).pause();
-  while (records.length === 0) await sleep(10);
+  await eventually(() => records.length > 0);
   await sleep(50);
   client.destroy();
   expect(list(folder())).toEqual([]);
@@ -206,7 +207,7 @@ test.each(['end', 'writeHead'])(
     ]);
     // The client may lose the reply, but the connection ends and onSave gets its record.
     await get(running.url + QUERY).catch(() => undefined);
-    while (records.length === 0) await sleep(5);
+    await eventually(() => records.length > 0);
     expect(records).toHaveLength(1);
     warn.mockRestore();
   },

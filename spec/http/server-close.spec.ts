@@ -1,12 +1,14 @@
 // Servers that stop, and the libraries that stop them, while saves are in progress.
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { Agent, type IncomingMessage } from 'node:http';
+import { Agent } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import httpShutdown from 'http-shutdown';
 import stoppable from 'stoppable';
 import { imageSave, type ImageSaveOptions, type ImageStore, type SaveTarget } from '../../lib/index.js';
 import { fsCalls } from '../../lib/temp-files/fs.js';
-import { get, type Answer } from '../support/client.js';
+import { get } from '../support/client.js';
 import { start, type Handler, type Running } from '../support/host.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
@@ -126,7 +128,6 @@ test('finishes pipelined saves while the server closes', async () => {
 
 /** Sends requests in one piece on one connection, the last with `Connection: close`, and reads to the end. */
 async function exchange(port: number, requests: string[]): Promise<string> {
-  const { connect } = await import('node:net');
   const socket = connect(port, '127.0.0.1');
   socket.write(`${requests.join('\r\n')}Connection: close\r\n\r\n`);
   let text = '';
@@ -137,28 +138,22 @@ async function exchange(port: number, requests: string[]): Promise<string> {
 describe('the request’s connection after a save', () => {
   test('is the same object in events of the response and of the request', async () => {
     const seen: Record<string, boolean> = {};
-    const closed = new Promise<void>((resolve) => {
-      void start([
-        (req, res, next) => {
-          const { socket } = req;
-          const note = (event: string) => () => {
-            seen[event] = req.socket === socket && Reflect.get(req, 'connection') === socket;
-          };
-          for (const event of ['prefinish', 'finish', 'close']) res.on(event, note(event));
-          req.on('close', note('request close'));
-          let left = 2;
-          const end = (): void => {
-            left -= 1;
-            if (left === 0) resolve();
-          };
-          res.on('close', end);
-          req.on('close', end);
-          next();
-        },
-        imageSave({ savePath: folder() }),
-        (_req, res) => res.end(image()),
-      ]).then((running) => get(running.url + SAVE));
-    });
+    let closed: Promise<unknown> | undefined;
+    const { url } = await start([
+      (req, res, next) => {
+        const { socket } = req;
+        const note = (event: string) => () => {
+          seen[event] = req.socket === socket && Reflect.get(req, 'connection') === socket;
+        };
+        for (const event of ['prefinish', 'finish', 'close']) res.on(event, note(event));
+        req.on('close', note('request close'));
+        closed = Promise.all([once(req, 'close'), once(res, 'close')]);
+        next();
+      },
+      imageSave({ savePath: folder() }),
+      (_req, res) => res.end(image()),
+    ]);
+    await get(url + SAVE);
     await closed;
     expect(seen).toEqual({ prefinish: true, finish: true, close: true, 'request close': true });
   });
@@ -174,13 +169,12 @@ describe('the request’s connection after a save', () => {
     expect([...counted._pendingSockets.values()]).toEqual([0]);
     // Stopped in the middle of a save: the connection ends with its reply.
     const saving = get(running.url + SAVE, { agent });
-    await new Promise<IncomingMessage>((resolve) => running.server.once('request', resolve));
+    await once(running.server, 'request');
     const stopped = new Promise<void>((resolve) => {
       const server = running.server as unknown as Record<string, (done: () => void) => void>;
       server[library === 'stoppable' ? 'stop' : 'shutdown']!(resolve);
     });
-    const answer: Answer = await saving;
-    expect(answer.reply.status).toBe('done');
+    expect((await saving).reply.status).toBe('done');
     await stopped;
     expect(readFileSync(join(folder(), 'x.jpg')).equals(image())).toBe(true);
     agent.destroy();

@@ -1,7 +1,7 @@
 // Hosts without a network connection, HTTP/2, code that bypasses the response's methods, tracers, broken requests.
 import diagnostics from 'node:diagnostics_channel';
 import { readdirSync, readFileSync } from 'node:fs';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { OutgoingMessage, type IncomingMessage, type ServerResponse } from 'node:http';
 import {
   connect as connectHttp2,
@@ -42,11 +42,8 @@ const expectSaved = (text: string): void => {
 };
 
 describe('a host without a network connection', () => {
-  const app = (): ReturnType<typeof express> => {
-    const made = express();
-    made.use(imageSave({ savePath: folder() }), sendImage as express.RequestHandler);
-    return made;
-  };
+  const app = (): express.Express =>
+    express().use(imageSave({ savePath: folder() }), sendImage as express.RequestHandler);
 
   test('saves under serverless-http', async () => {
     const handler = serverless(app());
@@ -77,19 +74,13 @@ describe('a host without a network connection', () => {
   });
 
   test('saves with the requests and responses of node-mocks-http', async () => {
-    const { req, res } = createMocks(
-      { method: 'GET', url: SAVE },
-      { eventEmitter: (await import('node:events')).EventEmitter },
-    );
-    const ended = new Promise((resolve) => res.once('end', resolve));
-    const forwarded: unknown[] = [];
+    const { req, res } = createMocks({ method: 'GET', url: SAVE }, { eventEmitter: EventEmitter });
+    const ended = once(res, 'end');
     imageSave({ savePath: folder() })(req, res, (error?: unknown) => {
-      forwarded.push(error);
       if (error === undefined) res.end(image());
     });
     await ended;
-    const text = String(res._getData());
-    expectSaved(text);
+    expectSaved(String(res._getData()));
   });
 });
 
