@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { createApp } from '../../demo/app.js';
+import { createDeferred } from '../support/deferred.js';
 import { startChromium } from './chromium.js';
 
 export interface DemoPage {
@@ -143,15 +144,17 @@ export async function hold(
   page: Page,
   matches: RegExp,
 ): Promise<{ arrived: Promise<string>; release: () => void }> {
-  let release = (): void => undefined;
-  const released = new Promise<void>((resolve) => (release = resolve));
-  let arrive: (url: string) => void = () => undefined;
-  const arrived = new Promise<string>((resolve) => (arrive = resolve));
+  const [arrived, released] = [createDeferred<string>(), createDeferred()];
   await page.route(matches, async (route) => {
-    arrive(route.request().url());
-    await released;
+    arrived.resolve(route.request().url());
+    await released.promise;
     // The page may have aborted the request.
     await route.continue().catch(() => undefined);
   });
-  return { arrived, release };
+  return {
+    arrived: arrived.promise,
+    release: () => {
+      released.resolve();
+    },
+  };
 }

@@ -177,17 +177,6 @@ test.each([
   },
 );
 
-test('a crop beyond the picture causes an error at the crop', async () => {
-  const { page } = demo();
-  await page.getByLabel('Area').selectOption('own');
-  await number('Crop', 'Width', '5000');
-  await rendered(page);
-  expect(await page.locator('.error:not(:empty)').allTextContents()).toEqual([
-    'crop extends beyond the picture, which is 1067 x 1600',
-  ]);
-  expect(await page.locator('#crop-error').textContent()).not.toBe('');
-});
-
 test('the page reports an unreachable server', async () => {
   const { page } = demo();
   await page.route('**/is/image/**', (route) => route.abort());
