@@ -1,6 +1,6 @@
-// Every supported host, started as its own documentation shows.
+// Every supported host.
 import { createReadStream } from 'node:fs';
-import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import 'reflect-metadata';
@@ -8,14 +8,12 @@ import middie from '@fastify/middie';
 import { Controller, Get, Header, Logger, Module, Res, StreamableFile } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
-import connect from 'connect';
-import express, { type Response } from 'express';
-import express4 from 'express4';
+import type { Response } from 'express';
 import fastify from 'fastify';
 import polka from 'polka';
 import { imageSave } from '../../../lib/index.js';
 import { makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
-import type { Handler } from '../../support/host.js';
+import { hosts as chains, type Handler } from '../../support/host.js';
 import { PICTURE, expectRefused, expectSaved, makePictures } from '../renderers/pictures.js';
 
 let pictures: string;
@@ -49,29 +47,11 @@ async function listen(listener: RequestListener): Promise<string> {
 
 const open = () => createReadStream(join(pictures, PICTURE));
 
-function stream(res: ServerResponse): void {
-  open().pipe(res.setHeader('Content-Type', 'image/jpeg'));
-}
-
-function whole(res: ServerResponse): void {
-  res.setHeader('Content-Type', 'image/jpeg').end(picture);
-}
-
-function none(res: ServerResponse): void {
-  res.writeHead(404).end();
-}
-
-const withExpress =
-  (make: () => express.Express): Host =>
-  async (middleware) => {
-    const app = make();
-    for (const handler of middleware) app.use(handler as express.RequestHandler);
-    app.get('/whole', (_req, res) => void res.type('jpeg').send(picture));
-    app.get('/stream', (_req, res) => {
-      stream(res);
-    });
-    return listen(app);
-  };
+const routes: Handler = (req, res) => {
+  if (req.url === '/whole') res.setHeader('Content-Type', 'image/jpeg').end(picture);
+  else if (req.url === '/stream') open().pipe(res.setHeader('Content-Type', 'image/jpeg'));
+  else res.writeHead(404).end();
+};
 
 /** A Nest controller; its decorators are called as functions, which needs no compiler that knows them. */
 function makeRoot(): new () => object {
@@ -97,41 +77,15 @@ function makeRoot(): new () => object {
 }
 
 const hosts: Record<string, Host> = {
-  'Express 5': withExpress(express),
-  'Express 4': withExpress(express4),
-  connect: async (middleware) => {
-    const app = connect();
-    for (const handler of middleware) app.use(handler);
-    app.use('/whole', (_req, res) => {
-      whole(res);
-    });
-    app.use('/stream', (_req, res) => {
-      stream(res);
-    });
-    return listen(app);
-  },
-  'http.createServer': async (middleware) =>
-    listen((req, res) => {
-      const routes: Record<string, typeof whole> = { '/whole': whole, '/stream': stream };
-      const run = (at: number): void => {
-        if (at < middleware.length) {
-          middleware[at]!(req, res, () => {
-            run(at + 1);
-          });
-        } else (routes[req.url ?? ''] ?? none)(res);
-      };
-      run(0);
-    }),
+  ...Object.fromEntries(
+    Object.entries(chains).map(([name, chain]): [string, Host] => [
+      name,
+      (middleware) => listen(chain([...middleware, routes])),
+    ]),
+  ),
   polka: async (middleware) => {
     const app = polka();
-    for (const handler of middleware) app.use(handler);
-    app
-      .get('/whole', (_req, res) => {
-        whole(res);
-      })
-      .get('/stream', (_req, res) => {
-        stream(res);
-      });
+    for (const handler of [...middleware, routes]) app.use(handler);
     return listen(app.handler.bind(app));
   },
   'NestJS on Express': async (middleware) => {
