@@ -115,46 +115,18 @@ async function start(folder) {
   const [monitor, gateway] = await freePorts(2);
   const [id, disk] = [randomUUID(), randomUUID()];
   writeFileSync(join(folder, 'ceph.conf'), configuration({ folder, id, monitor, gateway }));
-  run(
-    folder,
-    'ceph-authtool',
-    '--create-keyring',
-    'keyring',
-    '--gen-key',
-    '-n',
-    'mon.',
-    '--cap',
-    'mon',
-    'allow *',
-  );
+  const authtool = (...args) => run(folder, 'ceph-authtool', 'keyring', '--gen-key', '-n', ...args);
+  authtool('mon.', '--create-keyring', '--cap', 'mon', 'allow *');
   for (const name of ['client.admin', 'client.gateway', 'osd.0']) {
-    const rights = [
-      '--cap',
-      'mon',
-      name === 'osd.0' ? 'allow profile osd' : 'allow *',
-      '--cap',
-      'osd',
-      'allow *',
-    ];
-    run(folder, 'ceph-authtool', 'keyring', '--gen-key', '-n', name, ...rights);
+    const onMonitor = name === 'osd.0' ? 'allow profile osd' : 'allow *';
+    authtool(name, '--cap', 'mon', onMonitor, '--cap', 'osd', 'allow *');
   }
   const ceph = (...args) => run(folder, 'ceph', '-c', 'ceph.conf', '--connect-timeout', '20', ...args);
 
   const address = `[v2:127.0.0.1:${monitor}]`;
   run(folder, 'monmaptool', '--create', '--fsid', id, '--addv', 'one', address, 'monmap');
-  run(
-    folder,
-    'ceph-mon',
-    '--mkfs',
-    '-i',
-    'one',
-    '--monmap',
-    'monmap',
-    '--keyring',
-    'keyring',
-    '-c',
-    'ceph.conf',
-  );
+  const files = ['--monmap', 'monmap', '--keyring', 'keyring', '-c', 'ceph.conf'];
+  run(folder, 'ceph-mon', '--mkfs', '-i', 'one', ...files);
   startDaemon(folder, 'ceph-mon', '-i', 'one');
   ceph('osd', 'new', disk);
   run(folder, 'ceph-osd', '--mkfs', '-i', '0', '--osd-uuid', disk, '-c', 'ceph.conf');

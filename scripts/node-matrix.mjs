@@ -50,13 +50,7 @@ function byNumber(one, other) {
 /** The binary of a version, installed the first time that it is asked for. */
 function binaryOf(version) {
   const folder = join(cache, version);
-  const binary = join(
-    folder,
-    'node_modules',
-    'node',
-    'bin',
-    process.platform === 'win32' ? 'node.exe' : 'node',
-  );
+  const binary = join(folder, 'node_modules/node/bin', process.platform === 'win32' ? 'node.exe' : 'node');
   const says = () => spawnSync(binary, ['--version'], { encoding: 'utf8' }).stdout?.trim();
   if (existsSync(binary) && says() === `v${version}`) return binary;
   rmSync(folder, { recursive: true, force: true });
@@ -74,18 +68,15 @@ function test(version) {
   const results = mkdtempSync(join(tmpdir(), 'node-matrix-'));
   const file = join(results, 'results.json');
   try {
-    const { status, stderr } = spawnSync(
-      binary,
-      [jest, ...forJest, `--outputFile=${file}`, '--json', '--silent'],
-      {
-        cwd: root,
-        encoding: 'utf8',
-        // The specs' own children run on the same Node.
-        env: { ...process.env, PATH: dirname(binary) + delimiter + process.env.PATH },
-        stdio: ['ignore', 'ignore', 'pipe'],
-        maxBuffer: 2 ** 28,
-      },
-    );
+    const args = [jest, ...forJest, `--outputFile=${file}`, '--json', '--silent'];
+    const { status, stderr } = spawnSync(binary, args, {
+      cwd: root,
+      encoding: 'utf8',
+      // The specs' own children run on the same Node.
+      env: { ...process.env, PATH: dirname(binary) + delimiter + process.env.PATH },
+      stdio: ['ignore', 'ignore', 'pipe'],
+      maxBuffer: 2 ** 28,
+    });
     if (!existsSync(file)) throw new Error(stderr);
     const all = JSON.parse(readFileSync(file, 'utf8'));
     for (const suite of all.testResults) {
@@ -102,13 +93,10 @@ function test(version) {
   }
 }
 
-const line = (...cells) =>
-  console.log(
-    cells
-      .map((cell) => String(cell).padEnd(12))
-      .join('')
-      .trimEnd(),
-  );
+function line(...cells) {
+  const columns = cells.map((cell) => String(cell).padEnd(12));
+  console.log(columns.join('').trimEnd());
+}
 
 line('version', 'passed', 'failed', 'skipped');
 for (const asked of versions) {

@@ -169,7 +169,7 @@ async function assertProperty(property: fc.IAsyncProperty<[unknown]>, numRuns: n
 }
 
 function summaryOf(tally: Readonly<Record<string, number>>): string {
-  const [done = 0, ordinary = 0] = [tally['done'], tally['ordinary']];
+  const { done = 0, ordinary = 0 } = tally;
   const all = Object.values(tally).reduce((sum, count) => sum + count, 0);
   const refused = all - done - ordinary - (tally['by Node'] ?? 0);
   const codes = Object.keys(tally).length;
@@ -196,7 +196,7 @@ class Place {
     const all = readdirSync(this.#folder, { recursive: true, encoding: 'utf8' });
     const paths = all.map((path) => path.split(sep).join('/'));
     const made = paths.filter((path) => !this.#expected.has(path));
-    const names = made.map((path) => {
+    return made.map((path) => {
       assertPromise(path.startsWith('saved/'), `${JSON.stringify(path)} is outside`);
       const name = path.slice('saved/'.length);
       assertLegal(name);
@@ -205,7 +205,6 @@ class Place {
       rmSync(join(this.saved, name));
       return name;
     });
-    return names;
   }
 }
 

@@ -76,52 +76,46 @@ function makeDevice(path: string): boolean {
   }
 }
 
-/** Changes of a folder during rendering, before any byte or after half of the image. */
+/** A change of a folder during rendering, before any byte or after half of the image. */
 interface Change {
   readonly how: 'gate' | 'half';
   readonly change: (folder: string) => void;
-  readonly verdicts: readonly string[];
+  /** Default: `folder-changed`. */
+  readonly verdicts?: readonly string[];
 }
 
 /** The decoder opens the temporary file by its name, so it is the first to notice that the file is gone. */
 const UNREADABLE = ['folder-changed', 'broken-image'];
 
+const removeFolder = (folder: string): void => {
+  rmSync(join(folder, 'saved/in'), { recursive: true });
+};
+const moveFolder = (folder: string): void => {
+  renameSync(join(folder, 'saved/in'), join(folder, 'saved/kept'));
+};
+const swapFolder = (folder: string): void => {
+  moveFolder(folder);
+  symlinkSync(join(folder, 'outside'), join(folder, 'saved/in'));
+};
+
 const CHANGES: Readonly<Record<string, Change>> = {
-  'a folder removed': {
-    how: 'gate',
-    change: (folder) => {
-      rmSync(join(folder, 'saved/in'), { recursive: true });
-    },
-    verdicts: ['folder-changed'],
-  },
+  'a folder removed': { how: 'gate', change: removeFolder },
   'a folder removed with the temporary file in it': {
     how: 'half',
-    change: (folder) => {
-      rmSync(join(folder, 'saved/in'), { recursive: true });
-    },
+    change: removeFolder,
     verdicts: UNREADABLE,
   },
   'a folder removed and made again': {
     how: 'half',
     change: (folder) => {
-      rmSync(join(folder, 'saved/in'), { recursive: true });
+      removeFolder(folder);
       mkdirSync(join(folder, 'saved/in'));
     },
     verdicts: UNREADABLE,
   },
-  'a folder moved away': {
-    how: 'half',
-    change: (folder) => {
-      renameSync(join(folder, 'saved/in'), join(folder, 'saved/kept'));
-    },
-    verdicts: ['folder-changed'],
-  },
-  'a folder swapped for a link before the first byte': {
-    how: 'gate',
-    change: swap,
-    verdicts: ['folder-changed'],
-  },
-  'a folder swapped for a link in mid-image': { how: 'half', change: swap, verdicts: ['folder-changed'] },
+  'a folder moved away': { how: 'half', change: moveFolder },
+  'a folder swapped for a link before the first byte': { how: 'gate', change: swapFolder },
+  'a folder swapped for a link in mid-image': { how: 'half', change: swapFolder },
   'the save path swapped for a link': {
     how: 'half',
     change: (folder) => {
@@ -129,7 +123,6 @@ const CHANGES: Readonly<Record<string, Change>> = {
       mkdirSync(join(folder, 'outside/in'));
       symlinkSync(join(folder, 'outside'), join(folder, 'saved'));
     },
-    verdicts: ['folder-changed'],
   },
   'a folder made read-only': {
     how: 'gate',
@@ -156,30 +149,22 @@ const CHANGES: Readonly<Record<string, Change>> = {
   },
 };
 
-function swap(folder: string): void {
-  renameSync(join(folder, 'saved/in'), join(folder, 'saved/kept'));
-  symlinkSync(join(folder, 'outside'), join(folder, 'saved/in'));
-}
-
 /** Each change at a known moment: the renderer was called and waits until the change is done. */
 export const changedPlaces: Check = async ({ app, folder }) => {
   // The unprivileged user needs access to this folder.
   chmodSync(folder, 0o755);
-  for (const [index, [what, { how, change, verdicts }]] of Object.entries(CHANGES).entries()) {
+  for (const [index, [what, { how, change, verdicts = ['folder-changed'] }]] of Object.entries(
+    CHANGES,
+  ).entries()) {
     const place = join(folder, String(index));
     for (const path of ['', 'saved', 'saved/in', 'outside']) {
       mkdirSync(join(place, path));
       chmodSync(join(place, path), 0o777);
     }
-    const server = await Server.start({
-      app,
-      options: { savePath: join(place, 'saved') },
-      unprivileged: true,
-    });
-    assertPromise(
-      verdictOf(await server.save('whole/1/50000', 'in/image.tif')) === 'done',
-      `${what}: no first save`,
-    );
+    const options = { savePath: join(place, 'saved') };
+    const server = await Server.start({ app, options, unprivileged: true });
+    const first = verdictOf(await server.save('whole/1/50000', 'in/image.tif'));
+    assertPromise(first === 'done', `${what}: no first save`);
     const answer = server.save(`${how}/2/4000000/key`, 'in/image.tif');
     await server.asked('key');
     change(place);

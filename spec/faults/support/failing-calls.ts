@@ -21,15 +21,8 @@ export class FailingCalls {
   /** @param folder Where the library, the plan and the log are put. */
   constructor(folder: string, savePath: string) {
     const library = join(folder, 'failing-calls.so');
-    execFileSync('cc', [
-      '-shared',
-      '-fPIC',
-      '-O1',
-      '-o',
-      library,
-      'spec/faults/support/failing-calls.c',
-      '-ldl',
-    ]);
+    const flags = ['-shared', '-fPIC', '-O1', '-o', library];
+    execFileSync('cc', [...flags, 'spec/faults/support/failing-calls.c', '-ldl']);
     this.#plan = join(folder, 'plan');
     this.#log = join(folder, 'log');
     this.env = {
