@@ -85,7 +85,8 @@ const hosts: Record<string, Host> = {
   ),
   polka: async (middleware) => {
     const app = polka();
-    for (const handler of [...middleware, routes]) app.use(handler);
+    for (const handler of middleware) app.use(handler);
+    app.get('/whole', routes).get('/stream', routes);
     return listen(app.handler.bind(app));
   },
   'NestJS on Express': async (middleware) => {
