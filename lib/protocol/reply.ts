@@ -60,7 +60,15 @@ export function sendReply(res: ServerResponse, result: SaveResult): void {
     send(res, status, text, retryAfter);
   } catch (error) {
     process.emitWarning(`A middleware before imageSave failed at its reply: ${describeError(error)}`);
-    for (const name of ['removeHeader', 'setHeader', 'writeHead', 'write', 'end']) {
+    for (const name of [
+      'hasHeader',
+      'removeHeader',
+      'setHeader',
+      '_storeHeader',
+      'writeHead',
+      'write',
+      'end',
+    ]) {
       Reflect.deleteProperty(res, name);
     }
     send(res, status, text, retryAfter);
@@ -102,8 +110,7 @@ interface ResponseWithStoreHeader extends ServerResponse {
  * `writeHead` (on-headers does).
  */
 function fixHeaders(res: ResponseWithStoreHeader): void {
-  // The second is so if the reply is sent once more.
-  if (res._storeHeader === undefined || res._storeHeader === storeFixedHeaders) return;
+  if (res._storeHeader === undefined) return;
   res[kStoreHeader] = res._storeHeader;
   // One function for all responses. With a function for each, V8 keeps the objects of finished saves in memory until
   // its next full garbage collection, and a small save costs a fifth more.

@@ -283,6 +283,26 @@ describe('sending', () => {
     },
   );
 
+  test.each(['hasHeader', 'removeHeader', 'setHeader', '_storeHeader', 'writeHead', 'end'])(
+    'replies although earlier middleware has a wrapper of %s that throws',
+    async (name) => {
+      const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+      const answer = await answerOf((res) => {
+        res.setHeader('ETag', '"x"');
+        Reflect.set(res, name, () => {
+          throw new Error('a wrapper failed');
+        });
+        sendReply(res, done());
+      });
+      expect(warn).toHaveBeenCalledTimes(1);
+      warn.mockRestore();
+      expect(answer.status).toBe(200);
+      expect(answer.headers).toMatchObject({ 'content-type': 'text/plain', 'cache-control': 'no-store' });
+      expect(answer.headers).not.toHaveProperty('etag');
+      expect(answer.reply.status).toBe('done');
+    },
+  );
+
   it('removes earlier headers that describe another body and keeps the others', async () => {
     const another = {
       ETag: '"x"',
