@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
-import { sameGuaranteesRoute, writeFileAtomicRoute, type SaveOptions } from './hand-written-routes.js';
+import { HAND_WRITTEN, saveRoute, type SaveOptions } from './hand-written-routes.js';
 import type { Images } from './images.js';
 
 export interface AppSettings {
@@ -56,8 +56,8 @@ function createApp({ saves, options }: AppSettings): Express {
 }
 
 function imageRoute(saves: AppSettings['saves'], image: Buffer, options: SaveOptions): RequestHandler {
-  if (saves === 'hand-written, same guarantees') return sameGuaranteesRoute(image, options);
-  if (saves === 'write-file-atomic and sharp') return writeFileAtomicRoute(image, options);
+  const save = typeof saves === 'string' ? HAND_WRITTEN[saves] : undefined;
+  if (save !== undefined) return saveRoute(save, image, options);
   return (_req, res) => {
     res.type('jpeg').set('Content-Length', String(image.length)).end(image);
   };
