@@ -4,7 +4,7 @@
 export interface Sample {
   /** By the client's clock. */
   readonly time: number;
-  /** Processor time of the server and its decoder processes, all of their threads, user and system. */
+  /** Processor time of the process that is measured and its decoder processes: all threads, user and system. */
   readonly cpu: number;
 }
 
@@ -17,14 +17,7 @@ export interface Estimate {
 
 /** The smallest value that at least this share of the values does not exceed (the nearest-rank method). */
 export function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
+  return Float64Array.from(values).sort()[Math.max(0, Math.ceil(share * values.length) - 1)] ?? NaN;
 }
 
 /**
@@ -32,32 +25,31 @@ export function median(values: readonly number[]): number {
  * below the median is binomial, with a standard deviation of √n ÷ 2 (Conover, Practical Nonparametric Statistics, 3.2).
  */
 export function estimate(values: readonly number[]): Estimate {
-  const sorted = [...values].sort((a, b) => a - b);
-  const { length } = sorted;
-  const reach = 1.96 * (Math.sqrt(length) / 2);
-  const low = sorted[Math.max(0, Math.floor(length / 2 - reach))] ?? NaN;
-  const high = sorted[Math.min(length - 1, Math.ceil(length / 2 + reach))] ?? NaN;
-  return { median: median(sorted), low, high };
+  const sorted = Float64Array.from(values).sort();
+  const at = (rank: number): number => sorted[Math.min(sorted.length - 1, Math.max(0, rank))] ?? NaN;
+  const middle = sorted.length / 2;
+  const reach = 1.96 * (Math.sqrt(sorted.length) / 2);
+  return {
+    median: (at(Math.ceil(middle) - 1) + at(Math.floor(middle))) / 2,
+    low: at(Math.floor(middle - reach)),
+    high: at(Math.ceil(middle + reach)),
+  };
+}
+
+export function median(values: readonly number[]): number {
+  return estimate(values).median;
 }
 
 /**
  * How many requests the subject serves in the time (or processor time) in which the other serves one: above 1, the
  * subject is the faster of the two. Drift of the machine from round to round cancels out.
  */
-export function speedRatio(
-  subject: readonly Sample[],
-  other: readonly Sample[],
-  quantity: keyof Sample,
-): Estimate {
+export function speedRatio(subject: Sample[], other: Sample[], quantity: keyof Sample): Estimate {
   return estimate(subject.map((sample, round) => (other[round]?.[quantity] ?? NaN) / sample[quantity]));
 }
 
-/** A shuffled copy (Fisher–Yates). */
+/** A shuffled copy: sorted by random keys. */
 export function shuffle<T>(items: readonly T[], random: () => number = Math.random): T[] {
-  const result = [...items];
-  for (let last = result.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1));
-    [result[last], result[other]] = [result[other] as T, result[last] as T];
-  }
-  return result;
+  const keyed = items.map((item) => ({ item, key: random() }));
+  return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
 }
