@@ -8,12 +8,10 @@ export function digits(value: number): string {
   return value.toFixed(Math.min(3, Math.max(0, decimals)));
 }
 
-export function microseconds(value: number): string {
-  return value < 1000 ? `${digits(value)} µs` : milliseconds(value / 1000);
-}
-
-export function milliseconds(value: number): string {
-  return Number.isFinite(value) ? `${digits(value)} ms` : '–';
+/** @param milliseconds NaN if nothing was measured. */
+export function duration(milliseconds: number): string {
+  if (Number.isNaN(milliseconds)) return '–';
+  return milliseconds < 1 ? `${digits(1000 * milliseconds)} µs` : `${digits(milliseconds)} ms`;
 }
 
 /** The median and, in brackets, its 95 % confidence interval. */
@@ -26,6 +24,5 @@ export function percent(share: number): string {
 }
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

@@ -2,90 +2,59 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'undici';
 
+/** The path of a request, by its number. */
+export type Path = (index: number) => string;
+
 export interface Reply {
   readonly status: number;
   /** The beginning of the body: all of a reply to a save. */
   readonly text: string;
-  /** From the request to the end of the body. */
-  readonly milliseconds: number;
+  /** From the request to the end of the body, in milliseconds. */
+  readonly latency: number;
   /** When the body ended, by `performance.now()`. */
   readonly arrivedAt: number;
 }
 
-/** In milliseconds. */
-export function latencies(replies: readonly Reply[]): number[] {
-  return replies.map(({ milliseconds }) => milliseconds);
-}
-
-const MAX_TEXT_BYTES = 1000;
-
-/** Sends a GET request, and keeps only the beginning of the body. */
-export function get(pool: Pool, path: string): Promise<Reply> {
+export async function get(pool: Pool, path: string): Promise<Reply> {
   const begin = performance.now();
-  let [status, text] = [0, ''];
-  return new Promise((resolve, reject) => {
-    pool.dispatch(
-      { path, method: 'GET' },
-      {
-        onRequestStart: () => undefined,
-        onResponseStart: (_controller, statusCode) => {
-          status = statusCode;
-        },
-        onResponseData: (_controller, chunk) => {
-          if (text.length < MAX_TEXT_BYTES) text += chunk.toString('latin1', 0, MAX_TEXT_BYTES - text.length);
-        },
-        onResponseEnd: () => {
-          const arrivedAt = performance.now();
-          resolve({ status, text, milliseconds: arrivedAt - begin, arrivedAt });
-        },
-        onResponseError: (_controller, error) => {
-          reject(error);
-        },
-      },
-    );
-  });
+  const { statusCode: status, body } = await pool.request({ path, method: 'GET' });
+  let text = '';
+  // Putting a large image together would take the client longer than the server needs to send it.
+  for await (const chunk of body as AsyncIterable<Buffer>)
+    text += chunk.toString('latin1', 0, 1000 - text.length);
+  const arrivedAt = performance.now();
+  return { status, text, latency: arrivedAt - begin, arrivedAt };
 }
 
-/**
- * Each connection sends its next request as soon as it has its reply.
- *
- * @returns The replies, in the order in which they arrived.
- * @throws Error A reply whose status is not 200.
- */
+/** Each connection sends its next request as soon as it has its reply, until the number or the time is reached. */
 export async function closedLoop(
   pool: Pool,
-  load: {
-    readonly connections: number;
-    readonly path: (index: number) => string;
-    readonly continues: (sent: number) => boolean;
-  },
+  path: Path,
+  connections: number,
+  { requests = Infinity, seconds = Infinity }: { requests?: number; seconds?: number },
 ): Promise<Reply[]> {
-  const replies: Reply[] = [];
-  let sent = 0;
-  await Promise.all(
-    Array.from({ length: load.connections }, async () => {
-      while (load.continues(sent)) {
-        const reply = await get(pool, load.path(sent++));
-        if (reply.status !== 200) throw new Error(`Status ${reply.status}: ${reply.text}`);
-        replies.push(reply);
-      }
-    }),
-  );
-  return replies;
+  const replies: Promise<Reply>[] = [];
+  const end = performance.now() + 1000 * seconds;
+  const loop = async (): Promise<void> => {
+    while (replies.length < requests && performance.now() < end) {
+      const reply = get(pool, path(replies.length));
+      replies.push(reply);
+      await reply;
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, loop));
+  return Promise.all(replies);
 }
 
 /** Sends requests at random times (a Poisson process), whether or not the replies to earlier ones have arrived. */
-export async function openLoop(
-  pool: Pool,
-  load: { readonly perSecond: number; readonly seconds: number; readonly path: (index: number) => string },
-): Promise<Reply[]> {
+export async function openLoop(pool: Pool, path: Path, perSecond: number, seconds: number): Promise<Reply[]> {
   const replies: Promise<Reply>[] = [];
   const begin = performance.now();
   for (let at = 0; ;) {
-    at += (-Math.log(1 - Math.random()) * 1000) / load.perSecond;
-    if (at > 1000 * load.seconds) return Promise.all(replies);
+    at += (-Math.log(1 - Math.random()) * 1000) / perSecond;
+    if (at > 1000 * seconds) return Promise.all(replies);
     const wait = begin + at - performance.now();
     if (wait > 1) await sleep(wait);
-    replies.push(get(pool, load.path(replies.length)));
+    replies.push(get(pool, path(replies.length)));
   }
 }

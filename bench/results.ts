@@ -1,43 +1,39 @@
 // Writes the results of a run to the README of this directory, and the chart of the project's README.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
-import type { Finding } from './comparison.js';
 import { digits } from './format.js';
 
-const BEGIN = '<!-- results -->';
-const END = '<!-- end of results -->';
+/** A ratio for the chart: how fast the subject of a comparison is, by processor time. */
+export interface Finding {
+  readonly title: string;
+  readonly other: string;
+  readonly ratio: number;
+}
 
 /** @param printed All that the run has printed. */
-export async function writeResults(
-  root: string,
-  printed: readonly string[],
-  findings: readonly Finding[],
-): Promise<void> {
-  const file = join(root, 'bench', 'README.md');
-  const text = readFileSync(file, 'utf8');
-  const [begin, end] = [text.indexOf(BEGIN) + BEGIN.length, text.indexOf(END)];
-  const markdown = `${text.slice(0, begin)}\n\n${printed.join('\n\n')}\n\n${text.slice(end)}`;
-  const style = await resolveConfig(file);
-  writeFileSync(file, await format(markdown, { ...style, parser: 'markdown' }));
-  writeFileSync(join(root, 'docs', 'speed.svg'), drawChart(findings));
+export async function writeResults(printed: readonly string[], findings: readonly Finding[]): Promise<void> {
+  const file = new URL('README.md', import.meta.url);
+  const results = /(?<=<!-- results -->).*(?=<!-- end of results -->)/s;
+  const markdown = readFileSync(file, 'utf8').replace(results, () => `\n\n${printed.join('\n\n')}\n\n`);
+  writeFileSync(file, await format(markdown, { ...(await resolveConfig(file)), parser: 'markdown' }));
+  writeFileSync(new URL('../docs/speed.svg', import.meta.url), drawChart(findings));
 }
 
 const [LEFT, TOP, ROW, WIDTH] = [390, 40, 22, 320];
 
 /** A bar for each comparison, by processor time, which depends neither on the client nor on what else runs. */
-export function drawChart(findings: readonly Finding[]): string {
+function drawChart(findings: readonly Finding[]): string {
   const shown = findings.filter(
-    ({ comparison, other }) => other !== 'control' && !['ordinary request', 'batch'].includes(comparison),
+    ({ title, other }) => other !== 'control' && !['ordinary request', 'batch'].includes(title),
   );
   const height = TOP + ROW * shown.length + 10;
-  const unit = WIDTH / Math.max(2, ...shown.map(({ cpu }) => cpu.median));
-  const rows = shown.flatMap(({ comparison, other, cpu: { median } }, index) => {
-    const [y, width] = [TOP + ROW * index, Math.round(unit * median)];
+  const unit = WIDTH / Math.max(2, ...shown.map(({ ratio }) => ratio));
+  const rows = shown.flatMap(({ title, other, ratio }, index) => {
+    const [y, width] = [TOP + ROW * index, Math.round(unit * ratio)];
     return [
-      `<text x="${LEFT - 8}" y="${y + 13}" text-anchor="end">${comparison} ÷ ${other}</text>`,
+      `<text x="${LEFT - 8}" y="${y + 13}" text-anchor="end">${title} ÷ ${other}</text>`,
       `<rect x="${LEFT}" y="${y}" width="${width}" height="${ROW - 6}" fill="#0969da"/>`,
-      `<text x="${LEFT + width + 6}" y="${y + 13}">${digits(median)}</text>`,
+      `<text x="${LEFT + width + 6}" y="${y + 13}">${digits(ratio)}</text>`,
     ];
   });
   return [

@@ -1,91 +1,66 @@
 // A server process: one Express app, on a port of its own, for each app that the benchmark asks for.
 import type * as Package from 'express-image-save';
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type Express } from 'express';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import sharp from 'sharp';
 import { HAND_WRITTEN, saveRoute, type SaveOptions } from './hand-written-routes.js';
-import type { Images } from './images.js';
+import { scale } from './images.js';
 
-export interface AppSettings {
-  /** The file that exports `imageSave` or its replacement. */
-  readonly saves:
-    | { readonly library: string }
-    | 'plain delivery'
-    | 'hand-written, same guarantees'
-    | 'write-file-atomic and sharp';
-  /** `concurrency` is for the middleware alone. */
-  readonly options: SaveOptions & { readonly concurrency?: number | undefined };
+export interface Contestant {
+  /** How the tables call it. */
+  readonly name: string;
+  /** The file that exports `imageSave`; without one, a hand-written route of this name, or plain delivery. */
+  readonly library?: string;
+  /** For the middleware alone. */
+  readonly concurrency?: number;
 }
 
-export interface ServerSettings {
-  readonly apps: readonly AppSettings[];
-  readonly images: Images;
-}
+export type AppSettings = Contestant & SaveOptions;
 
-const { apps, images } = JSON.parse(process.argv[2] ?? '') as ServerSettings;
-const require = createRequire(import.meta.url);
+const [images = '', apps = '[]'] = process.argv.slice(2);
 
-function createApp({ saves, options }: AppSettings): Express {
+function createApp({ name, library, ...options }: AppSettings): Express {
   const app = express();
-  if (typeof saves === 'object') {
-    const { imageSave } = require(saves.library) as typeof Package;
+  if (library !== undefined) {
+    const { imageSave } = createRequire(import.meta.url)(library) as typeof Package;
     app.use(imageSave(options));
   }
+  app.get('/cpu', async (_req, res) => {
+    res.end(String(await readCpu()));
+  });
   app.get('/short', (_req, res) => {
     res.end('ok');
   });
   app.get('/sent-file', (_req, res) => {
-    res.sendFile(images['20kb.jpg'] ?? '');
+    res.sendFile(join(images, '20kb.jpg'));
   });
   app.get('/scaled.jpg', async (_req, res) => {
-    const image = await sharp(images['source.jpg']).resize(800).jpeg().toBuffer();
-    res.type('jpeg').send(image);
+    res.type('jpeg').send(await scale(join(images, 'source.jpg')).toBuffer());
   });
   app.get('/delayed.jpg', async (_req, res) => {
     await sleep(300);
-    res.type('jpeg').send(readFileSync(images['20kb.jpg'] ?? ''));
+    res.type('jpeg').send(readFileSync(join(images, '20kb.jpg')));
   });
-  for (const [name, file] of Object.entries(images)) {
-    app.get(`/${name}`, imageRoute(saves, readFileSync(file), options));
+  for (const file of ['20kb.jpg', '200kb.jpg', '5mb.jpg']) {
+    const image = readFileSync(join(images, file));
+    const save = HAND_WRITTEN[name];
+    if (save !== undefined) app.get(`/${file}`, saveRoute(save, image, options));
+    app.get(`/${file}`, (_req, res) => {
+      res.type('jpeg').set('Content-Length', String(image.length)).end(image);
+    });
   }
   return app;
 }
 
-function imageRoute(saves: AppSettings['saves'], image: Buffer, options: SaveOptions): RequestHandler {
-  const save = typeof saves === 'string' ? HAND_WRITTEN[saves] : undefined;
-  if (save !== undefined) return saveRoute(save, image, options);
-  return (_req, res) => {
-    res.type('jpeg').set('Content-Length', String(image.length)).end(image);
-  };
-}
-
-function listen(app: Express): Promise<number> {
-  const server = createServer(app);
-  // The client's connections stay open between samples.
-  server.keepAliveTimeout = 0;
-  return new Promise((resolve) => {
-    server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () => {
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
-}
-
-const calls = {
-  ports: () => Promise.all(apps.map(createApp).map(listen)),
-  /** Microseconds of processor time since the start, decoder processes included, once the last requests have ended. */
-  cpu: async () => {
-    await sleep(5);
-    const { user, system } = process.cpuUsage();
-    return user + system + readChildrenCpu();
-  },
-};
-
-/** Processor time of the decoder processes, in microseconds; 0 where `/proc` does not say. (proc(5)) */
-function readChildrenCpu(): number {
+/** Milliseconds of processor time since the start, decoder processes included, once the last requests have ended. */
+async function readCpu(): Promise<number> {
+  await sleep(5);
+  const { user, system } = process.cpuUsage();
+  // Where `/proc` does not name the decoder processes, they are left out. (proc(5))
   const path = `/proc/self/task/${process.pid}/children`;
   const pids = existsSync(path) ? readFileSync(path, 'utf8').split(' ').filter(Boolean) : [];
   const ticks = pids.map((pid) => {
@@ -94,12 +69,16 @@ function readChildrenCpu(): number {
     return Number(fields[11]) + Number(fields[12]);
   });
   // 100 ticks in a second, on every Linux.
-  return 10_000 * ticks.reduce((sum, each) => sum + each, 0);
+  return ticks.reduce((sum, each) => sum + 10 * each, (user + system) / 1000);
 }
 
-export type Calls = typeof calls;
+async function listen(app: Express): Promise<number> {
+  const server = app.listen(0, '127.0.0.1');
+  // The client's connections stay open between samples.
+  server.keepAliveTimeout = 0;
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
 
-process.on('message', (name: keyof Calls) => {
-  void Promise.resolve(calls[name]()).then((result) => process.send?.({ result }));
-});
+process.send?.(await Promise.all((JSON.parse(apps) as AppSettings[]).map(createApp).map(listen)));
 process.once('disconnect', () => process.exit());

@@ -1,6 +1,6 @@
 // Medians, their confidence intervals, and ratios that are taken within each round.
 
-/** What one request took, in microseconds, on average over one sample. */
+/** What one request took, in milliseconds, on average over one sample. */
 export interface Sample {
   /** By the client's clock. */
   readonly time: number;

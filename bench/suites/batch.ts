@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as Batch from 'express-image-save/batch';
 import { compare, type Sampler } from '../comparison.js';
-import { scale, type BenchContext } from '../context.js';
+import type { BenchContext } from '../context.js';
 
 const CONCURRENCY = 8;
 
@@ -23,42 +23,38 @@ export async function batch(context: BenchContext): Promise<void> {
   const child = spawn(process.execPath, ['-e', SERVER], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const [port] = (await once(child, 'message')) as [number];
   const server = `http://127.0.0.1:${port}`;
-  const count = scale(context, 4000, 16);
+  const numbers = Array.from({ length: context.quick ? 200 : 4000 }, (_, index) => index);
+  const jobs = numbers.map((index) => ({ url: `/shoe?n=${index}`, name: `${index}.jpg` }));
   let ledgers = 0;
 
   const saveJobs = async (ledger?: string): Promise<void> => {
-    const jobs = Array.from({ length: count }, (_, index) => ({
-      url: `/shoe?n=${index}`,
-      name: `${index}.jpg`,
-    }));
     for await (const { status } of saveAll(jobs, { server, concurrency: CONCURRENCY, ledger }))
       if (status !== 'done') throw new Error(status);
   };
-  const fetchAll = async (): Promise<void> => {
-    let next = 0;
+  const fetchJobs = async (): Promise<void> => {
+    const waiting = jobs.values();
     const loop = async (): Promise<void> => {
-      while (next < count) {
-        const index = next++;
-        const response = await fetch(`${server}/shoe?n=${index}&req=saveToFile&name=${index}.jpg`);
+      for (const { url, name } of waiting) {
+        const response = await fetch(`${server}${url}&req=saveToFile&name=${name}`);
         if (!(await response.text()).includes('status=done')) throw new Error('not done');
       }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, loop));
   };
-  const measure =
-    (run: () => Promise<void>): Sampler =>
-    async () => {
+  const measure = (run: () => Promise<void>): Sampler => {
+    return async () => {
       const [begin, before] = [performance.now(), process.cpuUsage()];
       await run();
       const { user, system } = process.cpuUsage(before);
-      return { time: (1000 * (performance.now() - begin)) / count, cpu: (user + system) / count };
+      return { time: (performance.now() - begin) / jobs.length, cpu: (user + system) / 1000 / jobs.length };
     };
+  };
   const contestants = new Map([
     ['saveAll', measure(() => saveJobs())],
     ['control', measure(() => saveJobs())],
-    ['loop of fetch', measure(fetchAll)],
+    ['loop of fetch', measure(fetchJobs)],
     ['saveAll with a ledger', measure(() => saveJobs(join(context.diskDir, `ledger-${ledgers++}`)))],
   ]);
-  await compare({ title: 'batch', contestants, rounds: scale(context, 12, 2) }, context);
+  await compare('batch', contestants, 12, context);
   child.kill();
 }

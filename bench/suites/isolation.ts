@@ -2,14 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { createApp, type BenchContext } from '../context.js';
-import { digits, milliseconds, table } from '../format.js';
-import { closedLoop, latencies, openLoop } from '../load.js';
-import { createFolder, createPath, ServerProcess } from '../server-process.js';
+import type { BenchContext } from '../context.js';
+import { digits, duration, table } from '../format.js';
+import { sendMixed } from '../mixed-load.js';
 import { median, percentile } from '../statistics.js';
-
-const SAVES_AT_ONCE = [0, 32, 128];
 
 export async function isolation(context: BenchContext): Promise<void> {
   const slowFlush = buildSlowFlush(context.diskDir);
@@ -18,45 +14,22 @@ export async function isolation(context: BenchContext): Promise<void> {
   else context.print('Without a slow disk: that needs Linux and a C compiler.');
   const rows: string[][] = [];
   for (const [disk, env] of disks) {
-    for (const { name, path } of context.libraries) {
-      const apps = [createApp({ library: path }, 'default options', context)];
-      const server = await ServerProcess.start({ apps, images: context.images }, env);
-      let alone = NaN;
-      for (const saves of SAVES_AT_ONCE) {
-        const { ordinary, perSecond } = await measure(server, saves, context);
-        if (saves === 0) alone = median(ordinary);
+    for (const library of context.libraries) {
+      let alone: number | undefined;
+      for (const atOnce of [0, 32, 128]) {
+        const { savedPerSecond, ordinary } = await sendMixed(library, '20kb.jpg', { atOnce }, context, env);
+        const usual = median(ordinary);
+        alone ??= usual;
         rows.push([
-          ...[name, disk, String(saves), milliseconds(median(ordinary)), digits(median(ordinary) / alone)],
-          ...[milliseconds(percentile(ordinary, 0.99)), digits(perSecond)],
+          ...[library.name, disk, String(atOnce), duration(usual), digits(usual / alone)],
+          ...[duration(percentile(ordinary, 0.99)), digits(savedPerSecond)],
         ]);
       }
-      await server.stop();
     }
   }
   context.print('### isolation: an ordinary sendFile beside saves of 20 KB, default options');
   const head = ['', 'disk', 'saves at once', 'sendFile', '÷ alone', 'sendFile, p99', 'saves per second'];
   context.print(table(head, rows));
-}
-
-/** What the ordinary requests take, in milliseconds, beside so many saves at once, and how many of these are done. */
-async function measure(
-  server: ServerProcess,
-  saves: number,
-  context: BenchContext,
-): Promise<{ ordinary: number[]; perSecond: number }> {
-  const path = createPath('20kb.jpg', createFolder(context.diskDir));
-  const seconds = context.quick ? 1 : 3;
-  // The first second is warm-up.
-  const begin = performance.now() + 1000;
-  const end = begin + 1000 * seconds;
-  const saving = closedLoop(server.pool(0), {
-    ...{ connections: saves, path },
-    continues: () => performance.now() < end,
-  });
-  await sleep(1000);
-  const ordinary = await openLoop(server.pool(0), { perSecond: 50, seconds, path: () => '/sent-file' });
-  const done = (await saving).filter(({ arrivedAt }) => arrivedAt > begin && arrivedAt <= end);
-  return { ordinary: latencies(ordinary), perSecond: done.length / seconds };
 }
 
 /** Compiles the slow flush and returns the setting that preloads it; undefined if that is not possible. */

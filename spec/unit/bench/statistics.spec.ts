@@ -61,7 +61,7 @@ test('runRounds samples each contestant once in each round, and discards the war
     return Promise.resolve({ time: round < 0 ? 1e6 : time, cpu: 1 });
   };
   const contestants = new Map(['a', 'b', 'c'].map((name, index) => [name, sampler(name, index)]));
-  const result = await runRounds({ title: '', contestants, rounds: 6 });
+  const result = await runRounds(contestants, 6);
   expect([...result].map(([name, all]) => [name, all.map(({ time }) => time)])).toEqual([
     ['a', [0, 0, 0, 0, 0, 0]],
     ['b', [1, 1, 1, 1, 1, 1]],
