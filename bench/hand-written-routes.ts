@@ -52,8 +52,8 @@ const saveWithPackages: Save = async (image, name, { savePath, durable, verify }
 
 /**
  * The same guarantees as the middleware: the name is checked before the work begins, the folder stays open by its
- * fd so that no link can redirect the save, a deadline and a disconnect abort it, and a failure leaves no
- * temporary file.
+ * fd so that no link can redirect the save, nothing is published after the deadline or a disconnect, and a failure
+ * leaves no temporary file.
  */
 const saveWithSameGuarantees: Save = async (image, name, { savePath, durable, verify }, res) => {
   const deadline = Date.now() + 60_000;
