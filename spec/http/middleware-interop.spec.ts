@@ -8,7 +8,7 @@ import onHeaders from 'on-headers';
 import { fsCalls } from '../../lib/temp-files/fs.js';
 import { imageSave, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { eventually } from '../support/decoders.js';
+import { eventually } from '../support/eventually.js';
 import { list } from '../support/temp-dir.js';
 import { hosts, start, type Handler, type Running } from '../support/host.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';

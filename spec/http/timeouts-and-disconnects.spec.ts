@@ -4,7 +4,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { imageSave, SaveError, saveOf, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { eventually } from '../support/decoders.js';
+import { eventually } from '../support/eventually.js';
 import { list } from '../support/temp-dir.js';
 import { hosts, start, type Handler } from '../support/host.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';

@@ -1,6 +1,5 @@
 // The decoder processes of a host, as the system lists them.
 import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
 
 /** The decoder processes that a process has started and that have not ended. Only where there is `/proc`. */
 export function decodersOf(host: number): number[] {
@@ -16,11 +15,6 @@ export function decodersOf(host: number): number[] {
 /** Whether a process exists. One that has ended exists until its parent has read its exit code. */
 export function isRunning(pid: number): boolean {
   return readStat(pid).state !== '';
-}
-
-/** Waits for a condition. The test's own timeout ends the wait. */
-export async function eventually(condition: () => boolean): Promise<void> {
-  while (!condition()) await setTimeout(10);
 }
 
 function readStat(pid: number): { state: string; parent: number } {

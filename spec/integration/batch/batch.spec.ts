@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { makeProject } from '../../support/project.js';
 import { sendDone, sendError, startReplyServer, stopReplyServers } from '../../support/reply-server.js';
 import { removeTempDirs, useTempDir } from '../../support/temp-dir.js';
-import { readLedger, spawnCommand, stopCommands, waitFor, watch, type Command } from './command.js';
+import { readLedger, spawnCommand, stopCommands, watch, type Command } from './command.js';
+import { eventually } from '../../support/eventually.js';
 
 const CONCURRENCY = 8;
 
@@ -59,7 +60,7 @@ describe('against the middleware', () => {
     const names = writeJobs(200);
     const { port } = await startServer();
     const killed = spawnCommand(program, createArgs(port));
-    await waitFor(() => saved().length > 50);
+    await eventually(() => saved().length > 50);
     killed.child.kill('SIGKILL');
     expect(await killed.ended).toBe('SIGKILL');
     expect(saved().length).toBeLessThan(200);
@@ -89,7 +90,7 @@ describe('against the middleware', () => {
     const names = writeJobs(200);
     const { child, port } = await startServer();
     const command = spawnCommand(program, createArgs(port));
-    await waitFor(() => saved().length > 50);
+    await eventually(() => saved().length > 50);
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect(saved().length).toBeLessThan(200);
@@ -215,7 +216,7 @@ describeShells('in a shell', () => {
     const { origin, requests } = await startReplyServer((_request, res) => setTimeout(sendDone, 20, res));
     const line = 'trap : INT; batch jobs.txt --server "$server" --ledger ledger; exit $?';
     const command = startShell(line, origin);
-    await waitFor(() => requests.length > 20);
+    await eventually(() => requests.length > 20);
     // As a terminal does: to the shell and to the command.
     process.kill(-command.child.pid!, 'SIGINT');
     expect([await command.ended, command.stderr()]).toEqual([
@@ -270,9 +271,9 @@ const hasTerminal = spawnSync('script', ['-qec', 'true', '/dev/null']).status ==
     writeJobs(100);
     const { origin, requests } = await startReplyServer(() => undefined);
     const command = startOnTerminal(origin, 80);
-    await waitFor(() => requests.length === CONCURRENCY);
+    await eventually(() => requests.length === CONCURRENCY);
     command.child.stdin?.write('\u0003');
-    await waitFor(() => command.stdout().includes('Stopping: waiting for 8 running saves. Ctrl-C again'));
+    await eventually(() => command.stdout().includes('Stopping: waiting for 8 running saves. Ctrl-C again'));
     command.child.stdin?.write('\u0003');
     expect(await command.ended).toBe(130);
     expect(command.stdout()).toMatch(/Stopped at once\./);

@@ -42,8 +42,3 @@ export function readLedger(path: string): { readonly name: string; readonly stat
   const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
   return lines.map((line) => JSON.parse(line) as { name: string; status: string });
 }
-
-/** Waits until something holds. */
-export async function waitFor(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((done) => setTimeout(done, 5));
-}

@@ -5,7 +5,8 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buildSync } from 'esbuild';
-import { decodersOf, eventually, isRunning } from '../../support/decoders.js';
+import { decodersOf, isRunning } from '../../support/decoders.js';
+import { eventually } from '../../support/eventually.js';
 import { noise } from '../../support/images.js';
 import { built, runInChild } from '../../support/run-in-child.js';
 import { onLinux } from '../../support/temp-dir.js';
