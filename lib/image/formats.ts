@@ -41,22 +41,46 @@ export function getFormatByName(name: string): NamedFormat {
   return EXTENSIONS.get(base.slice(dot + 1).toLowerCase()) ?? 'unknown';
 }
 
-/** The format that a file's first {@link MAGIC_BYTES} bytes announce, `undefined` if none that can be saved. */
-export function getFormatByBytes(head: Buffer): ImageFormat | undefined {
-  const magic = head.toString('latin1');
-  if (magic.startsWith('\xff\xd8\xff')) return 'jpeg';
-  if (magic.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
-  if (/^GIF8[79]a/.test(magic)) return 'gif';
-  if (/^RIFF[^]{4}WEBP/.test(magic)) return 'webp';
+/** What a file begins with, format by format. A dot stands for any byte. */
+const SIGNATURES: readonly (readonly [format: ImageFormat, signature: string])[] = [
+  ['jpeg', '\xff\xd8\xff'],
+  ['png', '\x89PNG\r\n\x1a\n'],
+  ['gif', 'GIF87a'],
+  ['gif', 'GIF89a'],
+  ['webp', 'RIFF....WEBP'],
   // 42 is classic TIFF, 43 BigTIFF.
-  if (/^(II[*+]\0|MM\0[*+])/.test(magic)) return 'tiff';
-  if (isAvif(head)) return 'avif';
-  return undefined;
+  ['tiff', 'II*\0'],
+  ['tiff', 'MM\0*'],
+  ['tiff', 'II+\0'],
+  ['tiff', 'MM\0+'],
+  ['avif', '\0...ftyp'],
+];
+
+/**
+ * What the first bytes of a file tell: its format, `'none'` where no image that can be saved begins like this, or
+ * `'undecided'` where more bytes must tell. {@link MAGIC_BYTES} bytes always decide.
+ */
+export function sniffFormat(head: Buffer): ImageFormat | 'none' | 'undecided' {
+  const possible = SIGNATURES.find(([, signature]) => matches(head, signature));
+  if (possible === undefined) return 'none';
+  const [format, signature] = possible;
+  if (head.length < signature.length) return 'undecided';
+  // HEVC files share the container with AVIF and must not get through, so their generic brands do not count.
+  if (format !== 'avif' || hasBrand(head, 'avif') || hasBrand(head, 'avis')) return format;
+  return head.length < Math.min(MAGIC_BYTES, Math.max(16, head.readUInt32BE(0))) ? 'undecided' : 'none';
 }
 
-// HEVC files share the container with AVIF and must not get through, so their generic brands do not count.
-function isAvif(head: Buffer): boolean {
-  return hasBrand(head, 'avif') || hasBrand(head, 'avis');
+/** Compares as many bytes as both have. */
+function matches(head: Buffer, signature: string): boolean {
+  return head
+    .subarray(0, signature.length)
+    .every((byte, index) => signature[index] === '.' || signature.charCodeAt(index) === byte);
+}
+
+/** The format that a file's first {@link MAGIC_BYTES} bytes announce, `undefined` if none that can be saved. */
+export function getFormatByBytes(head: Buffer): ImageFormat | undefined {
+  const format = sniffFormat(head);
+  return format === 'none' || format === 'undecided' ? undefined : format;
 }
 
 /**

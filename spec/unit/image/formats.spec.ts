@@ -1,5 +1,5 @@
 // Formats by file names and by first bytes.
-import { getFormatByBytes, getFormatByName, getMediaType } from '../../../lib/image/formats.js';
+import { getFormatByBytes, getFormatByName, getMediaType, sniffFormat } from '../../../lib/image/formats.js';
 
 describe('getFormatByName', () => {
   it.each([
@@ -28,7 +28,7 @@ describe('getFormatByName', () => {
   });
 });
 
-describe('getFormatByBytes', () => {
+describe('sniffFormat and getFormatByBytes', () => {
   const avif = (major: string, ...compatible: string[]): string =>
     `\0\0\0${String.fromCharCode(16 + 4 * compatible.length)}ftyp${major}\0\0\0\0${compatible.join('')}`;
 
@@ -45,18 +45,30 @@ describe('getFormatByBytes', () => {
     [avif('avif'), 'avif'],
     [avif('avis', 'msf1'), 'avif'],
     [avif('mif1', 'miaf', 'avif'), 'avif'],
-    [avif('heic', 'mif1'), undefined],
-    [avif('mif1', 'heic') + 'avif', undefined],
-    ['\0\0\0\x10ftyp', undefined],
-    ['', undefined],
-    ['\xff\xd8', undefined],
-    ['<svg xmlns="http://www.w3.org/2000/svg"/>', undefined],
-    ['%PDF-1.7', undefined],
-    ['<!doctype html>', undefined],
-    ['\xb6\xa6\xf2\x08', undefined],
-    ['RIFF\0\0\0\0WAVE', undefined],
+    [avif('heic', 'mif1'), 'none'],
+    [avif('mif1', 'heic') + 'avif', 'none'],
+    [avif('heic', ...Array<string>(70).fill('mif1'), 'avif'), 'none'],
+    ['\0\0\0\x10ftyp', 'undecided'],
+    [avif('mif1', 'miaf', 'avif').slice(0, -1), 'undecided'],
+    ['', 'undecided'],
+    ['\xff\xd8', 'undecided'],
+    ['\x89PNG\r\n', 'undecided'],
+    ['GIF8', 'undecided'],
+    ['RIFF\0\0\0\0WEB', 'undecided'],
+    ['II', 'undecided'],
+    ['GIF88a', 'none'],
+    ['\r\n\xff\xd8\xff', 'none'],
+    ['--boundary\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\xff', 'none'],
+    ['\0'.repeat(8), 'none'],
+    ['<svg xmlns="http://www.w3.org/2000/svg"/>', 'none'],
+    ['%PDF-1.7', 'none'],
+    ['<!doctype html>', 'none'],
+    ['\xb6\xa6\xf2\x08', 'none'],
+    ['RIFF\0\0\0\0WAVE', 'none'],
   ])('takes a file that begins with %j for %s', (head, format) => {
-    expect(getFormatByBytes(Buffer.from(head, 'latin1'))).toBe(format);
+    const bytes = Buffer.from(head, 'latin1');
+    expect(sniffFormat(bytes)).toBe(format);
+    expect(getFormatByBytes(bytes)).toBe(['none', 'undecided'].includes(format) ? undefined : format);
   });
 });
 
