@@ -5,6 +5,7 @@ import tseslint from 'typescript-eslint';
  * points and `middleware.ts`, which are not listed, join the parts, and no part imports an entry point.
  */
 const MAY_IMPORT = {
+  'abort.ts': [],
   'error-table.ts': [],
   'errors.ts': ['error-table'],
   'options.ts': ['errors', 'stores/types', 'validate-options'],
@@ -12,13 +13,21 @@ const MAY_IMPORT = {
   // Neither the middleware nor its errors: the command runs where there is no Express and no sharp.
   batch: ['protocol/parse-reply', 'protocol/query', 'validate-options'],
   capture: [],
-  image: ['errors', 'thread-pool'],
+  image: ['abort', 'errors', 'thread-pool'],
   protocol: ['errors', 'image/types', 'image/formats'],
-  save: ['capture/.*', 'errors', 'image/.*', 'options', 'protocol/.*', 'stores/types', 'temp-files/.*'],
+  save: [
+    'abort',
+    'capture/.*',
+    'errors',
+    'image/.*',
+    'options',
+    'protocol/.*',
+    'stores/types',
+    'temp-files/.*',
+  ],
   // The options of a store are checked in the same way as those of the middleware.
-  stores: ['errors', 'image/types', 'options', 'temp-files/.*', 'validate-options'],
-  // A temporary file implements an interface that stores get.
-  'temp-files': ['errors', 'image/types', 'stores/types', 'thread-pool'],
+  stores: ['abort', 'errors', 'image/types', 'temp-files/.*', 'validate-options'],
+  'temp-files': ['errors', 'image/types', 'thread-pool'],
   'thread-pool.ts': [],
 };
 

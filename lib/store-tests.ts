@@ -1,6 +1,6 @@
 // The entry point `express-image-save/store-tests`: the tests that every store must pass.
-export { storeTests } from './stores/conformance.js';
-export type { StoreFixture, StoreTest, StoreTestOptions } from './stores/conformance-harness.js';
+export { storeTests } from './stores/store-tests.js';
+export type { StoreFixture, StoreTest, StoreTestOptions } from './stores/store-test-harness.js';
 export type { ReadableBytes } from './image/types.js';
 export type { TempFile } from './temp-files/types.js';
 export type {

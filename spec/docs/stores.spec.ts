@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { s3Store } from '../../lib/s3.js';
-import { storeTests } from '../../lib/stores/conformance.js';
+import { storeTests } from '../../lib/stores/store-tests.js';
 import { removeTempDirs } from '../support/temp-dir.js';
 import { blocks, read, tableRows } from './markdown.js';
 import { makeProject, runProgram } from '../support/project.js';

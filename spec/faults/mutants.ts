@@ -135,7 +135,7 @@ const checked: readonly Checked[] = [
         fault: 'allows names that lead outside',
         wrappers: [
           { wrapper: 'allowsLeadingParents', file: 'protocol/file-name.ts', name: 'checkName' },
-          { wrapper: 'widensTheSavePath', file: 'stores/folder/target.ts', name: 'openTarget' },
+          { wrapper: 'widensTheSavePath', file: 'stores/folder/resolve-path.ts', name: 'openTarget' },
         ],
         says: /is outside/,
         // Few of the names begin with two dots and are legal otherwise.

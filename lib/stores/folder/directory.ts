@@ -7,7 +7,12 @@ import { closeFdSync, fdPath, fsCalls, readFdPath } from '../../temp-files/fs.js
 
 /** `fsync` errors of file systems that cannot flush folders. */
 const CANNOT_SYNC: ReadonlySet<string | undefined> = new Set([
-  ...['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR', 'EBADF'],
+  'EINVAL',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EISDIR',
+  'EBADF',
 ]);
 
 /** The folder of a save. It stays open, so that an attacker cannot put another in its place. */

@@ -1,22 +1,10 @@
-// Publishes images as files below a folder: a temporary file is renamed to the final name, all or nothing.
+// The store that keeps images as files below a folder.
 import type { IncomingMessage } from 'node:http';
-import { SaveError, fileSystemError, systemCode } from '../../errors.js';
-import type { ReadableBytes } from '../../image/types.js';
-import { fsCalls } from '../../temp-files/fs.js';
-import { MemoryBytes } from '../../temp-files/readable-bytes.js';
-import { retryWhileInUse } from '../../temp-files/retry-in-use.js';
+import { SaveError } from '../../errors.js';
 import { temporaryName, type StaleFileSweeper } from '../../temp-files/stale-files.js';
-import { DiskTempFile } from '../../temp-files/temp-file.js';
-import type {
-  ImageStore,
-  InspectedImage,
-  PrepareOptions,
-  PublishOptions,
-  PublishResult,
-  SaveTarget,
-} from '../types.js';
-import type { DirectoryHandle } from './directory.js';
-import { openTarget, type ResolvedPath } from './target.js';
+import type { ImageStore } from '../types.js';
+import { FolderTarget } from './folder-target.js';
+import { openTarget } from './resolve-path.js';
 
 /**
  * Makes a store that keeps images as files below a folder.
@@ -60,91 +48,4 @@ async function readSavePath(
     throw error instanceof SaveError ? error : new SaveError('save-path-missing', {}, error);
   }
   throw new SaveError('saving-disabled');
-}
-
-/** An entry of an open folder. */
-export class FolderTarget implements SaveTarget {
-  /** In the folder of the target, so that the rename stays within one file system. */
-  readonly tempFile: DiskTempFile;
-  readonly #resolved: ResolvedPath;
-  readonly #options: Pick<PrepareOptions, 'overwrite' | 'durable'>;
-  readonly #swept: Promise<void>;
-
-  /** @param sweeper Starts to sweep the folder, and sets the lifetime of the temporary file. */
-  constructor(
-    resolved: ResolvedPath,
-    options: Pick<PrepareOptions, 'overwrite' | 'durable'>,
-    sweeper: StaleFileSweeper,
-  ) {
-    const { directory } = resolved;
-    this.#resolved = resolved;
-    this.#options = options;
-    this.#swept = sweeper.sweep(directory);
-    // Checked again before the first byte: an attacker may have swapped the folder for a link.
-    this.tempFile = new DiskTempFile(directory.join(temporaryName(sweeper.lifetime)), 0o666, () =>
-      assertUnmoved(directory),
-    );
-  }
-
-  async publish(image: Pick<InspectedImage, 'bytes'>, options: PublishOptions): Promise<PublishResult> {
-    try {
-      return await this.#publish(image, options);
-    } catch (error) {
-      throw fileSystemError(error);
-    }
-  }
-
-  /** In this order, no power cut leaves a broken image: flush the bytes, change the name, flush the folder. */
-  async #publish(
-    { bytes }: Pick<InspectedImage, 'bytes'>,
-    { commit, rollback }: PublishOptions,
-  ): Promise<PublishResult> {
-    const { directory, basename } = this.#resolved;
-    const { overwrite, durable } = this.#options;
-    if (bytes !== this.tempFile) await this.#copy(bytes);
-    const lastUpdated = await this.tempFile.finish(durable);
-    const publishFile = overwrite ? fsCalls.rename : linkExclusively;
-    await retryWhileInUse(async () => {
-      await assertUnmoved(directory);
-      commit();
-      await publishFile(this.tempFile.path, directory.join(basename));
-    }, rollback);
-    if (overwrite) this.tempFile.markPublished();
-    // The image is published, so a failed flush is only a warning.
-    const warning = durable ? await directory.sync().catch((error: unknown) => error) : undefined;
-    return { lastUpdated, warning };
-  }
-
-  async #copy(bytes: ReadableBytes): Promise<void> {
-    if (bytes instanceof MemoryBytes) {
-      // One write without a stream, because most images are small.
-      await this.tempFile.write([await bytes.buffer()]);
-      bytes.recycle();
-      return;
-    }
-    for await (const chunk of bytes.stream()) await this.tempFile.write([chunk as Buffer]);
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([this.tempFile.discard(), this.#swept]);
-    this.#resolved.directory.close();
-  }
-}
-
-async function assertUnmoved(directory: DirectoryHandle): Promise<void> {
-  if (await directory.isUnmoved()) return;
-  throw new SaveError('folder-changed');
-}
-
-async function linkExclusively(from: string, to: string): Promise<void> {
-  try {
-    await fsCalls.link(from, to);
-  } catch (error) {
-    const code = systemCode(error) ?? '';
-    if (code === 'EEXIST') throw new SaveError('file-exists', {}, error);
-    if (['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code)) {
-      throw new SaveError('no-hard-links', {}, error);
-    }
-    throw error;
-  }
 }

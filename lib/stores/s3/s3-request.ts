@@ -1,4 +1,8 @@
 // One request to a store: its body can be sent again, and it can be aborted until its last byte is sent.
+//
+// This file adds two steps to the AWS client's own middleware stack, because nothing else sees each attempt of a request
+// right before its last byte. Without them (an AbortSignal, @aws-sdk/lib-storage, a HEAD afterwards) a save that ends in
+// its last milliseconds could only answer `store-no-response`, and `overwrite: false` would be limited to one part.
 import type {
   CompleteMultipartUploadCommand,
   PutObjectCommand,
@@ -6,7 +10,7 @@ import type {
   UploadPartCommand,
   UploadPartCommandOutput,
 } from '@aws-sdk/client-s3';
-import { UploadBody, type Payload } from './upload-body.js';
+import { UploadBody, type Payload } from './s3-upload-body.js';
 
 /** The client's own default of `expectContinueHeader`, in bytes. */
 const EXPECT_CONTINUE_BYTES = 2 * 1024 ** 2;

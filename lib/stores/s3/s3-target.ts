@@ -8,14 +8,14 @@ import {
 } from '@aws-sdk/client-s3';
 import { SaveError } from '../../errors.js';
 import type { InspectedImage, PrepareOptions, PublishOptions, PublishResult, SaveTarget } from '../types.js';
-import type { Bucket } from './bucket.js';
-import { FOLLOW_UP_TIMEOUT_MS, MultipartUpload, type ObjectLocation } from './multipart-upload.js';
-import { createObjectInput, resolveObjectFields, SAVE_ID, selectSharedFields } from './object-fields.js';
-import type { S3ObjectFields } from './object-fields.js';
-import { MAX_PUT_BYTES, type S3Settings } from './options.js';
+import type { Bucket } from './s3-bucket.js';
+import { FOLLOW_UP_TIMEOUT_MS, MultipartUpload, type ObjectLocation } from './s3-multipart-upload.js';
+import { createObjectInput, resolveObjectFields, SAVE_ID, selectSharedFields } from './s3-object-fields.js';
+import type { S3ObjectFields } from './s3-object-fields.js';
+import { MAX_PUT_BYTES, type S3Settings } from './s3-options.js';
 import { getStatus, storeError } from './s3-errors.js';
 import { S3Request } from './s3-request.js';
-import { createPayload, type Payload } from './upload-body.js';
+import { createPayload, type Payload } from './s3-upload-body.js';
 
 /** The object under the key: made by this save, by another one, absent, or unknown because the request failed. */
 type ObjectState =

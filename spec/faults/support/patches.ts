@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import type { checkName } from '../../../lib/protocol/file-name.js';
 import type { mightBeSaveCommand, parseCommand } from '../../../lib/protocol/parse-command.js';
 import { Admission, type Slot } from '../../../lib/save/admission.js';
-import type { openTarget } from '../../../lib/stores/folder/target.js';
+import type { openTarget } from '../../../lib/stores/folder/resolve-path.js';
 import type { fsCalls } from '../../../lib/temp-files/fs.js';
 
 type Calls = typeof fsCalls;

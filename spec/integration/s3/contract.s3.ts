@@ -1,7 +1,7 @@
 // The store tests for the S3 store, and its own features.
 import { randomBytes } from 'node:crypto';
 import { s3Store } from '../../../lib/s3.js';
-import { storeTests } from '../../../lib/stores/conformance.js';
+import { storeTests } from '../../../lib/stores/store-tests.js';
 import {
   clientOf,
   expectSecondsApart,

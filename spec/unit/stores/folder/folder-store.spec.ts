@@ -21,14 +21,15 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { dirname, join, sep } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { folderStore, FolderTarget } from '../../../../lib/stores/folder/folder-store.js';
-import { storeTests } from '../../../../lib/stores/conformance.js';
-import type { StoreFixture } from '../../../../lib/stores/conformance-harness.js';
+import { folderStore } from '../../../../lib/stores/folder/folder-store.js';
+import { FolderTarget } from '../../../../lib/stores/folder/folder-target.js';
+import { storeTests } from '../../../../lib/stores/store-tests.js';
+import type { StoreFixture } from '../../../../lib/stores/store-test-harness.js';
 import type { SaveTarget, PrepareOptions, PublishResult } from '../../../../lib/stores/types.js';
 import { StaleFileSweeper } from '../../../../lib/temp-files/stale-files.js';
 import { MemoryBytes } from '../../../../lib/temp-files/readable-bytes.js';
 import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
-import { openTarget } from '../../../../lib/stores/folder/target.js';
+import { openTarget } from '../../../../lib/stores/folder/resolve-path.js';
 import { built, canMount, runInChild } from '../../../support/run-in-child.js';
 import { createDeferred } from '../../../support/deferred.js';
 import { interceptFsCall } from '../../../support/intercept-fs.js';
@@ -247,8 +248,14 @@ describe('the steps of publishing', () => {
       [
         { overwrite: false, durable: true },
         [
-          ...['write file', 'flush file', 'close file', 'commit', 'link', 'flush folder'],
-          ...['unlink', 'close folder'],
+          'write file',
+          'flush file',
+          'close file',
+          'commit',
+          'link',
+          'flush folder',
+          'unlink',
+          'close folder',
         ],
       ],
       [
@@ -425,8 +432,8 @@ describe('closing', () => {
 });
 
 /** What a child needs to save to a folder. */
-const OWN_IMPORTS = `import { openTarget } from ${built('lib/stores/folder/target.ts')};
-  import { FolderTarget } from ${built('lib/stores/folder/folder-store.ts')};
+const OWN_IMPORTS = `import { openTarget } from ${built('lib/stores/folder/resolve-path.ts')};
+  import { FolderTarget } from ${built('lib/stores/folder/folder-target.ts')};
   import { MemoryBytes } from ${built('lib/temp-files/readable-bytes.ts')};
   import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};`;
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { s3Store, type S3StoreOptions } from '../../../../lib/s3.js';
-import { storeTests } from '../../../../lib/stores/conformance.js';
+import { storeTests } from '../../../../lib/stores/store-tests.js';
 import { S3Server } from '../../../support/s3-server.js';
 import { saveTo } from '../../../support/save-to-store.js';
 

@@ -1,7 +1,7 @@
 // A correct store passes all store tests, and each fault fails the test for it.
 import { setImmediate } from 'node:timers/promises';
 import { SaveError } from '../../../lib/errors.js';
-import { storeTests } from '../../../lib/stores/conformance.js';
+import { storeTests } from '../../../lib/stores/store-tests.js';
 import type {
   InspectedImage,
   PrepareOptions,

@@ -17,7 +17,7 @@ import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { checkName } from '../../../../lib/protocol/file-name.js';
 import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
-import { openTarget } from '../../../../lib/stores/folder/target.js';
+import { openTarget } from '../../../../lib/stores/folder/resolve-path.js';
 import { built, canMount, runInChild, type ChildOptions } from '../../../support/run-in-child.js';
 import { interceptFsCall } from '../../../support/intercept-fs.js';
 import { descriptorsBelow, onLinux, testOnLinux, useTempDir } from '../../../support/temp-dir.js';
@@ -239,7 +239,7 @@ describe('the save path', () => {
 /** The outcomes of resolving names in a process of its own: for each a code, or `nothing`. */
 const codesInChild = (names: [savePath: string, name: string][], options: ChildOptions): Promise<unknown> =>
   runInChild(
-    `import { openTarget } from ${built('lib/stores/folder/target.ts')};
+    `import { openTarget } from ${built('lib/stores/folder/resolve-path.ts')};
     const codes = [];
     for (const [savePath, name] of ${JSON.stringify(names)}) {
       await openTarget(savePath, name.split('/'), { overwrite: true }).then(

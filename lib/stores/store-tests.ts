@@ -9,7 +9,7 @@ import {
   StoreUnderTest,
   type StoreTest,
   type StoreTestOptions,
-} from './conformance-harness.js';
+} from './store-test-harness.js';
 
 const NAME = 'shoe.png';
 

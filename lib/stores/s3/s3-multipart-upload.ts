@@ -6,11 +6,11 @@ import {
   type CompletedPart,
 } from '@aws-sdk/client-s3';
 import type { ReadableBytes } from '../../image/types.js';
-import type { S3ObjectFields } from './object-fields.js';
-import type { S3Settings } from './options.js';
+import type { S3ObjectFields } from './s3-object-fields.js';
+import type { S3Settings } from './s3-options.js';
 import { getErrorName } from './s3-errors.js';
 import { S3Request } from './s3-request.js';
-import { createPayload, type Payload } from './upload-body.js';
+import { createPayload, type Payload } from './s3-upload-body.js';
 
 /** (Amazon S3 User Guide, "Amazon S3 multipart upload limits".) */
 const MAX_PARTS = 10_000;

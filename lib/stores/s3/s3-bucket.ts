@@ -1,7 +1,7 @@
 // The state of the bucket: checked once while saves succeed, and again after a failure.
 import { HeadBucketCommand } from '@aws-sdk/client-s3';
 import { SaveError, type SaveErrorCode } from '../../errors.js';
-import type { S3Settings } from './options.js';
+import type { S3Settings } from './s3-options.js';
 import { concernsBucket, getStatus, storeError } from './s3-errors.js';
 
 /** How long a refusal that concerns the whole bucket is repeated without a request, in milliseconds. */

@@ -1,7 +1,7 @@
 // The options of s3Store, checked once.
 import type { S3Client } from '@aws-sdk/client-s3';
 import { isIntegerBetween, MILLISECONDS, validateOptions, type Rules } from '../../validate-options.js';
-import { findObjectMistake, type ObjectOption } from './object-fields.js';
+import { findObjectMistake, type ObjectOption } from './s3-object-fields.js';
 
 /** The options of {@link s3Store}. */
 export interface S3StoreOptions {
