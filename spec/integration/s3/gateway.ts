@@ -12,8 +12,8 @@ import {
   type HeadObjectCommandOutput,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
-import { restartGateway, type Ceph } from '../../../demo/cluster/ceph.js';
-import { createS3Client, listKeys, readObject } from '../../../demo/cluster/s3.js';
+import { restartGateway, type Ceph } from './ceph.js';
+import { createS3Client, listKeys, readObject } from './s3.js';
 import { SaveError } from '../../../lib/errors.js';
 import { MemoryBytes } from '../../../lib/temp-files/readable-bytes.js';
 import type { ImageStore, PublishResult, InspectedImage } from '../../../lib/stores/types.js';

@@ -1,4 +1,4 @@
-// Starts and stops a Ceph with an S3 gateway, by scripts/ceph.mjs: the store of this demo and of spec/integration/s3.
+// Starts and stops a Ceph with an S3 gateway, by scripts/ceph.mjs.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,7 +8,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-const SCRIPT = fileURLToPath(new URL('../../scripts/ceph.mjs', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../../scripts/ceph.mjs', import.meta.url));
 
 export interface Ceph {
   /** The folder of its files, a temporary one. */
