@@ -29,7 +29,7 @@ export interface ErrorDetails {
   /** Milliseconds. */
   readonly timeout?: number;
   /** Seconds after which a retry may succeed. */
-  readonly retryAfter?: number;
+  readonly retryAfter?: number | undefined;
 }
 
 export interface ErrorEntry {
@@ -177,7 +177,17 @@ export const ERRORS = {
   'internal-error': { message: 'The server failed to save the image. Tell its operator.' },
 } as const satisfies Record<string, ErrorEntry>;
 
+/** Statuses with which a renderer, or a proxy before it, asks to come again. (RFC 9110, 15; RFC 6585, 4; RFC 8470.) */
+const RETRYABLE_STATUSES = new Set([408, 425, 429, 502, 503, 504]);
+
+/** Whether a renderer that replied with this status may make the image later. */
+export function isRetryableStatus(status: number | undefined): boolean {
+  return status !== undefined && RETRYABLE_STATUSES.has(status);
+}
+
 function describeStatus(status: number | undefined): string {
+  if (isRetryableStatus(status))
+    return `The server cannot make the image now: it replied with status ${status}. Try again later.`;
   if (status === undefined) return 'The server did not reply with an image. Check what was asked for.';
   return status >= 500
     ? `The server could not make the image: it replied with status ${status}. If this happens again, tell the server's operator.`

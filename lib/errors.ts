@@ -1,6 +1,6 @@
 // The error that carries a code of the table, and the conversion of other errors to it.
 import { inspect } from 'node:util';
-import { ERRORS, type ErrorDetails, type ErrorEntry } from './error-table.js';
+import { ERRORS, isRetryableStatus, type ErrorDetails, type ErrorEntry } from './error-table.js';
 
 export type { ErrorDetails };
 
@@ -13,7 +13,8 @@ export const ERROR_CODES = Object.keys(ERRORS) as readonly SaveErrorCode[];
 /**
  * Whether the same command may succeed later without any change. The reply then has `error.retry=true`.
  *
- * @param code An `error.code`. Codes that are not in the list are not retryable.
+ * @param code An `error.code`. Codes that are not in the list are not retryable. `renderer-status` is not either: there it
+ * depends on the status, and `retry` of the reply or of the {@link SaveError} tells.
  */
 export function isRetryable(code: string): boolean {
   return getEntry(code)?.retry === true;
@@ -38,7 +39,11 @@ const kSaveError = Symbol.for('express-image-save.error');
 export class SaveError extends Error {
   override readonly name = 'SaveError';
   readonly code: SaveErrorCode;
-  /** Whole seconds after which the client may try again; only with `too-busy`. */
+  /** Whether the same command may succeed later without any change. */
+  readonly retry: boolean;
+  /** The status of the rendered response; only with `renderer-status`. */
+  readonly rendererStatus: number | undefined;
+  /** Whole seconds after which the client may try again; only with `too-busy`, or from the renderer. */
   readonly retryAfter: number | undefined;
 
   /**
@@ -50,8 +55,11 @@ export class SaveError extends Error {
       typeof detail === 'string' ? detail : createMessage(code, detail),
       cause === undefined ? undefined : { cause },
     );
+    const { status, retryAfter } = typeof detail === 'string' ? {} : detail;
     this.code = code;
-    this.retryAfter = typeof detail === 'string' ? undefined : detail.retryAfter;
+    this.rendererStatus = code === 'renderer-status' ? status : undefined;
+    this.retry = isRetryable(code) || isRetryableStatus(this.rendererStatus);
+    this.retryAfter = retryAfter;
     Object.defineProperty(this, kSaveError, { value: true });
   }
 

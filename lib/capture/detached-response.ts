@@ -9,6 +9,8 @@ export interface ResponseHead {
   readonly contentLength: string | undefined;
   /** The value of `Content-Encoding`, or an empty string. */
   readonly contentEncoding: string;
+  /** The value of `Retry-After`, or undefined if there is none. */
+  readonly retryAfter?: string | undefined;
 }
 
 type HeaderValue = number | string | string[];
@@ -81,11 +83,13 @@ export function createDetachedResponse(
 
 export function readHead(head: ServerResponse): ResponseHead {
   const contentLength = head.getHeader('Content-Length');
+  const retryAfter = head.getHeader('Retry-After');
   const contentEncoding = head.getHeader('Content-Encoding');
   return {
     status: head.statusCode,
     contentLength: contentLength === undefined ? undefined : String(contentLength),
     contentEncoding: contentEncoding === undefined ? '' : String(contentEncoding),
+    retryAfter: retryAfter === undefined ? undefined : String(retryAfter),
   };
 }
 

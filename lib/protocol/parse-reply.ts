@@ -26,6 +26,8 @@ export interface SaveReply {
     readonly code: SaveErrorCode | (string & {});
     readonly message: string;
     readonly retry: boolean;
+    /** The status of the rendered response; only with `renderer-status`. */
+    readonly rendererStatus?: number;
   };
   /** All the properties of the reply, as they were sent. */
   readonly properties: Readonly<Record<string, string>>;
@@ -56,6 +58,7 @@ export function parseReply(text: string): SaveReply {
   const [lastUpdated, pixelsTotal] = [number('lastUpdated'), number('pixelsTotal')];
   const [name, type, url, code] = [get('name'), get('image.type'), get('url'), get('error.code')];
   const [width, height, length] = [number('image.width'), number('image.height'), number('image.length')];
+  const rendererStatus = number('error.rendererStatus');
   return {
     status,
     ...(Number.isNaN(lastUpdated) ? {} : { lastUpdated }),
@@ -67,7 +70,14 @@ export function parseReply(text: string): SaveReply {
     ...(url === undefined ? {} : { url }),
     ...(code === undefined
       ? {}
-      : { error: { code, message: get('error.message') ?? '', retry: get('error.retry') === 'true' } }),
+      : {
+          error: {
+            code,
+            message: get('error.message') ?? '',
+            retry: get('error.retry') === 'true',
+            ...(Number.isNaN(rendererStatus) ? {} : { rendererStatus }),
+          },
+        }),
     properties,
   };
 }

@@ -90,11 +90,11 @@ function send(res: ServerResponse, status: number, text: string, retryAfter: num
   res.end(text);
 }
 
-/** Whole seconds, whatever a store has put into its error. */
-function readRetryAfter({ code, retryAfter }: SaveError): number | undefined {
-  if (code !== 'too-busy') return undefined;
+/** Whole seconds, whatever a store has put into its error; undefined where there is nothing to wait for. */
+function readRetryAfter({ code, retry, retryAfter }: SaveError): number | undefined {
   const seconds = Math.ceil(Number(retryAfter));
-  return Number.isSafeInteger(seconds) ? Math.max(1, seconds) : 1;
+  if (code === 'too-busy') return Number.isSafeInteger(seconds) ? Math.max(1, seconds) : 1;
+  return code === 'renderer-status' && retry && Number.isSafeInteger(seconds) ? seconds : undefined;
 }
 
 const kStoreHeader = Symbol('storeHeader');
@@ -161,9 +161,15 @@ function doneProperties({
 }
 
 function errorProperties({ status, error }: SaveFailure): Record<string, string> {
-  const { code, message } = error;
-  const retry = isRetryable(code) ? { 'error.retry': 'true' } : {};
-  return { status, 'error.code': code, 'error.message': message, ...retry };
+  const { code, message, rendererStatus } = error;
+  return {
+    status,
+    'error.code': code,
+    'error.message': message,
+    ...(rendererStatus === undefined ? {} : { 'error.rendererStatus': String(rendererStatus) }),
+    // An error of an older copy of this package has no `retry`.
+    ...(error.retry || isRetryable(code) ? { 'error.retry': 'true' } : {}),
+  };
 }
 
 /** Formats a time as `java.util.Date.toString` does, in UTC: `Sun Nov 22 13:28:00 UTC 2026`. */

@@ -58,18 +58,21 @@ async function checkAuthorized(req: IncomingMessage, name: string, settings: Set
 }
 
 /**
- * Checks the status of a rendered response.
+ * Checks the status of a rendered response. Its `Retry-After` goes along if it is in seconds.
  *
  * @param body Read only if the status is wrong: its first bytes, if they are text, go into the error's cause.
  * @throws SaveError `renderer-status`.
  */
-export async function checkStatus({ status }: ResponseHead, body: AsyncIterable<WriteBatch>): Promise<void> {
+export async function checkStatus(
+  { status, retryAfter = '' }: ResponseHead,
+  body: AsyncIterable<WriteBatch>,
+): Promise<void> {
   if (status === 200) return;
   const excerpt = await waitAtMost(EXCERPT_TIMEOUT_MS, readExcerpt(body)).catch(() => undefined);
   const text = excerpt === undefined || excerpt === '' ? '' : `: ${excerpt}`;
   throw new SaveError(
     'renderer-status',
-    { status },
+    { status, retryAfter: /^\d+$/.test(retryAfter) ? Number(retryAfter) : undefined },
     new Error(`The renderer responded with status ${status}${text}`),
   );
 }

@@ -243,8 +243,8 @@ describePrograms('docs/protocol.md', () => {
     // The program of the README sets no publicUrl.
     expect(keys(done!.body.toString())).toEqual(inTable(/^(?!.*`(?:error\.|url`))/));
     // A retry does not create a missing folder, but may be in time.
-    expect(keys(failed!.body.toString())).toEqual(inTable(/`status`|`error\.(?!retry)/));
-    expect(keys(timeout!.body.toString())).toEqual(inTable(/`status`|`error\./));
+    expect(keys(failed!.body.toString())).toEqual(inTable(/`status`|`error\.(?!retry|rendererStatus)/));
+    expect(keys(timeout!.body.toString())).toEqual(inTable(/`status`|`error\.(?!rendererStatus)/));
     const statuses = /`status` .*?\| +\| (.*?);/.exec(page)?.[1] ?? '';
     expect([...statuses.matchAll(/`(\w+)`/g)].map(([, status]) => status)).toEqual([
       'done',

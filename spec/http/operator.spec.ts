@@ -87,6 +87,21 @@ describe('a rendered response with another status than 200', () => {
     },
   );
 
+  test.each([
+    [503, '120', 'true', '120'],
+    [429, '0', 'true', '0'],
+    [408, 'Sun, 22 Nov 2026 13:28:00 GMT', 'true', undefined],
+    [404, '120', undefined, undefined],
+    [500, '120', undefined, undefined],
+  ])('passes on that status %i with Retry-After %s may pass', async (status, sent, retry, passedOn) => {
+    const render: Handler = (_req, res) => void res.writeHead(status, { 'Retry-After': sent }).end();
+    const { url } = await start([imageSave({ savePath: folder() }), render]);
+    const { reply, headers } = await get(url + PATH);
+    expect(reply.error).toMatchObject({ rendererStatus: status, retry: retry === 'true' });
+    expect([reply.properties['error.retry'], headers['retry-after']]).toEqual([retry, passedOn]);
+    expect(/\btry again\b/i.test(reply.error?.message ?? '')).toBe(retry === 'true');
+  });
+
   test.each<[string, (res: ServerResponse) => void]>([
     ['is empty', (res) => res.end()],
     ['is an image', (res) => res.end(image())],
