@@ -1,6 +1,6 @@
 // Random access to the bytes of an image, in memory or in a file, one window at a time.
 import { setImmediate } from 'node:timers/promises';
-import { incomplete } from './completeness/refusals.js';
+import { incomplete } from './refusals.js';
 import type { ImageBytes } from './types.js';
 
 /** The longest window in bytes: searched in one turn of the event loop and, for a file, kept in memory. */

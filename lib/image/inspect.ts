@@ -2,12 +2,13 @@
 import { lstat, realpath } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { SaveError } from '../errors.js';
-import type { DecodeRequest, FileIdentity } from './decoder-messages.js';
-import { DecoderEnded, type DecoderReply } from './decoder.js';
-import { DecoderPool, NoDecoder } from './decoder-pool.js';
-import { getFormatByBytes, getMediaType, MAGIC_BYTES } from './formats.js';
+import { occupyThread } from '../thread-pool.js';
+import { DecoderEnded, type DecoderReply } from './decoder/client.js';
+import type { DecodeRequest, FileIdentity } from './decoder/messages.js';
+import { DecoderPool, NoDecoder } from './decoder/pool.js';
+import { getFormatByBytes, getMediaType, MAGIC_BYTES, type ImageFormat } from './formats.js';
 import { readHeaderFast } from './read-header.js';
-import { broken, notAnImage, tooManyPixels, unreadable } from './refusals.js';
+import { broken, unreadable } from './refusals.js';
 import type { ImageBytes, ImageInfo, InspectOptions } from './types.js';
 
 /** The decoder processes of all middlewares in this process. */
@@ -25,31 +26,35 @@ const decoders = new DecoderPool();
 export async function inspectImage(bytes: ImageBytes, options: InspectOptions): Promise<ImageInfo> {
   const { verify, maxPixels, signal } = options;
   const format = getFormatByBytes(await readMagic(bytes));
-  if (format === undefined) throw notAnImage();
+  // Keeps the library from trying its loaders for SVG, PDF and the like.
+  if (format === undefined) throw new SaveError('not-an-image');
   if (verify === 'header') {
     const fast = await readHeaderFast(format, bytes, signal);
     if (fast !== undefined) {
       const { width, height } = fast;
-      if (width * height > maxPixels) throw tooManyPixels(maxPixels);
+      if (width * height > maxPixels) throw new SaveError('too-many-pixels', { maxPixels });
       return { format, type: getMediaType(format), width, height, pages: 1, pixels: width * height };
     }
   }
   try {
-    return await inspectElsewhere(bytes, options);
+    return await inspectInDecoder(format, bytes, options);
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof NoDecoder)) throw error;
     warnOnce(error);
-    const { inspectInHost } = await import('./inspect-in-host.js');
-    return inspectInHost(bytes, options);
+    return inspectInHost(format, bytes, options);
   }
 }
 
-async function inspectElsewhere(bytes: ImageBytes, options: InspectOptions): Promise<ImageInfo> {
+async function inspectInDecoder(
+  format: ImageFormat,
+  bytes: ImageBytes,
+  options: InspectOptions,
+): Promise<ImageInfo> {
   const { verify, maxPixels, signal } = options;
   const inMemory = Buffer.isBuffer(bytes) ? bytes : undefined;
   const file = Buffer.isBuffer(bytes) ? undefined : await identify(bytes.path);
-  const request: DecodeRequest = { verify, maxPixels, length: bytes.length, file };
+  const request: DecodeRequest = { format, verify, maxPixels, length: bytes.length, file };
   const inspectOnce = (): Promise<DecoderReply> => decoders.inspect(request, inMemory, signal);
   // An operator or the system may have ended the first decoder. An image that ends two of them has made them end.
   const { info, error } = await inspectOnce()
@@ -65,6 +70,29 @@ async function inspectElsewhere(bytes: ImageBytes, options: InspectOptions): Pro
     throw new TypeError('A decoder process replied with neither an image nor an error');
   const cause = error.cause === undefined ? undefined : new Error(error.cause);
   throw new SaveError(error.code, error.message, cause);
+}
+
+/**
+ * Inspects an image without a decoder process. Loads `sharp` into the host, clears libvips' cache of the image, and
+ * restores the host's settings.
+ */
+export async function inspectInHost(
+  format: ImageFormat,
+  bytes: ImageBytes,
+  options: InspectOptions,
+): Promise<ImageInfo> {
+  const [{ checkImage }, { dropCachedOperations }] = await Promise.all([
+    import('./check-image.js'),
+    import('./sharp-image.js'),
+  ]);
+  return occupyThread(async () => {
+    options.signal?.throwIfAborted();
+    try {
+      return await checkImage(format, bytes, options);
+    } finally {
+      dropCachedOperations();
+    }
+  });
 }
 
 /**

@@ -4,7 +4,7 @@ import { isTiledTiff } from './completeness/index.js';
 import { SaveError } from '../errors.js';
 import type { ImageFormat } from './formats.js';
 import { removeJpegMetadata } from './jpeg-metadata.js';
-import { broken, notAnImage, tooManyPages, tooManyPixels } from './refusals.js';
+import { broken } from './refusals.js';
 import { findUnsupportedCompression, separatePages } from './tiff-pages.js';
 import type { ImageBytes } from './types.js';
 
@@ -62,7 +62,7 @@ export class SharpImage {
     const warnings = new Set<string>();
     const whole = { input: this.#input, options: {} };
     const first = await this.#readMetadata(whole, warnings);
-    if (formatIn(first) !== this.#format) throw notAnImage();
+    if (formatIn(first) !== this.#format) throw new SaveError('not-an-image');
     const { width, height, pages = 1, isProgressive } = first;
     const header = { width, height, isProgressive, pages, warnings };
     if (pages === 1 || (this.#format !== 'tiff' && this.#format !== 'avif')) {
@@ -78,7 +78,8 @@ export class SharpImage {
       this.#checkPixels(pixels, all);
       return { ...header, pixels, pagesDiffer: false };
     }
-    if (pages > MAX_DIFFERING_PAGES) throw tooManyPages(MAX_DIFFERING_PAGES);
+    if (pages > MAX_DIFFERING_PAGES)
+      throw new SaveError('too-many-pixels', { maxPages: MAX_DIFFERING_PAGES });
     for await (const part of this.#differingPages(pages)) {
       const page = await this.#readMetadata(part, warnings);
       pixels += page.width * page.height;
@@ -133,7 +134,9 @@ export class SharpImage {
 
   #checkPixels(pixels: number, { channels }: Metadata): void {
     const weight = Math.ceil(channels / USUAL_CHANNELS);
-    if (pixels * Math.max(1, weight) > this.#limits.maxPixels) throw tooManyPixels(this.#limits.maxPixels);
+    if (pixels * Math.max(1, weight) > this.#limits.maxPixels) {
+      throw new SaveError('too-many-pixels', { maxPixels: this.#limits.maxPixels });
+    }
   }
 
   /** Each page as a part of its own, one at a time, until the signal aborts. */

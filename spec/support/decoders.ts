@@ -8,7 +8,7 @@ export function decodersOf(host: number): number[] {
     .map(Number)
     .filter((pid) => {
       const { parent, state } = readStat(pid);
-      return parent === host && state !== 'Z' && read(`/proc/${pid}/cmdline`).includes('decoder-process');
+      return parent === host && state !== 'Z' && read(`/proc/${pid}/cmdline`).includes('decoder/process');
     });
 }
 

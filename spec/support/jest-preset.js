@@ -6,7 +6,7 @@ export default {
   transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022' } }] },
   globalSetup: '<rootDir>/spec/support/package-build.ts',
   moduleNameMapper: {
-    '/decoder-program\\.js$': '<rootDir>/spec/support/decoder-program.ts',
+    '^\\./program\\.js$': '<rootDir>/spec/support/decoder-program.ts',
     // The sources import their neighbours by the names of the built files.
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -1,7 +1,7 @@
 // One of the four threads of Node's pool stays free of long work.
 import { setImmediate } from 'node:timers/promises';
 import sharp from 'sharp';
-import { inspectInHost } from '../../lib/image/inspect-in-host.js';
+import { inspectInHost } from '../../lib/image/inspect.js';
 import { fsCalls } from '../../lib/temp-files/fs.js';
 import { flushFile } from '../../lib/temp-files/flush.js';
 import { occupyThread } from '../../lib/thread-pool.js';
@@ -36,7 +36,9 @@ it('counts flushes and decodes in the host together', async () => {
     const image = await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } })
       .png()
       .toBuffer();
-    const decode = inspectInHost(image, { verify: 'pixels', maxPixels: 100 }).then(() => (decoded = true));
+    const decode = inspectInHost('png', image, { verify: 'pixels', maxPixels: 100 }).then(
+      () => (decoded = true),
+    );
     // Enough time for it, if it did not wait.
     for (let decodes = 0; decodes < 20; decodes += 1) await sharp(image).raw().toBuffer();
     expect(decoded).toBe(false);

@@ -1,7 +1,7 @@
 // AVIF: a file of boxes. Item locations and chunk offsets give the positions of the coded bytes.
 import { readUint, type ByteReader } from '../byte-reader.js';
 import { hasBrand, MAGIC_BYTES } from '../formats.js';
-import { broken, incomplete } from './refusals.js';
+import { broken, incomplete } from '../refusals.js';
 
 /** The boxes of a track that are opened, down to its chunk offsets. (ISO/IEC 14496-12 8.) */
 const TRACK_CONTAINERS = new Set(['trak', 'mdia', 'minf', 'stbl']);

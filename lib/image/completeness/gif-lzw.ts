@@ -1,5 +1,5 @@
 // Counts the pixels that the compressed data of a GIF image stand for, without making them.
-import { broken } from './refusals.js';
+import { broken } from '../refusals.js';
 
 /** The longest code in bits, and the size of a full table. (GIF89a appendix F.) */
 const MAX_CODE_BITS = 12;

@@ -1,7 +1,7 @@
 // GIF: images and extensions, up to the trailer.
 import type { ByteReader } from '../byte-reader.js';
 import { LzwPixelCounter } from './gif-lzw.js';
-import { broken, incomplete } from './refusals.js';
+import { broken, incomplete } from '../refusals.js';
 
 const IMAGE = 0x2c;
 const EXTENSION = 0x21;

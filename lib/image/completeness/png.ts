@@ -1,6 +1,6 @@
 // PNG: chunks up to IEND.
 import type { ByteReader } from '../byte-reader.js';
-import { broken, incomplete } from './refusals.js';
+import { broken, incomplete } from '../refusals.js';
 
 /** Walks a PNG up to IEND. (PNG 5.3: length, type, data, checksum; 11.2.5: IEND is the last chunk.) */
 export async function walkPng(reader: ByteReader): Promise<void> {

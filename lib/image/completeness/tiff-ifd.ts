@@ -1,6 +1,6 @@
 // The directories of a TIFF (image file directories, IFDs), and the values of their tags.
 import { readUint, type ByteReader } from '../byte-reader.js';
-import { broken, incomplete } from './refusals.js';
+import { broken, incomplete } from '../refusals.js';
 
 export const TILE_OFFSETS = 324;
 const SUB_IFDS = 330;

@@ -2,7 +2,7 @@
 import { ByteReader } from '../byte-reader.js';
 import { SaveError } from '../../errors.js';
 import type { ImageBytes } from '../types.js';
-import { broken, incomplete } from './refusals.js';
+import { broken, incomplete } from '../refusals.js';
 import { OFFSETS_AND_COUNTS, readDirectories, readLayout, readValue, TILE_OFFSETS } from './tiff-ifd.js';
 
 /** Checks that all strips, tiles and old-style JPEGs that the directories of a TIFF name are in the file. */

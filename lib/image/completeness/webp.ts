@@ -1,6 +1,6 @@
 // WebP: a RIFF chunk with all others inside it.
 import type { ByteReader } from '../byte-reader.js';
-import { broken, incomplete } from './refusals.js';
+import { broken, incomplete } from '../refusals.js';
 
 /** Walks the chunks of a WebP: each has a length and is padded to an even one. (RFC 9649 2.3 and 2.4.) */
 export async function walkWebp(reader: ByteReader): Promise<void> {

@@ -1,8 +1,8 @@
 // Inspection in the host, for systems that cannot start a process. Its results equal a decoder process's.
 import { open, writeFile } from 'node:fs/promises';
 import { SaveError } from '../../../lib/errors.js';
-import { inspectInHost } from '../../../lib/image/inspect-in-host.js';
-import { inspectImage } from '../../../lib/image/inspect.js';
+import type { ImageFormat } from '../../../lib/image/formats.js';
+import { inspectImage, inspectInHost } from '../../../lib/image/inspect.js';
 import type { ImageBytes, ImageInfo, InspectOptions } from '../../../lib/image/types.js';
 import { openedBytes } from '../../support/file-bytes.js';
 import { frames, noise } from '../../support/images.js';
@@ -13,18 +13,19 @@ type Inspect = (bytes: ImageBytes, options: InspectOptions) => Promise<ImageInfo
 const inFolder = useTempDir();
 const tiled = { tile: true, tileWidth: 16, tileHeight: 16 };
 
-const IMAGES: [string, () => Promise<Buffer>][] = [
-  ['baseline JPEG', () => noise(40, 30).jpeg().toBuffer()],
-  ['progressive JPEG', () => noise(40, 30).jpeg({ progressive: true }).toBuffer()],
-  ['PNG', () => noise(40, 30).png().toBuffer()],
-  ['interlaced PNG', () => noise(40, 30).png({ progressive: true }).toBuffer()],
-  ['animated GIF', async () => (await frames(8, 6, 3)).gif().toBuffer()],
-  ['animated WebP', async () => (await frames(8, 6, 3)).webp().toBuffer()],
-  ['AVIF', () => noise(40, 30).avif({ effort: 0 }).toBuffer()],
-  ['TIFF of three pages', async () => (await frames(8, 6, 3)).tiff().toBuffer()],
-  ['TIFF of strips', () => noise(40, 30).tiff({ compression: 'lzw' }).toBuffer()],
+const IMAGES: [string, ImageFormat, () => Promise<Buffer>][] = [
+  ['baseline JPEG', 'jpeg', () => noise(40, 30).jpeg().toBuffer()],
+  ['progressive JPEG', 'jpeg', () => noise(40, 30).jpeg({ progressive: true }).toBuffer()],
+  ['PNG', 'png', () => noise(40, 30).png().toBuffer()],
+  ['interlaced PNG', 'png', () => noise(40, 30).png({ progressive: true }).toBuffer()],
+  ['animated GIF', 'gif', async () => (await frames(8, 6, 3)).gif().toBuffer()],
+  ['animated WebP', 'webp', async () => (await frames(8, 6, 3)).webp().toBuffer()],
+  ['AVIF', 'avif', () => noise(40, 30).avif({ effort: 0 }).toBuffer()],
+  ['TIFF of three pages', 'tiff', async () => (await frames(8, 6, 3)).tiff().toBuffer()],
+  ['TIFF of strips', 'tiff', () => noise(40, 30).tiff({ compression: 'lzw' }).toBuffer()],
   [
     'tiled TIFF',
+    'tiff',
     () =>
       noise(40, 30)
         .tiff({ compression: 'lzw', ...tiled })
@@ -33,13 +34,12 @@ const IMAGES: [string, () => Promise<Buffer>][] = [
   // The levels of a pyramid are pages of different sizes.
   [
     'TIFF pyramid',
+    'tiff',
     () =>
       noise(60, 40)
         .tiff({ pyramid: true, ...tiled })
         .toBuffer(),
   ],
-  ['no image', () => Promise.resolve(Buffer.from('plain text, no image'))],
-  ['SVG', () => Promise.resolve(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'))],
 ];
 
 /** The image unchanged, without its second half, and with damage in the middle. */
@@ -66,16 +66,17 @@ const OPTIONS: InspectOptions[] = [
 const resultOf = (inspect: Inspect, bytes: ImageBytes, options: InspectOptions): Promise<unknown> =>
   inspect(bytes, options).catch((error: unknown) => (error instanceof SaveError ? error.code : error));
 
-describe.each(IMAGES)('%s', (_name, make) => {
+describe.each(IMAGES)('%s', (_name, format, make) => {
   it.each(CHANGES)('gives the same result in the host when it is %s', async (_change, change) => {
     const image = change(await make());
     await writeFile(inFolder('image'), image);
     const handle = await open(inFolder('image'));
     const onFile = openedBytes(inFolder('image'), handle, image.length);
+    const inHost = inspectInHost.bind(undefined, format);
     for (const options of OPTIONS) {
       const expected = await resultOf(inspectImage, image, options);
-      expect([options, await resultOf(inspectInHost, image, options)]).toEqual([options, expected]);
-      expect([options, await resultOf(inspectInHost, onFile, options)]).toEqual([options, expected]);
+      expect([options, await resultOf(inHost, image, options)]).toEqual([options, expected]);
+      expect([options, await resultOf(inHost, onFile, options)]).toEqual([options, expected]);
     }
     await handle.close();
   });

@@ -1,7 +1,6 @@
 // Damaged images and images that are only unusual. No rule depends on the sentence of a warning.
 import { deflateSync } from 'node:zlib';
-import { inspectImage } from '../../../lib/image/inspect.js';
-import { inspectInHost } from '../../../lib/image/inspect-in-host.js';
+import { inspectImage, inspectInHost } from '../../../lib/image/inspect.js';
 import { fixedNoise } from '../../support/images.js';
 
 type Value = number | Buffer | 'pixels';
@@ -75,7 +74,7 @@ const extra: Tag = [338, 3, 3, shorts(0, 0, 0)];
 
 describe.each([
   ['in a decoder process', inspectImage],
-  ['in the host', inspectInHost],
+  ['in the host', inspectInHost.bind(undefined, 'tiff')],
 ])('%s', (_where, inspect) => {
   it.each<[string, Picture]>([
     ['text without a NUL at its end', { more: [[33432, 2, 6, text('abcdef')]] }],

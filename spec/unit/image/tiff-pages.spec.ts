@@ -1,6 +1,6 @@
 // The pages of a TIFF one by one: each is opened as if it were the only page.
 import sharp from 'sharp';
-import { inspectInHost } from '../../../lib/image/inspect-in-host.js';
+import { inspectInHost } from '../../../lib/image/inspect.js';
 import { findUnsupportedCompression, separatePages } from '../../../lib/image/tiff-pages.js';
 
 /** A grey, uncompressed TIFF of square pages of these widths: classic or BigTIFF, in either byte order. */
@@ -73,7 +73,9 @@ it('rejects a chain that leaves the file', () => {
 it('refuses more pages of different sizes than it may open one by one', async () => {
   const options = { verify: 'pixels', maxPixels: 1e9 } as const;
   const widths = Array.from({ length: 10_001 }, (_, page) => 1 + (page % 2));
-  await expect(inspectInHost(tiffOf(widths), options)).rejects.toMatchObject({ code: 'too-many-pixels' });
+  await expect(inspectInHost('tiff', tiffOf(widths), options)).rejects.toMatchObject({
+    code: 'too-many-pixels',
+  });
 });
 
 it('stops between two pages when the signal aborts', async () => {
@@ -89,7 +91,7 @@ it('stops between two pages when the signal aborts', async () => {
   });
   const widths = Array.from({ length: 50 }, (_, page) => 1 + (page % 2));
   const options = { verify: 'pixels', maxPixels: 1e9, signal } as const;
-  await expect(inspectInHost(tiffOf(widths), options)).rejects.toThrow('the deadline passed');
+  await expect(inspectInHost('tiff', tiffOf(widths), options)).rejects.toThrow('the deadline passed');
   expect(opened).toBe(5);
   spy.mockRestore();
 });

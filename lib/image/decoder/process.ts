@@ -3,16 +3,16 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
-import { SaveError, toSaveError } from '../errors.js';
+import { SaveError, toSaveError } from '../../errors.js';
 import {
   CHANNEL_FD,
   type DecodeRequest,
   type DecoderMessage,
   type FileIdentity,
   type SentError,
-} from './decoder-messages.js';
-import { unreadable } from './refusals.js';
-import type { FileBytes, ImageInfo } from './types.js';
+} from './messages.js';
+import { unreadable } from '../refusals.js';
+import type { FileBytes, ImageInfo } from '../types.js';
 
 /** The buffer for a request's line, which is shorter and arrives at once. */
 const line = Buffer.allocUnsafeSlow(64 * 1024);
@@ -67,7 +67,7 @@ function receiveLine(count: number): void {
 }
 
 async function answer(asked: DecodeRequest): Promise<void> {
-  const result = await inspectOne(asked).then(
+  const result = await checkOne(asked).then(
     (info) => ({ info }),
     (error: unknown) => ({ error: toSent(toSaveError(error)) }),
   );
@@ -75,10 +75,10 @@ async function answer(asked: DecodeRequest): Promise<void> {
   send({ ...result, memory: process.memoryUsage.rss() });
 }
 
-async function inspectOne({ verify, maxPixels, length, file }: DecodeRequest): Promise<ImageInfo> {
-  const { inspectHere } = await loaded;
+async function checkOne({ format, verify, maxPixels, length, file }: DecodeRequest): Promise<ImageInfo> {
+  const { checkImage } = await loaded;
   const options = { verify, maxPixels };
-  if (file === undefined) return inspectHere(image.subarray(0, length), options);
+  if (file === undefined) return checkImage(format, image.subarray(0, length), options);
   const handle = await openFile(file);
   try {
     const bytes: Pick<FileBytes, 'path' | 'length' | 'read'> = {
@@ -101,7 +101,7 @@ async function inspectOne({ verify, maxPixels, length, file }: DecodeRequest): P
       },
     };
     // Stores read whole files and streams; an inspection does not.
-    return await inspectHere(bytes as FileBytes, options);
+    return await checkImage(format, bytes as FileBytes, options);
   } finally {
     await handle.close();
   }
@@ -135,11 +135,11 @@ function toSent({ code, message, cause }: SaveError): SentError {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 channel.on('close', end).on('error', end).on('end', end);
 
-const loaded = Promise.all([import('./inspect-here.js'), import('./sharp-image.js')]).then(
-  ([{ inspectHere }, { useOwnSettings }]) => {
+const loaded = Promise.all([import('../check-image.js'), import('../sharp-image.js')]).then(
+  ([{ checkImage }, { useOwnSettings }]) => {
     useOwnSettings();
     send({ ready: true });
-    return { inspectHere };
+    return { checkImage };
   },
 );
 loaded.catch((error: unknown) => {

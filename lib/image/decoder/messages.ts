@@ -1,6 +1,7 @@
 // The messages between the host and a decoder process: lines of JSON, and after a request the bytes of its image.
-import type { SaveErrorCode } from '../errors.js';
-import type { ImageInfo, InspectOptions } from './types.js';
+import type { SaveErrorCode } from '../../errors.js';
+import type { ImageFormat } from '../formats.js';
+import type { ImageInfo, InspectOptions } from '../types.js';
 
 /** The fd that connects a decoder process to its host. */
 export const CHANNEL_FD = 3;
@@ -15,6 +16,8 @@ export interface FileIdentity {
 
 /** Host → decoder: an image to be inspected. */
 export interface DecodeRequest extends Pick<InspectOptions, 'verify' | 'maxPixels'> {
+  /** The format that its first bytes announce. */
+  readonly format: ImageFormat;
   /** Bytes of the image. They follow the line, unless the image is in a file. */
   readonly length: number;
   readonly file?: FileIdentity | undefined;

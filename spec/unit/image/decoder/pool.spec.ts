@@ -2,14 +2,14 @@
 import childProcess from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { CHANNEL_FD } from '../../../lib/image/decoder-messages.js';
-import type { inspectImage as inspectType } from '../../../lib/image/inspect.js';
-import { decodersOf, isRunning } from '../../support/decoders.js';
-import { eventually } from '../../support/eventually.js';
-import { get } from '../../support/client.js';
-import { start, stopAll } from '../../support/host.js';
-import { jpeg } from '../../support/images.js';
-import { onLinux, useTempDir } from '../../support/temp-dir.js';
+import { CHANNEL_FD } from '../../../../lib/image/decoder/messages.js';
+import type { inspectImage as inspectType } from '../../../../lib/image/inspect.js';
+import { decodersOf, isRunning } from '../../../support/decoders.js';
+import { eventually } from '../../../support/eventually.js';
+import { get } from '../../../support/client.js';
+import { start, stopAll } from '../../../support/host.js';
+import { jpeg } from '../../../support/images.js';
+import { onLinux, useTempDir } from '../../../support/temp-dir.js';
 
 const inFolder = useTempDir();
 const OPTIONS = { verify: 'pixels', maxPixels: 100_000_000 } as const;
@@ -19,7 +19,7 @@ beforeEach(async () => {
   await endDecoders();
   // A pool of its own for each test, because a pool pauses before it replaces a killed decoder.
   jest.resetModules();
-  ({ inspectImage } = await import('../../../lib/image/inspect.js'));
+  ({ inspectImage } = await import('../../../../lib/image/inspect.js'));
 });
 
 const decoders = (): number[] => decodersOf(process.pid);
@@ -100,9 +100,9 @@ onLinux('a decoder process', () => {
       writeSync(${CHANNEL_FD}, '{"ready":true}\\n');`,
     );
     jest.resetModules();
-    jest.doMock('../../support/decoder-program.js', () => ({ getDecoderProgram: () => [program] }));
-    const { inspectImage: inspectByCrash } = await import('../../../lib/image/inspect.js');
-    jest.dontMock('../../support/decoder-program.js');
+    jest.doMock('../../../support/decoder-program.js', () => ({ getDecoderProgram: () => [program] }));
+    const { inspectImage: inspectByCrash } = await import('../../../../lib/image/inspect.js');
+    jest.dontMock('../../../support/decoder-program.js');
     const cause: unknown = expect.objectContaining({ message: expect.stringContaining('SIGSEGV') as string });
     await expect(inspectByCrash(image, OPTIONS)).rejects.toMatchObject({ code: 'broken-image', cause });
     expect(readFileSync(started, 'utf8')).toBe('..');
@@ -156,7 +156,7 @@ onLinux('a decoder process', () => {
   });
 
   it('kills the process at the deadline of its save', async () => {
-    const { imageSave } = await import('../../../lib/index.js');
+    const { imageSave } = await import('../../../../lib/index.js');
     const save = imageSave({ savePath: inFolder() });
     const { url } = await start([save, (_req, res) => res.end(image)], 'http.createServer');
     const reply = async (timeout: number): Promise<string> =>
@@ -183,12 +183,12 @@ onLinux('a decoder process', () => {
   });
 
   it('refuses another file that was put in the place of the image', async () => {
-    const { Decoder } = await import('../../../lib/image/decoder.js');
+    const { Decoder } = await import('../../../../lib/image/decoder/client.js');
     const path = inFolder('image.jpg');
     writeFileSync(path, image);
     const { dev, ino } = statSync(path, { bigint: true });
     const file = { path, dev: String(dev), ino: String(ino) };
-    const request = { ...OPTIONS, length: image.length, file };
+    const request = { ...OPTIONS, format: 'jpeg', length: image.length, file } as const;
     const decoder = new Decoder();
     await decoder.ready;
     expect(await decoder.inspect(request, undefined)).toMatchObject({ info: { width: 64 } });

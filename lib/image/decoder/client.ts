@@ -2,8 +2,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { CHANNEL_FD, type DecodeRequest, type DecoderMessage } from './decoder-messages.js';
-import { getDecoderProgram } from './decoder-program.js';
+import { CHANNEL_FD, type DecodeRequest, type DecoderMessage } from './messages.js';
+import { getDecoderProgram } from './program.js';
 
 /** A reply of a decoder to a request. */
 export type DecoderReply = Extract<DecoderMessage, { memory: number }>;

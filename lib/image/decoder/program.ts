@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
  */
 export function getDecoderProgram(): string[] {
   const here = ownPath();
-  const program = join(dirname(here), `decoder-process${extname(here)}`);
+  const program = join(dirname(here), `process${extname(here)}`);
   // A bundler may have omitted the file. Node's own message about that would go to an ignored stream.
   if (!existsSync(program)) throw new Error(`There is no ${program}`);
   // The sources are TypeScript, which the demo runs as they are.

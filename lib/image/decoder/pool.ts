@@ -1,7 +1,7 @@
 // The decoder processes of a host: few, started on demand and ended when idle.
-import { fileSystemError, systemCode } from '../errors.js';
-import { Decoder, type DecoderReply } from './decoder.js';
-import type { DecodeRequest } from './decoder-messages.js';
+import { fileSystemError, systemCode } from '../../errors.js';
+import { Decoder, type DecoderReply } from './client.js';
+import type { DecodeRequest } from './messages.js';
 
 /** No decoder process could be started. */
 export class NoDecoder extends Error {
