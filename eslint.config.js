@@ -12,11 +12,13 @@ const MAY_IMPORT = {
   'validate-options.ts': [],
   // Neither the middleware nor its errors: the command runs where there is no Express and no sharp.
   batch: ['protocol/parse-reply', 'protocol/query', 'validate-options'],
-  capture: [],
-  image: ['abort', 'errors', 'thread-pool'],
+  bytes: ['errors'],
+  capture: ['bytes/recycled-memory'],
+  image: ['abort', 'bytes/image-bytes', 'errors', 'thread-pool'],
   protocol: ['errors', 'image/types', 'image/formats'],
   save: [
     'abort',
+    'bytes/.*',
     'capture/.*',
     'errors',
     'image/.*',
@@ -26,8 +28,8 @@ const MAY_IMPORT = {
     'temp-files/.*',
   ],
   // The options of a store are checked in the same way as those of the middleware.
-  stores: ['abort', 'errors', 'image/types', 'temp-files/.*', 'validate-options'],
-  'temp-files': ['errors', 'image/types', 'thread-pool'],
+  stores: ['abort', 'bytes/image-bytes', 'errors', 'image/types', 'temp-files/.*', 'validate-options'],
+  'temp-files': ['bytes/image-bytes', 'errors', 'thread-pool'],
   'thread-pool.ts': [],
 };
 

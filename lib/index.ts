@@ -23,5 +23,5 @@ export type {
   PublishResult,
   SaveTarget,
 } from './stores/types.js';
-export type { ImageInfo, ReadableBytes } from './image/types.js';
-export type { TempFile } from './temp-files/types.js';
+export type { ReadableBytes, TempFile } from './bytes/image-bytes.js';
+export type { ImageInfo } from './image/types.js';

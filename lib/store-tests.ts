@@ -1,8 +1,7 @@
 // The entry point `express-image-save/store-tests`: the tests that every store must pass.
 export { storeTests } from './stores/store-tests.js';
 export type { StoreFixture, StoreTest, StoreTestOptions } from './stores/store-test-harness.js';
-export type { ReadableBytes } from './image/types.js';
-export type { TempFile } from './temp-files/types.js';
+export type { ReadableBytes, TempFile } from './bytes/image-bytes.js';
 export type {
   ImageStore,
   InspectedImage,

@@ -1,7 +1,7 @@
 // A renderer's writes → batches of bytes for one reader. To the renderer it is one of Node's writable streams.
 import { Writable } from 'node:stream';
 import { types } from 'node:util';
-import { copyBytes } from './recycled-memory.js';
+import { copyBytes } from '../bytes/recycled-memory.js';
 
 /** Consecutive chunks of a body. They are copies, because the renderer may reuse its own buffers. */
 export interface WriteBatch {

@@ -1,7 +1,7 @@
 // Random access to the bytes of an image, in memory or in a file, one window at a time.
 import { setImmediate } from 'node:timers/promises';
+import type { ImageBytes } from '../bytes/image-bytes.js';
 import { incomplete } from './refusals.js';
-import type { ImageBytes } from './types.js';
 
 /** The longest window in bytes: searched in one turn of the event loop and, for a file, kept in memory. */
 const WINDOW_BYTES = 64 * 1024;
@@ -22,7 +22,7 @@ const EMPTY = Buffer.alloc(0);
  */
 export class ByteReader {
   readonly length: number;
-  window: Buffer;
+  window: Buffer = EMPTY;
   /** The position of the window's first byte. */
   windowStart = 0;
   readonly #bytes: ImageBytes;
@@ -35,7 +35,6 @@ export class ByteReader {
     this.#bytes = bytes;
     this.#signal = signal;
     this.length = bytes.length;
-    this.window = Buffer.isBuffer(bytes) ? bytes.subarray(0, WINDOW_BYTES) : EMPTY;
   }
 
   /** Another reader of the same bytes, with a window of its own. */
@@ -84,9 +83,9 @@ export class ByteReader {
   }
 
   async #load(position: number, count: number): Promise<Buffer> {
-    if (Buffer.isBuffer(this.#bytes)) {
-      await setImmediate();
-      return this.#bytes.subarray(position, position + count);
+    if (this.#bytes.path === undefined) {
+      if (this.#loadedBytes > 0) await setImmediate();
+      return (await this.#bytes.buffer()).subarray(position, position + count);
     }
     this.#buffer ??= Buffer.allocUnsafeSlow(WINDOW_BYTES);
     return this.#buffer.subarray(0, await this.#bytes.read(this.#buffer.subarray(0, count), position));

@@ -1,10 +1,11 @@
 // Checks an image in the current process: a decoder process, or the host if no other process can be started.
+import type { ImageBytes } from '../bytes/image-bytes.js';
 import { SaveError } from '../errors.js';
 import { assertComplete } from './completeness/index.js';
 import { getMediaType, type ImageFormat } from './formats.js';
 import { readHeaderFast } from './read-header.js';
 import { SharpImage, type Header } from './sharp-image.js';
-import type { ImageBytes, ImageInfo, InspectOptions } from './types.js';
+import type { ImageInfo, InspectOptions } from './types.js';
 
 /**
  * Checks an image and returns its dimensions and pages.

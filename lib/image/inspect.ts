@@ -1,6 +1,7 @@
 // Inspects a rendered image. Bytes are decoded in a separate process, because they may be hostile.
 import { lstat, realpath } from 'node:fs/promises';
 import { inspect } from 'node:util';
+import type { ImageBytes } from '../bytes/image-bytes.js';
 import { SaveError } from '../errors.js';
 import { occupyThread } from '../thread-pool.js';
 import { DecoderEnded, type DecoderReply } from './decoder/client.js';
@@ -9,7 +10,7 @@ import { DecoderPool, NoDecoder } from './decoder/pool.js';
 import { getFormatByBytes, getMediaType, MAGIC_BYTES, type ImageFormat } from './formats.js';
 import { readHeaderFast } from './read-header.js';
 import { broken, unreadable } from './refusals.js';
-import type { ImageBytes, ImageInfo, InspectOptions } from './types.js';
+import type { ImageInfo, InspectOptions } from './types.js';
 
 /** The decoder processes of all middlewares in this process. */
 const decoders = new DecoderPool();
@@ -25,7 +26,8 @@ const decoders = new DecoderPool();
  */
 export async function inspectImage(bytes: ImageBytes, options: InspectOptions): Promise<ImageInfo> {
   const { verify, maxPixels, signal } = options;
-  const format = getFormatByBytes(await readMagic(bytes));
+  const first = Buffer.alloc(MAGIC_BYTES);
+  const format = getFormatByBytes(first.subarray(0, await bytes.read(first, 0)));
   // Keeps the library from trying its loaders for SVG, PDF and the like.
   if (format === undefined) throw new SaveError('not-an-image');
   if (verify === 'header') {
@@ -52,8 +54,8 @@ async function inspectInDecoder(
   options: InspectOptions,
 ): Promise<ImageInfo> {
   const { verify, maxPixels, signal } = options;
-  const inMemory = Buffer.isBuffer(bytes) ? bytes : undefined;
-  const file = Buffer.isBuffer(bytes) ? undefined : await identify(bytes.path);
+  const file = bytes.path === undefined ? undefined : await identify(bytes.path);
+  const inMemory = bytes.path === undefined ? await bytes.buffer() : undefined;
   const request: DecodeRequest = { format, verify, maxPixels, length: bytes.length, file };
   const inspectOnce = (): Promise<DecoderReply> => decoders.inspect(request, inMemory, signal);
   // An operator or the system may have ended the first decoder. An image that ends two of them has made them end.
@@ -106,12 +108,6 @@ async function identify(path: string): Promise<FileIdentity> {
   } catch (error) {
     throw unreadable(error);
   }
-}
-
-async function readMagic(bytes: ImageBytes): Promise<Buffer> {
-  if (Buffer.isBuffer(bytes)) return bytes.subarray(0, MAGIC_BYTES);
-  const first = Buffer.alloc(MAGIC_BYTES);
-  return first.subarray(0, await bytes.read(first, 0));
 }
 
 let hasWarned = false;

@@ -1,7 +1,7 @@
 // The header of a JPEG or PNG, read without the image library: a hundredth of the work, and enough for most images.
+import type { ImageBytes } from '../bytes/image-bytes.js';
 import { SaveError } from '../errors.js';
 import type { ImageFormat } from './formats.js';
-import type { ImageBytes } from './types.js';
 import { ByteReader } from './byte-reader.js';
 
 /** The header of an image of one page. */

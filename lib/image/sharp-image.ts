@@ -1,12 +1,12 @@
 // An image as sharp sees it: its header, and whether all of its pixels can be decoded. The only file that loads sharp.
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+import { MemoryBytes, type ImageBytes } from '../bytes/image-bytes.js';
 import { isTiledTiff } from './completeness/index.js';
 import { SaveError } from '../errors.js';
 import type { ImageFormat } from './formats.js';
 import { removeJpegMetadata } from './jpeg-metadata.js';
 import { broken } from './refusals.js';
 import { findUnsupportedCompression, separatePages } from './tiff-pages.js';
-import type { ImageBytes } from './types.js';
 
 /** The pages of an image, as its header announces them. */
 export interface Header {
@@ -31,7 +31,7 @@ export interface Limits {
 
 /** One page, or several that are alike, to be opened at once. */
 interface Part {
-  readonly input: string | Buffer;
+  readonly bytes: ImageBytes;
   readonly options: SharpOptions;
 }
 
@@ -60,7 +60,7 @@ export class SharpImage {
    */
   async readHeader(): Promise<Header> {
     const warnings = new Set<string>();
-    const whole = { input: this.#input, options: {} };
+    const whole = { bytes: this.#bytes, options: {} };
     const first = await this.#readMetadata(whole, warnings);
     if (formatIn(first) !== this.#format) throw new SaveError('not-an-image');
     const { width, height, pages = 1, isProgressive } = first;
@@ -99,11 +99,11 @@ export class SharpImage {
     try {
       if (!pagesDiffer) {
         const options = { pages: pages > 1 ? -1 : 1 };
-        await this.#decodePart({ input: this.#input, options }, header, this.#bytes);
+        await this.#decodePart({ bytes: this.#bytes, options }, header);
         return;
       }
       for await (const part of this.#differingPages(pages)) {
-        await this.#decodePart(part, header, Buffer.isBuffer(part.input) ? part.input : this.#bytes);
+        await this.#decodePart(part, header);
       }
     } catch (cause) {
       this.#limits.signal?.throwIfAborted();
@@ -112,12 +112,12 @@ export class SharpImage {
     }
   }
 
-  get #input(): string | Buffer {
-    return Buffer.isBuffer(this.#bytes) ? this.#bytes : this.#bytes.path;
-  }
-
-  async #readMetadata({ input, options }: Part, warnings: Set<string>): Promise<Metadata> {
-    const image = sharp(input, { ...options, ...this.#openOptions, limitInputPixels: false });
+  async #readMetadata({ bytes, options }: Part, warnings: Set<string>): Promise<Metadata> {
+    const image = sharp(bytes.path ?? (await bytes.buffer()), {
+      ...options,
+      ...this.#openOptions,
+      limitInputPixels: false,
+    });
     image.on('warning', (warning: string) => warnings.add(warning));
     return image.metadata().catch((cause: unknown) => {
       throw broken(cause);
@@ -145,16 +145,16 @@ export class SharpImage {
     if (this.#format !== 'tiff') {
       for (let page = 0; page < pages; page += 1) {
         signal?.throwIfAborted();
-        yield { input: this.#input, options: { page } };
+        yield { bytes: this.#bytes, options: { page } };
       }
       return;
     }
     // A copy, since it is written to.
-    const tiff = Buffer.from(await readAll(this.#bytes));
+    const tiff = Buffer.from(await this.#bytes.buffer());
     try {
-      for (const input of separatePages(tiff, pages)) {
+      for (const page of separatePages(tiff, pages)) {
         signal?.throwIfAborted();
-        yield { input, options: {} };
+        yield { bytes: new MemoryBytes(page), options: {} };
       }
     } catch (cause) {
       signal?.throwIfAborted();
@@ -166,12 +166,12 @@ export class SharpImage {
    * An error of the libraries means damage. So does a warning while they decode, the only sign of a corrupt scan of a
    * JPEG or a fax line of a wrong length.
    */
-  async #decodePart(part: Part, header: Header, bytes: ImageBytes): Promise<void> {
+  async #decodePart({ bytes, options }: Part, header: Header): Promise<void> {
     const tiled = this.#format === 'tiff' && (await isTiledTiff(bytes, this.#limits.signal));
     const decode = async (input: string | Buffer, failOn: 'warning' | 'error'): Promise<void> => {
       const warnings = new Set<string>();
       const image = sharp(input, {
-        ...part.options,
+        ...options,
         ...this.#openOptions,
         failOn,
         // Only the pixels that the header announced, without a conversion by a colour profile.
@@ -186,12 +186,13 @@ export class SharpImage {
       if (signs.length > 0) throw new Error(signs.join('\n'));
     };
     // With 'error', libvips replaces undecodable tiles of a TIFF by black ones.
-    const attempt = decode(part.input, 'warning');
+    const input = bytes.path ?? (await bytes.buffer());
+    const attempt = decode(input, 'warning');
     if (this.#format === 'jpeg') {
-      await attempt.catch(async () => decode(removeJpegMetadata(await readAll(bytes)), 'warning'));
+      await attempt.catch(async () => decode(removeJpegMetadata(await bytes.buffer()), 'warning'));
     } else if (this.#format === 'tiff' && !tiled) {
       // With 'warning', a strip fails if libtiff has ever warned, even of a tag.
-      await attempt.catch(() => decode(part.input, 'error'));
+      await attempt.catch(() => decode(input, 'error'));
     } else {
       await attempt;
     }
@@ -206,16 +207,10 @@ export class SharpImage {
   }
 
   async #explainTiff(pages: number, cause: unknown): Promise<void> {
-    const compression = findUnsupportedCompression(await readAll(this.#bytes), pages);
+    const compression = findUnsupportedCompression(await this.#bytes.buffer(), pages);
     if (compression === undefined) return;
     throw new SaveError('unsupported-compression', { compression }, cause);
   }
-}
-
-async function readAll(bytes: ImageBytes): Promise<Buffer> {
-  if (Buffer.isBuffer(bytes)) return bytes;
-  const all = Buffer.allocUnsafeSlow(bytes.length);
-  return all.subarray(0, await bytes.read(all, 0));
 }
 
 function formatIn({ format, compression }: Metadata): string {

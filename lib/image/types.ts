@@ -1,41 +1,5 @@
-// An image for the store: its bytes and its properties.
-import type { Readable } from 'node:stream';
+// The properties of an image, and how to inspect one.
 import type { ImageFormat } from './formats.js';
-
-/** The bytes of an image, in memory or in a file, as a store reads them. */
-export interface ReadableBytes {
-  /** The number of bytes. */
-  readonly length: number;
-  /**
-   * The bytes from `start` (default 0) to `end` (default `length`, exclusive), in chunks. Each call makes a new stream
-   * from the same bytes. A chunk may be kept and must not be changed.
-   *
-   * Nothing is read ahead of the consumer by more than a few chunks. A failed read ends the stream with a `SaveError`;
-   * without an `error` listener that error does not end the process.
-   */
-  stream(start?: number, end?: number): Readable;
-  /**
-   * All bytes. An image in memory is returned without a copy, one in a file is read whole. The buffer may be kept and
-   * must not be changed.
-   *
-   * @throws SaveError The file could not be read.
-   */
-  buffer(): Promise<Buffer>;
-}
-
-/** Where the middleware keeps the bytes of an image until they are inspected. */
-export type ImageBytes = Buffer | FileBytes;
-
-/** The bytes of an image in a file. */
-export interface FileBytes extends ReadableBytes {
-  readonly path: string;
-  /**
-   * Fills a buffer with the bytes from a position on.
-   *
-   * @returns The number of bytes read, fewer than the buffer's length only at the end of the file.
-   */
-  read(buffer: Uint8Array, position: number): Promise<number>;
-}
 
 /** The properties of an inspected image. */
 export interface ImageInfo {

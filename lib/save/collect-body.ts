@@ -2,12 +2,10 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { WriteBatch } from '../capture/captured-body.js';
-import { createBuffer, recycle } from '../capture/recycled-memory.js';
+import { MemoryBytes, type ImageBytes, type TempFile } from '../bytes/image-bytes.js';
+import { createBuffer } from '../bytes/recycled-memory.js';
 import type { ResponseHead } from '../capture/response-capture.js';
 import { SaveError } from '../errors.js';
-import type { ImageBytes } from '../image/types.js';
-import { DiskTempFile } from '../temp-files/temp-file.js';
-import type { TempFile } from '../temp-files/types.js';
 import { createDecoders } from './content-decoders.js';
 
 /** An image up to this length stays in memory until it is inspected, even if it arrives in pieces. In bytes. */
@@ -102,7 +100,7 @@ async function bufferOrSpill(
     const { chunks, last } = batch;
     const [only] = chunks;
     // `res.end(image)` costs no copy here.
-    if (last && only?.length === received.length) return only;
+    if (last && only?.length === received.length) return new MemoryBytes(only);
     if (received.length <= MAX_BUFFERED_BYTES) {
       for (const chunk of chunks) buffered.append(chunk);
     } else {
@@ -110,14 +108,10 @@ async function bufferOrSpill(
       tempFile ??= createTempFile();
       const written = [...first, ...chunks];
       await tempFile.write(written.length > MAX_WRITE_CHUNKS ? [Buffer.concat(written)] : written);
-      // The temporary file of another store may keep what it has got.
-      if (!(tempFile instanceof DiskTempFile)) continue;
-      first.forEach(recycle);
     }
-    chunks.forEach(recycle);
   }
   received.end();
-  return tempFile ?? buffered.take();
+  return tempFile ?? new MemoryBytes(buffered.take());
 }
 
 /** Bytes in memory, joined: a buffer for each short chunk would take many times the memory of its bytes. */
@@ -137,7 +131,6 @@ class GrowingBuffer {
       const smaller = this.#bytes;
       this.#bytes = createBuffer(Math.max(length, 2 * smaller.length, this.#firstLength));
       smaller.copy(this.#bytes, 0, 0, this.#length);
-      recycle(smaller);
     }
     this.#bytes.set(chunk, this.#length);
     this.#length = length;

@@ -1,7 +1,8 @@
 // One save, from its command to its reply: the only file with the order of the steps.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { recycle } from '../capture/recycled-memory.js';
+import type { ImageBytes, TempFile } from '../bytes/image-bytes.js';
+import { recycle } from '../bytes/recycled-memory.js';
 import type { ResponseCapture, ResponseHead } from '../capture/response-capture.js';
 import { SaveError, describeError, toSaveError } from '../errors.js';
 import { inspectImage } from '../image/inspect.js';
@@ -9,10 +10,8 @@ import type { SaveRecord, Settings, StageTimes } from '../options.js';
 import type { SaveCommand } from '../protocol/parse-command.js';
 import { sendReply, type SaveFailure, type SaveResult, type SaveSuccess } from '../protocol/reply.js';
 import type { ImageStore, InspectedImage, PublishResult, SaveTarget } from '../stores/types.js';
-import { MemoryBytes } from '../temp-files/readable-bytes.js';
 import type { StaleFileSweeper } from '../temp-files/stale-files.js';
 import { createPrivateTempFile } from '../temp-files/temp-file.js';
-import type { TempFile } from '../temp-files/types.js';
 import type { Admission, Slot } from './admission.js';
 import { callRenderer, captureResponse, type Next } from './call-renderer.js';
 import { Cancellation } from './cancellation.js';
@@ -55,6 +54,7 @@ export class SaveOperation {
   #head: ResponseHead | undefined;
   #target: SaveTarget | undefined;
   #tempFile: TempFile | undefined;
+  #bytes: ImageBytes | undefined;
   /** When the deadline passes, a reading of `performance.now()`. */
   #deadline = 0;
   /** An error after publishing. */
@@ -88,6 +88,7 @@ export class SaveOperation {
     );
     const stages = this.#stages.end();
     this.#slot?.release(outcome.status);
+    if (outcome.status === 'done') await this.#recycleMemory();
     const cleanedUp = this.#cleanUp(work);
     const result = outcome.status === 'done' ? await this.#announce(outcome, stages) : outcome;
     // Before there is a target, there is nothing to clean up.
@@ -129,14 +130,13 @@ export class SaveOperation {
 
     const createTempFile = (): TempFile => this.#createTempFile(target);
     const { maxBytes } = settings;
-    const bytes = await collectBody(capture.body, head, { maxBytes, createTempFile, signal });
+    const bytes = (this.#bytes = await collectBody(capture.body, head, { maxBytes, createTempFile, signal }));
     this.#stages.begin('inspecting');
     const info = await inspectImage(bytes, { ...settings, signal });
     checkExtension(name, info.format);
 
     this.#stages.begin('publishing');
-    const readable = Buffer.isBuffer(bytes) ? new MemoryBytes(bytes, recycle) : bytes;
-    const lastUpdated = await this.#publish(target, { ...info, bytes: readable });
+    const lastUpdated = await this.#publish(target, { ...info, bytes });
     return { status: 'done', name, info, length: bytes.length, lastUpdated };
   }
 
@@ -211,6 +211,15 @@ export class SaveOperation {
       })
       .catch(warn);
     await Promise.all([released, discarded, closed]);
+  }
+
+  /**
+   * Lets a later image use the memory of this one. Not after a failure, when a decoder or the file system may still read
+   * it, nor from a store of the operator's, which may keep it.
+   */
+  async #recycleMemory(): Promise<void> {
+    if (this.#request.settings.store !== undefined || this.#bytes?.path !== undefined) return;
+    recycle((await this.#bytes?.buffer()) ?? Buffer.alloc(0));
   }
 
   #reply(result: SaveResult): void {

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
+import { MemoryBytes, type ReadableBytes } from '../bytes/image-bytes.js';
 import type { SaveError, SaveErrorCode } from '../errors.js';
-import type { ReadableBytes } from '../image/types.js';
-import { MemoryBytes } from '../temp-files/readable-bytes.js';
 import { StaleFileSweeper } from '../temp-files/stale-files.js';
 import { createPrivateTempFile } from '../temp-files/temp-file.js';
 import type { ImageStore, PublishResult, SaveTarget } from './types.js';

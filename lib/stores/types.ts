@@ -1,7 +1,7 @@
 // The store interface: what the middleware needs from a folder, a bucket or any other place for images.
 import type { IncomingMessage } from 'node:http';
-import type { ImageInfo, ReadableBytes } from '../image/types.js';
-import type { TempFile } from '../temp-files/types.js';
+import type { ReadableBytes, TempFile } from '../bytes/image-bytes.js';
+import type { ImageInfo } from '../image/types.js';
 
 /**
  * Publishes images. The middleware checks names, inspects images and replies to commands. A store decides whether a

@@ -2,14 +2,12 @@
 import { constants } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { FileBytes, type TempFile } from '../bytes/image-bytes.js';
 import { fileSystemError } from '../errors.js';
 import { flushFile } from './flush.js';
 import { fsCalls } from './fs.js';
-import { readRange, streamFile } from './readable-bytes.js';
 import { retryWhileInUse } from './retry-in-use.js';
 import { temporaryName, type StaleFileSweeper } from './stale-files.js';
-import type { TempFile } from './types.js';
 
 /**
  * Makes a temporary file in the system's temporary folder, readable by its owner alone. Before the file is created,
@@ -25,7 +23,7 @@ export function createPrivateTempFile(sweeper: StaleFileSweeper): DiskTempFile {
 const MAX_READ_BYTES = 2 ** 30;
 
 /** A new file under an unguessable name. Nothing is on the disk before the first write. */
-export class DiskTempFile implements TempFile {
+export class DiskTempFile extends FileBytes implements TempFile {
   length = 0;
   readonly path: string;
   readonly #mode: number;
@@ -42,6 +40,7 @@ export class DiskTempFile implements TempFile {
    * @param beforeCreate Called once, before the file is created. A rejection prevents that.
    */
   constructor(path: string, mode: number, beforeCreate?: () => Promise<void>) {
+    super();
     this.path = path;
     this.#mode = mode;
     this.#beforeCreate = beforeCreate;
@@ -97,14 +96,6 @@ export class DiskTempFile implements TempFile {
       }
       return total;
     });
-  }
-
-  stream(start = 0, end = this.length): Readable {
-    return streamFile(this, start, end);
-  }
-
-  buffer(): Promise<Buffer> {
-    return readRange(this, 0, this.length);
   }
 
   /**

@@ -1,4 +1,5 @@
 // The tables of formats in docs/protocol.md agree with what is saved and what is refused.
+import { MemoryBytes } from '../../lib/bytes/image-bytes.js';
 import sharp, { type FormatEnum } from 'sharp';
 import { getFormatByName } from '../../lib/image/formats.js';
 import { inspectImage } from '../../lib/image/inspect.js';
@@ -31,7 +32,7 @@ test.each(saved)('%j of fmt= can be saved', async (names, extensions) => {
   const image = await sharp({ create: { width: 3, height: 2, channels: 3, background: 'red' } })
     .toFormat(format)
     .toBuffer();
-  expect(await inspectImage(image, options)).toMatchObject({ format, pixels: 6 });
+  expect(await inspectImage(new MemoryBytes(image), options)).toMatchObject({ format, pixels: 6 });
   const named = codeSpans(extensions);
   expect(named.map((extension) => getFormatByName(`x${extension}`))).toEqual(named.map(() => format));
 });
@@ -48,7 +49,7 @@ test('every refused format is refused by its bytes', async () => {
   expect(names.sort()).toEqual(Object.keys(FIRST_BYTES).sort());
   for (const [name, text] of Object.entries(FIRST_BYTES)) {
     const bytes = Buffer.concat([Buffer.from(text, 'latin1'), Buffer.alloc(1000)]);
-    const code = await inspectImage(bytes, options).then(
+    const code = await inspectImage(new MemoryBytes(bytes), options).then(
       () => 'saved',
       (error: unknown) => (error as { code: string }).code,
     );

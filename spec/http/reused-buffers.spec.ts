@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type express from 'express';
+import { createBuffer } from '../../lib/bytes/recycled-memory.js';
 import { imageSave, type ImageStore, type TempFile } from '../../lib/index.js';
 import { DiskTempFile } from '../../lib/temp-files/temp-file.js';
 import { get } from '../support/client.js';
@@ -104,6 +105,17 @@ describe('memory that is used for one image after the other', () => {
       }
     },
   );
+
+  test('is that of images which were saved into a folder, and of no others', async () => {
+    const { url } = await start([imageSave({ savePath: folder(), verify: 'header' }), renderer]);
+    /** New memory does not contain an earlier image. */
+    const isFree = (number: number): boolean =>
+      createBuffer(numbered(number).length).equals(numbered(number));
+    expect(await save(url, 41)).toBeUndefined();
+    expect(isFree(41)).toBe(true);
+    expect(await save(url, 42, '.png')).toBe('wrong-extension');
+    expect(isFree(42)).toBe(false);
+  });
 
   test('is not that of an image which a store keeps', async () => {
     const store = new MemoryStore();

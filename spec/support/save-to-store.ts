@@ -2,7 +2,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { ImageStore, PublishResult } from '../../lib/stores/types.js';
-import { MemoryBytes } from '../../lib/temp-files/readable-bytes.js';
+import { MemoryBytes } from '../../lib/bytes/image-bytes.js';
 
 /** The settings of a save that differ from the defaults. */
 export interface SaveToOptions {

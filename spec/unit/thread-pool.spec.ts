@@ -1,4 +1,5 @@
 // One of the four threads of Node's pool stays free of long work.
+import { MemoryBytes } from '../../lib/bytes/image-bytes.js';
 import { setImmediate } from 'node:timers/promises';
 import sharp from 'sharp';
 import { inspectInHost } from '../../lib/image/inspect.js';
@@ -36,7 +37,7 @@ it('counts flushes and decodes in the host together', async () => {
     const image = await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } })
       .png()
       .toBuffer();
-    const decode = inspectInHost('png', image, { verify: 'pixels', maxPixels: 100 }).then(
+    const decode = inspectInHost('png', new MemoryBytes(image), { verify: 'pixels', maxPixels: 100 }).then(
       () => (decoded = true),
     );
     // Enough time for it, if it did not wait.

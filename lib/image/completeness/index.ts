@@ -1,7 +1,7 @@
 // Is an image complete up to the end of its format? One file per format walks from one length to the next.
+import type { ImageBytes } from '../../bytes/image-bytes.js';
 import { ByteReader } from '../byte-reader.js';
 import type { ImageFormat } from '../formats.js';
-import type { ImageBytes } from '../types.js';
 import { walkAvif } from './avif.js';
 import { walkGif } from './gif.js';
 import { walkJpeg } from './jpeg.js';

@@ -1,7 +1,7 @@
 // TIFF and BigTIFF have no end mark. The file is complete if it has all bytes that its directories name.
+import type { ImageBytes } from '../../bytes/image-bytes.js';
 import { ByteReader } from '../byte-reader.js';
 import { SaveError } from '../../errors.js';
-import type { ImageBytes } from '../types.js';
 import { broken, incomplete } from '../refusals.js';
 import { OFFSETS_AND_COUNTS, readDirectories, readLayout, readValue, TILE_OFFSETS } from './tiff-ifd.js';
 

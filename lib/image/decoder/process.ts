@@ -1,8 +1,9 @@
 // The program of a decoder process: inspects one image after the other, and ends when its host does.
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
+import { FileBytes, MemoryBytes } from '../../bytes/image-bytes.js';
 import { SaveError, toSaveError } from '../../errors.js';
 import {
   CHANNEL_FD,
@@ -12,7 +13,7 @@ import {
   type SentError,
 } from './messages.js';
 import { unreadable } from '../refusals.js';
-import type { FileBytes, ImageInfo } from '../types.js';
+import type { ImageInfo } from '../types.js';
 
 /** The buffer for a request's line, which is shorter and arrives at once. */
 const line = Buffer.allocUnsafeSlow(64 * 1024);
@@ -78,38 +79,41 @@ async function answer(asked: DecodeRequest): Promise<void> {
 async function checkOne({ format, verify, maxPixels, length, file }: DecodeRequest): Promise<ImageInfo> {
   const { checkImage } = await loaded;
   const options = { verify, maxPixels };
-  if (file === undefined) return checkImage(format, image.subarray(0, length), options);
+  if (file === undefined) return checkImage(format, new MemoryBytes(image.subarray(0, length)), options);
   const handle = await openFile(file);
   try {
-    const bytes: Pick<FileBytes, 'path' | 'length' | 'read'> = {
-      // The fd stays with the checked file, even if its name leads to another one now. On systems other than Linux,
-      // the library must open the file by its name.
-      path: process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : file.path,
-      length,
-      read: async (buffer, position) => {
-        let filled = 0;
-        for (;;) {
-          const { bytesRead } = await handle.read(
-            buffer,
-            filled,
-            buffer.byteLength - filled,
-            position + filled,
-          );
-          filled += bytesRead;
-          if (bytesRead === 0 || filled === buffer.byteLength) return filled;
-        }
-      },
-    };
-    // Stores read whole files and streams; an inspection does not.
-    return await checkImage(format, bytes as FileBytes, options);
+    return await checkImage(format, new OpenedFile(handle, file.path, length), options);
   } finally {
     await handle.close();
   }
 }
 
-type Handle = Awaited<ReturnType<typeof open>>;
+class OpenedFile extends FileBytes {
+  readonly path: string;
+  readonly length: number;
+  readonly #handle: FileHandle;
 
-async function openFile({ path, dev, ino }: FileIdentity): Promise<Handle> {
+  constructor(handle: FileHandle, path: string, length: number) {
+    super();
+    this.#handle = handle;
+    // The fd stays with the checked file, even if its name leads to another one now. On systems other than Linux,
+    // the library must open the file by its name.
+    this.path = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : path;
+    this.length = length;
+  }
+
+  async read(buffer: Uint8Array, position: number): Promise<number> {
+    let filled = 0;
+    for (;;) {
+      const count = buffer.byteLength - filled;
+      const { bytesRead } = await this.#handle.read(buffer, filled, count, position + filled);
+      filled += bytesRead;
+      if (bytesRead === 0 || filled === buffer.byteLength) return filled;
+    }
+  }
+}
+
+async function openFile({ path, dev, ino }: FileIdentity): Promise<FileHandle> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   // Windows has neither flag.
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition

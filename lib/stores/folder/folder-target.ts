@@ -1,8 +1,6 @@
 // The entry of a folder that one save publishes: a temporary file is renamed to the final name, all or nothing.
 import { SaveError, fileSystemError, systemCode } from '../../errors.js';
-import type { ReadableBytes } from '../../image/types.js';
 import { fsCalls } from '../../temp-files/fs.js';
-import { MemoryBytes } from '../../temp-files/readable-bytes.js';
 import { retryWhileInUse } from '../../temp-files/retry-in-use.js';
 import { temporaryName, type StaleFileSweeper } from '../../temp-files/stale-files.js';
 import { DiskTempFile } from '../../temp-files/temp-file.js';
@@ -49,7 +47,8 @@ export class FolderTarget implements SaveTarget {
   ): Promise<PublishResult> {
     const { directory, basename } = this.#resolved;
     const { overwrite, durable } = this.#options;
-    if (bytes !== this.tempFile) await this.#copy(bytes);
+    // One write without a stream: an image that is not in the file is in memory.
+    if (bytes !== this.tempFile) await this.tempFile.write([await bytes.buffer()]);
     const lastUpdated = await this.tempFile.finish(durable);
     const publishFile = overwrite ? fsCalls.rename : linkExclusively;
     await retryWhileInUse(async () => {
@@ -61,16 +60,6 @@ export class FolderTarget implements SaveTarget {
     // The image is published, so a failed flush is only a warning.
     const warning = durable ? await directory.sync().catch((error: unknown) => error) : undefined;
     return { lastUpdated, warning };
-  }
-
-  async #copy(bytes: ReadableBytes): Promise<void> {
-    if (bytes instanceof MemoryBytes) {
-      // One write without a stream, because most images are small.
-      await this.tempFile.write([await bytes.buffer()]);
-      bytes.recycle();
-      return;
-    }
-    for await (const chunk of bytes.stream()) await this.tempFile.write([chunk as Buffer]);
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@ import {
   UploadPartCommand,
   type CompletedPart,
 } from '@aws-sdk/client-s3';
-import type { ReadableBytes } from '../../image/types.js';
+import type { ReadableBytes } from '../../bytes/image-bytes.js';
 import type { S3ObjectFields } from './s3-object-fields.js';
 import type { S3Settings } from './s3-options.js';
 import { getErrorName } from './s3-errors.js';

@@ -2,10 +2,9 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import type { ReadableBytes } from '../../image/types.js';
-import { MemoryBytes } from '../../temp-files/readable-bytes.js';
+import { MemoryBytes, type ReadableBytes } from '../../bytes/image-bytes.js';
 
-/** A range of a file up to this length is read once and kept in memory for retries. */
+/** A range up to this length is kept in memory for retries, so that a file is read once. */
 const MAX_PRELOADED_BYTES = 8 * 1024 ** 2;
 
 /** A range of an image, sent as the body of one request. */
@@ -23,13 +22,16 @@ export interface Payload {
  * @throws SaveError The image's file could not be read.
  */
 export async function createPayload(bytes: ReadableBytes, start: number, end: number): Promise<Payload> {
-  if (end - start <= MAX_PRELOADED_BYTES && !(bytes instanceof MemoryBytes)) {
-    const range = await buffer(bytes.stream(start, end));
-    return createPayload(new MemoryBytes(range), 0, range.length);
+  let source = { bytes, start, end };
+  if (end - start <= MAX_PRELOADED_BYTES) {
+    // A whole image in memory is not copied.
+    const isWhole = end - start === bytes.length;
+    const range = isWhole ? await bytes.buffer() : await buffer(bytes.stream(start, end));
+    source = { bytes: new MemoryBytes(range), start: 0, end: range.length };
   }
   const hash = createHash('sha256');
-  for await (const chunk of bytes.stream(start, end)) hash.update(chunk as Buffer);
-  return { bytes, start, end, sha256: hash.digest() };
+  for await (const chunk of source.bytes.stream(source.start, source.end)) hash.update(chunk as Buffer);
+  return { ...source, sha256: hash.digest() };
 }
 
 /** The callbacks of an {@link UploadBody}. */

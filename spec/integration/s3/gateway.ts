@@ -15,7 +15,7 @@ import {
 import { restartGateway, type Ceph } from './ceph.js';
 import { createS3Client, listKeys, readObject } from './s3.js';
 import { SaveError } from '../../../lib/errors.js';
-import { MemoryBytes } from '../../../lib/temp-files/readable-bytes.js';
+import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import type { ImageStore, PublishResult, InspectedImage } from '../../../lib/stores/types.js';
 
 export const gateway = JSON.parse(process.env['CEPH']!) as Ceph;

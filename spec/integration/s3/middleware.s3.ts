@@ -5,7 +5,7 @@ import express from 'express';
 import sharp from 'sharp';
 import { imageSave, type ImageSaveOptions, type ImageStore } from '../../../lib/index.js';
 import { s3Store, type S3StoreOptions } from '../../../lib/s3.js';
-import { MemoryBytes } from '../../../lib/temp-files/readable-bytes.js';
+import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import { get, type Answer } from '../../support/client.js';
 import { start, stopAll, type Handler } from '../../support/host.js';
 import { noise } from '../../support/images.js';

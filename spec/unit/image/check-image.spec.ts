@@ -1,4 +1,5 @@
 // An aborted inspection stops within the walk through the image, not only after it.
+import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import { checkImage } from '../../../lib/image/check-image.js';
 import { inspectImage } from '../../../lib/image/inspect.js';
 import { png } from '../../support/images.js';
@@ -30,7 +31,9 @@ it.each([
 ] as const)('stops walking through %s when its signal has aborted', async (_parts, format, make) => {
   const image = await make();
   const steps = await countSteps(1_000_000, async () => {
-    await expect(checkImage(format, image, { ...OPTIONS, verify: 'pixels' })).rejects.toThrow('deadline');
+    await expect(
+      checkImage(format, new MemoryBytes(image), { ...OPTIONS, verify: 'pixels' }),
+    ).rejects.toThrow('deadline');
   });
   expect(steps).toBeLessThan(10_000);
 });
@@ -39,7 +42,9 @@ it('stops looking for the pixels behind a header when its signal has aborted', a
   const image = await pngOfManyChunks();
   for (const inspect of [inspectImage, checkImage.bind(undefined, 'png')]) {
     const steps = await countSteps(1_000_000, async () => {
-      await expect(inspect(image, { ...OPTIONS, verify: 'header' })).rejects.toThrow('deadline');
+      await expect(inspect(new MemoryBytes(image), { ...OPTIONS, verify: 'header' })).rejects.toThrow(
+        'deadline',
+      );
     });
     expect(steps).toBeLessThan(10_000);
   }

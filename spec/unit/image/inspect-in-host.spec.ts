@@ -1,10 +1,11 @@
 // Inspection in the host, for systems that cannot start a process. Its results equal a decoder process's.
 import { open, writeFile } from 'node:fs/promises';
+import { MemoryBytes, type ImageBytes } from '../../../lib/bytes/image-bytes.js';
 import { SaveError } from '../../../lib/errors.js';
 import type { ImageFormat } from '../../../lib/image/formats.js';
 import { inspectImage, inspectInHost } from '../../../lib/image/inspect.js';
-import type { ImageBytes, ImageInfo, InspectOptions } from '../../../lib/image/types.js';
-import { openedBytes } from '../../support/file-bytes.js';
+import type { ImageInfo, InspectOptions } from '../../../lib/image/types.js';
+import { OpenedBytes } from '../../support/file-bytes.js';
 import { frames, noise } from '../../support/images.js';
 import { useTempDir } from '../../support/temp-dir.js';
 
@@ -71,11 +72,12 @@ describe.each(IMAGES)('%s', (_name, format, make) => {
     const image = change(await make());
     await writeFile(inFolder('image'), image);
     const handle = await open(inFolder('image'));
-    const onFile = openedBytes(inFolder('image'), handle, image.length);
+    const inMemory = new MemoryBytes(image);
+    const onFile = new OpenedBytes(inFolder('image'), handle, image.length);
     const inHost = inspectInHost.bind(undefined, format);
     for (const options of OPTIONS) {
-      const expected = await resultOf(inspectImage, image, options);
-      expect([options, await resultOf(inHost, image, options)]).toEqual([options, expected]);
+      const expected = await resultOf(inspectImage, inMemory, options);
+      expect([options, await resultOf(inHost, inMemory, options)]).toEqual([options, expected]);
       expect([options, await resultOf(inHost, onFile, options)]).toEqual([options, expected]);
     }
     await handle.close();

@@ -1,11 +1,12 @@
 // Real images of every kind, whole, cut, damaged, too large; in memory and on disk.
+import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import { open, writeFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import { SaveError } from '../../../lib/errors.js';
 import type { ImageInfo, InspectOptions } from '../../../lib/image/types.js';
 import { inspectImage } from '../../../lib/image/inspect.js';
 import { frames, noise } from '../../support/images.js';
-import { openedBytes } from '../../support/file-bytes.js';
+import { OpenedBytes } from '../../support/file-bytes.js';
 import { descriptorsBelow, useTempDir } from '../../support/temp-dir.js';
 
 const inFolder = useTempDir();
@@ -62,7 +63,7 @@ const onFile = async (bytes: Buffer, options: InspectOptions): Promise<ImageInfo
   await writeFile(path, bytes);
   const handle = await open(path);
   try {
-    return await inspectImage(openedBytes(path, handle, bytes.length), options);
+    return await inspectImage(new OpenedBytes(path, handle, bytes.length), options);
   } finally {
     await handle.close();
   }
@@ -127,18 +128,20 @@ const KINDS: [string, () => Promise<Buffer>, object][] = [
 describe.each(KINDS)('%s', (_name, make, expected) => {
   it('is accepted with the right dimensions, format and pages', async () => {
     const whole = await make();
-    expect(await inspectImage(whole, PIXELS)).toEqual(expected);
+    expect(await inspectImage(new MemoryBytes(whole), PIXELS)).toEqual(expected);
     expect(await onFile(whole, PIXELS)).toEqual(expected);
-    expect(await inspectImage(whole, HEADER)).toEqual(expected);
+    expect(await inspectImage(new MemoryBytes(whole), HEADER)).toEqual(expected);
     expect(await onFile(whole, HEADER)).toEqual(expected);
-    expect(await inspectImage(Buffer.concat([whole, Buffer.from('behind')]), PIXELS)).toEqual(expected);
+    expect(
+      await inspectImage(new MemoryBytes(Buffer.concat([whole, Buffer.from('behind')])), PIXELS),
+    ).toEqual(expected);
   });
 
   it('is refused when cut', async () => {
     const whole = await make();
     for (const part of [0.3, 0.6, 0.9, 1]) {
       const cut = whole.subarray(0, Math.floor(whole.length * part) - 1);
-      expect(await codeOf(inspectImage(cut, PIXELS))).toBe('incomplete-image');
+      expect(await codeOf(inspectImage(new MemoryBytes(cut), PIXELS))).toBe('incomplete-image');
       expect(await codeOf(onFile(cut, PIXELS))).toBe('incomplete-image');
     }
   });
@@ -147,8 +150,12 @@ describe.each(KINDS)('%s', (_name, make, expected) => {
     const whole = await make();
     const { pixels } = expected as ImageInfo;
     for (const verify of ['pixels', 'header'] as const) {
-      expect(await codeOf(inspectImage(whole, { verify, maxPixels: pixels }))).toBe('accepted');
-      expect(await codeOf(inspectImage(whole, { verify, maxPixels: pixels - 1 }))).toBe('too-many-pixels');
+      expect(await codeOf(inspectImage(new MemoryBytes(whole), { verify, maxPixels: pixels }))).toBe(
+        'accepted',
+      );
+      expect(await codeOf(inspectImage(new MemoryBytes(whole), { verify, maxPixels: pixels - 1 }))).toBe(
+        'too-many-pixels',
+      );
     }
   });
 });
@@ -176,7 +183,9 @@ describe('a damaged image', () => {
   ])('is refused wherever the damage is: %s', async (_name, encode) => {
     const whole = await encode(picture(300, 200)).toBuffer();
     for (const part of [0.2, 0.5, 0.8, 0.95]) {
-      expect(await codeOf(inspectImage(spoil(whole, part), PIXELS))).toMatch(/^(broken|incomplete)-image$/);
+      expect(await codeOf(inspectImage(new MemoryBytes(spoil(whole, part)), PIXELS))).toMatch(
+        /^(broken|incomplete)-image$/,
+      );
     }
   });
 
@@ -190,8 +199,8 @@ describe('a damaged image', () => {
       for (const part of [0.3, 0.6, 0.85]) {
         const at = Math.floor(whole.length * part);
         const lossy = Buffer.concat([whole.subarray(0, at), whole.subarray(at + whole.length / 10)]);
-        expect(await codeOf(inspectImage(lossy, PIXELS))).toBe('broken-image');
-        expect(await codeOf(inspectImage(lossy, HEADER))).toBe('accepted');
+        expect(await codeOf(inspectImage(new MemoryBytes(lossy), PIXELS))).toBe('broken-image');
+        expect(await codeOf(inspectImage(new MemoryBytes(lossy), HEADER))).toBe('accepted');
       }
     }
   });
@@ -202,12 +211,14 @@ describe('a damaged image', () => {
     })
       .gif()
       .toBuffer();
-    expect(await codeOf(inspectImage(spoil(whole, 0.9), PIXELS))).toMatch(/^(broken|incomplete)-image$/);
+    expect(await codeOf(inspectImage(new MemoryBytes(spoil(whole, 0.9)), PIXELS))).toMatch(
+      /^(broken|incomplete)-image$/,
+    );
   });
 
   it('is refused with a cause that the message does not show', async () => {
     const error: unknown = await inspectImage(
-      spoil(await picture(300, 200).tiff({ compression: 'lzw' }).toBuffer(), 0.5),
+      new MemoryBytes(spoil(await picture(300, 200).tiff({ compression: 'lzw' }).toBuffer(), 0.5)),
       PIXELS,
     ).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'broken-image', cause: { message: expect.any(String) as string } });
@@ -223,9 +234,9 @@ it('accepts a TIFF whose tags are out of order, and refuses it with damaged pixe
     65000,
     entries.find((at) => whole.readUInt16LE(at) === 274),
   );
-  expect(await inspectImage(whole, PIXELS)).toMatchObject({ width: 300, height: 200 });
+  expect(await inspectImage(new MemoryBytes(whole), PIXELS)).toMatchObject({ width: 300, height: 200 });
   whole.fill(0x5a, 5000, 6000);
-  expect(await codeOf(inspectImage(whole, PIXELS))).toBe('broken-image');
+  expect(await codeOf(inspectImage(new MemoryBytes(whole), PIXELS))).toBe('broken-image');
 });
 
 describe('what is no image', () => {
@@ -239,15 +250,17 @@ describe('what is no image', () => {
     ['HEIC', '\0\0\0\x18ftypheic\0\0\0\0mif1heic'],
   ])('%s', async (_name, text) => {
     for (const options of [PIXELS, HEADER]) {
-      expect(await codeOf(inspectImage(Buffer.from(text, 'latin1'), options))).toBe('not-an-image');
+      expect(await codeOf(inspectImage(new MemoryBytes(Buffer.from(text, 'latin1')), options))).toBe(
+        'not-an-image',
+      );
       expect(await codeOf(onFile(Buffer.from(text, 'latin1'), options))).toBe('not-an-image');
     }
   });
 
   it('is refused: a header without pixels', async () => {
     const empty = Buffer.from('89504e470d0a1a0a0000000049454e44ae426082', 'hex');
-    expect(await codeOf(inspectImage(empty, PIXELS))).toBe('broken-image');
-    expect(await codeOf(inspectImage(empty, HEADER))).toBe('broken-image');
+    expect(await codeOf(inspectImage(new MemoryBytes(empty), PIXELS))).toBe('broken-image');
+    expect(await codeOf(inspectImage(new MemoryBytes(empty), HEADER))).toBe('broken-image');
   });
 });
 
@@ -256,9 +269,13 @@ it('refuses a large second page behind a small first one', async () => {
     [1, 1],
     [500, 500],
   ]);
-  expect(await codeOf(inspectImage(bytes, { verify: 'pixels', maxPixels: 250_000 }))).toBe('too-many-pixels');
-  expect(await codeOf(inspectImage(bytes, { verify: 'header', maxPixels: 250_000 }))).toBe('too-many-pixels');
-  expect(await inspectImage(bytes, { verify: 'pixels', maxPixels: 250_001 })).toMatchObject({
+  expect(await codeOf(inspectImage(new MemoryBytes(bytes), { verify: 'pixels', maxPixels: 250_000 }))).toBe(
+    'too-many-pixels',
+  );
+  expect(await codeOf(inspectImage(new MemoryBytes(bytes), { verify: 'header', maxPixels: 250_000 }))).toBe(
+    'too-many-pixels',
+  );
+  expect(await inspectImage(new MemoryBytes(bytes), { verify: 'pixels', maxPixels: 250_001 })).toMatchObject({
     pixels: 250_001,
   });
 });
@@ -268,11 +285,11 @@ it('decodes every page, also of different sizes', async () => {
     [4, 3],
     [40, 30],
   ]);
-  expect(await codeOf(inspectImage(bytes, PIXELS))).toBe('accepted');
+  expect(await codeOf(inspectImage(new MemoryBytes(bytes), PIXELS))).toBe('accepted');
   // Declares the second page as LZW: tag 259, one LONG.
   const tag = bytes.lastIndexOf(Buffer.from('0301040001000000', 'hex'));
   bytes.writeUInt32LE(5, tag + 8);
-  expect(await codeOf(inspectImage(bytes, PIXELS))).toBe('broken-image');
+  expect(await codeOf(inspectImage(new MemoryBytes(bytes), PIXELS))).toBe('broken-image');
 });
 
 it('decides by maxPixels alone, not by a limit of the library', async () => {
@@ -283,7 +300,9 @@ it('decides by maxPixels alone, not by a limit of the library', async () => {
     .toColourspace('b-w')
     .png({ compressionLevel: 1 })
     .toBuffer();
-  expect(await inspectImage(large, { verify: 'pixels', maxPixels: 272_000_000 })).toMatchObject({
+  expect(
+    await inspectImage(new MemoryBytes(large), { verify: 'pixels', maxPixels: 272_000_000 }),
+  ).toMatchObject({
     pixels: 272_000_000,
   });
 }, 30_000);

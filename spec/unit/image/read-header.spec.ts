@@ -1,4 +1,5 @@
 // The fast header reader agrees with the decoders or leaves the header to them.
+import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { getFormatByBytes } from '../../../lib/image/formats.js';
@@ -38,7 +39,7 @@ const IMAGES: readonly (readonly [string, Promise<Buffer>])[] = [
 
 async function read(bytes: Buffer): Promise<FastHeader | undefined> {
   const format = getFormatByBytes(bytes);
-  return format && readHeaderFast(format, bytes);
+  return format && readHeaderFast(format, new MemoryBytes(bytes));
 }
 
 /** The decoder's result, undefined if it refuses the image. */
@@ -175,7 +176,7 @@ test('stops at its signal', async () => {
   const chunk = Buffer.from('00000000744558740000 0000'.replace(' ', ''), 'hex');
   const chunks = Array.from({ length: 20_000 }, () => chunk);
   const image = Buffer.concat([header.subarray(0, 33), ...chunks, header.subarray(33)]);
-  expect(await readHeaderFast('png', image)).toBeDefined();
+  expect(await readHeaderFast('png', new MemoryBytes(image))).toBeDefined();
   const reason = new Error('The deadline passed.');
-  await expect(readHeaderFast('png', image, AbortSignal.abort(reason))).rejects.toBe(reason);
+  await expect(readHeaderFast('png', new MemoryBytes(image), AbortSignal.abort(reason))).rejects.toBe(reason);
 });

@@ -1,4 +1,5 @@
 // Damaged images and images that are only unusual. No rule depends on the sentence of a warning.
+import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import { deflateSync } from 'node:zlib';
 import { inspectImage, inspectInHost } from '../../../lib/image/inspect.js';
 import { fixedNoise } from '../../support/images.js';
@@ -84,21 +85,27 @@ describe.each([
     ['six channels', { channels: 6, more: [extra] }],
     ['an unknown tag', { more: [[65000, 4, 1, 1]] }],
   ])('accepts a TIFF with %s', async (_name, picture) => {
-    expect(await inspect(tiff(picture), OPTIONS)).toMatchObject({ width: 40, height: 30, pixels: 1200 });
+    expect(await inspect(new MemoryBytes(tiff(picture)), OPTIONS)).toMatchObject({
+      width: 40,
+      height: 30,
+      pixels: 1200,
+    });
   });
 
   it('counts a pixel of more than five channels as several', async () => {
     const bytes = tiff({ channels: 6, more: [extra] });
-    await expect(inspect(bytes, { ...OPTIONS, maxPixels: 2399 })).rejects.toMatchObject({
+    await expect(inspect(new MemoryBytes(bytes), { ...OPTIONS, maxPixels: 2399 })).rejects.toMatchObject({
       code: 'too-many-pixels',
     });
-    expect(await inspect(bytes, { ...OPTIONS, maxPixels: 2400 })).toMatchObject({ pixels: 1200 });
+    expect(await inspect(new MemoryBytes(bytes), { ...OPTIONS, maxPixels: 2400 })).toMatchObject({
+      pixels: 1200,
+    });
   });
 
   it('accepts a deflated strip of more than 50 MiB', async () => {
     const size = [6000, 4200] as const;
     const pixels = deflateSync(Buffer.alloc(6000 * 4200 * 3, 7), { level: 1 });
-    expect(await inspect(tiff({ size, compression: 8, pixels }), OPTIONS)).toMatchObject({
+    expect(await inspect(new MemoryBytes(tiff({ size, compression: 8, pixels })), OPTIONS)).toMatchObject({
       pixels: 25_200_000,
     });
   });
@@ -110,7 +117,7 @@ describe.each([
     [12345, 'number 12345'],
   ])('says that compression %s is not supported', async (compression, name) => {
     const message: unknown = expect.stringContaining(name);
-    await expect(inspect(tiff({ compression }), OPTIONS)).rejects.toMatchObject({
+    await expect(inspect(new MemoryBytes(tiff({ compression })), OPTIONS)).rejects.toMatchObject({
       code: 'unsupported-compression',
       message,
     });
@@ -129,9 +136,11 @@ describe.each([
         );
         // Orientation, of a type that TIFF does not allow for it.
         whole.writeUInt16LE(12, entries.find((at) => whole.readUInt16LE(at) === 274)! + 2);
-        expect(await inspect(whole, OPTIONS)).toMatchObject({ width: 300 });
+        expect(await inspect(new MemoryBytes(whole), OPTIONS)).toMatchObject({ width: 300 });
         for (let at = 9000; at < 10_000; at += 1) whole[at] = (at * 89 + 13) % 251;
-        await expect(inspect(whole, OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
+        await expect(inspect(new MemoryBytes(whole), OPTIONS)).rejects.toMatchObject({
+          code: 'broken-image',
+        });
       }
     },
   );
@@ -150,9 +159,9 @@ function oldStyleLzw(pixels: Buffer): Buffer {
 it('accepts a TIFF of old-style LZW, and refuses it with too few pixels', async () => {
   const pixels = Buffer.from(Array.from({ length: 40 * 30 * 3 }, (_, index) => (index * 89) % 251));
   const whole = tiff({ compression: 5, pixels: oldStyleLzw(pixels) });
-  expect(await inspectImage(whole, OPTIONS)).toMatchObject({ pixels: 1200 });
+  expect(await inspectImage(new MemoryBytes(whole), OPTIONS)).toMatchObject({ pixels: 1200 });
   const short = tiff({ compression: 5, pixels: oldStyleLzw(pixels.subarray(0, -100)) });
-  await expect(inspectImage(short, OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
+  await expect(inspectImage(new MemoryBytes(short), OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
 });
 
 describe('a JPEG', () => {
@@ -164,9 +173,9 @@ describe('a JPEG', () => {
       Buffer.from(junk, 'latin1'),
       whole.subarray(first),
     ]);
-    expect(await inspectImage(bytes, OPTIONS)).toMatchObject({ width: 300 });
+    expect(await inspectImage(new MemoryBytes(bytes), OPTIONS)).toMatchObject({ width: 300 });
     const cut = Buffer.concat([bytes.subarray(0, 6000), bytes.subarray(9000)]);
-    await expect(inspectImage(cut, OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
+    await expect(inspectImage(new MemoryBytes(cut), OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
   });
 
   it('is refused wherever its coded pixels are cut, although it ends like a whole one', async () => {
@@ -176,7 +185,7 @@ describe('a JPEG', () => {
     // The last bytes may hold no more than the padding of the last code.
     for (let end = begin; end < whole.length - 6; end += 7) {
       const cut = Buffer.concat([whole.subarray(0, end), Buffer.from([0xff, 0xd9])]);
-      await inspectImage(cut, OPTIONS).then(
+      await inspectImage(new MemoryBytes(cut), OPTIONS).then(
         () => accepted.push(end),
         () => undefined,
       );
@@ -193,8 +202,8 @@ describe('a JPEG', () => {
     const segment = Buffer.from(`\xff${String.fromCharCode(marker)}\0\0${content}`, 'latin1');
     segment.writeUInt16BE(content.length + 2, 2);
     const bytes = Buffer.concat([whole.subarray(0, 2), segment, whole.subarray(2)]);
-    expect(await inspectImage(bytes, OPTIONS)).toMatchObject({ width: 300 });
+    expect(await inspectImage(new MemoryBytes(bytes), OPTIONS)).toMatchObject({ width: 300 });
     const cut = Buffer.concat([bytes.subarray(0, 6000), bytes.subarray(9000)]);
-    await expect(inspectImage(cut, OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
+    await expect(inspectImage(new MemoryBytes(cut), OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
   });
 });

@@ -1,4 +1,5 @@
 // The pages of a TIFF one by one: each is opened as if it were the only page.
+import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import sharp from 'sharp';
 import { inspectInHost } from '../../../lib/image/inspect.js';
 import { findUnsupportedCompression, separatePages } from '../../../lib/image/tiff-pages.js';
@@ -73,7 +74,7 @@ it('rejects a chain that leaves the file', () => {
 it('refuses more pages of different sizes than it may open one by one', async () => {
   const options = { verify: 'pixels', maxPixels: 1e9 } as const;
   const widths = Array.from({ length: 10_001 }, (_, page) => 1 + (page % 2));
-  await expect(inspectInHost('tiff', tiffOf(widths), options)).rejects.toMatchObject({
+  await expect(inspectInHost('tiff', new MemoryBytes(tiffOf(widths)), options)).rejects.toMatchObject({
     code: 'too-many-pixels',
   });
 });
@@ -91,7 +92,9 @@ it('stops between two pages when the signal aborts', async () => {
   });
   const widths = Array.from({ length: 50 }, (_, page) => 1 + (page % 2));
   const options = { verify: 'pixels', maxPixels: 1e9, signal } as const;
-  await expect(inspectInHost('tiff', tiffOf(widths), options)).rejects.toThrow('the deadline passed');
+  await expect(inspectInHost('tiff', new MemoryBytes(tiffOf(widths)), options)).rejects.toThrow(
+    'the deadline passed',
+  );
   expect(opened).toBe(5);
   spy.mockRestore();
 });

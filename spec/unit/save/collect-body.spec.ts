@@ -15,7 +15,7 @@ import { SaveError } from '../../../lib/errors.js';
 import type { ResponseHead } from '../../../lib/capture/response-capture.js';
 import { collectBody, type CollectOptions } from '../../../lib/save/collect-body.js';
 import { createDecoders } from '../../../lib/save/content-decoders.js';
-import type { ImageBytes } from '../../../lib/image/types.js';
+import type { ImageBytes } from '../../../lib/bytes/image-bytes.js';
 import { CapturedBody } from '../../../lib/capture/captured-body.js';
 import { DiskTempFile } from '../../../lib/temp-files/temp-file.js';
 import { temporaryName } from '../../../lib/temp-files/stale-files.js';
@@ -70,7 +70,7 @@ const codeFor = (announced: Partial<ResponseHead> = {}, maxBytes = NO_LIMIT): Pr
 
 /** The bytes, from memory or from the file. */
 const bytesOf = async (bytes: ImageBytes): Promise<Buffer> =>
-  Buffer.isBuffer(bytes) ? bytes : readFile(bytes.path);
+  bytes.path === undefined ? bytes.buffer() : readFile(bytes.path);
 
 /** Writes an image in pieces and waits for `drain` when the stream is full. */
 async function send(image: Uint8Array, pieceLength: number): Promise<void> {
@@ -116,7 +116,7 @@ describe('an image sent in pieces', () => {
   ])('stays in memory if it is %s', async (_what, length, pieceLength) => {
     const image = noise(length);
     const [bytes] = await Promise.all([collected(), send(image, pieceLength)]);
-    expect(Buffer.isBuffer(bytes)).toBe(true);
+    expect(bytes.path).toBeUndefined();
     expect((await bytesOf(bytes)).equals(image)).toBe(true);
     expect(await readdir(inFolder('saved'))).toEqual([]);
   });
@@ -187,7 +187,7 @@ describe('an image in 200,000 chunks', () => {
     const image = noise(200_000 * size);
     writeAll(image, body);
     const bytes = await collected();
-    expect(Buffer.isBuffer(bytes)).toBe(size === 1);
+    expect(bytes.path === undefined).toBe(size === 1);
     expect(image.equals(await bytesOf(bytes))).toBe(true);
   });
 
@@ -353,7 +353,7 @@ describe('Content-Encoding', () => {
         options({ createTempFile: () => own }),
       );
       expect((await bytesOf(bytes)).equals(original)).toBe(true);
-      expect(Buffer.isBuffer(bytes)).toBe(original === small);
+      expect(bytes.path === undefined).toBe(original === small);
       await stream.release();
       await own.discard();
     }

@@ -9,7 +9,7 @@ const BEFORE = `
   import { IncomingMessage } from 'node:http';
   import { Socket } from 'node:net';
   import { setTimeout as sleep } from 'node:timers/promises';
-  import { MemoryBytes } from ${built('lib/temp-files/readable-bytes.ts')};
+  import { MemoryBytes } from ${built('lib/bytes/image-bytes.ts')};
   let unhandled = 0;
   process.on('unhandledRejection', () => unhandled++);
   process.on('uncaughtException', () => unhandled++);

@@ -9,7 +9,7 @@ import type {
   PublishResult,
   SaveTarget,
 } from '../../../lib/stores/types.js';
-import { MemoryBytes } from '../../../lib/temp-files/readable-bytes.js';
+import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import { MemoryStore } from '../../support/memory-store.js';
 
 const testsOf = (makeStore: () => MemoryStore): ReturnType<typeof storeTests> =>

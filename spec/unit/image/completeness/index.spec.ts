@@ -1,9 +1,10 @@
 // Images of every format, cut at every byte, in memory and in files.
+import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
 import { open, writeFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { assertComplete } from '../../../../lib/image/completeness/index.js';
 import type { ImageFormat } from '../../../../lib/image/formats.js';
-import { openedBytes } from '../../../support/file-bytes.js';
+import { OpenedBytes } from '../../../support/file-bytes.js';
 import { countSteps, verdictOn } from '../../../support/image-walks.js';
 import { frames, noise } from '../../../support/images.js';
 import { useTempDir } from '../../../support/temp-dir.js';
@@ -15,7 +16,7 @@ const verdictOnFile = async (format: ImageFormat, bytes: Buffer): Promise<string
   await writeFile(path, bytes);
   const handle = await open(path);
   try {
-    return await verdictOn(format, openedBytes(path, handle, bytes.length));
+    return await verdictOn(format, new OpenedBytes(path, handle, bytes.length));
   } finally {
     await handle.close();
   }
@@ -102,7 +103,7 @@ it('yields to the event loop once in 64 KiB', async () => {
     immediate = setImmediate(count);
   };
   let immediate = setImmediate(count);
-  await assertComplete('jpeg', LONG_JPEG);
+  await assertComplete('jpeg', new MemoryBytes(LONG_JPEG));
   clearImmediate(immediate);
   expect(turns).toBeGreaterThanOrEqual(LONG_JPEG.length / 65_536 - 1);
 });
@@ -114,7 +115,7 @@ it('stops at the next yield once its signal has aborted', async () => {
     abort.abort(reason);
   });
   const steps = await countSteps(1000, async () => {
-    await expect(assertComplete('jpeg', LONG_JPEG, abort.signal)).rejects.toBe(reason);
+    await expect(assertComplete('jpeg', new MemoryBytes(LONG_JPEG), abort.signal)).rejects.toBe(reason);
   });
   clearImmediate(immediate);
   expect(steps).toBeLessThan(10);

@@ -1,4 +1,5 @@
 // Directories of TIFF files, of the kinds that no encoder writes.
+import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
 import { isTiledTiff } from '../../../../lib/image/completeness/index.js';
 import { noise } from '../../../support/images.js';
 import { CountedFile, countSteps, verdictOn } from '../../../support/image-walks.js';
@@ -124,7 +125,7 @@ describe.each(FLAVOURS)('a TIFF ($endian, 64 bits: $big)', (flavour) => {
         ]);
         await countSteps(50, async () => {
           expect(await verdictOn('tiff', image)).toBe('broken-image');
-          expect(await isTiledTiff(image)).toBe(false);
+          expect(await isTiledTiff(new MemoryBytes(image))).toBe(false);
         });
       }
     },
@@ -220,8 +221,8 @@ it('refuses a directory of more entries than there are tags', async () => {
 });
 
 it('tells tiles from strips as far as the directories can be read', async () => {
-  expect(await isTiledTiff(await noise(40, 20).tiff({ tile: true }).toBuffer())).toBe(true);
+  expect(await isTiledTiff(new MemoryBytes(await noise(40, 20).tiff({ tile: true }).toBuffer()))).toBe(true);
   const strips = await noise(40, 20).tiff().toBuffer();
-  expect(await isTiledTiff(strips)).toBe(false);
-  expect(await isTiledTiff(strips.subarray(0, -1))).toBe(false);
+  expect(await isTiledTiff(new MemoryBytes(strips))).toBe(false);
+  expect(await isTiledTiff(new MemoryBytes(strips.subarray(0, -1)))).toBe(false);
 });

@@ -1,4 +1,5 @@
 // Decoder processes: one image each, killed with their save, replaced when they end or grow.
+import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
 import childProcess from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -38,7 +39,7 @@ async function endDecoders(): Promise<void> {
 
 /** Leaves one decoder, which is idle. */
 async function startDecoder(image: Buffer): Promise<number> {
-  await inspectImage(image, OPTIONS);
+  await inspectImage(new MemoryBytes(image), OPTIONS);
   const [pid] = decoders();
   return pid!;
 }
@@ -51,13 +52,13 @@ onLinux('a decoder process', () => {
 
   it('inspects one image after the other', async () => {
     const pid = await startDecoder(image);
-    expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64, height: 48 });
+    expect(await inspectImage(new MemoryBytes(image), OPTIONS)).toMatchObject({ width: 64, height: 48 });
     expect(decoders()).toEqual([pid]);
   });
 
   it('starts no process for a header that the host can read', async () => {
     expect(decoders()).toEqual([]);
-    await inspectImage(image, { ...OPTIONS, verify: 'header' });
+    await inspectImage(new MemoryBytes(image), { ...OPTIONS, verify: 'header' });
     expect(decoders()).toEqual([]);
   });
 
@@ -65,19 +66,19 @@ onLinux('a decoder process', () => {
     const pid = await startDecoder(image);
     process.kill(pid, 'SIGSTOP');
     const controller = new AbortController();
-    const inspection = inspectImage(image, { ...OPTIONS, signal: controller.signal });
+    const inspection = inspectImage(new MemoryBytes(image), { ...OPTIONS, signal: controller.signal });
     // The stopped decoder has the image.
     await new Promise(setImmediate);
     controller.abort(new Error('the deadline passed'));
     await expect(inspection).rejects.toThrow('the deadline passed');
     await eventually(() => !isRunning(pid));
-    expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
+    expect(await inspectImage(new MemoryBytes(image), OPTIONS)).toMatchObject({ width: 64 });
   });
 
   it('gives an image whose process was killed to another one', async () => {
     const pid = await startDecoder(image);
     process.kill(pid, 'SIGSTOP');
-    const inspection = inspectImage(image, OPTIONS);
+    const inspection = inspectImage(new MemoryBytes(image), OPTIONS);
     await new Promise(setImmediate);
     process.kill(pid, 'SIGKILL');
     expect(await inspection).toMatchObject({ width: 64 });
@@ -86,7 +87,7 @@ onLinux('a decoder process', () => {
   it('inspects an image although its process was killed before the host knows of it', async () => {
     const pid = await startDecoder(image);
     process.kill(pid, 'SIGKILL');
-    expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
+    expect(await inspectImage(new MemoryBytes(image), OPTIONS)).toMatchObject({ width: 64 });
   });
 
   it('refuses an image that crashes two processes', async () => {
@@ -104,7 +105,10 @@ onLinux('a decoder process', () => {
     const { inspectImage: inspectByCrash } = await import('../../../../lib/image/inspect.js');
     jest.dontMock('../../../support/decoder-program.js');
     const cause: unknown = expect.objectContaining({ message: expect.stringContaining('SIGSEGV') as string });
-    await expect(inspectByCrash(image, OPTIONS)).rejects.toMatchObject({ code: 'broken-image', cause });
+    await expect(inspectByCrash(new MemoryBytes(image), OPTIONS)).rejects.toMatchObject({
+      code: 'broken-image',
+      cause,
+    });
     expect(readFileSync(started, 'utf8')).toBe('..');
   });
 
@@ -112,7 +116,7 @@ onLinux('a decoder process', () => {
     const pid = await startDecoder(image);
     process.kill(pid, 'SIGKILL');
     await eventually(() => !isRunning(pid));
-    expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
+    expect(await inspectImage(new MemoryBytes(image), OPTIONS)).toMatchObject({ width: 64 });
     expect(decoders()).not.toContain(pid);
   });
 
@@ -120,7 +124,7 @@ onLinux('a decoder process', () => {
     const pid = await startDecoder(image);
     // The decoder keeps the memory that it read the image into.
     const trailed = Buffer.concat([image, Buffer.alloc(300e6)]);
-    expect(await inspectImage(trailed, OPTIONS)).toMatchObject({ width: 64 });
+    expect(await inspectImage(new MemoryBytes(trailed), OPTIONS)).toMatchObject({ width: 64 });
     await eventually(() => !isRunning(pid));
   });
 
@@ -135,17 +139,21 @@ onLinux('a decoder process', () => {
     expect(isRunning(pid)).toBe(true);
     idle.at(-1)?.();
     await eventually(() => !isRunning(pid));
-    expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
+    expect(await inspectImage(new MemoryBytes(image), OPTIONS)).toMatchObject({ width: 64 });
   });
 
   it('starts a waiting image when another save is aborted', async () => {
     await startDecoder(image);
-    const images = await Promise.all(Array.from({ length: 12 }, () => inspectImage(image, OPTIONS)));
+    const images = await Promise.all(
+      Array.from({ length: 12 }, () => inspectImage(new MemoryBytes(image), OPTIONS)),
+    );
     expect(images).toHaveLength(12);
     for (const pid of decoders()) process.kill(pid, 'SIGSTOP');
     const count = decoders().length;
     const controllers = Array.from({ length: 12 }, () => new AbortController());
-    const inspections = controllers.map(({ signal }) => inspectImage(image, { ...OPTIONS, signal }));
+    const inspections = controllers.map(({ signal }) =>
+      inspectImage(new MemoryBytes(image), { ...OPTIONS, signal }),
+    );
     const settled = Promise.allSettled(inspections);
     await new Promise(setImmediate);
     for (const controller of controllers.slice(0, 8)) controller.abort(new Error('disconnected'));
@@ -177,8 +185,10 @@ onLinux('a decoder process', () => {
       process.nextTick(() => child.emit('error', new Error('spawn EMFILE')));
       return child;
     });
-    await expect(inspectImage(image, OPTIONS)).rejects.toMatchObject({ code: 'too-many-open-files' });
-    expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
+    await expect(inspectImage(new MemoryBytes(image), OPTIONS)).rejects.toMatchObject({
+      code: 'too-many-open-files',
+    });
+    expect(await inspectImage(new MemoryBytes(image), OPTIONS)).toMatchObject({ width: 64 });
     expect(decoders()).toHaveLength(1);
   });
 
@@ -205,7 +215,7 @@ onLinux('a decoder process', () => {
   it('lets the process ignore signals sent to the whole process group', async () => {
     const pid = await startDecoder(image);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid, signal);
-    expect(await inspectImage(image, OPTIONS)).toMatchObject({ width: 64 });
+    expect(await inspectImage(new MemoryBytes(image), OPTIONS)).toMatchObject({ width: 64 });
     expect(decoders()).toEqual([pid]);
   });
 });

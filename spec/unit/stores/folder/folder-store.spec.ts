@@ -27,7 +27,7 @@ import { storeTests } from '../../../../lib/stores/store-tests.js';
 import type { StoreFixture } from '../../../../lib/stores/store-test-harness.js';
 import type { SaveTarget, PrepareOptions, PublishResult } from '../../../../lib/stores/types.js';
 import { StaleFileSweeper } from '../../../../lib/temp-files/stale-files.js';
-import { MemoryBytes } from '../../../../lib/temp-files/readable-bytes.js';
+import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
 import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
 import { openTarget } from '../../../../lib/stores/folder/resolve-path.js';
 import { built, canMount, runInChild } from '../../../support/run-in-child.js';
@@ -277,23 +277,6 @@ describe('the steps of publishing', () => {
     });
   });
 
-  it('recycle the memory of an image once its bytes are in the file', async () => {
-    const one = await createTarget();
-    listen();
-    const image = new MemoryBytes(Buffer.from('new'), () => happened.push('recycle'));
-    await one.publish({ bytes: image }, { commit });
-    expect(happened.slice(0, 4)).toEqual(['make file', 'write file', 'recycle', 'flush file']);
-  });
-
-  it('leave the memory of an image alone if a write fails, since the file system may still read it', async () => {
-    const one = await createTarget();
-    const recycle = jest.fn();
-    interceptFsCall('writev', () => Promise.reject(new Error('EIO')));
-    const image = new MemoryBytes(Buffer.from('new'), recycle);
-    await expect(one.publish({ bytes: image }, { commit })).rejects.toThrow();
-    expect(recycle).not.toHaveBeenCalled();
-  });
-
   it('end with a warning if the folder cannot be flushed', async () => {
     const fault = Object.assign(new Error('EIO'), { code: 'EIO' });
     await target.tempFile.write(bytes('new'));
@@ -434,7 +417,7 @@ describe('closing', () => {
 /** What a child needs to save to a folder. */
 const OWN_IMPORTS = `import { openTarget } from ${built('lib/stores/folder/resolve-path.ts')};
   import { FolderTarget } from ${built('lib/stores/folder/folder-target.ts')};
-  import { MemoryBytes } from ${built('lib/temp-files/readable-bytes.ts')};
+  import { MemoryBytes } from ${built('lib/bytes/image-bytes.ts')};
   import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};`;
 
 onLinux('the mode of a saved file', () => {

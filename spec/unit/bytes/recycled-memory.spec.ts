@@ -1,6 +1,6 @@
 // Memory that is used for one image after the other.
 import { randomBytes } from 'node:crypto';
-import { copyBytes, createBuffer, recycle } from '../../../lib/capture/recycled-memory.js';
+import { copyBytes, createBuffer, recycle } from '../../../lib/bytes/recycled-memory.js';
 
 const MIN = 64 * 1024;
 const MAX = 16 * 1024 * 1024;
