@@ -3,11 +3,14 @@ import type { RequestHandler, Response } from 'express';
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, lstat, open, readlink, realpath, rename, unlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, sep } from 'node:path';
 import sharp from 'sharp';
 import writeFileAtomic from 'write-file-atomic';
+import type * as Inspect from '../lib/image/inspect.js';
+
 // The same inspection as the middleware's, so that the comparison is about everything else.
-import { inspectImage } from '../dist/image/inspect.js';
+const { inspectImage } = createRequire(import.meta.url)('../dist/image/inspect.js') as typeof Inspect;
 
 export interface SaveOptions {
   readonly savePath: string;

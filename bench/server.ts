@@ -1,5 +1,4 @@
 // A server process: one Express app, on a port of its own, for each app that the benchmark asks for.
-import type * as Package from 'express-image-save';
 import express, { type Express } from 'express';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -9,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HAND_WRITTEN, saveRoute, type SaveOptions } from './hand-written-routes.js';
 import { scale } from './images.js';
+import type * as Package from '../lib/index.js';
 
 export interface Contestant {
   /** How the tables call it. */

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type * as Batch from 'express-image-save/batch';
 import { compare, type Sampler } from '../comparison.js';
 import type { BenchContext } from '../context.js';
+import type * as Batch from '../../lib/batch.js';
 
 const CONCURRENCY = 8;
 
