@@ -1,5 +1,5 @@
 // Builds lib/ into dist/: once, as CommonJS, with a thin entry point for `import`. So a process has one copy of the code
-// for `import` and `require`, and the image library is loaded by `require`: Node 20.9 cannot load its ES module.
+// for `import` and `require`.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -52,7 +52,7 @@ function bundleBatch() {
     bundle: true,
     platform: 'node',
     format: 'cjs',
-    target: 'node20.9',
+    target: 'node20.19',
     charset: 'utf8',
     // A dependency of the package, which is installed in any case.
     external: ['properties-file'],

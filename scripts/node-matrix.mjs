@@ -1,4 +1,4 @@
-// Runs the specs on every Node that is supported: npm run test:matrix [-- 20.9.0 24] [-- 22 -- spec/http]
+// Runs the specs on every Node that is supported: npm run test:matrix [-- 20.19.0 24] [-- 22 -- spec/http]
 // Arguments after a second `--` go to jest.
 //
 // The binaries come from the npm registry's package `node` and are kept in a folder below the system's temporary one.
@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const VERSIONS = ['20.9.0', '20', '22', '24', 'newest'];
+const VERSIONS = ['20.19.0', '20', '22', '24', 'newest'];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const cache = join(tmpdir(), 'express-image-save-nodes');
@@ -31,7 +31,7 @@ function npm(args, cwd) {
   return stdout.trim();
 }
 
-/** The exact version that `20`, `20.9.0` or `newest` stands for today. */
+/** The exact version that `20`, `20.19.0` or `newest` stands for today. */
 function resolve(asked) {
   if (/^\d+\.\d+\.\d+$/.test(asked)) return asked;
   const found = JSON.parse(
@@ -39,7 +39,7 @@ function resolve(asked) {
   );
   const version = [found].flat().sort(byNumber).at(-1);
   if (version === undefined)
-    throw new Error(`There is no Node ${asked}: name a version, as in 20.9.0, or a major one`);
+    throw new Error(`There is no Node ${asked}: name a version, as in 20.19.0, or a major one`);
   return version;
 }
 

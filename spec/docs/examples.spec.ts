@@ -5,14 +5,7 @@ import { join } from 'node:path';
 import { get } from '../support/client.js';
 import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
 import { blocks, markdownFiles, prose, read, tableRows, type Block } from './markdown.js';
-import {
-  describePrograms,
-  makeProject,
-  runProgram,
-  startProgram,
-  stopPrograms,
-  type Program,
-} from '../support/project.js';
+import { makeProject, runProgram, startProgram, stopPrograms, type Program } from '../support/project.js';
 
 let project: string;
 /** The working directory of a program, with a save folder. */
@@ -77,7 +70,7 @@ function expectSameReply(actual: string, shown: string): void {
   expect(masked(shown)).toContain('#(time)');
 }
 
-describePrograms('Mount it', () => {
+describe('Mount it', () => {
   const consoles = markdownFiles().flatMap((file) =>
     blocks(read(file))
       .filter(({ language }) => language === 'console')
@@ -115,7 +108,7 @@ describePrograms('Mount it', () => {
   });
 });
 
-describePrograms('saveOf', () => {
+describe('saveOf', () => {
   const before = `
     import express from 'express';
     import sharp from 'sharp';
@@ -146,7 +139,7 @@ describePrograms('saveOf', () => {
   });
 });
 
-describePrograms('parseReply', () => {
+describe('parseReply', () => {
   test('prints the result of a save or the reason of a refusal', async () => {
     const program = await mountIt();
     const file = programOf(1, 'const url = process.env.URL;');
@@ -157,7 +150,7 @@ describePrograms('parseReply', () => {
   });
 });
 
-describePrograms('docs/batch.md', () => {
+describe('docs/batch.md', () => {
   const text = read('docs/batch.md');
 
   test('the program of saveAll saves its images', async () => {
@@ -206,7 +199,7 @@ describePrograms('docs/batch.md', () => {
   });
 });
 
-describePrograms('docs/protocol.md', () => {
+describe('docs/protocol.md', () => {
   const page = read('docs/protocol.md');
   // A slow machine must not fail the test.
   const command = (/^GET (\S+)$/m.exec(page)?.[1] ?? '').replace(/(?<=&timeout=)\d+/, '600000');

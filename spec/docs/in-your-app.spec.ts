@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import ts from 'typescript';
 import { get } from '../support/client.js';
-import { describePrograms, makeProject, startProgram, stopPrograms } from '../support/project.js';
+import { makeProject, startProgram, stopPrograms } from '../support/project.js';
 import { makeTempDir, removeTempDirs } from '../support/temp-dir.js';
 import { blocks, read } from './markdown.js';
 
@@ -39,7 +39,7 @@ test('the TypeScript compiles', () => {
   expect(compile).not.toThrow();
 });
 
-describePrograms('app.ts', () => {
+describe('app.ts', () => {
   test('saves for a tenant, and refuses other requests and private names', async () => {
     const cwd = makeTempDir();
     mkdirSync(join(cwd, 'saved/acme'), { recursive: true });
@@ -62,7 +62,7 @@ describePrograms('app.ts', () => {
   });
 });
 
-describePrograms('app.test.mjs', () => {
+describe('app.test.mjs', () => {
   test('passes', async () => {
     const file = join(project, 'app.test.mjs');
     writeFileSync(file, textOf('js'));

@@ -2,13 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { get } from '../support/client.js';
-import {
-  describePrograms,
-  makeProject,
-  startProgram,
-  stopPrograms,
-  type Program,
-} from '../support/project.js';
+import { makeProject, startProgram, stopPrograms, type Program } from '../support/project.js';
 import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
 import { blocks, read } from './markdown.js';
 
@@ -33,7 +27,7 @@ async function save({ url }: Program, path: string): Promise<string | undefined>
   return reply.error?.code ?? reply.status;
 }
 
-describePrograms('the server with catalogs', () => {
+describe('the server with catalogs', () => {
   test('saves below the SavePath of the catalog, or of the default catalog', async () => {
     const server = await startProgram(file, { cwd });
     expect(await save(server, 'shoes/boot?wid=20')).toBe('done');

@@ -2,8 +2,5 @@
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
-/** sharp's own build for `import` is in a syntax that Node reads since 20.10. */
-export const importsSharp = !(major === 20 && minor === 9);
-
 /** As its package.json says: ^22.15.0 || ^24.0.0 || >=26.0.0. */
 export const runsHttpProxyMiddleware4 = (major === 22 && minor >= 15) || major === 24 || major >= 26;

@@ -1,15 +1,20 @@
 // A user's project: the built package, its peers, and programs that run in the project.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { importsSharp } from './node-version.js';
 import { packageBuild } from './package-build.js';
 import { linkDir, makeTempDir } from './temp-dir.js';
 
 const root = process.cwd();
 const freePort = join(root, 'spec/support/on-a-free-port.mjs');
+
+/** Where a package is installed: for all specs, or for those of `spec/integration` alone. */
+export function installed(name: string): string {
+  const own = join(root, 'spec/integration/node_modules', name);
+  return existsSync(own) ? own : join(root, 'node_modules', name);
+}
 
 /** Creates a project with these packages and with `express-image-save` built from the current sources. */
 export function makeProject(packages: string[]): string {
@@ -29,7 +34,7 @@ export function makeProject(packages: string[]): string {
     ...packages,
   ]) {
     mkdirSync(join(modules, name, '..'), { recursive: true });
-    linkDir(join(root, 'node_modules', name), join(modules, name));
+    linkDir(installed(name), join(modules, name));
   }
   for (const part of ['dist', 'package.json']) {
     cpSync(join(packageBuild(), part), join(modules, 'express-image-save', part), { recursive: true });
@@ -38,12 +43,6 @@ export function makeProject(packages: string[]): string {
   writeFileSync(join(project, 'package.json'), '{ "private": true }\n');
   return project;
 }
-
-/**
- * For suites of programs that import the image library, as those of the documents do. They are
- * skipped where it cannot be imported.
- */
-export const describePrograms = importsSharp ? describe : describe.skip;
 
 export interface Program {
   /** Its URL without a slash at the end. */

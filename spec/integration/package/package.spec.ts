@@ -3,12 +3,13 @@ import { spawnSync, type SpawnSyncOptions } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
+import { installed } from '../../support/project.js';
 import { linkDir, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 
 const root = process.cwd();
 // By their scripts, because npm's commands differ from system to system.
-const PUBLINT = join(root, 'node_modules/publint/src/cli.js');
-const ATTW = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js');
+const PUBLINT = join(installed('publint'), 'src/cli.js');
+const ATTW = join(installed('@arethetypeswrong/cli'), 'dist/index.js');
 const JEST = join(root, 'node_modules/jest/bin/jest.js');
 const TSC = join(root, 'node_modules/typescript/bin/tsc');
 let packed: string;

@@ -4,16 +4,10 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { get, type Answer } from '../../support/client.js';
 import { makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
-import {
-  describePrograms,
-  makeProject,
-  startProgram,
-  stopPrograms,
-  type Program,
-} from '../../support/project.js';
+import { makeProject, startProgram, stopPrograms, type Program } from '../../support/project.js';
 import { nginx, startNginx, stopNginx } from '../../support/nginx.js';
 
-const describeIf = nginx === undefined ? describe.skip : describePrograms;
+const describeIf = nginx === undefined ? describe.skip : describe;
 
 let url: string;
 let program: Program;

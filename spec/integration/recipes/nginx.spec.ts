@@ -4,16 +4,10 @@ import { join } from 'node:path';
 import { get, type Answer } from '../../support/client.js';
 import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 import { jpeg, png } from '../../support/images.js';
-import {
-  describePrograms,
-  makeProject,
-  startProgram,
-  stopPrograms,
-  type Program,
-} from '../../support/project.js';
+import { makeProject, startProgram, stopPrograms, type Program } from '../../support/project.js';
 import { nginx, startNginx, stopNginx } from '../../support/nginx.js';
 
-const describeIf = nginx === undefined ? describe.skip : describePrograms;
+const describeIf = nginx === undefined ? describe.skip : describe;
 
 let folder: string;
 let program: Program;

@@ -4,18 +4,12 @@ import { createHmac } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
 import { createServer } from 'node:http';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { get, type Answer } from '../../support/client.js';
 import { jpeg } from '../../support/images.js';
 import { nginx, startNginx, stopNginx } from '../../support/nginx.js';
 import { runsHttpProxyMiddleware4 } from '../../support/node-version.js';
-import {
-  describePrograms,
-  makeProject,
-  runProgram,
-  startProgram,
-  stopPrograms,
-} from '../../support/project.js';
+import { installed, makeProject, runProgram, startProgram, stopPrograms } from '../../support/project.js';
 import { linkDir, list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 
 /** The versions that run on this Node, and where they are installed. */
@@ -32,10 +26,7 @@ beforeAll(() => {
   project = makeProject([]);
   for (const directory of Object.values(VERSIONS)) {
     mkdirSync(join(project, directory, 'node_modules'), { recursive: true });
-    linkDir(
-      resolve('node_modules', directory),
-      join(project, directory, 'node_modules', 'http-proxy-middleware'),
-    );
+    linkDir(installed(directory), join(project, directory, 'node_modules', 'http-proxy-middleware'));
     cpSync('docs/recipes/proxy.mjs', join(project, directory, 'proxy.mjs'));
   }
 });
@@ -106,7 +97,7 @@ const placements: Record<string, (url: string) => string> = {
   'at the start': (url) => (url.includes('?') ? url.replace('?', () => `?${COMMAND}&`) : `${url}?${COMMAND}`),
 };
 
-describePrograms.each(Object.keys(VERSIONS))('proxy.mjs with %s', (version) => {
+describe.each(Object.keys(VERSIONS))('proxy.mjs with %s', (version) => {
   test('saves and sends what the image server sends for a signed URL, whatever its bytes', async () => {
     const ask = await startRecipe(version, await startSigningServer());
     for (const url of SIGNED.map(signed)) {
@@ -137,7 +128,7 @@ describePrograms.each(Object.keys(VERSIONS))('proxy.mjs with %s', (version) => {
   });
 });
 
-describePrograms('proxy.mjs', () => {
+describe('proxy.mjs', () => {
   test('does not start without an image server', async () => {
     const recipe = join(project, 'http-proxy-middleware', 'proxy.mjs');
     expect(await runProgram(recipe, { cwd, env: { IMAGE_SERVER: '' } })).toContain('Set IMAGE_SERVER');
@@ -147,10 +138,9 @@ describePrograms('proxy.mjs', () => {
 const imageFilter = ['/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/usr/local/lib/nginx/modules']
   .map((directory) => join(directory, 'ngx_http_image_filter_module.so'))
   .find((file) => existsSync(file));
-const describeNginx =
-  nginx === undefined || imageFilter === undefined ? describePrograms.skip : describePrograms;
+const describeNginx = nginx === undefined || imageFilter === undefined ? describe.skip : describe;
 
-if (describeNginx !== describePrograms) {
+if (describeNginx !== describe) {
   test.skip('skipped: nginx has no image filter (Debian: apt-get install libnginx-mod-http-image-filter)', () =>
     undefined);
 }

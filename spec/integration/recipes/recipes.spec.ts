@@ -9,7 +9,6 @@ import { get, type Answer } from '../../support/client.js';
 import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 import { jpeg, png } from '../../support/images.js';
 import {
-  describePrograms,
   makeProject,
   runProgram,
   startProgram,
@@ -68,7 +67,7 @@ function sent(answer: Answer): string {
   return `${answer.status} ${answer.reply.status} ${answer.reply.error?.code ?? ''}`.trim();
 }
 
-describePrograms('logs.mjs', () => {
+describe('logs.mjs', () => {
   test('logs a save as one line, and a refusal with its cause', async () => {
     const program = await recipe('logs.mjs');
     expect(sent(await get(`${program.url}${SAVE}shoe.png&signature=secret`))).toBe('200 done');
@@ -90,7 +89,7 @@ describePrograms('logs.mjs', () => {
   });
 });
 
-describePrograms('metrics.mjs', () => {
+describe('metrics.mjs', () => {
   test('counts saves by outcome and code, their time and their bytes', async () => {
     const program = await recipe('metrics.mjs');
     const done = await get(`${program.url}${SAVE}shoe.png`);
@@ -109,7 +108,7 @@ describePrograms('metrics.mjs', () => {
   });
 });
 
-describePrograms('readiness.mjs', () => {
+describe('readiness.mjs', () => {
   test('is ready while the folder is there', async () => {
     const around = surroundings();
     const program = await recipe('readiness.mjs', around);
@@ -127,7 +126,7 @@ describePrograms('readiness.mjs', () => {
   });
 });
 
-describePrograms('purge.mjs', () => {
+describe('purge.mjs', () => {
   test('asks the cache to forget each saved image, and reports a cache that does not', async () => {
     const purged: string[] = [];
     let status = 200;
@@ -150,7 +149,7 @@ describePrograms('purge.mjs', () => {
   });
 });
 
-const describeSqlite = hasSqlite ? describePrograms : describe.skip;
+const describeSqlite = hasSqlite ? describe : describe.skip;
 
 describeSqlite('rows.mjs', () => {
   test('writes a row before the reply, and replaces it at the next save', async () => {
@@ -186,7 +185,7 @@ describeSqlite('rows.mjs', () => {
   });
 });
 
-describePrograms('trace.mjs', () => {
+describe('trace.mjs', () => {
   test('makes a span below that of the request', async () => {
     const program = await recipe('trace.mjs', surroundings({}, [join(project, 'tracing.mjs')]));
     await get(`${program.url}${SAVE}shoe.png`);
@@ -217,7 +216,7 @@ describePrograms('trace.mjs', () => {
   });
 });
 
-describePrograms('signed-link.mjs', () => {
+describe('signed-link.mjs', () => {
   const LINK_SECRET = 'for this test';
   const sign = (name: string, expires: number | string, secret = LINK_SECRET): string =>
     createHmac('sha256', secret).update(`${expires}\n${name}`).digest('hex');
@@ -263,7 +262,7 @@ describePrograms('signed-link.mjs', () => {
   });
 });
 
-describePrograms('session.mjs', () => {
+describe('session.mjs', () => {
   const env = { SESSION_SECRET: 'for this test', EDITOR_PASSWORD: 'open sesame' };
 
   async function login(program: Program, password: string): Promise<Answer> {
@@ -300,7 +299,7 @@ describePrograms('session.mjs', () => {
   });
 });
 
-describePrograms('serve.mjs', () => {
+describe('serve.mjs', () => {
   test('serves saved images with Cache-Control: no-cache', async () => {
     const program = await recipe('serve.mjs');
     await get(`${program.url}${SAVE}shoe.png`);
@@ -351,7 +350,7 @@ describePrograms('serve.mjs', () => {
   });
 });
 
-describePrograms('tenants.mjs', () => {
+describe('tenants.mjs', () => {
   test('saves to the folder of the tenant with the key, and refuses other keys', async () => {
     const around = surroundings({ KEY_ACME: 'one', KEY_GLOBEX: 'two' });
     const saved = join(around.cwd, 'saved');
@@ -373,7 +372,7 @@ describePrograms('tenants.mjs', () => {
   });
 });
 
-describePrograms('client-addresses.mjs', () => {
+describe('client-addresses.mjs', () => {
   const env = { SAVE_FROM: '10.0.0.0/8, 192.0.2.7, 2001:db8::/32', PROXIES: 'loopback, 203.0.113.1' };
 
   const allowed = [
@@ -415,7 +414,7 @@ describePrograms('client-addresses.mjs', () => {
   });
 });
 
-describePrograms('the recipes', () => {
+describe('the recipes', () => {
   test('the suite runs every recipe', () => {
     const programs = readdirSync('docs/recipes').filter((file) => file.endsWith('.mjs'));
     const skipped = hasSqlite ? [] : ['rows.mjs'];

@@ -2,14 +2,7 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { get } from '../../support/client.js';
-import {
-  describePrograms,
-  makeProject,
-  runProgram,
-  startProgram,
-  stopPrograms,
-  type Program,
-} from '../../support/project.js';
+import { makeProject, runProgram, startProgram, stopPrograms, type Program } from '../../support/project.js';
 import { S3Server } from '../../support/s3-server.js';
 import { makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 
@@ -43,7 +36,7 @@ async function startSite(): Promise<Program> {
 
 const puts = (): number => s3.requests.filter(({ line }) => line.startsWith('PUT ')).length;
 
-describePrograms('saved-first-bucket.mjs', () => {
+describe('saved-first-bucket.mjs', () => {
   test('saves a missing image once for a hundred visitors, and sends each to a link that holds it', async () => {
     const { url } = await startSite();
     const answers = await Promise.all(

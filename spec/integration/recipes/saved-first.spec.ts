@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { get, type Answer } from '../../support/client.js';
-import { describePrograms, makeProject, startProgram, stopPrograms } from '../../support/project.js';
+import { makeProject, startProgram, stopPrograms } from '../../support/project.js';
 import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 
 /** Prints a line for each render, and one for each visitor who arrives, so that a spec can wait for both. */
@@ -75,7 +75,7 @@ function go(): void {
 
 const saved = (): string[] => list(join(cwd, 'saved'));
 
-describePrograms('saved-first.mjs', () => {
+describe('saved-first.mjs', () => {
   test('renders a missing image in the size of its preset, saves it and sends it', async () => {
     const { visit, renders } = await startSite();
     const { status, headers, body } = await visit('shoe.thumb.png');

@@ -4,13 +4,7 @@ import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { AutoLimit } from '../../../lib/save/auto-limit.js';
 import { get, type Answer } from '../../support/client.js';
-import {
-  describePrograms,
-  makeProject,
-  startProgram,
-  stopPrograms,
-  type Program,
-} from '../../support/project.js';
+import { makeProject, startProgram, stopPrograms, type Program } from '../../support/project.js';
 import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 
 /** Renders when the spec lets it. */
@@ -40,7 +34,7 @@ Server.prototype.emit = function (name, ...rest) {
 process.prependListener('SIGTERM', () => console.log('stopping'));
 `;
 
-const describeWithSignals = process.platform === 'win32' ? describe.skip : describePrograms;
+const describeWithSignals = process.platform === 'win32' ? describe.skip : describe;
 
 /** How many saves the server has in progress before it has measured any. */
 const RUNNING = new AutoLimit().limit;

@@ -3,7 +3,7 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { blocks, read as readPage } from '../../docs/markdown.js';
-import { describePrograms, makeProject, startProgram, stopPrograms } from '../../support/project.js';
+import { makeProject, startProgram, stopPrograms } from '../../support/project.js';
 import { get } from '../../support/client.js';
 import { removeTempDirs } from '../../support/temp-dir.js';
 import { gateway, objectsIn, owner, read } from './gateway.js';
@@ -27,7 +27,7 @@ const AFTER = `
 afterEach(stopPrograms);
 afterAll(removeTempDirs);
 
-describePrograms('the program of the page', () => {
+describe('the program of the page', () => {
   test('the program of docs/stores.md saves to the bucket, under the prefix', async () => {
     await owner.send(new CreateBucketCommand({ Bucket: 'renders' }));
     const project = makeProject([]);

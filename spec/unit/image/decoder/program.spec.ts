@@ -2,14 +2,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type * as DecoderProgram from '../../../../lib/image/decoder/program.js';
-import { importsSharp } from '../../../support/node-version.js';
 
 // Without `.js`, the preset does not put the specs' own in its place.
 const { getDecoderProgram } = jest.requireActual<typeof DecoderProgram>(
   '../../../../lib/image/decoder/program',
 );
 
-(importsSharp ? it : it.skip)('starts from the sources and says that it is ready', async () => {
+it('starts from the sources and says that it is ready', async () => {
   const program = getDecoderProgram();
   expect(program.at(-1)).toMatch(/lib[/\\]image[/\\]decoder[/\\]process\.ts$/);
   const child = spawn(process.execPath, program, { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });

@@ -1,8 +1,7 @@
-/** @jest-config-loader esbuild-register */
 // For `npm run test:faults`: kills, full disks, failing system calls, attacks and load.
-import type { Config } from 'jest';
 
-const config: Config = {
+/** @type {import('jest').Config} */
+export default {
   rootDir: '../..',
   preset: '<rootDir>/spec/support/jest-preset.js',
   roots: ['<rootDir>/spec/faults'],
@@ -11,5 +10,3 @@ const config: Config = {
   maxWorkers: 1,
   testTimeout: 600_000 * Math.max(1, Number(process.env['FAULTS_ROUNDS'] ?? 1)),
 };
-
-export default config;

@@ -1,8 +1,7 @@
-/** @jest-config-loader esbuild-register */
 // For `npm run test:s3`: saves to the S3 gateway of a real Ceph, which is started for it.
-import type { Config } from 'jest';
 
-const config: Config = {
+/** @type {import('jest').Config} */
+export default {
   rootDir: '../../..',
   preset: '<rootDir>/spec/support/jest-preset.js',
   roots: ['<rootDir>/spec/integration/s3'],
@@ -17,5 +16,3 @@ const config: Config = {
   // One of the files kills the gateway.
   maxWorkers: 1,
 };
-
-export default config;

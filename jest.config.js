@@ -1,8 +1,7 @@
-/** @jest-config-loader esbuild-register */
 // For `npm test`: the specs that need nothing but Node.
-import type { Config } from 'jest';
 
-const config: Config = {
+/** @type {import('jest').Config} */
+export default {
   preset: '<rootDir>/spec/support/jest-preset.js',
   roots: ['<rootDir>/spec/unit', '<rootDir>/spec/http', '<rootDir>/spec/docs'],
   testMatch: ['**/*.spec.ts'],
@@ -12,5 +11,3 @@ const config: Config = {
   collectCoverageFrom: ['lib/**/*.ts', '!lib/s3.ts', '!lib/stores/s3/**'],
   coverageThreshold: { global: { branches: 95, functions: 95, lines: 95, statements: 95 } },
 };
-
-export default config;
