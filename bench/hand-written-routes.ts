@@ -7,10 +7,13 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join, sep } from 'node:path';
 import sharp from 'sharp';
 import writeFileAtomic from 'write-file-atomic';
+import type * as Bytes from '../lib/bytes/image-bytes.js';
 import type * as Inspect from '../lib/image/inspect.js';
 
 // The same inspection as the middleware's, so that the comparison is about everything else.
-const { inspectImage } = createRequire(import.meta.url)('../dist/image/inspect.js') as typeof Inspect;
+const require = createRequire(import.meta.url);
+const { inspectImage } = require('../dist/image/inspect.js') as typeof Inspect;
+const { MemoryBytes } = require('../dist/bytes/image-bytes.js') as typeof Bytes;
 
 export interface SaveOptions {
   readonly savePath: string;
@@ -71,7 +74,7 @@ const saveWithSameGuarantees: Save = async (image, name, { savePath, durable, ve
     if (!dirPath.startsWith(root + sep)) throw new Error('The folder is outside the save path');
     const [existing] = await Promise.all([lstat(target).catch(() => undefined), access(path, W_OK | X_OK)]);
     if (existing?.isDirectory()) throw new Error('The name is a folder');
-    const { format, ...info } = await inspectImage(image, { verify, maxPixels: 100_000_000 });
+    const { format, ...info } = await inspectImage(new MemoryBytes(image), { verify, maxPixels: 100_000_000 });
     if (format !== 'jpeg') throw new Error('The extension does not match the image');
     const file = await open(tempFile, 'wx');
     let lastUpdated: number;
