@@ -33,7 +33,6 @@ const RUN_BY: Record<string, string> = {
   'docs/stores.md': 'spec/docs/stores.spec.ts, and the first spec/integration/s3/stores-page.s3.ts',
   'docs/in-your-app.md': 'spec/docs/in-your-app.spec.ts',
   'docs/migration.md': 'spec/docs/migration.spec.ts',
-  'docs/recipes.md': 'spec/integration/recipes/recipes.spec.ts, which runs the files that are shown',
 };
 
 test('the suite runs every program of the documents', () => {
