@@ -19,7 +19,7 @@ export class ListenerSet {
   /** Detaches all listeners from an emitter. */
   constructor(emitter: object) {
     this.#emitter = emitter as Listeners;
-    this.#listeners = swapListeners(this.#emitter, undefined);
+    this.#listeners = swapListeners(this.#emitter, noListeners());
   }
 
   /** Emits an event to these listeners. They are attached during the event, so they may add and remove listeners. */
@@ -55,16 +55,14 @@ interface Listeners {
   _maxListeners: unknown;
 }
 
-/** Replaces the listeners of an emitter (by none if undefined) and returns the listeners that it had. */
-function swapListeners(emitter: Listeners, listeners: Listeners | undefined): Listeners {
+/** Replaces the listeners of an emitter and returns those that it had. */
+function swapListeners(emitter: Listeners, listeners: Listeners): Listeners {
   const { _events, _eventsCount, _maxListeners } = emitter;
-  if (listeners === undefined) {
-    emitter._events = undefined;
-    emitter._maxListeners = undefined;
-    // The constructor creates the fields where they are missing.
-    Reflect.apply(EventEmitter, emitter, []);
-  } else {
-    Object.assign(emitter, listeners);
-  }
+  Object.assign(emitter, listeners);
   return { _events, _eventsCount, _maxListeners };
+}
+
+/** As in a new emitter. Its constructor would also forget its domain and its `captureRejections`. */
+function noListeners(): Listeners {
+  return { _events: Object.create(null), _eventsCount: 0, _maxListeners: undefined };
 }

@@ -1,5 +1,4 @@
 // The socket that the renderer sees: reads come from the client’s socket, writes and `destroy` go to a null socket.
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { EMITTER_METHODS } from './listener-set.js';
@@ -9,6 +8,7 @@ const WRITE_SIDE_PROPERTIES = new Set<PropertyKey>([
   ...EMITTER_METHODS,
   ...['write', 'end', 'destroy', 'destroySoon', 'resetAndDestroy'],
   ...['destroyed', 'closed', 'errored', 'writable', 'writableEnded', 'writableFinished'],
+  ...['cork', 'uncork', '_writableState', 'timeout', 'setTimeout'],
 ]);
 
 /**
@@ -16,6 +16,8 @@ const WRITE_SIDE_PROPERTIES = new Set<PropertyKey>([
  * final handler destroys the socket after an error in the middle of a response, and the reply must still be sent.
  */
 class NullSocket extends Writable {
+  /** Milliseconds. */
+  timeout = 0;
   readonly #body: Writable;
 
   constructor(body: Writable) {
@@ -39,6 +41,12 @@ class NullSocket extends Writable {
 
   resetAndDestroy(): this {
     return this.destroy();
+  }
+
+  /** Inactivity does not end a save, and the client's connection may serve the next request by now. */
+  setTimeout(timeout: number): this {
+    this.timeout = timeout;
+    return this;
   }
 }
 
@@ -80,9 +88,4 @@ export function createSocketProxy(socket: Socket, body: Writable): SocketProxy {
     set: (socket, name, value: unknown) => Reflect.set(socket, name, value, socket),
   });
   return { proxy, close: () => nullSocket?.destroy() };
-}
-
-/** Sets the socket of a request. */
-export function setRequestSocket(req: IncomingMessage, socket: Socket): void {
-  req.socket = socket;
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ImageBytes, TempFile } from '../bytes/image-bytes.js';
 import { recycle } from '../bytes/recycled-memory.js';
+import { holdInactivityTimer } from '../capture/inactivity-timer.js';
 import type { ResponseCapture, ResponseHead } from '../capture/response-capture.js';
 import { SaveError, describeError, toSaveError } from '../errors.js';
 import { inspectImage } from '../image/inspect.js';
@@ -48,6 +49,7 @@ export class SaveOperation {
   readonly #clientMethod: ClientMethod;
   /** The client's own connection, also while the renderer sees another. */
   readonly #socket: Socket;
+  readonly #releaseTimer: () => void;
   readonly #stages = new StageTimer();
   #slot: Slot | undefined;
   #capture: ResponseCapture | undefined;
@@ -64,6 +66,7 @@ export class SaveOperation {
     const { req } = request;
     this.#request = request;
     this.#socket = req.socket;
+    this.#releaseTimer = holdInactivityTimer(req.socket);
     this.#clientMethod = new ClientMethod(req, () => this.#capture?.body.writableEnded === false);
     this.#cancellation = new Cancellation(this.#socket, () => {
       // Node is about to emit `close` on the response, to the listeners from before the capture.
@@ -225,6 +228,7 @@ export class SaveOperation {
   #reply(result: SaveResult): void {
     const { res } = this.#request;
     this.#cancellation.dispose();
+    this.#releaseTimer();
     this.#capture?.restore();
     // Without a client, the response ends as it would without this middleware.
     if (result.status === 'failed' && result.error.code === 'client-disconnected') return;

@@ -78,20 +78,6 @@ test.each(['end', 'write', 'writeHead', 'setHeader'] as const)(
   },
 );
 
-test('emits a socket timeout to the earlier middleware that set it', async () => {
-  let emitted = 0;
-  const running = await start([
-    (_req, res, next) => {
-      res.setTimeout(50, () => emitted++);
-      next();
-    },
-    imageSave({ savePath: folder() }),
-    (_req, res) => setTimeout(() => res.end(image()), 300),
-  ]);
-  expect((await get(running.url + QUERY)).reply.status).toBe('done');
-  expect(emitted).toBeGreaterThan(0);
-});
-
 test('emits close to earlier middleware when the client disconnects during the rename', async () => {
   const { rename } = fsCalls;
   const events: string[] = [];

@@ -319,7 +319,7 @@ describe('a renderer that acts twice or too late', () => {
     callNodes('write', late!, 'late', (error: unknown) => failures.push(error));
     callNodes('end', late!, 'late');
     expect((await get(running.url + query, { agent })).reply.status).toBe('timeout');
-    expect(failures).toEqual([expect.objectContaining({ code: 'ERR_STREAM_WRITE_AFTER_END' })]);
+    expect(failures).toEqual([expect.objectContaining({ code: 'ERR_STREAM_DESTROYED' })]);
     agent.destroy();
   });
 

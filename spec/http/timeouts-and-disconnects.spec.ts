@@ -1,5 +1,6 @@
 // Deadlines, and clients that disconnect.
 import { writeFileSync, readFileSync } from 'node:fs';
+import { Agent, type Server } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { imageSave, SaveError, saveOf, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
@@ -159,5 +160,77 @@ describe('a client that disconnects', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(records[0]?.code).toBe('client-disconnected');
     expect(asked).toBe(false);
+  });
+});
+
+describe('an inactivity timer', () => {
+  const INACTIVE_MS = 30;
+  const pass: Handler = (_req, _res, next) => {
+    next();
+  };
+  /** Sets the timer: on the server, in earlier middleware, in the renderer. */
+  const timers: Record<string, { server?: (server: Server) => void; before?: Handler; renderer?: Handler }> =
+    {
+      'server.timeout': { server: (server) => (server.timeout = INACTIVE_MS) },
+      'server.setTimeout with a listener': {
+        server: (server) => server.setTimeout(INACTIVE_MS, (socket) => socket.destroy()),
+      },
+      'req.setTimeout of earlier middleware': {
+        before: (req, _res, next) => {
+          req.setTimeout(INACTIVE_MS, () => req.destroy());
+          next();
+        },
+      },
+      'res.setTimeout of earlier middleware': {
+        before: (_req, res, next) => {
+          res.setTimeout(INACTIVE_MS, () => res.destroy());
+          next();
+        },
+      },
+      'req.setTimeout of the renderer': { renderer: (req) => req.setTimeout(INACTIVE_MS) },
+      'res.setTimeout of the renderer': { renderer: (_req, res) => res.setTimeout(INACTIVE_MS) },
+      'req.socket.setTimeout of the renderer': { renderer: (req) => req.socket.setTimeout(INACTIVE_MS) },
+    };
+
+  test.each(Object.keys(timers))('%s ends neither a save nor one that waits for its turn', async (name) => {
+    const { server: setUp, before = pass, renderer = pass } = timers[name]!;
+    const running = await start([
+      before,
+      imageSave({ savePath: folder(), concurrency: 1 }),
+      async (req, res) => {
+        renderer(req, res, () => undefined);
+        if (saveOf(res) === undefined) return;
+        // An ordinary request that begins now and never gets a response is cut after the same time.
+        await expect(get(`${running.url}/ordinary`)).rejects.toThrow('hang up');
+        res.end(image());
+      },
+    ]);
+    setUp?.(running.server);
+    const agent = new Agent({ keepAlive: true });
+    const saves = ['first', 'second'].map((path) =>
+      get(`${running.url}/${path}?req=saveToFile&name=${path}.jpg`, { agent }),
+    );
+    for (const { reply } of await Promise.all(saves)) expect(reply.status).toBe('done');
+    agent.destroy();
+  });
+
+  test('is that of the connection again while the reply is sent', async () => {
+    const timeouts: (number | undefined)[] = [];
+    const running = await start([
+      (req, res, next) => {
+        const { socket } = req;
+        socket.setTimeout(12_345);
+        res.on('prefinish', () => timeouts.push(socket.timeout));
+        next();
+      },
+      imageSave({ savePath: folder() }),
+      (_req, res) => {
+        timeouts.push(res.socket?.timeout);
+        res.setTimeout(20);
+        res.end(image());
+      },
+    ]);
+    await get(`${running.url}/x?req=saveToFile&name=x.jpg`);
+    expect(timeouts).toEqual([0, 12_345]);
   });
 });

@@ -69,4 +69,16 @@ describe('a ListenerSet', () => {
     expect(emitted).toEqual([['first', true, 3]]);
     expect(emitter.getMaxListeners()).toBe(77);
   });
+
+  test('leaves the emitter’s other fields alone, as its domain', () => {
+    const set = Object.assign(new EventEmitter({ captureRejections: true }), { domain: 'mine' });
+    const fields = (): unknown[] =>
+      Reflect.ownKeys(set)
+        .filter((key) => !/^_(?:events|eventsCount|maxListeners)$/.test(String(key)))
+        .map((key) => [key, Reflect.get(set, key) as unknown]);
+    const before = fields();
+    new ListenerSet(set);
+    expect(fields()).toEqual(before);
+    expect(before.length).toBeGreaterThan(1);
+  });
 });

@@ -15,7 +15,7 @@ let aborts: (Error | null)[];
 // The state that a late renderer needs is stored under a symbol and is not compared.
 const snapshot = (): unknown =>
   Reflect.ownKeys(res)
-    .filter((key) => String(key) !== 'Symbol(ResponseCapture)')
+    .filter((key) => String(key) !== 'Symbol(capture)')
     .map((key) => [String(key), Object.getOwnPropertyDescriptor(res, key)] as const)
     .filter(([, descriptor]) => descriptor?.value !== undefined)
     .sort(([a], [b]) => a.localeCompare(b));

@@ -1,9 +1,8 @@
 // The socket that a renderer sees.
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Writable } from 'node:stream';
-import { createSocketProxy, setRequestSocket } from '../../../lib/capture/socket-proxy.js';
+import { createSocketProxy } from '../../../lib/capture/socket-proxy.js';
 
 let server: Server;
 let socket: Socket;
@@ -47,8 +46,6 @@ test('reads the properties of the client’s socket', () => {
 test('sets properties on the client’s socket', () => {
   Object.assign(proxy, { tag: 'x' });
   expect(Reflect.get(socket, 'tag')).toBe('x');
-  proxy.setTimeout(12_345);
-  expect(socket.timeout).toBe(12_345);
 });
 
 test.each<[string, (socket: Socket) => unknown]>([
@@ -95,10 +92,10 @@ test('drops what is written to it', async () => {
   expect(socket.bytesWritten).toBe(0);
 });
 
-test('becomes the connection of a request', () => {
-  const req = { socket } as unknown as IncomingMessage;
-  setRequestSocket(req, proxy);
-  expect(req.socket).toBe(proxy);
+test('keeps corks and timers from the client’s socket', () => {
+  proxy.cork();
+  proxy.setTimeout(12_345);
+  expect([proxy.timeout, socket.timeout, socket.writableCorked]).toEqual([12_345, undefined, 0]);
 });
 
 test('close calls the renderer’s listeners, and leaves the client’s socket open', async () => {

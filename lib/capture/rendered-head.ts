@@ -1,6 +1,6 @@
 // The status and headers of the rendered response, by Node's own rules, separate from those of the reply.
 import { type IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
-import { inheritedMethod } from './property-overrides.js';
+import { callInherited } from './state.js';
 
 /** The parts of the rendered response's head that a save depends on. */
 export interface ResponseHead {
@@ -34,21 +34,21 @@ export function copyHeaders(res: ServerResponse): HeaderValues {
  */
 export function restoreHeaders(res: ServerResponse, headers: HeaderValues): void {
   for (const name of getRawNames(res)) {
-    if (!headers.has(name)) Reflect.apply(inheritedMethod(res, 'removeHeader'), res, [name] as never);
+    if (!headers.has(name)) callInherited(res, 'removeHeader', [name]);
   }
   for (const [name, value] of headers) {
     if (isSameValue(res.getHeader(name), value)) continue;
-    Reflect.apply(inheritedMethod(res, 'setHeader'), res, [name, value] as never);
+    callInherited(res, 'setHeader', [name, value]);
   }
 }
 
 /**
- * A second response that has no connection and no listeners, with the methods of `ServerResponse`.
+ * A response without a connection and listeners, with the methods of `ServerResponse`.
  *
- * The constructor of `ServerResponse` is not called: it would announce the second response to tracers
- * (`http.server.response.created`, performance entries), which would never see that response finish.
+ * The constructor of `ServerResponse` is not called: it would announce a response to tracers
+ * (`http.server.response.created`, performance entries) that they would never see finish.
  */
-class DetachedResponse extends OutgoingMessage {
+class RenderedHead extends OutgoingMessage {
   statusCode: number;
   statusMessage: string;
   override readonly req: IncomingMessage;
@@ -62,16 +62,16 @@ class DetachedResponse extends OutgoingMessage {
     this.sendDate = res.sendDate;
   }
 }
-Object.setPrototypeOf(DetachedResponse.prototype, ServerResponse.prototype);
+Object.setPrototypeOf(RenderedHead.prototype, ServerResponse.prototype);
 
 /** Creates the head of a rendered response, with the headers that earlier middleware set. */
-export function createDetachedResponse(
+export function createRenderedHead(
   req: IncomingMessage,
   res: ServerResponse,
   headers: HeaderValues,
 ): ServerResponse {
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- its prototype says so
-  const head = new DetachedResponse(req, res) as OutgoingMessage as ServerResponse;
+  const head = new RenderedHead(req, res) as OutgoingMessage as ServerResponse;
   for (const [name, value] of headers) head.setHeader(name, copyValue(value));
   if (headers.size === 0) {
     // After the first `setHeader`, Node also keeps the headers of `writeHead` readable. (Idea: light-my-request.)
