@@ -68,7 +68,7 @@ const importRules = [
   }),
   // The command alone: `saveAll` needs no libraries.
   {
-    files: ['lib/batch/command/*.ts'],
+    files: ['lib/batch/cli/*.ts'],
     rules: restrictImports(MAY_IMPORT.batch, String.raw`(?:\.\./){2}`, ['commander', 'cli-progress']),
   },
   // Only this store needs the AWS SDK.

@@ -2,7 +2,7 @@
 // The program `express-image-save`. The build bundles it with the libraries that only it needs.
 import { readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { main } from './batch/command/main.js';
+import { main } from './batch/cli/main.js';
 
 /** The folder above this file, in the package as in a checkout, has the manifest. */
 function readVersion(program: string): string {

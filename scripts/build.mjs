@@ -77,5 +77,5 @@ function bundleBatch() {
   for (const file of readdirSync(join(dist, 'batch'), { recursive: true, encoding: 'utf8' })) {
     if (file.endsWith('.js')) rmSync(join(dist, 'batch', file));
   }
-  for (const unused of ['batch/command', 'cli.d.ts']) rmSync(join(dist, unused), { recursive: true });
+  for (const unused of ['batch/cli', 'cli.d.ts']) rmSync(join(dist, unused), { recursive: true });
 }

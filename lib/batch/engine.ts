@@ -1,12 +1,11 @@
 // The engine of a batch: takes jobs as slots become free, sends them, tries again, and hands out the results.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { SaveRequest } from './command-url.js';
+import type { BatchRequest } from './save-url.js';
 import type { Ledger } from './ledger.js';
-import type { Settings } from './options.js';
+import type { BatchSettings } from './options.js';
 import { concernsEveryJob, type Outcome } from './outcome.js';
-import { Pace } from './pace.js';
+import { Pace, retryDelay } from './pace.js';
 import type { PreparedJob } from './prepare-job.js';
-import { retryDelay } from './retry-delay.js';
 import { SaveClient } from './save-client.js';
 import { Slots } from './slots.js';
 import { GaveUpError, InvalidJob, type SaveJob, type SaveResult } from './types.js';
@@ -20,7 +19,7 @@ const SKIPPED_PER_TURN = 256;
 /** A job that has begun. */
 interface Task {
   readonly job: SaveJob;
-  readonly request: SaveRequest;
+  readonly request: BatchRequest;
   readonly begin: number;
   attempts: number;
   hasSlot: boolean;
@@ -38,7 +37,7 @@ export interface EngineEvents {
  */
 export class Engine {
   readonly #jobs: AsyncIterator<PreparedJob | InvalidJob>;
-  readonly #settings: Settings;
+  readonly #settings: BatchSettings;
   readonly #ledger: Ledger | undefined;
   readonly #events: EngineEvents;
   readonly #client: SaveClient;
@@ -60,7 +59,7 @@ export class Engine {
 
   constructor(
     jobs: AsyncIterator<PreparedJob | InvalidJob>,
-    settings: Settings,
+    settings: BatchSettings,
     ledger: Ledger | undefined,
     events: EngineEvents = {},
   ) {

@@ -9,7 +9,7 @@ export const MAX_CONCURRENCY = 1000;
 export const MAX_RETRIES = 100;
 
 /** Options that have been checked, with defaults filled in. */
-export interface Settings {
+export interface BatchSettings {
   /** Scheme, host and port, without a slash at the end. */
   readonly server: string | undefined;
   /** A header that was given more than once has a list of values. */
@@ -51,7 +51,7 @@ const RULES: Rules<SaveAllOptions> = {
  *
  * @throws TypeError An option is unknown or wrong; the message names the fix.
  */
-export function checkOptions(options: SaveAllOptions = {}): Settings {
+export function checkBatchOptions(options: SaveAllOptions = {}): BatchSettings {
   validateOptions('saveAll', "saveAll(jobs, { server: 'http://localhost:3000' })", RULES, options);
   return {
     server: options.server === undefined ? undefined : parseServer(options.server),
@@ -70,7 +70,7 @@ export function parseServer(text: string): string | undefined {
   return origin !== undefined && URL.canParse(origin) ? origin : undefined;
 }
 
-function readHeaders(header: Readonly<Record<string, string>> | readonly string[]): Settings['headers'] {
+function readHeaders(header: Readonly<Record<string, string>> | readonly string[]): BatchSettings['headers'] {
   const entries = Array.isArray(header)
     ? (header as readonly string[]).map(splitHeader)
     : Object.entries(header as Readonly<Record<string, string>>);

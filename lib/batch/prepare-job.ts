@@ -1,6 +1,6 @@
 // An entry of a list of jobs → the job and its request, or what is wrong with it.
 import { isIntegerBetween, MAX_TIMEOUT_MS } from '../validate-options.js';
-import { createRequest, type SaveRequest } from './command-url.js';
+import { createRequest, type BatchRequest } from './save-url.js';
 import { InvalidJob, UsageError, type SaveJob } from './types.js';
 
 /** No job needs a longer URL and name, in characters of both. */
@@ -17,7 +17,7 @@ export interface JobEntry {
 /** A job that can be sent. */
 export interface PreparedJob {
   readonly job: SaveJob;
-  readonly request: SaveRequest;
+  readonly request: BatchRequest;
 }
 
 /** What every job of a batch has in common. */

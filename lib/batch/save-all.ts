@@ -1,7 +1,7 @@
 // `saveAll()`: a batch from code.
 import { Engine } from './engine.js';
 import { Ledger } from './ledger.js';
-import { checkOptions } from './options.js';
+import { checkBatchOptions } from './options.js';
 import { prepareJobs, type JobEntry } from './prepare-job.js';
 import type { SaveAllOptions, SaveJob, SaveResult } from './types.js';
 
@@ -26,7 +26,7 @@ export function saveAll(
   options?: SaveAllOptions,
 ): AsyncGenerator<SaveResult, void, undefined> {
   // Checked now and not at the first step of the loop, so that the stack shows the caller.
-  const settings = checkOptions(options);
+  const settings = checkBatchOptions(options);
   return run();
 
   async function* run(): AsyncGenerator<SaveResult, void, undefined> {

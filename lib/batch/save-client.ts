@@ -5,7 +5,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { MAX_TIMEOUT_MS } from '../validate-options.js';
-import type { SaveRequest } from './command-url.js';
+import type { BatchRequest } from './save-url.js';
 import { readConnectionError, readResponse, type Outcome } from './outcome.js';
 
 /** A host that takes no connection for so long cannot be reached, in milliseconds. */
@@ -34,7 +34,7 @@ export class SaveClient {
   }
 
   /** Never rejects: what goes wrong is in the outcome. */
-  async save(request: SaveRequest): Promise<Outcome> {
+  async save(request: BatchRequest): Promise<Outcome> {
     try {
       return await this.#send(request);
     } catch (error) {
@@ -50,7 +50,7 @@ export class SaveClient {
     this.#https.destroy();
   }
 
-  #send(request: SaveRequest, again = true): Promise<Outcome> {
+  #send(request: BatchRequest, again = true): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const options = this.#getOrigin(request.origin);
       const isTls = options.protocol === 'https:';

@@ -1,7 +1,7 @@
 // The images of an access log, each once: as Adobe's `playlog` warms a server.
 import { createHash } from 'node:crypto';
 import { decode, decodeEscapes, parseQuery } from '../../protocol/query.js';
-import { findCommandParam } from '../command-url.js';
+import { findCommandParam } from '../save-url.js';
 import { KeySet } from '../key-set.js';
 import type { JobEntry } from '../prepare-job.js';
 import { MAX_LINE_LENGTH, readLines } from '../read-lines.js';

@@ -1,5 +1,5 @@
 // Every combination of some values: one picture in each width and format, say.
-import { encodeValue } from '../command-url.js';
+import { encodeValue } from '../save-url.js';
 import type { JobEntry } from '../prepare-job.js';
 import { MAX_LINE_LENGTH, readLines } from '../read-lines.js';
 import { UsageError } from '../types.js';

@@ -1,33 +1,35 @@
-import { checkOptions, parseServer } from '../../../lib/batch/options.js';
+import { checkBatchOptions, parseServer } from '../../../lib/batch/options.js';
 
 it('has defaults for everything', () => {
-  expect(checkOptions()).toEqual({
+  expect(checkBatchOptions()).toEqual({
     ...{ server: undefined, headers: {}, concurrency: 8, retries: 5 },
     ...{ timeout: undefined, ledger: undefined, signal: undefined },
   });
 });
 
 it('reads headers from lines and from an object', () => {
-  expect(checkOptions({ header: ['Authorization: Bearer a:b', 'X-Empty:'] }).headers).toEqual({
+  expect(checkBatchOptions({ header: ['Authorization: Bearer a:b', 'X-Empty:'] }).headers).toEqual({
     Authorization: 'Bearer a:b',
     'X-Empty': '',
   });
-  expect(checkOptions({ header: { 'X-Y': 'z' } }).headers).toEqual({ 'X-Y': 'z' });
+  expect(checkBatchOptions({ header: { 'X-Y': 'z' } }).headers).toEqual({ 'X-Y': 'z' });
 });
 
 it('keeps every value of a header, in upper or lower case', () => {
-  expect(checkOptions({ header: ['X-A: 1', 'X-B: 2', 'x-a: 3', 'X-A: 4'] }).headers).toEqual({
+  expect(checkBatchOptions({ header: ['X-A: 1', 'X-B: 2', 'x-a: 3', 'X-A: 4'] }).headers).toEqual({
     'X-A': ['1', '3', '4'],
     'X-B': '2',
   });
 });
 
 it('refuses a second Host', () => {
-  expect(() => checkOptions({ header: ['Host: a', 'host: b'] })).toThrow(/one Host: leave the other out/);
+  expect(() => checkBatchOptions({ header: ['Host: a', 'host: b'] })).toThrow(
+    /one Host: leave the other out/,
+  );
 });
 
 it.each(['no colon', ': x', 'Bad Name: x', 'X: a\nb'])('refuses the header %j and shows one', (line) => {
-  expect(() => checkOptions({ header: [line] })).toThrow(/Authorization: Bearer/);
+  expect(() => checkBatchOptions({ header: [line] })).toThrow(/Authorization: Bearer/);
 });
 
 it.each<[string, object]>([
@@ -43,7 +45,7 @@ it.each<[string, object]>([
   ['header', { header: [3] }],
   ['conncurrency', { conncurrency: 3 }],
 ])('refuses a wrong %s by its name', (name, options) => {
-  expect(() => checkOptions(options)).toThrow(new RegExp(`"${name}"`));
+  expect(() => checkBatchOptions(options)).toThrow(new RegExp(`"${name}"`));
 });
 
 it.each([

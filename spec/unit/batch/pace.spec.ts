@@ -1,4 +1,4 @@
-import { Pace } from '../../../lib/batch/pace.js';
+import { Pace, retryDelay } from '../../../lib/batch/pace.js';
 
 const done = { status: 'done' } as const;
 const busy = { status: 'failed', isBusy: true } as const;
@@ -74,4 +74,30 @@ it('does not pause for a save that the server is too busy for', () => {
   const pace = new Pace(8);
   pace.record({ ...busy, retryAfter: 5000 }, 0, 1000);
   expect(pace.remainingPause(1000)).toBe(0);
+});
+
+describe('the wait for the next attempt', () => {
+  const failure = { status: 'failed' } as const;
+
+  it('doubles with each attempt, up to half a minute', () => {
+    const delays = [1, 2, 3, 4, 5, 6, 7, 8, 60].map((attempts) =>
+      retryDelay(attempts, failure, true, () => 0),
+    );
+    expect(delays).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+  });
+
+  it('takes off up to half, at random', () => {
+    expect(retryDelay(1, failure, true, () => 1)).toBe(250);
+  });
+
+  it('never waits for less than the server asks', () => {
+    expect(retryDelay(1, { ...failure, retryAfter: 3000 }, true)).toBe(3000);
+    expect(retryDelay(4, { ...failure, retryAfter: 3000 }, true, () => 0)).toBe(4000);
+  });
+
+  it('waits a second at most for a server that has never replied', () => {
+    expect([1, 2, 9].map((attempts) => retryDelay(attempts, failure, false, () => 0))).toEqual([
+      500, 1000, 1000,
+    ]);
+  });
 });

@@ -1,5 +1,5 @@
-import { formatCommand, summarize, type BatchEnd } from '../../../../lib/batch/command/summary.js';
-import { Tally } from '../../../../lib/batch/command/tally.js';
+import { formatCommand, summarize, type BatchEnd } from '../../../../lib/batch/cli/summary.js';
+import { Tally } from '../../../../lib/batch/cli/tally.js';
 
 const createEnd = (more: Partial<BatchEnd> = {}): BatchEnd => ({
   ...{ tally: new Tally(10), how: 'finished', ledger: undefined, command: 'the command', columns: 80 },

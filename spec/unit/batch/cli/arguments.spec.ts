@@ -1,4 +1,4 @@
-import { Exit, parseArguments, type BatchArguments } from '../../../../lib/batch/command/arguments.js';
+import { Exit, parseArguments, type BatchArguments } from '../../../../lib/batch/cli/arguments.js';
 
 let written: string;
 beforeEach(() => {

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { openOutput } from '../../../../lib/batch/command/write-out.js';
+import { openOutput } from '../../../../lib/batch/cli/process.js';
 
 it('waits until its reader has room', async () => {
   let read = (): void => undefined;

@@ -3,7 +3,7 @@ import { parseQuery } from '../protocol/query.js';
 import { UsageError, type SaveJob } from './types.js';
 
 /** Where a save command goes. */
-export interface SaveRequest {
+export interface BatchRequest {
   /** Scheme, host and port. */
   readonly origin: string;
   /** The path and the query, ready to be sent. */
@@ -25,7 +25,7 @@ const COMMAND_PARAMS = new Set(['req', 'name', 'timeout']);
 export function createRequest(
   { url, name, timeout }: SaveJob,
   defaults: { readonly server: string | undefined; readonly timeout: number | undefined },
-): SaveRequest {
+): BatchRequest {
   const [, givenOrigin, rest = ''] = /^(https?:\/\/[^/?#]+)?([^#]*)/i.exec(url) ?? [];
   if (givenOrigin === undefined && !rest.startsWith('/'))
     throw new TypeError('its URL must start with / or with http:// or https://');

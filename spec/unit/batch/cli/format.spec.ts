@@ -7,7 +7,7 @@ import {
   printable,
   quote,
   wrap,
-} from '../../../../lib/batch/command/format.js';
+} from '../../../../lib/batch/cli/format.js';
 
 it('shows numbers with their units', () => {
   expect([0, 999, 1234567].map(formatCount)).toEqual(['0', '999', '1,234,567']);

@@ -2,16 +2,15 @@
 import { Engine } from '../engine.js';
 import { Ledger } from '../ledger.js';
 import type { Outcome } from '../outcome.js';
+import type { OpenJobs } from '../jobs/open-jobs.js';
 import { prepareJobs } from '../prepare-job.js';
 import { GaveUpError } from '../types.js';
 import type { BatchArguments } from './arguments.js';
-import type { CommandProcess } from './command-process.js';
 import { plural, printable } from './format.js';
-import type { OpenJobs } from './open-jobs.js';
 import { showBar, showLines, showNothing, type Progress } from './progress.js';
 import { describeFailures, formatCommand, summarize, type BatchEnd } from './summary.js';
 import { Tally } from './tally.js';
-import { openOutput } from './write-out.js';
+import { openOutput, type CliProcess } from './process.js';
 
 /** Status when a signal has stopped the command, as shells have it: 128 + SIGINT. */
 const INTERRUPTED = 130;
@@ -29,7 +28,7 @@ const DEFAULT_COLUMNS = 80;
 export async function runBatch(
   { jobs, total }: OpenJobs,
   args: BatchArguments,
-  proc: CommandProcess,
+  proc: CliProcess,
 ): Promise<number> {
   const { settings } = args;
   const ledger = settings.ledger === undefined ? undefined : await Ledger.open(settings.ledger);
@@ -67,7 +66,7 @@ export async function runBatch(
   return tally.failed > 0 || output.isClosed ? 1 : 0;
 }
 
-function showProgress({ quiet }: BatchArguments, tally: Tally, { stderr }: CommandProcess): Progress {
+function showProgress({ quiet }: BatchArguments, tally: Tally, { stderr }: CliProcess): Progress {
   if (quiet) return showNothing(stderr);
   const isTerminal = stderr.isTTY === true && process.env['TERM'] !== 'dumb';
   return isTerminal ? showBar(stderr, tally) : showLines(stderr, tally);
@@ -87,7 +86,7 @@ function reportOutages(progress: Progress, { quiet }: BatchArguments): (outcome:
 function listenForStop(
   engine: Engine,
   progress: Progress,
-  proc: CommandProcess,
+  proc: CliProcess,
 ): { readonly isStopped: boolean; end(): void } {
   let isStopped = false;
   const end = proc.onInterrupt(() => {

@@ -2,31 +2,21 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { isIntegerBetween, MAX_TIMEOUT_MS } from '../../validate-options.js';
 import {
-  checkOptions,
+  checkBatchOptions,
   DEFAULT_CONCURRENCY,
   DEFAULT_RETRIES,
   MAX_CONCURRENCY,
   MAX_RETRIES,
   parseServer,
-  type Settings,
+  type BatchSettings,
 } from '../options.js';
+import type { JobList } from '../jobs/open-jobs.js';
 import { UsageError } from '../types.js';
-
-/** Where the jobs come from. */
-export type JobList =
-  | { readonly kind: 'lines'; readonly path: string }
-  | { readonly kind: 'matrix'; readonly url: string; readonly name: string; readonly set: readonly string[] }
-  | {
-      readonly kind: 'log';
-      readonly path: string;
-      readonly name: string;
-      readonly column: number | undefined;
-    };
 
 /** What the command is asked to do. */
 export interface BatchArguments {
   readonly list: JobList;
-  readonly settings: Settings;
+  readonly settings: BatchSettings;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly dryRun: boolean;
@@ -195,7 +185,14 @@ function chooseList(jobs: string | undefined, { url, name, set = [], fromLog, co
   return { kind: 'log', path: fromLog ?? '', name, column };
 }
 
-function createSettings({ server, header, concurrency, retries, timeout, ledger }: RawOptions): Settings {
+function createSettings({
+  server,
+  header,
+  concurrency,
+  retries,
+  timeout,
+  ledger,
+}: RawOptions): BatchSettings {
   if (ledger === '') throw new UsageError('--ledger needs the path of a file, as in --ledger done.ndjson');
-  return checkOptions({ server, header, concurrency, retries, timeout, ledger });
+  return checkBatchOptions({ server, header, concurrency, retries, timeout, ledger });
 }

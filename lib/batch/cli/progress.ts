@@ -1,18 +1,12 @@
 // What is seen while a batch runs: a bar on a terminal, otherwise a line every ten seconds.
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { formatCount, formatDuration, formatRate } from './format.js';
+import type { ErrorOutput } from './process.js';
 import type { Tally } from './tally.js';
 
 const LINE_INTERVAL_MS = 10_000;
 const MIN_BAR_WIDTH = 10;
 const MAX_BAR_WIDTH = 40;
-
-/** A terminal or a stream of text. */
-export interface ErrorOutput {
-  write(text: string): unknown;
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-}
 
 export interface Progress {
   /** Writes a line that stays, above what moves. */

@@ -5,8 +5,8 @@ import {
   showBar,
   showLines,
   showNothing,
-} from '../../../../lib/batch/command/progress.js';
-import { Tally } from '../../../../lib/batch/command/tally.js';
+} from '../../../../lib/batch/cli/progress.js';
+import { Tally } from '../../../../lib/batch/cli/tally.js';
 import { readText } from '../../../support/read-text.js';
 
 function createTally(total: number | undefined, done: number): Tally {

@@ -1,7 +1,7 @@
 // The command from its arguments to its exit status, in this process, against a real server.
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { PassThrough, Readable } from 'node:stream';
-import { main } from '../../../../lib/batch/command/main.js';
+import { main } from '../../../../lib/batch/cli/main.js';
 import { createDeferred } from '../../../support/deferred.js';
 import {
   sendDone,

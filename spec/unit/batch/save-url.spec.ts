@@ -1,4 +1,4 @@
-import { createRequest, encodeValue, findCommandParam } from '../../../lib/batch/command-url.js';
+import { createRequest, encodeValue, findCommandParam } from '../../../lib/batch/save-url.js';
 import { parseCommand } from '../../../lib/protocol/parse-command.js';
 import { UsageError } from '../../../lib/batch/types.js';
 

@@ -1,4 +1,4 @@
-import { Tally } from '../../../../lib/batch/command/tally.js';
+import { Tally } from '../../../../lib/batch/cli/tally.js';
 import type { SaveResult } from '../../../../lib/batch/types.js';
 
 const result = (status: SaveResult['status'], more: Partial<SaveResult> = {}): SaveResult => ({

@@ -1,11 +1,21 @@
 // The list of jobs that the arguments name, and how long it is.
 import type { Readable } from 'node:stream';
-import { readAccessLog } from '../jobs/access-log.js';
-import { countLines, openText, readJobLines } from '../jobs/lines.js';
-import { createMatrix } from '../jobs/matrix.js';
+import { readAccessLog } from './access-log.js';
+import { countLines, openText, readJobLines } from './lines.js';
+import { createMatrix } from './matrix.js';
 import type { JobEntry } from '../prepare-job.js';
 import type { InvalidJob } from '../types.js';
-import type { JobList } from './arguments.js';
+
+/** Where the jobs come from. */
+export type JobList =
+  | { readonly kind: 'lines'; readonly path: string }
+  | { readonly kind: 'matrix'; readonly url: string; readonly name: string; readonly set: readonly string[] }
+  | {
+      readonly kind: 'log';
+      readonly path: string;
+      readonly name: string;
+      readonly column: number | undefined;
+    };
 
 export interface OpenJobs {
   readonly jobs: AsyncIterable<JobEntry | InvalidJob>;
