@@ -2,9 +2,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { systemCode, toSaveError, type SaveError } from './errors.js';
+import { systemCode, toSaveError } from './errors.js';
 import { checkOptions, type ImageSaveOptions } from './options.js';
-import { mightBeSaveCommand, parseCommand, type SaveCommand } from './protocol/parse-command.js';
+import { hasSaveCommand } from './protocol/parse-command.js';
 import type { Next } from './save/call-renderer.js';
 import { Admission } from './save/admission.js';
 import { SaveOperation } from './save/save-operation.js';
@@ -56,19 +56,16 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
 
   function imageSaveMiddleware(req: Request, res: ServerResponse, next: Next): void {
     const url = req.url ?? '';
-    if (!mightBeSaveCommand(url)) {
+    if (!hasSaveCommand(url)) {
       next();
       return;
     }
     const arrival = performance.now();
-    const command = readCommand(url);
-    if (command === undefined) {
-      next();
-    } else if (req.httpVersionMajor >= 2) {
+    if (req.httpVersionMajor >= 2) {
       next(new TypeError('express-image-save works on HTTP/1 requests; serve HTTP/2 by a proxy in front'));
     } else {
       const save = new SaveOperation({
-        ...{ settings, store, sweeper, admission, req, res, next, arrival, command },
+        ...{ settings, store, sweeper, admission, req, res, next, arrival, url },
       }).run();
       operations.add(save);
       void save.finally(() => operations.delete(save));
@@ -96,14 +93,6 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
     Object.assign(imageSaveMiddleware, { idle, check }),
     gauges,
   ) as ImageSaveMiddleware<Request>;
-}
-
-function readCommand(url: string): SaveCommand | SaveError | undefined {
-  try {
-    return parseCommand(url);
-  } catch (error) {
-    return toSaveError(error);
-  }
 }
 
 async function checkStore(store: ImageStore, req?: IncomingMessage): Promise<void> {

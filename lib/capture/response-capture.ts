@@ -13,7 +13,7 @@ import { copyHeaders, createRenderedHead, readHead, restoreHeaders } from './ren
 import type { HeaderValues, ResponseHead } from './rendered-head.js';
 import { createServerView, discardUnreadBody, replaceMessage } from './server-view.js';
 import { createSocketProxy } from './socket-proxy.js';
-import { kCapture, readOriginal, type CaptureState } from './state.js';
+import { asClient, kCapture, readOriginal, type CaptureState } from './state.js';
 
 export type { ResponseHead } from './rendered-head.js';
 
@@ -59,6 +59,7 @@ export class ResponseCapture {
     this.#state = {
       req,
       res,
+      clientMethod: req.method,
       socket,
       socketProxy,
       renderedHead,
@@ -75,18 +76,21 @@ export class ResponseCapture {
   }
 
   /**
-   * Restores the response as it was before the capture: state, headers, listeners and connection.
+   * Restores the response as it was before the capture (state, headers, listeners, connection), and the client's method.
    *
    * @throws Error Later middleware has made a property read-only that the reply needs.
    */
   restore(): void {
     if (this.#rendererListeners !== undefined) return;
-    const { req, res, socket, outerListeners, serverView, original, headersMayDiffer } = this.#state;
+    const { req, res, body, socket, outerListeners, serverView, original, headersMayDiffer } = this.#state;
     // The body may still emit events for these.
     this.#rendererListeners = new ListenerSet(res);
     outerListeners.reattach();
     replaceMessage(readOriginal(this.#state, 'socket'), serverView, res);
     req.socket = socket;
+    req.method = this.#state.clientMethod;
+    // Earlier middleware reads it with the reply, or with Node's `close`. Afterwards a late renderer finds GET again.
+    if (!body.writableEnded) process.nextTick(() => (req.method = 'GET'));
     restoreProperties(res, original);
     if (headersMayDiffer) restoreHeaders(res, this.#headers);
     if (discardUnreadBody(req)) res.shouldKeepAlive = false;
@@ -96,6 +100,11 @@ export class ResponseCapture {
   ignoreLateWrites(): void {
     closeResponse(this.#state);
     this.#closeSocketProxy();
+  }
+
+  /** Runs a function that finds the client's own method in `req.method`. */
+  asClient<Result>(run: () => Result): Result {
+    return asClient(this.#state, run);
   }
 
   /** Emits the events of the body on the response. */

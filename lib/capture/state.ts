@@ -10,6 +10,8 @@ export type OwnProperties = Map<string, PropertyDescriptor>;
 export interface CaptureState {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
+  /** The method of the client's request. For the renderer it is GET. */
+  readonly clientMethod: string | undefined;
   /** The client's connection. */
   readonly socket: Socket;
   /** The connection that the renderer sees. */
@@ -63,14 +65,26 @@ export function showsReply(state: CaptureState): boolean {
   );
 }
 
-/** Runs code of Node's, or its events, for a response that has the reply: `res` shows it, and `req` is the client's. */
-export function asReply<Result>({ reply }: CaptureState, run: () => Result): Result {
+/** Runs code of Node's, or its events, for a response that has the reply: `res` shows that, and `req` is the client's. */
+export function asReply<Result>(state: CaptureState, run: () => Result): Result {
+  const { reply } = state;
   if (reply === undefined) return run();
   reply.responseDepth++;
   try {
-    return run();
+    return asClient(state, run);
   } finally {
     reply.responseDepth--;
+  }
+}
+
+/** Runs a function that finds the client's method. It stays, unless the renderer is late and may still look at it. */
+export function asClient<Result>({ req, body, clientMethod }: CaptureState, run: () => Result): Result {
+  const { method } = req;
+  req.method = clientMethod;
+  try {
+    return run();
+  } finally {
+    if (!body.writableEnded) req.method = method;
   }
 }
 

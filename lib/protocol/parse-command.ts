@@ -1,7 +1,6 @@
-// The request's URL → the save command and the URL for the renderer, or undefined for an ordinary request.
+// The request's URL → whether it has a save command, the command, and the URL for the renderer.
 import { SaveError, TOO_LONG } from '../errors.js';
 import { decode, decodePath, decodeValue, findParam, parseQuery, type QueryParam } from './query.js';
-import { substitute } from './substitute.js';
 
 /** A save command, decoded. Its name is not yet checked. */
 export interface SaveCommand {
@@ -23,36 +22,39 @@ const SAVE_TO_FILE =
 /** The parameters that the renderer does not get. */
 const SAVE_PARAMS = new Set(['req', 'name', 'timeout']);
 
+/** No file system takes a longer path, in characters. */
+const MAX_VALUE_LENGTH = 4096;
+
 /**
- * Whether a URL may hold a save command: the one check that each ordinary request pays for, tens of nanoseconds. It is
- * never wrong when it says no; {@link parseCommand} confirms a yes.
+ * Whether the query of a URL has `req=saveToFile`. Each ordinary request pays for one regular expression, tens of
+ * nanoseconds: it is never wrong when it says no.
  */
-export function mightBeSaveCommand(url: string): boolean {
-  return SAVE_TO_FILE.test(url);
+export function hasSaveCommand(url: string): boolean {
+  return SAVE_TO_FILE.test(url) && splitUrl(url).params.some(isSaveToFile);
 }
 
 /**
- * Reads the save command from the query string of a URL.
+ * Reads the save command from the query of a URL that has one.
  *
  * @param url The request target as the host hands it on, still encoded.
- * @returns The command, or undefined where the URL has no `req=saveToFile`.
- * @throws SaveError The URL has the command, but not in a form that names one file and one deadline.
+ * @throws SaveError The command does not name one file and one deadline.
  */
-export function parseCommand(url: string): SaveCommand | undefined {
-  const queryStart = url.indexOf('?');
-  if (queryStart < 0) return undefined;
-  const params = parseQuery(url.slice(queryStart + 1));
-  if (!params.some(isSaveToFile)) return undefined;
+export function parseCommand(url: string): SaveCommand {
+  const { path, params } = splitUrl(url);
   checkReqOptions(findParam(params, 'req'));
-
   const kept = params.filter((param) => !SAVE_PARAMS.has(param.name)).map((param) => param.text);
   const query = kept.join('&');
-  const path = url.slice(0, queryStart);
   return {
     name: readName(params, path),
     timeout: readTimeout(params),
     rendererUrl: path + (query === '' ? '' : `?${query}`),
   };
+}
+
+function splitUrl(url: string): { readonly path: string; readonly params: QueryParam[] } {
+  const queryStart = url.indexOf('?');
+  if (queryStart < 0) return { path: url, params: [] };
+  return { path: url.slice(0, queryStart), params: parseQuery(url.slice(queryStart + 1)) };
 }
 
 function isSaveToFile({ name, rawValue }: QueryParam): boolean {
@@ -97,4 +99,29 @@ function readVariables(params: readonly QueryParam[], before: QueryParam): Reado
 function readVariable(variables: ReadonlyMap<string, string>, name: string): string | undefined {
   const rawValue = variables.get(name);
   return rawValue === undefined ? undefined : decodeValue(name, rawValue);
+}
+
+/**
+ * Replaces each `$var$` in one pass: values are not searched for variables. An undefined variable stays as it is.
+ * (Image Serving, "Substitution variables".)
+ *
+ * @param text The decoded value of a parameter.
+ * @param find The value of a variable, by its name in lower case with the first `$`; undefined if it has none.
+ * @returns The text, or undefined where it becomes too long for any use: one long value that is named over and over
+ *   must not become a text of megabytes.
+ */
+function substitute(text: string, find: (variable: string) => string | undefined): string | undefined {
+  let result = '';
+  let at = 0;
+  for (;;) {
+    const start = text.indexOf('$', at);
+    const end = start < 0 ? -1 : text.indexOf('$', start + 1);
+    if (end < 0) return result + text.slice(at);
+    const name = text.slice(start, end).toLowerCase();
+    const value = name === '$' ? undefined : find(name);
+    // The closing $ of an undefined variable may be the opening $ of the next one.
+    result += value === undefined ? text.slice(at, end) : text.slice(at, start) + value;
+    at = value === undefined ? end : end + 1;
+    if (result.length > MAX_VALUE_LENGTH) return undefined;
+  }
 }

@@ -1,5 +1,6 @@
 // The result of a save → the reply to its client: the only place that writes to the client.
 import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { escapeValue } from 'properties-file/escape';
 import { describeError, isRetryable, type SaveError } from '../errors.js';
 import type { ImageInfo } from '../image/types.js';
@@ -49,13 +50,18 @@ const FIXED_HEADERS = {
  *
  * The reply passes through all earlier middleware that has wrapped the response (sessions, compression). If one of
  * them throws, the reply bypasses them, and the operator gets a warning.
+ *
+ * @throws Error Earlier middleware has sent a head and no end, so there can be no reply.
  */
 export function sendReply(res: ServerResponse, result: SaveResult): void {
   const status = result.status === 'done' ? 200 : 403;
   const text = formatReply(result, new Date());
   const retryAfter = result.status === 'done' ? undefined : readRetryAfter(result.error);
-  // Earlier middleware has already sent a response.
-  if (res.headersSent) return;
+  if (res.headersSent) {
+    // Earlier middleware has already sent a whole response.
+    if (res.writableEnded) return;
+    throw new Error('A middleware before imageSave has sent the head of another response');
+  }
   try {
     send(res, status, text, retryAfter);
   } catch (error) {
@@ -79,7 +85,7 @@ function send(res: ServerResponse, status: number, text: string, retryAfter: num
   if (!res.headersSent) {
     for (const name of STALE_ENTITY_HEADERS) if (res.hasHeader(name)) res.removeHeader(name);
     for (const [name, value] of Object.entries(FIXED_HEADERS)) res.setHeader(name, value);
-    fixHeaders(res);
+    fixHead(res, status);
     if (retryAfter !== undefined) res.setHeader('Retry-After', retryAfter);
     res.setHeader('Content-Length', Buffer.byteLength(text));
     res.statusMessage = STATUS_CODES[status] ?? '';
@@ -97,27 +103,38 @@ function readRetryAfter({ code, retry, retryAfter }: SaveError): number | undefi
   return code === 'renderer-status' && retry && Number.isSafeInteger(seconds) ? seconds : undefined;
 }
 
-const kStoreHeader = Symbol('storeHeader');
-
-interface ResponseWithStoreHeader extends ServerResponse {
-  /** Builds the head. Node's own `writeHead`, below all wrappers, calls it. A response that is not Node's may lack it. */
-  _storeHeader?: (...head: unknown[]) => void;
-  [kStoreHeader]?: ResponseWithStoreHeader['_storeHeader'];
+/** Ends a connection that can carry no reply: it tells the client more than silence. */
+export function cutConnection(socket: Partial<Pick<Socket, 'destroy'>>, res: ServerResponse): void {
+  // Hosts without a network connection have only the response.
+  if (socket.destroy === undefined) res.destroy();
+  else socket.destroy();
 }
+
+/** Fields of Node's own responses. Those of some hosts lack them. */
+interface ResponseFields {
+  /** Builds the head. Node's own `writeHead`, below all wrappers, calls it. */
+  _storeHeader?: StoreHeader;
+  _hasBody?: boolean;
+  [kHead]?: { readonly status: number; readonly storeHeader: StoreHeader };
+}
+
+type StoreHeader = (statusLine: string, headers: unknown) => void;
+
+const kHead = Symbol('head');
 
 /**
- * Sets the headers of the reply once more as Node builds the head: earlier middleware may set others in a wrapper of
- * `writeHead` (on-headers does).
+ * Sets status and headers of the reply once more as Node builds the head: earlier middleware may set others in a wrapper
+ * of `writeHead` (on-headers does).
  */
-function fixHeaders(res: ResponseWithStoreHeader): void {
+function fixHead(res: ServerResponse & ResponseFields, status: number): void {
   if (res._storeHeader === undefined) return;
-  res[kStoreHeader] = res._storeHeader;
+  res[kHead] = { status, storeHeader: res._storeHeader };
   // One function for all responses. With a function for each, V8 keeps the objects of finished saves in memory until
   // its next full garbage collection, and a small save costs a fifth more.
-  res._storeHeader = storeFixedHeaders;
+  res._storeHeader = storeFixedHead;
 }
 
-function storeFixedHeaders(this: ResponseWithStoreHeader, ...head: unknown[]): void {
+function storeFixedHead(this: ServerResponse & ResponseFields, statusLine: string, headers: unknown): void {
   const inherited = Object.getPrototypeOf(this) as ServerResponse;
   for (const name of VALIDATORS) {
     if (inherited.hasHeader.call(this, name)) inherited.removeHeader.call(this, name);
@@ -125,7 +142,15 @@ function storeFixedHeaders(this: ResponseWithStoreHeader, ...head: unknown[]): v
   for (const [name, value] of Object.entries(FIXED_HEADERS)) {
     if (inherited.getHeader.call(this, name) !== value) inherited.setHeader.call(this, name, value);
   }
-  this[kStoreHeader]?.(...head);
+  const { status, storeHeader } = this[kHead] ?? {};
+  if (status !== undefined && this.statusCode !== status) {
+    this.statusCode = status;
+    this.statusMessage = STATUS_CODES[status] ?? '';
+    // Node expects no body of a 204 or 304.
+    this._hasBody = true;
+    statusLine = `HTTP/1.1 ${status} ${this.statusMessage}\r\n`;
+  }
+  storeHeader?.call(this, statusLine, headers);
 }
 
 /** The body of the reply: ASCII, in the line format of `java.util.Properties`. */

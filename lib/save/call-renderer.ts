@@ -18,13 +18,13 @@ export function captureResponse(
   cancellation: Cancellation,
 ): ResponseCapture {
   if (res.headersSent) throw new Error('A middleware before imageSave has sent a reply to the command');
-  rewriteForRenderer(req, command.rendererUrl);
   const abort = (code: SaveErrorCode, details: ErrorDetails = {}, cause?: unknown): void => {
     cancellation.abort(new SaveError(code, details, cause));
   };
   const capture = new ResponseCapture(req, res, (cause) => {
     abort('renderer-aborted', {}, cause ?? undefined);
   });
+  rewriteForRenderer(req, command.rendererUrl);
   attachSave(res, {
     name: command.name,
     signal: cancellation.signal,

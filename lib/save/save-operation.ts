@@ -5,11 +5,17 @@ import type { ImageBytes, TempFile } from '../bytes/image-bytes.js';
 import { recycle } from '../bytes/recycled-memory.js';
 import { holdInactivityTimer } from '../capture/inactivity-timer.js';
 import type { ResponseCapture, ResponseHead } from '../capture/response-capture.js';
-import { SaveError, describeError, toSaveError } from '../errors.js';
+import { describeError, toSaveError, type SaveError } from '../errors.js';
 import { inspectImage } from '../image/inspect.js';
 import type { SaveRecord, Settings, StageTimes } from '../options.js';
-import type { SaveCommand } from '../protocol/parse-command.js';
-import { sendReply, type SaveFailure, type SaveResult, type SaveSuccess } from '../protocol/reply.js';
+import { parseCommand } from '../protocol/parse-command.js';
+import {
+  cutConnection,
+  sendReply,
+  type SaveFailure,
+  type SaveResult,
+  type SaveSuccess,
+} from '../protocol/reply.js';
 import type { ImageStore, InspectedImage, PublishResult, SaveTarget } from '../stores/types.js';
 import type { StaleFileSweeper } from '../temp-files/stale-files.js';
 import { createPrivateTempFile } from '../temp-files/temp-file.js';
@@ -17,7 +23,6 @@ import type { Admission, Slot } from './admission.js';
 import { callRenderer, captureResponse, type Next } from './call-renderer.js';
 import { Cancellation } from './cancellation.js';
 import { checkCommand, checkExtension, checkStatus } from './checks.js';
-import { ClientMethod } from './client-method.js';
 import { collectBody } from './collect-body.js';
 import { createPublicUrl, joinWarnings, waitForHook } from './published-hook.js';
 import { createRecord } from './save-record.js';
@@ -38,19 +43,20 @@ export interface SaveRequest {
   readonly next: Next;
   /** When the command arrived, a reading of `performance.now()`. */
   readonly arrival: number;
-  /** The command, or the error of a malformed one. */
-  readonly command: SaveCommand | SaveError;
+  /** The URL of the request, with the command. */
+  readonly url: string;
 }
 
 /** One command, from its arrival to its one reply. */
 export class SaveOperation {
   readonly #request: SaveRequest;
   readonly #cancellation: Cancellation;
-  readonly #clientMethod: ClientMethod;
   /** The client's own connection, also while the renderer sees another. */
   readonly #socket: Socket;
   readonly #releaseTimer: () => void;
   readonly #stages = new StageTimer();
+  /** The name of the image, unless the command is malformed. */
+  #name: string | undefined;
   #slot: Slot | undefined;
   #capture: ResponseCapture | undefined;
   #head: ResponseHead | undefined;
@@ -67,10 +73,8 @@ export class SaveOperation {
     this.#request = request;
     this.#socket = req.socket;
     this.#releaseTimer = holdInactivityTimer(req.socket);
-    this.#clientMethod = new ClientMethod(req, () => this.#capture?.body.writableEnded === false);
     this.#cancellation = new Cancellation(this.#socket, () => {
       // Node is about to emit `close` on the response, to the listeners from before the capture.
-      this.#clientMethod.untilNextTick();
       try {
         this.#capture?.restore();
       } catch {
@@ -99,18 +103,17 @@ export class SaveOperation {
     try {
       this.#reply(result);
     } catch (error) {
-      // The response is unusable. A closed connection tells the client more than silence.
       process.emitWarning(`imageSave could not reply: ${describeError(error)}`);
-      this.#socket.destroy();
+      cutConnection(this.#socket, this.#request.res);
     }
     await Promise.all([cleanedUp, this.#report(result, stages)]);
   }
 
   /** All steps, in order. */
   async #save(): Promise<SaveSuccess> {
-    const { settings, admission, req, res, next, arrival, command } = this.#request;
-    if (command instanceof SaveError) throw command;
-    const { name } = command;
+    const { settings, admission, req, res, next, arrival, url } = this.#request;
+    const command = parseCommand(url);
+    const name = (this.#name = command.name);
     const { signal, aborted } = this.#cancellation;
     const timeout = Math.min(command.timeout ?? settings.timeout, settings.maxTimeout);
     this.#deadline = arrival + timeout;
@@ -176,13 +179,13 @@ export class SaveOperation {
   /** Calls what the operator has for a published image. Never rejects. */
   async #announce(result: SaveSuccess, stages: StageTimes): Promise<SaveSuccess> {
     const { settings, req } = this.#request;
-    const { url, warning } = createPublicUrl(settings.publicUrl, result.name, req);
+    const { url, warning } = this.#asClient(() => createPublicUrl(settings.publicUrl, result.name, req));
     const announced = { ...result, url };
     this.#warning = joinWarnings(this.#warning, warning);
     const { onPublished } = settings;
     if (onPublished === undefined) return announced;
     const record = this.#createRecord(announced, stages);
-    const call = (): unknown => this.#clientMethod.showDuring(() => onPublished(record, req));
+    const call = (): unknown => this.#asClient(() => onPublished(record, req));
     const failure = await waitForHook(call, this.#deadline - performance.now());
     this.#warning = joinWarnings(this.#warning, failure.warning);
     return announced;
@@ -232,10 +235,7 @@ export class SaveOperation {
     this.#capture?.restore();
     // Without a client, the response ends as it would without this middleware.
     if (result.status === 'failed' && result.error.code === 'client-disconnected') return;
-    this.#clientMethod.showDuringEndOf(res);
-    this.#clientMethod.showDuring(() => {
-      sendReply(res, result);
-    });
+    sendReply(res, result);
     this.#capture?.ignoreLateWrites();
   }
 
@@ -243,15 +243,27 @@ export class SaveOperation {
     const { settings, req } = this.#request;
     const record = this.#createRecord(result, stages);
     try {
-      await this.#clientMethod.showDuring(() => settings.onSave?.(record, req));
+      await this.#asClient(() => settings.onSave?.(record, req));
     } catch (error) {
       process.emitWarning(`onSave of imageSave failed: ${describeError(error)}`);
     }
   }
 
+  /** Calls a hook, which gets the request with the client's method. */
+  #asClient<Result>(call: () => Result): Result {
+    return this.#capture === undefined ? call() : this.#capture.asClient(call);
+  }
+
   #createRecord(result: SaveResult, stages: StageTimes): SaveRecord {
+    const { arrival } = this.#request;
     const rendererStatus = this.#head?.status;
-    return createRecord(this.#request, result, { stages, rendererStatus, warning: this.#warning });
+    return createRecord(result, {
+      name: this.#name,
+      arrival,
+      stages,
+      rendererStatus,
+      warning: this.#warning,
+    });
   }
 }
 

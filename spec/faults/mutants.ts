@@ -160,7 +160,7 @@ const checked: readonly Checked[] = [
     faults: [
       {
         fault: 'has a regular expression that backtracks',
-        wrappers: [{ wrapper: 'backtracks', file: 'protocol/parse-command.ts', name: 'mightBeSaveCommand' }],
+        wrappers: [{ wrapper: 'backtracks', file: 'protocol/parse-command.ts', name: 'hasSaveCommand' }],
         says: /a megabyte of .* takes/,
       },
     ],

@@ -103,6 +103,34 @@ test('emits close to earlier middleware when the client disconnects during the r
   expect(events).toEqual(['close']);
 });
 
+test.each<[string, (res: ServerResponse) => unknown]>([
+  ['writeHead', (res) => res.writeHead(200, { 'Content-Type': 'image/jpeg' })],
+  ['write', (res) => res.write('x')],
+  [
+    'flushHeaders',
+    (res) => {
+      res.flushHeaders();
+    },
+  ],
+])('cuts the connection of a command where earlier middleware has sent a head by %s', async (_way, flush) => {
+  const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+  const records: SaveRecord[] = [];
+  const running = await start([
+    (_req, res, next) => {
+      flush(res);
+      next();
+    },
+    imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
+    renderer,
+  ]);
+  await expect(get(running.url + QUERY)).rejects.toThrow();
+  await eventually(() => records.length > 0);
+  expect(records).toMatchObject([{ outcome: 'failed', code: 'internal-error' }]);
+  expect(warn.mock.calls[0]?.[0]).toContain('has sent the head of another response');
+  expect(list(folder())).toEqual([]);
+  warn.mockRestore();
+});
+
 test('saves nothing for a command that earlier middleware has answered', async () => {
   const records: SaveRecord[] = [];
   const running = await start([
@@ -222,6 +250,7 @@ const setHeadersLate: Handler = (_req, res, next) => {
   res.writeHead = (status: number) =>
     writeHead(status, { 'X-Argument': 'kept', 'cache-control': 'max-age=60', ETag: '"argument"' });
   onHeaders(res, function () {
+    this.statusCode = res.statusCode === 403 ? 204 : 500;
     this.setHeader('X-Listener', 'kept');
     this.setHeader('ETag', '"listener"');
     this.setHeader('Last-Modified', new Date().toUTCString());
@@ -233,7 +262,7 @@ const setHeadersLate: Handler = (_req, res, next) => {
 };
 
 test.each(Object.keys(hosts))(
-  'in %s, keeps the headers of its reply although earlier middleware sets others as the head is sent',
+  'in %s, keeps status and headers of its reply although earlier middleware sets others as the head is sent',
   async (host) => {
     const running = await start(
       [
@@ -251,6 +280,9 @@ test.each(Object.keys(hosts))(
     ]) {
       const answer = await get(`${running.url}/x?req=saveToFile&name=${name}`);
       expect(answer.reply.status).toBe(status);
+      expect([answer.status, answer.statusMessage]).toEqual(
+        status === 'done' ? [200, 'OK'] : [403, 'Forbidden'],
+      );
       expect(answer.headers).toMatchObject({
         'content-type': 'text/plain',
         'cache-control': 'no-store',

@@ -164,7 +164,7 @@ describe('a client that disconnects', () => {
 });
 
 describe('an inactivity timer', () => {
-  const INACTIVE_MS = 30;
+  const INACTIVE_MS = 250;
   const pass: Handler = (_req, _res, next) => {
     next();
   };

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { readFile, realpath, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { checkName } from '../../../lib/protocol/file-name.js';
-import type { mightBeSaveCommand, parseCommand } from '../../../lib/protocol/parse-command.js';
+import type { hasSaveCommand, parseCommand } from '../../../lib/protocol/parse-command.js';
 import { Admission, type Slot } from '../../../lib/save/admission.js';
 import type { openTarget } from '../../../lib/stores/folder/resolve-path.js';
 import type { fsCalls } from '../../../lib/temp-files/fs.js';
@@ -231,7 +231,7 @@ export const wrappers = {
   >,
 
   backtracks: ((original) => (url) => original(url) || /\(+!/.test(url)) satisfies Wrapper<
-    typeof mightBeSaveCommand
+    typeof hasSaveCommand
   >,
 };
 

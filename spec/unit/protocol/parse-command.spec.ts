@@ -1,13 +1,13 @@
 // Parsing a URL: ordinary requests, the save command, and the URL for the renderer.
-import { mightBeSaveCommand, parseCommand, type SaveCommand } from '../../../lib/protocol/parse-command.js';
+import { hasSaveCommand, parseCommand, type SaveCommand } from '../../../lib/protocol/parse-command.js';
+import { decode, parseQuery } from '../../../lib/protocol/query.js';
 import { codeOf, refusalOf } from '../../support/refusal.js';
 
 const SAVE = 'req=saveToFile';
 
 function parse(url: string): SaveCommand {
-  const command = parseCommand(url);
-  if (command === undefined) throw new Error(`No command was found in ${url}`);
-  return command;
+  if (!hasSaveCommand(url)) throw new Error(`No command was found in ${url}`);
+  return parseCommand(url);
 }
 
 const nameIn = (query: string): string => parse(`/shoe?${query}`).name;
@@ -39,34 +39,16 @@ function variantsOf(text: string): string[] {
   return [...one, ...all];
 }
 
-describe('the quick test of every request', () => {
-  test.each([
-    '/',
-    '/is/image/shoe',
-    '/is/image/shoe?wid=800&fmt=png',
-    '/shoe?req=img',
-    '/shoe?req=props,text',
-    '/shoe?name=saveToFile',
-    '/saveToFile',
-    '/shoe?saveToFile',
-    '/shoe?req=saveToFil',
-    '/shoe?req=save%2554oFile',
-    '',
-  ])('finds no command in %j', (url) => {
-    // Only the parser can tell that this value belongs to name=. A false "maybe" costs only time.
-    expect([mightBeSaveCommand(url), parseCommand(url)]).toEqual([url.includes('=saveToFile'), undefined]);
-  });
-
-  it('finds a command in every spelling of its letters', () => {
+describe('a command', () => {
+  it('is found in every spelling of its letters', () => {
     for (const value of variantsOf('saveToFile')) {
       for (const name of ['req', 'REQ', 'r%65q', '%72%45%71']) {
-        const url = `/shoe?wid=8&${name}=${value}&name=a.png`;
-        expect([url, mightBeSaveCommand(url), parseCommand(url)?.name]).toEqual([url, true, 'a.png']);
+        expect(parse(`/shoe?wid=8&${name}=${value}&name=a.png`).name).toBe('a.png');
       }
     }
   });
 
-  it('agrees with the parser on every URL that has a command', () => {
+  it('is found by the quick test in every query where the parser finds one', () => {
     const pieces = [
       'req=saveToFile',
       'name=a.png',
@@ -84,14 +66,11 @@ describe('the quick test of every request', () => {
     for (let length = 0; length < 4; length++) {
       queries = queries.flatMap((query) => pieces.map((piece) => query + piece));
       for (const query of queries) {
-        const url = `/shoe?${query}`;
-        let isCommand: boolean;
-        try {
-          isCommand = parseCommand(url) !== undefined;
-        } catch {
-          isCommand = true;
-        }
-        if (isCommand && !mightBeSaveCommand(url)) throw new Error(`${url} was missed`);
+        const isCommand = parseQuery(query).some(
+          ({ name, rawValue }) =>
+            name === 'req' && /^savetofile(?:,|$)/i.test(decode(rawValue.split(',', 1)[0] ?? '') ?? ''),
+        );
+        if (isCommand !== hasSaveCommand(`/shoe?${query}`)) throw new Error(`${query} was missed`);
       }
     }
   });
@@ -115,8 +94,11 @@ describe('an ordinary request', () => {
     ['has it in a nested request', '/shoe?src=is(a?req=saveToFile&name=a.png)&wid=8'],
     ['has it in an embedded request', '/shoe?src={a?req=saveToFile&name=a.png}&wid=8'],
     ['repeats its own commands', '/shoe?req=img&req=img&name=a&name=b&timeout=x'],
+    ['has it as a name', '/shoe?saveToFile'],
+    ['has a part of it', '/shoe?req=saveToFil'],
+    ['has no path', ''],
   ])('is passed on if it %s', (_why, url) => {
-    expect(parseCommand(url)).toBeUndefined();
+    expect(hasSaveCommand(url)).toBe(false);
   });
 });
 
@@ -326,7 +308,7 @@ describe('nested requests', () => {
   });
 
   it('do not end at an encoded bracket', () => {
-    expect(parseCommand(`/shoe?src=(a?x=%29&${SAVE}&name=x)`)).toBeUndefined();
+    expect(hasSaveCommand(`/shoe?src=(a?x=%29&${SAVE}&name=x)`)).toBe(false);
   });
 
   it('may stand in the name', () => {
@@ -381,26 +363,6 @@ describe('$var$ in name=', () => {
     expect(nameIn(`${definitions}&${SAVE}&name=${name}`)).toBe(expected);
     expect(leftOf(`${definitions}&${SAVE}&name=${name}`)).toBe(`/shoe?${definitions}`);
   });
-
-  it('is not replaced by a later definition', () => {
-    expect(nameIn(`${SAVE}&name=$id$&$id=shoe`)).toBe('$id$');
-    expect(nameIn(`$id=early&${SAVE}&name=$id$&$id=late`)).toBe('early');
-  });
-
-  it('is refused only if its own value is malformed', async () => {
-    expect(await codeFor(`$id=%zz&${SAVE}&name=$id$`)).toBe('bad-escape');
-    expect(nameIn(`$id=%zz&${SAVE}&name=a`)).toBe('a');
-  });
-
-  it('names the variable whose value is malformed', async () => {
-    const { message } = await refusalOf(() => parseCommand(`/?$id=%zz&${SAVE}&name=$id$`));
-    expect(message).toContain('$id=');
-  });
-
-  it('refuses a short query that expands to a name of megabytes', async () => {
-    const query = `$a=${'x'.repeat(4000)}&${SAVE}&name=${'$a$'.repeat(4000)}`;
-    expect(await codeFor(query)).toBe('name-invalid');
-  });
 });
 
 describe('$var$ in timeout=', () => {
@@ -429,18 +391,36 @@ describe('$var$ in timeout=', () => {
     const query = `${definitions}&${SAVE}&name=a&timeout=${timeout}`;
     expect(await codeOf(() => parseCommand(`/70?${query}`))).toBe('timeout-invalid');
   });
+});
 
-  it('is not replaced by a later definition', async () => {
-    expect(await codeFor(`${SAVE}&name=a&timeout=$t$&$t=70`)).toBe('timeout-invalid');
+describe('a variable', () => {
+  test.each([
+    ['name', '$id$', ''],
+    ['timeout', 'timeout-invalid', ''],
+    ['timeout', 70, '$id=70&'],
+    ['name', 'early', '$id=early&'],
+  ])('of %s is %s where a later definition follows', async (parameter, expected, early) => {
+    const query = `${early}${SAVE}&${parameter === 'name' ? 'name=$id$' : 'name=a&timeout=$id$'}&$id=5`;
+    if (expected === 'timeout-invalid') expect(await codeFor(query)).toBe(expected);
+    else expect(parse(`/shoe?${query}`)).toHaveProperty(parameter, expected);
   });
 
-  it('is refused where the value that it needs is malformed', async () => {
-    expect(await codeFor(`$t=%zz&${SAVE}&name=a&timeout=$t$`)).toBe('bad-escape');
-  });
+  test.each(['name=$id$', 'name=a&timeout=$id$'])(
+    'is refused only where its malformed value is needed: %s',
+    async (use) => {
+      const { code, message } = await refusalOf(() => parseCommand(`/?$id=%zz&${SAVE}&${use}`));
+      expect(code).toBe('bad-escape');
+      expect(message).toContain('$id=');
+      expect(nameIn(`$id=%zz&${SAVE}&name=a`)).toBe('a');
+    },
+  );
 
-  it('does not let a short query make a number of megabytes', async () => {
-    const query = `$a=${'1'.repeat(4000)}&${SAVE}&name=a&timeout=${'$a$'.repeat(4000)}`;
-    expect(await codeFor(query)).toBe('timeout-invalid');
+  test.each([
+    ['name-invalid', '/', `name=${'$a$'.repeat(4000)}`],
+    ['timeout-invalid', '/', `name=a&timeout=${'$a$'.repeat(4000)}`],
+    ['name-invalid', `/${'1'.repeat(4000)}`, `name=${'$object$'.repeat(4000)}`],
+  ])('does not let a short query become megabytes: %s at %.2s', async (code, path, use) => {
+    expect(await codeOf(() => parseCommand(`${path}?$a=${'1'.repeat(4000)}&${SAVE}&${use}`))).toBe(code);
   });
 });
 
@@ -478,11 +458,6 @@ describe('$object$ in name=', () => {
       expect(parse(url('a')).name).toBe('a');
       expect(parse(`${path}?$object=b&${SAVE}&name=$object$`).name).toBe('b');
     }
-  });
-
-  it('does not let a short query make a name of megabytes', async () => {
-    const url = `/${'x'.repeat(4000)}?${SAVE}&name=${'$object$'.repeat(4000)}`;
-    expect(await codeOf(() => parseCommand(url))).toBe('name-invalid');
   });
 });
 
@@ -537,7 +512,7 @@ describe('hostile queries', () => {
     ['almost commands', '=saveToFil'.repeat(MANY / 10)],
     ['almost commands of escapes', '=%73%61%76%65%54%6f%46%69%6c'.repeat(MANY / 28)],
   ])('of %s take time in proportion to their length', (_what, hostile) => {
-    expect(mightBeSaveCommand(`/?${hostile}${end}`)).toBe(true);
+    expect(hasSaveCommand(`/?${hostile}${end}`)).toBe(true);
     expect(nameIn(hostile + end)).toBe('a.png');
   });
 
