@@ -1,51 +1,16 @@
 // Saved first: sends the saved file. If it is missing, it is rendered once, saved, and then sent.
 import express from 'express';
-import { imageSave, parseReply } from 'express-image-save';
-import { renderer } from './renderer.mjs';
+import { imageSave } from 'express-image-save';
+import { saveMissing } from './save-missing.mjs';
 
-// The only sizes there are. If sizes came from the URL, one visitor could fill the disk.
-const presets = new Map([
-  ['thumb', 'wid=120'],
-  ['page', 'wid=800'],
-]);
-
-// On a port of its own, so that visitors cannot reach the renderer. What exists is not rendered again.
 const save = imageSave({ savePath: './saved', overwrite: false });
-const internal = express().use('/is/image', save, renderer).listen(0, '127.0.0.1');
-
-async function sendCommand(picture, preset, name) {
-  const query = `${presets.get(preset)}&req=saveToFile&timeout=20000&name=${encodeURIComponent(name)}`;
-  const response = await fetch(`http://127.0.0.1:${internal.address().port}/is/image/${picture}?${query}`);
-  return { reply: parseReply(await response.text()), retryAfter: response.headers.get('retry-after') };
-}
-
-// The saves in progress, by name: all visitors who want the same file wait for the same save.
-const saves = new Map();
-
-function saveOnce(picture, preset, name) {
-  if (!saves.has(name)) {
-    const saving = sendCommand(picture, preset, name).finally(() => saves.delete(name));
-    saves.set(name, saving);
-  }
-  return saves.get(name);
-}
-
-async function saveIfMissing(req, res, next) {
-  const [name, picture, preset] = req.params.file.match(/^([a-z0-9-]{1,100})\.([a-z]+)\.png$/) ?? [];
-  if (!presets.has(preset)) return next();
-  const { reply, retryAfter } = await saveOnce(picture, preset, name);
-  const code = reply.error?.code;
-  // Another process may have saved it meanwhile.
-  if (reply.status === 'done' || code === 'file-exists') return next();
-  if (retryAfter) res.set('Retry-After', retryAfter);
-  res.set('Cache-Control', 'no-store');
-  res.status(reply.error.retry ? 503 : 502).send(`No image: ${code}`);
-}
-
 const saved = express.static('./saved', { index: false, redirect: false, maxAge: '1 hour' });
 
 const app = express();
 app.use('/images', saved);
-app.get('/images/:file', saveIfMissing);
+app.get(
+  '/images/:file',
+  saveMissing(save, (name, req, res, next) => next()),
+);
 app.use('/images', saved);
 app.listen(3000);
