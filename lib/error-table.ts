@@ -23,7 +23,7 @@ export interface ErrorDetails {
   readonly maxPixels?: number;
   /** The maximum number of pages that differ in size. */
   readonly maxPages?: number;
-  /** The name of a compression. */
+  /** The name of a compression, or of another way of coding images. */
   readonly compression?: string;
   readonly maxBytes?: number;
   /** Milliseconds. */
@@ -125,11 +125,15 @@ export const ERRORS = {
       imageFormat = 'of another',
     }) => `End the name in ${extension}, or ask for ${namedFormat}: the image is ${imageFormat}.`,
   },
-  'broken-image': { message: 'The image is damaged or cannot be decoded. Render it again.' },
+  'broken-image': {
+    message:
+      'The image is damaged or cannot be decoded. Ask for another, or tell the operator of this server.',
+  },
   'incomplete-image': { message: 'The image ends before its last pixel. Try again.', retry: true },
   'unsupported-compression': {
-    message: ({ compression = 'its compression' }) =>
-      `This server cannot read the compression of the TIFF (${compression}). Ask for LZW, Deflate or JPEG.`,
+    message: ({ compression }) =>
+      `This server cannot decode this kind of image${compression === undefined ? '' : ` (${compression})`}. ` +
+      'Ask for another format, or for a TIFF of LZW, Deflate or JPEG.',
   },
   'too-many-pixels': {
     message: ({ maxPixels, maxPages }) => {

@@ -1,6 +1,8 @@
 // An image as sharp sees it: its header, and whether all of its pixels can be decoded. The only file that loads sharp.
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { MemoryBytes, type ImageBytes } from '../bytes/image-bytes.js';
+import { ByteReader } from './byte-reader.js';
+import { isAvifSequence, readAvifImages } from './completeness/avif.js';
 import { isTiledTiff } from './completeness/index.js';
 import { SaveError } from '../errors.js';
 import type { ImageFormat } from './formats.js';
@@ -61,9 +63,14 @@ export class SharpImage {
   async readHeader(): Promise<Header> {
     const warnings = new Set<string>();
     const whole = { bytes: this.#bytes, options: {} };
-    const first = await this.#readMetadata(whole, warnings);
+    const first = await this.#readMetadata(whole, warnings).catch(async (cause: unknown) => {
+      if (this.#format === 'avif' && (await isAvifSequence(new ByteReader(this.#bytes))))
+        throw new SaveError('unsupported-compression', { compression: 'animated AVIF' }, cause);
+      throw cause;
+    });
     if (formatIn(first) !== this.#format) throw new SaveError('not-an-image');
-    const { width, height, pages = 1, isProgressive } = first;
+    const { width, height, isProgressive } = first;
+    const pages = await this.#countPages(first);
     const header = { width, height, isProgressive, pages, warnings };
     if (pages === 1 || (this.#format !== 'tiff' && this.#format !== 'avif')) {
       const pixels = width * height * pages;
@@ -110,6 +117,13 @@ export class SharpImage {
       if (this.#format === 'tiff') await this.#explainTiff(pages, cause);
       throw broken(cause);
     }
+  }
+
+  /** The library takes the tiles of an AVIF for pages unless the file hides them. */
+  async #countPages({ pages = 1 }: Metadata): Promise<number> {
+    if (this.#format !== 'avif' || pages === 1) return pages;
+    const images = await readAvifImages(new ByteReader(this.#bytes, this.#limits.signal));
+    return images.count === 1 ? 1 : pages;
   }
 
   async #readMetadata({ bytes, options }: Part, warnings: Set<string>): Promise<Metadata> {

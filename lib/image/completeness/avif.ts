@@ -3,8 +3,11 @@ import { readUint, type ByteReader } from '../byte-reader.js';
 import { hasBrand, MAGIC_BYTES } from '../formats.js';
 import { broken, incomplete } from '../refusals.js';
 
-/** The boxes of a track that are opened, down to its chunk offsets. (ISO/IEC 14496-12 8.) */
-const TRACK_CONTAINERS = new Set(['trak', 'mdia', 'minf', 'stbl']);
+/** The boxes that are opened, down to the chunk offsets of a track and the properties of items. (ISO/IEC 14496-12 8.) */
+const CONTAINERS = new Set(['trak', 'mdia', 'minf', 'stbl', 'iprp', 'ipco']);
+
+/** The types of items that have pixels. (ISO/IEC 23008-12 6.6.2; AV1 Image File Format 2.1.) */
+const IMAGE_TYPES = new Set(['av01', 'grid', 'iovl', 'iden']);
 
 /** A box. (ISO/IEC 14496-12 4.2.) */
 interface Box {
@@ -32,7 +35,7 @@ interface ItemLocations {
  * the chunk must be complete.
  */
 export async function walkAvif(reader: ByteReader): Promise<void> {
-  const isSequence = hasBrand(await reader.read(0, Math.min(MAGIC_BYTES, reader.length)), 'avis');
+  const isSequence = await isAvifSequence(reader);
   let items: ItemLocations | undefined;
   let lastChunk: number | undefined;
   let sizedEnd = 0;
@@ -47,8 +50,71 @@ export async function walkAvif(reader: ByteReader): Promise<void> {
   if (lastChunk !== undefined && lastChunk >= sizedEnd) throw incomplete();
 }
 
+/** Whether an AVIF has a sequence of images: it is animated. */
+export async function isAvifSequence(reader: ByteReader): Promise<boolean> {
+  return hasBrand(await reader.read(0, Math.min(MAGIC_BYTES, reader.length)), 'avis');
+}
+
+/** The images that an AVIF shows by themselves: no tiles, thumbnails or alpha channels. */
+export interface AvifImages {
+  readonly count: number;
+  /** Pixels across and down the largest one. */
+  readonly width: number;
+  readonly height: number;
+}
+
 /**
- * Visits the boxes between two positions, those in the containers of a track included.
+ * Counts the images of an AVIF. A tile of a grid is a part of another image even if the file does not hide it.
+ *
+ * @throws SaveError The boxes contradict each other.
+ */
+export async function readAvifImages(reader: ByteReader): Promise<AvifImages> {
+  const [shown, parts] = [new Set<number>(), new Set<number>()];
+  let [width, height] = [0, 0];
+  const visit = async (box: Box): Promise<void> => {
+    const numbers = new UintReader(reader, box.body);
+    if (box.end - box.body < 4) return;
+    const version = await numbers.next(1);
+    numbers.position += 3;
+    if (box.type === 'ispe') {
+      const [across, down] = [await numbers.next(4), await numbers.next(4)];
+      if (across * down > width * height) [width, height] = [across, down];
+    }
+    const [entriesAt, idBytes] = version === 0 ? [6, 2] : [8, 4];
+    if (box.type === 'iinf')
+      await walkContents(reader, box, entriesAt, (entry) => readEntry(reader, entry, shown));
+    if (box.type === 'iref')
+      await walkContents(reader, box, 4, (reference) => readParts(reader, reference, idBytes, parts));
+  };
+  await walkBoxes(reader, 0, reader.length, async (box) => {
+    if (box.type === 'meta') await walkContents(reader, box, 4, visit);
+  });
+  for (const id of parts) shown.delete(id);
+  return { count: shown.size, width, height };
+}
+
+/** Adds an item that has pixels and is not hidden. (ISO/IEC 14496-12 8.11.6; ISO/IEC 23008-12 6.4.2.) */
+async function readEntry(reader: ByteReader, { body }: Box, shown: Set<number>): Promise<void> {
+  const numbers = new UintReader(reader, body);
+  const [version, flags] = [await numbers.next(1), await numbers.next(3)];
+  const id = await numbers.next(version < 3 ? 2 : 4);
+  const type = (await reader.read(numbers.position + 2, 4)).toString('latin1');
+  if (IMAGE_TYPES.has(type) && flags % 2 === 0) shown.add(id);
+}
+
+/** Adds the items that a reference makes parts of another item. (ISO/IEC 14496-12 8.11.12; ISO/IEC 23008-12 6.4.) */
+async function readParts(reader: ByteReader, box: Box, idBytes: number, parts: Set<number>): Promise<void> {
+  const numbers = new UintReader(reader, box.body);
+  const from = await numbers.next(idBytes);
+  if (box.type === 'thmb' || box.type === 'auxl') parts.add(from);
+  if (box.type !== 'dimg') return;
+  for (let count = await numbers.next(2); count > 0 && numbers.position < box.end; count -= 1) {
+    parts.add(await numbers.next(idBytes));
+  }
+}
+
+/**
+ * Visits the boxes between two positions, those in the containers included.
  *
  * @returns The position behind the last box, which is before `end` if other bytes follow.
  */
@@ -63,7 +129,7 @@ async function walkBoxes(
     const box = await readBox(reader, position, end);
     if (box === undefined) return position;
     await visit(box);
-    position = TRACK_CONTAINERS.has(box.type) ? box.body : box.end;
+    position = CONTAINERS.has(box.type) ? box.body : box.end;
   }
 }
 

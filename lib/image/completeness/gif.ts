@@ -14,13 +14,36 @@ const STRAY_TERMINATOR = 0x00;
  * are counted, because decoders accept an image with too few.
  */
 export async function walkGif(reader: ByteReader): Promise<void> {
+  await walkBlocks(reader, walkImage);
+}
+
+/** The pixels of all frames of a GIF, each as large as the screen or the largest frame. */
+export async function countGifPixels(reader: ByteReader): Promise<number> {
+  const screen = await reader.read(0, 13);
+  let [width, height] = [screen.readUInt16LE(6), screen.readUInt16LE(8)];
+  let frames = 0;
+  await walkBlocks(reader, async (_reader, from) => {
+    const descriptor = await reader.read(from, 10);
+    frames += 1;
+    width = Math.max(width, descriptor.readUInt16LE(1) + descriptor.readUInt16LE(5));
+    height = Math.max(height, descriptor.readUInt16LE(3) + descriptor.readUInt16LE(7));
+    return walkSubBlocks(reader, from + 11 + getColourTableLength(descriptor.readUInt8(9)));
+  });
+  return width * height * frames;
+}
+
+/** @param useImage Gets the position of each image, and returns the position behind it. */
+async function walkBlocks(
+  reader: ByteReader,
+  useImage: (reader: ByteReader, from: number) => Promise<number>,
+): Promise<void> {
   const screen = await reader.read(0, 13);
   let position = 13 + getColourTableLength(screen.readUInt8(10));
   for (;;) {
     const introducer = (await reader.read(position, 1)).readUInt8(0);
     if (introducer === TRAILER) return;
     if (introducer === IMAGE) {
-      position = await walkImage(reader, position);
+      position = await useImage(reader, position);
     } else if (introducer === EXTENSION) {
       position = await walkSubBlocks(reader, position + 2);
     } else if (introducer === STRAY_TERMINATOR) {
@@ -37,10 +60,13 @@ async function walkImage(reader: ByteReader, from: number): Promise<number> {
   const pixels = descriptor.readUInt16LE(5) * descriptor.readUInt16LE(7);
   let position = from + 10 + getColourTableLength(descriptor.readUInt8(9));
   const counter = new LzwPixelCounter((await reader.read(position, 1)).readUInt8(0));
-  position = await walkSubBlocks(reader, position + 1, (block) => {
+  const data = position + 1;
+  position = await walkSubBlocks(reader, data, (block) => {
     counter.add(block);
   });
-  if (counter.pixels < pixels) throw incomplete();
+  // The blank images of trackers and maps are one pixel without any data: nothing of it can have been cut.
+  const isBlank = pixels === 1 && position === data + 1;
+  if (counter.pixels < pixels && !isBlank) throw incomplete();
   return position;
 }
 

@@ -12,7 +12,10 @@ export const OFFSETS_AND_COUNTS = [
   [513, 514],
 ] as const;
 
-const POINTERS = new Set<number>([...OFFSETS_AND_COUNTS.flat(), SUB_IFDS]);
+/** The tags for the size of a page. (TIFF 6.0 section 8.) */
+const [WIDTH, LENGTH] = [256, 257];
+
+const KEPT = new Set<number>([WIDTH, LENGTH, ...OFFSETS_AND_COUNTS.flat(), SUB_IFDS]);
 
 /** The bytes of one value, by field type. (TIFF 6.0 section 2, "Types"; 13 is IFD, 16 to 18 are BigTIFF's.) */
 const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
@@ -40,7 +43,7 @@ export interface TiffField {
 
 /** One directory. */
 export interface TiffDirectory {
-  /** The tags with the positions of other bytes of the file. */
+  /** The size of the page, and the tags with the positions of other bytes of the file. */
   readonly fields: ReadonlyMap<number, TiffField>;
   /** The position of the next directory in the chain; 0 if it is the last. */
   readonly next: number;
@@ -119,12 +122,26 @@ async function readDirectory(
     const inline = count * width <= offsetBytes;
     const valuesAt = inline ? position + 4 + offsetBytes : readUint(value, littleEndian);
     if (valuesAt + count * width > reader.length) throw incomplete();
-    if (!POINTERS.has(tag)) continue;
+    if (!KEPT.has(tag)) continue;
     // Values of unknown type have no length, so the file does not bound their number.
     if (width === 0) throw broken();
     fields.set(tag, { position: valuesAt, count, width });
   }
   return { fields, next: readUint(await reader.read(nextAt, offsetBytes), littleEndian) };
+}
+
+/** The pixels of the page of a directory. */
+export async function countPagePixels(
+  reader: ByteReader,
+  layout: TiffLayout,
+  { fields }: TiffDirectory,
+): Promise<number> {
+  let pixels = 1;
+  for (const tag of [WIDTH, LENGTH]) {
+    const field = fields.get(tag);
+    pixels *= field === undefined ? 0 : await readValue(reader, layout, field, 0);
+  }
+  return pixels;
 }
 
 /** The value at `index`, 0 where the tag has no such value. */

@@ -3,7 +3,14 @@ import type { ImageBytes } from '../../bytes/image-bytes.js';
 import { ByteReader } from '../byte-reader.js';
 import { SaveError } from '../../errors.js';
 import { broken, incomplete } from '../refusals.js';
-import { OFFSETS_AND_COUNTS, readDirectories, readLayout, readValue, TILE_OFFSETS } from './tiff-ifd.js';
+import {
+  countPagePixels,
+  OFFSETS_AND_COUNTS,
+  readDirectories,
+  readLayout,
+  readValue,
+  TILE_OFFSETS,
+} from './tiff-ifd.js';
 
 /** Checks that all strips, tiles and old-style JPEGs that the directories of a TIFF name are in the file. */
 export async function walkTiff(reader: ByteReader): Promise<void> {
@@ -26,6 +33,21 @@ export async function walkTiff(reader: ByteReader): Promise<void> {
       }
     }
   }
+}
+
+/**
+ * The pixels of all pages of a TIFF, smaller copies of them included.
+ *
+ * @throws SaveError The directories contradict each other or are not in the file.
+ */
+export async function countTiffPixels(reader: ByteReader): Promise<number> {
+  const layout = await readLayout(reader);
+  const values = reader.clone();
+  let pixels = 0;
+  for await (const directory of readDirectories(reader, layout)) {
+    pixels += await countPagePixels(values, layout, directory);
+  }
+  return pixels;
 }
 
 /**

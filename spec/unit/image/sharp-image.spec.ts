@@ -1,8 +1,9 @@
 // Damaged images and images that are only unusual. No rule depends on the sentence of a warning.
 import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import { deflateSync } from 'node:zlib';
+import { SaveError } from '../../../lib/errors.js';
 import { inspectImage, inspectInHost } from '../../../lib/image/inspect.js';
-import { fixedNoise } from '../../support/images.js';
+import { box, fixedNoise, frames, tiledAvif } from '../../support/images.js';
 
 type Value = number | Buffer | 'pixels';
 type Tag = readonly [tag: number, type: number, count: number, value: Value];
@@ -162,6 +163,60 @@ it('accepts a TIFF of old-style LZW, and refuses it with too few pixels', async 
   expect(await inspectImage(new MemoryBytes(whole), OPTIONS)).toMatchObject({ pixels: 1200 });
   const short = tiff({ compression: 5, pixels: oldStyleLzw(pixels.subarray(0, -100)) });
   await expect(inspectImage(new MemoryBytes(short), OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
+});
+
+/** What comes of inspecting an image: `width × height × pages`, or the code of the refusal. */
+const verdictOf = (image: Buffer): Promise<string> =>
+  inspectImage(new MemoryBytes(image), OPTIONS).then(
+    ({ width, height, pages }) => `${width} × ${height} × ${pages}`,
+    (error: unknown) => (error instanceof SaveError ? error.code : String(error)),
+  );
+
+it('counts an AVIF of visible tiles once, and refuses it with a damaged tile', async () => {
+  const tiled = await tiledAvif();
+  expect(await verdictOf(tiled)).toBe('128 × 64 × 1');
+  tiled.subarray(-800, -200).fill(0x5a);
+  expect(await verdictOf(tiled)).toBe('broken-image');
+});
+
+it('says of an animated AVIF that it is not supported', async () => {
+  const ftyp = box('ftyp', Buffer.from('avis\0\0\0\0'));
+  const offsets = box('stbl', box('stco', '00000000 00000001 00000054'));
+  const moov = box('moov', box('trak', box('mdia', box('minf', offsets))));
+  expect(await verdictOf(Buffer.concat([ftyp, moov, box('mdat', Buffer.alloc(64, 7))]))).toBe(
+    'unsupported-compression',
+  );
+});
+
+/** A chunk of a WebP, with or without the byte that makes its length even. */
+const chunk = (type: string, data: Buffer, padding = data.length % 2): Buffer => {
+  const head = Buffer.alloc(8);
+  head.write(type, 'latin1');
+  head.writeUInt32LE(data.length, 4);
+  return Buffer.concat([head, data, Buffer.alloc(padding)]);
+};
+
+it('accepts a WebP whose last or inner chunks are not padded, and refuses one with damaged pixels', async () => {
+  const whole = await fixedNoise(60, 40).webp().toBuffer();
+  const pixels = Buffer.concat([whole.subarray(20, 20 + whole.readUInt32LE(16)), Buffer.alloc(1)]);
+  const webp = (...chunks: Buffer[]): Buffer =>
+    chunk('RIFF', Buffer.concat([Buffer.from('WEBP'), ...chunks]), 0);
+  const behind = [chunk('EXIF', Buffer.alloc(5), 0), chunk('XMP ', Buffer.alloc(9), 0)];
+  expect(await verdictOf(webp(chunk('VP8 ', pixels, 0), ...behind))).toBe('60 × 40 × 1');
+  expect(await verdictOf(webp(chunk('VP8 ', pixels), ...behind))).toBe('60 × 40 × 1');
+  expect(await verdictOf(webp(chunk('VP8 ', pixels.subarray(0, -200)), ...behind))).toBe('broken-image');
+  whole.writeUInt32LE(0xfffffff0, 16);
+  expect(await verdictOf(whole)).toBe('broken-image');
+  const animated = await (await frames(20, 10, 3)).webp().toBuffer();
+  expect(await verdictOf(animated)).toBe('20 × 10 × 3');
+  const cut = animated.subarray(0, -20);
+  cut.writeUInt32LE(cut.length - 8, 4);
+  expect(await verdictOf(cut)).toBe('broken-image');
+});
+
+it('accepts a blank GIF of one pixel', async () => {
+  const blank = Buffer.from('4749463839610100010000ff002c00000000010001000002003b', 'hex');
+  expect(await verdictOf(blank)).toBe('1 × 1 × 1');
 });
 
 describe('a JPEG', () => {

@@ -1,15 +1,8 @@
 // AVIF boxes that no encoder writes, or writes rarely.
 import fc from 'fast-check';
 import { verdictOn } from '../../../support/image-walks.js';
-import { noise } from '../../../support/images.js';
+import { box, noise } from '../../../support/images.js';
 
-const box = (type: string, ...parts: Buffer[]): Buffer => {
-  const body = Buffer.concat(parts);
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(8 + body.length);
-  head.write(type, 4, 'latin1');
-  return Buffer.concat([head, body]);
-};
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 const ftyp = box('ftyp', Buffer.from('avif\0\0\0\0'));
 const sequenceFtyp = box('ftyp', Buffer.from('avis\0\0\0\0'));
