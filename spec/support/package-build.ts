@@ -6,14 +6,11 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
-  mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
-  symlinkSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const SOURCES = ['lib', 'scripts/build.mjs', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
@@ -34,16 +31,12 @@ function build(): string {
   const directory = join(cache, hashOf(SOURCES));
   if (existsSync(directory)) return directory;
   removeOldBuilds(cache);
-  // Below node_modules, the compiler would take the sources for those of another package.
-  const temporary = mkdtempSync(join(tmpdir(), 'image-save-build-'));
-  for (const source of SOURCES) cpSync(source, join(temporary, source), { recursive: true });
-  symlinkSync(join(process.cwd(), 'node_modules'), join(temporary, 'node_modules'), 'junction');
-  execFileSync(process.execPath, ['scripts/build.mjs', '--noCheck'], { cwd: temporary, stdio: 'inherit' });
   // Another run of the specs may build at the same time, or use a build of other sources.
   const ours = join(cache, randomUUID());
-  for (const part of ['dist', 'package.json'])
-    cpSync(join(temporary, part), join(ours, part), { recursive: true });
-  rmSync(temporary, { recursive: true });
+  execFileSync(process.execPath, ['scripts/build.mjs', '--noCheck', '--outDir', join(ours, 'dist')], {
+    stdio: 'inherit',
+  });
+  cpSync('package.json', join(ours, 'package.json'));
   try {
     renameSync(ours, directory);
   } catch (error) {
