@@ -40,6 +40,7 @@ function findBrokenRule(segment: string): string | undefined {
   if (/[. ]$/.test(segment)) return 'no part of it may end with a dot or a space';
   if (segment.includes('\\')) return 'write / between its parts, not a backslash';
   if (segment.includes(':')) return 'it may not contain a colon';
+  if (/[<>"|?*]/.test(segment)) return 'it may not contain any of < > " | ? *, which Windows cannot store';
   if (CONTROL_CHARACTER.test(segment)) return 'it may not contain control characters';
   if (LONE_SURROGATE.test(segment)) return 'it may not contain half a character (a lone surrogate)';
   // Windows drops the spaces before the extension: "con .jpg" is the console.

@@ -221,7 +221,7 @@ function assertLegal(name: string): void {
         Array.from(part).some(
           (character) => character < ' ' || (character >= '\x7f' && character <= '\x9f'),
         ) ||
-        /[\\:]/.test(part) ||
+        /[\\:<>"|?*]/.test(part) ||
         /^(con|prn|aux|nul|(com|lpt)[\d\u00b9\u00b2\u00b3]) *(\.|$)/i.test(part) ||
         Buffer.byteLength(part) > 255,
     );

@@ -17,7 +17,7 @@ describe('a name', () => {
     'shoe\u00e9\u{1f45f}.png',
     '$HOME.png',
     '%2e%2e.png',
-    'a;b&c=d?e*f"g<h>i|j.png',
+    "a;b&c=d'e!f(g)h#i^j`k.png",
     // Near misses of device names.
     'con1.png',
     'icon.png',
@@ -71,6 +71,7 @@ describe('a name', () => {
     ['shoes/./shoe.png', 'stays'],
     ['shoes//shoe.png', 'has an empty part'],
     ['shoes/', 'ends with /'],
+    ...Array.from('<>"|?*', (each): [string, string] => [`a${each}b/shoe.png`, `has ${each}`]),
     ['..\\shoe.png', 'has a backslash'],
     ['shoes\\shoe.png', 'has a backslash'],
     ['\\\\host\\share', 'has a backslash'],
