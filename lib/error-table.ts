@@ -15,6 +15,8 @@ export interface ErrorDetails {
   readonly imageFormat?: string;
   /** The folder that a name leads to, as the client wrote it. */
   readonly folder?: string;
+  /** The maximum number of folders of a name, where saving creates them. */
+  readonly maxFolders?: number;
   /** The status of the rendered response. */
   readonly status?: number;
   /** Why the renderer does not want its image saved. */
@@ -83,8 +85,10 @@ export const ERRORS = {
   'saving-disabled': { message: 'This server saves no images. Its operator can set a save folder.' },
   'save-path-missing': { message: 'The save folder of this server does not exist. Tell its operator.' },
   'folder-missing': {
-    message: ({ folder }) =>
-      'Name a folder that exists, because saving creates none' +
+    message: ({ folder, maxFolders }) =>
+      (maxFolders === undefined
+        ? 'Name a folder that exists, because saving creates none'
+        : `Name a folder that exists, or at most ${maxFolders} in a row that can be created`) +
       (folder === undefined ? '.' : `: there is no folder "${folder}".`),
   },
   'outside-save-path': { message: 'Name a folder that is really inside the save folder.' },
@@ -154,6 +158,9 @@ export const ERRORS = {
   'file-in-use': { message: 'Another program is using the file of this name. Try again.', retry: true },
   'no-hard-links': {
     message: 'The save folder cannot promise to keep existing files. Tell the operator of this server.',
+  },
+  'no-temp-folder': {
+    message: 'The server has no folder for a large image on its way. Tell the operator of this server.',
   },
   'write-failed': { message: `The server could not write the image. ${TRY_AGAIN_OR_TELL}`, retry: true },
   // The store

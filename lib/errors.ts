@@ -96,11 +96,14 @@ const SYSTEM_ERRORS: ReadonlyMap<string | undefined, SaveErrorCode> = new Map<st
   ['EACCES', 'not-writable'],
   ['EPERM', 'not-writable'],
   ['EROFS', 'not-writable'],
+  // Node's permission model.
+  ['ERR_ACCESS_DENIED', 'not-writable'],
   ['ENOENT', 'folder-missing'],
   ['ENOTDIR', 'folder-missing'],
   ['ELOOP', 'folder-missing'],
   ['ENAMETOOLONG', 'name-invalid'],
   ['EISDIR', 'not-a-file'],
+  ['EFBIG', 'too-many-bytes'],
 ]);
 
 /** The broken rule of a name that is too long for the system. */

@@ -2,14 +2,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { systemCode, toSaveError } from './errors.js';
+import { systemCode } from './errors.js';
 import { checkOptions, type ImageSaveOptions } from './options.js';
 import { hasSaveCommand } from './protocol/parse-command.js';
 import type { Next } from './save/call-renderer.js';
 import { Admission } from './save/admission.js';
+import { checkSaving } from './save/check-saving.js';
 import { SaveOperation } from './save/save-operation.js';
 import { folderStore } from './stores/folder/folder-store.js';
-import type { ImageStore } from './stores/types.js';
 import { StaleFileSweeper } from './temp-files/stale-files.js';
 
 /** A middleware for Express and every other host of `(req, res, next)` on Node's own request and response. */
@@ -22,7 +22,7 @@ export interface ImageSaveMiddleware<Request extends IncomingMessage = IncomingM
    */
   readonly idle: () => Promise<void>;
   /**
-   * Resolves if images can be saved now: the folder is there and writable, or the bucket answers. For a readiness
+   * Resolves if images can be saved now: tries everything that a save needs, and leaves nothing behind. For a readiness
    * probe. It takes as long as the file system or the store does; calls at the same time share one check.
    *
    * @param req A request for which a folder is chosen, where `savePath` is a function. That folder is checked.
@@ -78,9 +78,9 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
   };
   let checking: Promise<void> | undefined;
   const check = (req?: Request): Promise<void> => {
-    if (req !== undefined) return checkStore(store, req);
+    if (req !== undefined) return checkSaving(settings, store, sweeper, req);
     // A folder that hangs must not take one more thread for each probe.
-    checking ??= checkStore(store).finally(() => {
+    checking ??= checkSaving(settings, store, sweeper).finally(() => {
       checking = undefined;
     });
     return checking;
@@ -93,14 +93,6 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
     Object.assign(imageSaveMiddleware, { idle, check }),
     gauges,
   ) as ImageSaveMiddleware<Request>;
-}
-
-async function checkStore(store: ImageStore, req?: IncomingMessage): Promise<void> {
-  try {
-    await store.check?.(req);
-  } catch (error) {
-    throw toSaveError(error);
-  }
 }
 
 /** Warns of a missing save folder, since the path may be mistyped. A folder may be mounted later, so it is no error. */

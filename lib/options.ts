@@ -79,6 +79,8 @@ export interface ImageSaveOptions<Request extends IncomingMessage = IncomingMess
   verify?: 'pixels' | 'header' | undefined;
   /** Replace an existing file; `false` refuses instead. Default `true`. */
   overwrite?: boolean | undefined;
+  /** Create the folders of a name that are missing below `savePath`. A bucket needs none. Default `false`. */
+  createFolders?: boolean | undefined;
   /** Flush file and folder to the disk, so that `done` survives a power cut. Default `true`. */
   durable?: boolean | undefined;
   /**
@@ -119,6 +121,7 @@ export interface Settings {
   readonly maxBytes: number;
   readonly verify: 'pixels' | 'header';
   readonly overwrite: boolean;
+  readonly createFolders: boolean;
   readonly durable: boolean;
   readonly concurrency: number | 'auto';
   readonly maxQueue: number;
@@ -147,6 +150,7 @@ const RULES: Rules<ImageSaveOptions> = {
     isValid: (value) => value === 'pixels' || value === 'header',
   },
   overwrite: BOOLEAN,
+  createFolders: BOOLEAN,
   durable: BOOLEAN,
   concurrency: {
     expected: "'auto', a whole number of saves, 1 or more, or Infinity",
@@ -192,6 +196,7 @@ export function checkOptions<Request extends IncomingMessage>(options: ImageSave
     maxBytes: given.maxBytes ?? 1024 ** 3,
     verify: given.verify ?? 'pixels',
     overwrite: given.overwrite ?? true,
+    createFolders: given.createFolders ?? false,
     durable: given.durable ?? true,
     concurrency: given.concurrency ?? 'auto',
     maxQueue: given.maxQueue ?? 1000,

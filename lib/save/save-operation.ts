@@ -148,8 +148,9 @@ export class SaveOperation {
 
   async #prepareTarget(name: string): Promise<SaveTarget> {
     const { settings, store, req } = this.#request;
-    const { overwrite, durable } = settings;
-    return store.prepare(name, { req, overwrite, durable, signal: this.#cancellation.signal });
+    const { overwrite, durable, createFolders } = settings;
+    const { signal } = this.#cancellation;
+    return store.prepare(name, { req, overwrite, durable, createFolders, signal });
   }
 
   #createTempFile(target: SaveTarget): TempFile {

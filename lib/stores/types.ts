@@ -18,22 +18,29 @@ export interface ImageStore {
   prepare(name: string, options: PrepareOptions): Promise<SaveTarget>;
 
   /**
-   * Checks that images can be saved, for a readiness probe. Leaves nothing behind.
+   * Checks that images can be saved, for a readiness probe: tries what a save needs, and leaves nothing behind.
    *
    * @param req The request that the operator gave to `check()` of the middleware, for stores that differ per tenant.
+   * @param options How saves will be published. The middleware always gives them.
    * @throws SaveError No image can be saved now. Any other error is reported as `internal-error`.
    */
-  check?(req?: IncomingMessage): Promise<void>;
+  check?(req?: IncomingMessage, options?: CheckOptions): Promise<void>;
 }
 
-/** The circumstances of a save. */
-export interface PrepareOptions {
-  /** The request with the save command, for stores that differ per tenant. */
-  readonly req: IncomingMessage;
+/** How images are published. */
+export interface CheckOptions {
   /** `true`: replace an image of that name. `false`: refuse with `file-exists`. */
   readonly overwrite: boolean;
   /** Whether a published image must survive a power cut. */
   readonly durable: boolean;
+}
+
+/** The circumstances of a save. */
+export interface PrepareOptions extends CheckOptions {
+  /** The request with the save command, for stores that differ per tenant. */
+  readonly req: IncomingMessage;
+  /** Whether to create the folders of the name that are missing, in a store that has folders. */
+  readonly createFolders?: boolean;
   /** Aborts when the save ends early: deadline, disconnected client, refused image. Its reason is a `SaveError`. */
   readonly signal: AbortSignal;
 }

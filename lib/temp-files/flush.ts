@@ -1,10 +1,25 @@
 // Flushes files and folders. Saves to one folder share its flush.
+import { open } from 'node:fs/promises';
+import { systemCode } from '../errors.js';
 import { occupyThread } from '../thread-pool.js';
 import { fsCalls } from './fs.js';
 
-/** Resolves when the bytes of a file are on the disk. */
-export function flushFile(fd: number): Promise<void> {
-  return occupyThread(() => fsCalls.fsync(fd));
+/**
+ * Resolves when the bytes of a file, or the entries of a folder, are on the disk.
+ *
+ * @param path Leads to the same file or folder.
+ */
+export function flushFile(fd: number, path: string): Promise<void> {
+  return occupyThread(async () => {
+    try {
+      await fsCalls.fsync(fd);
+    } catch (error) {
+      // Node's permission model forbids `fsync` of a descriptor, but not of a file handle.
+      if (systemCode(error) !== 'ERR_ACCESS_DENIED') throw error;
+      const handle = await open(path);
+      await handle.sync().finally(() => handle.close());
+    }
+  });
 }
 
 interface FolderFlushes {
@@ -13,34 +28,30 @@ interface FolderFlushes {
   next: Promise<void> | undefined;
 }
 
-/** The folders that are being flushed, by path. */
+/** The folders that are being flushed, by device and inode: another folder may take the path of one of them. */
 const folders = new Map<string, FolderFlushes>();
 
 /**
  * Resolves when the entries of a folder are on the disk. One flush of a folder runs at a time; all saves that are
  * published meanwhile share the next.
  *
- * @param path Identifies the folder.
  * @param fd The caller keeps it open until the promise settles.
+ * @param path Leads to the same folder.
  */
-export function flushFolder(path: string, fd: number): Promise<void> {
-  const flushes = folders.get(path);
-  if (flushes === undefined) return begin(path, fd);
-  // A flush in progress may miss an entry that was created after its start.
-  flushes.next ??= flushes.current.then(
-    () => begin(path, fd),
-    () => begin(path, fd),
-  );
-  return flushes.next;
-}
-
-function begin(path: string, fd: number): Promise<void> {
-  const current = flushFile(fd);
-  const flushes: FolderFlushes = { current, next: undefined };
-  folders.set(path, flushes);
-  const end = (): void => {
-    if (flushes.next === undefined) folders.delete(path);
+export async function flushFolder(fd: number, path: string): Promise<void> {
+  const { dev, ino } = await fsCalls.fstat(fd, { bigint: true });
+  const key = `${dev}:${ino}`;
+  const begin = (): Promise<void> => {
+    const current = flushFile(fd, path);
+    const flushes: FolderFlushes = { current, next: undefined };
+    folders.set(key, flushes);
+    const end = (): void => {
+      if (flushes.next === undefined) folders.delete(key);
+    };
+    current.then(end, end);
+    return current;
   };
-  current.then(end, end);
-  return current;
+  const flushes = folders.get(key);
+  // A flush in progress may miss an entry that was created after its start.
+  return flushes === undefined ? begin() : (flushes.next ??= flushes.current.then(begin, begin));
 }

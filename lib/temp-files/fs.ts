@@ -1,6 +1,7 @@
 // The file-system calls of a save. Promisified callbacks cost half of what `node:fs/promises` and file handles cost.
 import fs from 'node:fs';
 import { promisify } from 'node:util';
+import { systemCode } from '../errors.js';
 
 export const fsCalls = {
   access: promisify(fs.access),
@@ -9,13 +10,21 @@ export const fsCalls = {
   fsync: promisify(fs.fsync),
   link: promisify(fs.link),
   lstat: promisify(fs.lstat),
+  mkdir: promisify(fs.mkdir),
   open: promisify(fs.open),
   read: promisify(fs.read),
+  readdir: promisify(fs.readdir),
   realpath: promisify(fs.realpath.native),
   rename: promisify(fs.rename),
+  stat: promisify(fs.stat),
   unlink: promisify(fs.unlink),
   writev: promisify(fs.writev),
 };
+
+/** For `catch`: a missing file or folder counts as undefined. */
+export function ignoreMissing(error: unknown): undefined {
+  if (systemCode(error) !== 'ENOENT') throw error;
+}
 
 /** A path that leads to an open file or folder by its fd (Linux). */
 export function fdPath(fd: number): string {

@@ -1,9 +1,9 @@
 // The temporary file for an image until it is inspected and published.
-import { constants } from 'node:fs';
+import { constants, type BigIntStats } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileBytes, type TempFile } from '../bytes/image-bytes.js';
-import { fileSystemError } from '../errors.js';
+import { SaveError, fileSystemError, type SaveErrorCode } from '../errors.js';
 import { flushFile } from './flush.js';
 import { fsCalls } from './fs.js';
 import { retryWhileInUse } from './retry-in-use.js';
@@ -12,11 +12,38 @@ import { temporaryName, type StaleFileSweeper } from './stale-files.js';
 /**
  * Makes a temporary file in the system's temporary folder, readable by its owner alone. Before the file is created,
  * stale files of killed processes are removed from that folder.
+ *
+ * A folder that takes no file is the operator's fault: `write` then rejects with `no-temp-folder`.
  */
 export function createPrivateTempFile(sweeper: StaleFileSweeper): DiskTempFile {
   const path = tmpdir();
   const dir = { path, join: (entry: string): string => join(path, entry) };
-  return new DiskTempFile(dir.join(temporaryName(sweeper.lifetime)), 0o600, () => sweeper.sweep(dir));
+  return new DiskTempFile(
+    dir.join(temporaryName(sweeper.lifetime)),
+    0o600,
+    () => sweeper.sweep(dir),
+    (error) => {
+      const cause = fileSystemError(error);
+      return BLAMES_NAME.has(cause.code) ? new SaveError('no-temp-folder', {}, error) : cause;
+    },
+  );
+}
+
+/** The reasons that would tell the client to choose another name or folder. */
+const BLAMES_NAME: ReadonlySet<SaveErrorCode> = new Set(['folder-missing', 'not-writable', 'name-invalid']);
+
+/**
+ * Writes a private temporary file and removes it.
+ *
+ * @throws SaveError An image that is too large for memory could not be saved.
+ */
+export async function checkTempFolder(sweeper: StaleFileSweeper): Promise<void> {
+  const file = createPrivateTempFile(sweeper);
+  try {
+    await file.write([Buffer.from('check')]);
+  } finally {
+    await file.discard();
+  }
 }
 
 /** The maximum of one read call on common systems, 2 GiB. */
@@ -28,6 +55,7 @@ export class DiskTempFile extends FileBytes implements TempFile {
   readonly path: string;
   readonly #mode: number;
   readonly #beforeCreate: (() => Promise<void>) | undefined;
+  readonly #toError: (error: unknown) => SaveError;
   #opening: Promise<number> | undefined;
   /** Calls that use the fd. Discarding waits for them, since the system may give the same fd to another file. */
   readonly #running = new Set<Promise<unknown>>();
@@ -38,12 +66,19 @@ export class DiskTempFile extends FileBytes implements TempFile {
   /**
    * @param mode The mode of the file, before the umask.
    * @param beforeCreate Called once, before the file is created. A rejection prevents that.
+   * @param toError Converts the error of a write.
    */
-  constructor(path: string, mode: number, beforeCreate?: () => Promise<void>) {
+  constructor(
+    path: string,
+    mode: number,
+    beforeCreate?: () => Promise<void>,
+    toError: (error: unknown) => SaveError = fileSystemError,
+  ) {
     super();
     this.path = path;
     this.#mode = mode;
     this.#beforeCreate = beforeCreate;
+    this.#toError = toError;
   }
 
   async #open(): Promise<number> {
@@ -70,7 +105,7 @@ export class DiskTempFile extends FileBytes implements TempFile {
     try {
       await this.#use((fd) => this.#writeAll(fd, chunks));
     } catch (error) {
-      throw fileSystemError(error);
+      throw this.#toError(error);
     }
   }
 
@@ -102,20 +137,21 @@ export class DiskTempFile extends FileBytes implements TempFile {
    * Closes the file and checks its size.
    *
    * @param flush Whether to wait until the bytes are on the disk.
-   * @returns The file's modification time, whole milliseconds since 1970.
+   * @returns The state of the file before it was closed.
    * @throws Error The size is wrong, or the file system could not store the bytes after all.
    */
-  async finish(flush: boolean): Promise<number> {
-    const { size, mtimeMs } = await this.#use(async (fd) => {
-      if (flush) await flushFile(fd);
-      const stats = await fsCalls.fstat(fd);
+  async finish(flush: boolean): Promise<BigIntStats> {
+    const stats = await this.#use(async (fd) => {
+      if (flush) await flushFile(fd, this.path);
+      const found = await fsCalls.fstat(fd, { bigint: true });
       this.#closed = true;
       // Some file systems report a failed write only here.
       await fsCalls.close(fd);
-      return stats;
+      return found;
     });
-    if (size !== this.length) throw new Error(`${size} of ${this.length} bytes are in the file`);
-    return Math.floor(mtimeMs);
+    if (stats.size !== BigInt(this.length))
+      throw new Error(`${stats.size} of ${this.length} bytes are in the file`);
+    return stats;
   }
 
   /** Marks the file as renamed to the published image, so that {@link discard} keeps it. */

@@ -1,6 +1,8 @@
 // check() of the middleware: resolves if images can be saved now, and leaves nothing.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
+// The default export is the module itself, so that its functions can be replaced.
+import os from 'node:os';
 import { join } from 'node:path';
 import { imageSave, SaveError, type ImageStore } from '../../lib/index.js';
 import { get } from '../support/client.js';
@@ -47,12 +49,29 @@ describe('of a folder', () => {
     ['open', 'EMFILE', 'too-many-open-files'],
     ['writev', 'ENOSPC', 'disk-full'],
     ['writev', 'EIO', 'write-failed'],
+    ['fsync', 'EIO', 'write-failed'],
+    ['rename', 'ERR_ACCESS_DENIED', 'not-writable'],
+    ['unlink', 'EACCES', 'not-writable'],
   ] as const)('rejects where %s fails with %s, with the code %s', async (call, error, code) => {
     interceptFsCall(call, () => Promise.reject(systemError(error)));
     const { code: actual, cause } = await refusalOf(() => imageSave({ savePath: folder() }).check());
     expect([actual, cause]).toEqual([code, systemError(error)]);
     jest.restoreAllMocks();
+    if (call !== 'unlink') expect(list(folder())).toEqual([]);
+  });
+
+  test('rejects where the file system has no hard links, if overwrite is false', async () => {
+    interceptFsCall('link', () => Promise.reject(systemError('EPERM')));
+    await imageSave({ savePath: folder() }).check();
+    const keeping = imageSave({ savePath: folder(), overwrite: false });
+    expect(await codeOf(() => keeping.check())).toBe('no-hard-links');
     expect(list(folder())).toEqual([]);
+  });
+
+  test('needs no flush if durable is false, and no temporary folder of the system', async () => {
+    interceptFsCall('fsync', () => Promise.reject(systemError('EIO')));
+    jest.spyOn(os, 'tmpdir').mockReturnValue(join(folder(), 'nowhere'));
+    await imageSave({ savePath: folder(), durable: false }).check();
   });
 
   test('is made once for all that ask at the same time', async () => {
@@ -107,6 +126,15 @@ describe('of a savePath function', () => {
 describe('of a store', () => {
   test('resolves where the store has no check', async () => {
     await imageSave({ store: new MemoryStore() }).check();
+  });
+
+  test('rejects where large images would find no temporary folder', async () => {
+    jest.spyOn(os, 'tmpdir').mockReturnValue(join(folder(), 'nowhere'));
+    const { code, cause } = await refusalOf(() => imageSave({ store: new MemoryStore() }).check());
+    expect([code, cause]).toMatchObject(['no-temp-folder', { code: 'ENOENT' }]);
+    jest.spyOn(os, 'tmpdir').mockReturnValue(folder());
+    await imageSave({ store: new MemoryStore() }).check();
+    expect(list(folder())).toEqual([]);
   });
 
   test('is that of the store', async () => {

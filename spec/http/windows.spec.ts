@@ -63,11 +63,13 @@ describe('a name that is in use', () => {
     const deadline = useManualDeadline();
     let calls = 0;
     interceptFsCall('rename', () => {
-      if ((calls += 1) === 2)
-        setImmediate(() => {
-          deadline.expire();
-        });
+      calls += 1;
       return Promise.reject(Object.assign(new Error('EBUSY'), { code: 'EBUSY' }));
+    });
+    // The third attempt first looks whether the folder was moved.
+    interceptFsCall('realpath', (real) => {
+      if (calls === 2) deadline.expire();
+      return real();
     });
     const { reply } = await save();
     expect([reply.status, calls]).toEqual(['timeout', 2]);

@@ -26,6 +26,8 @@ export function built(path: string): string {
 export interface ChildOptions {
   /** It runs as a user whom permissions stop, even where the specs run as root. */
   readonly unprivileged?: boolean;
+  /** Options of Node. */
+  readonly nodeOptions?: readonly string[];
   /** It sees an empty file system in memory at this folder, mounted with these options. */
   readonly mount?: { readonly at: string; readonly options: string };
 }
@@ -37,7 +39,7 @@ export interface ChildOptions {
  */
 export async function runInChild(text: string, options: ChildOptions = {}): Promise<unknown> {
   const demoted = options.unprivileged === true && process.getuid?.() === 0;
-  const node = [process.execPath, '--input-type=module', '--eval', text];
+  const node = [process.execPath, ...(options.nodeOptions ?? []), '--input-type=module', '--eval', text];
   const mounting =
     options.mount === undefined
       ? []

@@ -56,3 +56,20 @@ export const onLinux = process.platform === 'linux' ? describe : describe.skip;
 
 /** `test`, for the same rules. */
 export const testOnLinux = process.platform === 'linux' ? test : test.skip;
+
+/** Whether links can be made here: on Windows that is a right of its own, and Wine has none. */
+const canLink = ((): boolean => {
+  const path = makeTempDir();
+  try {
+    symlinkSync('target', join(path, 'link'));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    removeTempDirs();
+  }
+})();
+
+/** `describe` and `test` for links. */
+export const withLinks = canLink ? describe : describe.skip;
+export const testWithLinks = canLink ? test : test.skip;

@@ -32,7 +32,7 @@ it('counts flushes and decodes in the host together', async () => {
   const flush = createDeferred();
   fsCalls.fsync = () => flush.promise;
   try {
-    const flushes = [1, 2, 3].map((fd) => flushFile(fd));
+    const flushes = [1, 2, 3].map((fd) => flushFile(fd, ''));
     let decoded = false;
     const image = await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } })
       .png()

@@ -1,11 +1,11 @@
 // An open folder: all steps of a save use its fd, so a link that replaces the folder has no effect.
 import { constants } from 'node:fs';
-import { join } from 'node:path';
-import { systemCode } from '../../errors.js';
+import { join, sep } from 'node:path';
+import { SaveError, systemCode } from '../../errors.js';
 import { flushFolder } from '../../temp-files/flush.js';
 import { closeFdSync, fdPath, fsCalls, readFdPath } from '../../temp-files/fs.js';
 
-/** `fsync` errors of file systems that cannot flush folders. */
+/** Errors of systems and file systems that cannot flush folders. Windows has two, for opening one. */
 const CANNOT_SYNC: ReadonlySet<string | undefined> = new Set([
   'EINVAL',
   'ENOTSUP',
@@ -13,16 +13,19 @@ const CANNOT_SYNC: ReadonlySet<string | undefined> = new Set([
   'ENOSYS',
   'EISDIR',
   'EBADF',
+  'EPERM',
+  'EACCES',
 ]);
 
 /** The folder of a save. It stays open, so that an attacker cannot put another in its place. */
 export class DirectoryHandle {
   /** The path of the folder when it was checked, with all links resolved. */
   readonly path: string;
+  /** Undefined on Windows, where an open folder could be neither moved nor removed. */
   readonly #fd: number | undefined;
   readonly #base: string;
 
-  private constructor(path: string, base: string, fd: number | undefined) {
+  private constructor(path: string, base: string, fd?: number) {
     this.path = path;
     this.#base = base;
     this.#fd = fd;
@@ -33,19 +36,22 @@ export class DirectoryHandle {
    *
    * On Linux, later steps use the fd (`/proc/self/fd/N/name`), which stays with the checked folder even if a link
    * replaces it. Elsewhere they use the path, so a swap between {@link isUnmoved} and the next system call goes
-   * unnoticed.
+   * unnoticed. So they do under Node's permission model, which allows paths below a folder and no fds.
    *
    * @throws Error A system error: the folder is missing, or may not be opened.
    */
   static async open(path: string): Promise<DirectoryHandle> {
     if (process.platform === 'win32') {
-      // Windows cannot open folders.
-      return new DirectoryHandle(await fsCalls.realpath(path), path, undefined);
+      const real = await fsCalls.realpath(path);
+      if ((await fsCalls.stat(real)).isDirectory()) return new DirectoryHandle(real, real);
+      throw Object.assign(new Error('The path of a folder leads to a file'), { code: 'ENOTDIR' });
     }
     const fd = await fsCalls.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
       const fdTarget = readFdPath(fd);
-      if (fdTarget !== undefined) return new DirectoryHandle(fdTarget, fdPath(fd), fd);
+      if (fdTarget !== undefined && mayWriteBelow(fdPath(fd))) {
+        return new DirectoryHandle(fdTarget, fdPath(fd), fd);
+      }
       const real = await fsCalls.realpath(path);
       return new DirectoryHandle(real, real, fd);
     } catch (error) {
@@ -66,13 +72,27 @@ export class DirectoryHandle {
     return now === this.path;
   }
 
+  /** @throws SaveError `folder-changed`: the folder was moved, removed or replaced. */
+  async assertUnmoved(): Promise<void> {
+    if (!(await this.isUnmoved())) throw new SaveError('folder-changed');
+  }
+
+  /** Whether the folder is another one or below it, by their paths when they were checked. */
+  isInside(root: string): boolean {
+    return this.path === root || this.path.startsWith(root.endsWith(sep) ? root : root + sep);
+  }
+
   /** Flushes the folder's entries to the disk, if the system can flush folders. */
   async sync(): Promise<void> {
-    if (this.#fd === undefined) return;
+    let opened: number | undefined;
     try {
-      await flushFolder(this.path, this.#fd);
+      // Windows flushes a folder that is open for writing.
+      const fd = this.#fd ?? (opened = await fsCalls.open(this.path, 'r+'));
+      await flushFolder(fd, this.join('.'));
     } catch (error) {
       if (!CANNOT_SYNC.has(systemCode(error))) throw error;
+    } finally {
+      if (opened !== undefined) closeFdSync(opened);
     }
   }
 
@@ -80,4 +100,10 @@ export class DirectoryHandle {
   close(): void {
     if (this.#fd !== undefined) closeFdSync(this.#fd);
   }
+}
+
+function mayWriteBelow(path: string): boolean {
+  // Undefined without the permission model.
+  const { permission } = process as Partial<Pick<NodeJS.Process, 'permission'>>;
+  return permission?.has('fs.write', join(path, 'name')) ?? true;
 }

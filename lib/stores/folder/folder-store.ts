@@ -1,6 +1,6 @@
 // The store that keeps images as files below a folder.
 import type { IncomingMessage } from 'node:http';
-import { SaveError } from '../../errors.js';
+import { SaveError, fileSystemError } from '../../errors.js';
 import { temporaryName, type StaleFileSweeper } from '../../temp-files/stale-files.js';
 import type { ImageStore } from '../types.js';
 import { FolderTarget } from './folder-target.js';
@@ -22,14 +22,17 @@ export function folderStore(
       options.signal.throwIfAborted();
       return new FolderTarget(await openTarget(savePath, name.split('/'), options), options, sweeper);
     },
-    async check(req) {
+    async check(req, options = { overwrite: true, durable: true }) {
       const savePath = await readSavePath(req, resolveSavePath);
-      const options = { overwrite: true, durable: false };
+      // Under the name of a temporary file, so that it would be swept if the process is killed now.
       const resolved = await openTarget(savePath, [temporaryName(sweeper.lifetime)], options);
       const target = new FolderTarget(resolved, options, sweeper);
       try {
-        // Only a file that is written shows that the folder can take one.
         await target.tempFile.write([Buffer.from('check')]);
+        await target.publish({ bytes: target.tempFile }, { commit: () => undefined });
+        await target.unpublish();
+      } catch (error) {
+        throw fileSystemError(error);
       } finally {
         await target.close();
       }

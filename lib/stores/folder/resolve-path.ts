@@ -2,8 +2,10 @@
 import { constants, type Stats } from 'node:fs';
 import { join, sep } from 'node:path';
 import { SaveError, fileSystemError, systemCode } from '../../errors.js';
-import { fsCalls } from '../../temp-files/fs.js';
+import { fsCalls, ignoreMissing } from '../../temp-files/fs.js';
 import { DirectoryHandle } from './directory.js';
+import { makeFolders } from './make-folders.js';
+import { checkSpelling } from './spelling.js';
 
 /** The path of an image: an open folder inside the save path, and an entry of it. */
 export interface ResolvedPath {
@@ -11,6 +13,17 @@ export interface ResolvedPath {
   /** The last segment of the name. */
   readonly basename: string;
 }
+
+/** How a name is resolved. */
+export interface ResolveOptions {
+  readonly overwrite: boolean;
+  readonly durable?: boolean;
+  /** Whether to create the folders of the name that are missing. */
+  readonly createFolders?: boolean;
+}
+
+/** The maximum number of folders of a name, where missing ones are created. */
+const MAX_CREATED_FOLDERS = 16;
 
 /**
  * Resolves a name and checks that it can be saved to. The caller closes the folder.
@@ -25,24 +38,30 @@ export interface ResolvedPath {
 export async function openTarget(
   savePath: string,
   segments: readonly string[],
-  options: { readonly overwrite: boolean },
+  options: ResolveOptions,
 ): Promise<ResolvedPath> {
   const folders = segments.slice(0, -1);
   const basename = segments.at(-1) ?? '';
   const path = [savePath, ...folders, '.'].join(sep);
-  // In parallel, because these calls in sequence would take as long as publishing. The last two use the path, which
-  // may lead elsewhere by now, but their results only spare the renderer work.
-  const [opened, writable, existing] = await Promise.allSettled([
-    openInside(savePath, folders),
-    fsCalls.access(path, constants.W_OK | constants.X_OK),
+  // In parallel, because these calls in sequence would take as long as publishing. The last three use the path, which
+  // may lead elsewhere by now, but no client can change that.
+  const [opened, writable, existing, spelling] = await Promise.allSettled([
+    openInside(savePath, folders, options),
+    fsCalls.access(path, constants.W_OK | constants.X_OK).catch(ignoreMissing),
     fsCalls.lstat(join(path, basename)).catch(ignoreMissing),
+    checkSpelling(savePath, segments),
   ]);
-  if (opened.status === 'rejected') throw fileSystemError(opened.reason, { folder: folders.join('/') });
+  if (opened.status === 'rejected') {
+    const maxFolders = options.createFolders === true ? MAX_CREATED_FOLDERS : undefined;
+    throw fileSystemError(opened.reason, {
+      folder: folders.join('/'),
+      ...(maxFolders !== undefined && { maxFolders }),
+    });
+  }
   const directory = opened.value;
   try {
-    if (writable.status === 'rejected') throw writable.reason;
-    if (existing.status === 'rejected') throw existing.reason;
-    checkExisting(existing.value, options.overwrite);
+    for (const check of [writable, existing, spelling]) if (check.status === 'rejected') throw check.reason;
+    if (existing.status === 'fulfilled') checkExisting(existing.value, options.overwrite);
     return { directory, basename };
   } catch (error) {
     directory.close();
@@ -51,32 +70,45 @@ export async function openTarget(
 }
 
 /** Opens a folder that is inside the save path once all links are resolved. */
-async function openInside(savePath: string, folders: readonly string[]): Promise<DirectoryHandle> {
+async function openInside(
+  savePath: string,
+  folders: readonly string[],
+  options: ResolveOptions,
+): Promise<DirectoryHandle> {
   // The dot at the end makes the call fail if the save path is a file.
   const itself = savePath + sep + '.';
   if (folders.length === 0) return DirectoryHandle.open(itself).catch(throwSavePathError);
   const direct = await DirectoryHandle.open(join(itself, ...folders)).catch(() => undefined);
   // A resolved path below the save path proves that the save path contains no link, and needs no resolving.
-  if (direct !== undefined && isInside(direct.path, savePath)) return direct;
+  if (direct?.isInside(savePath) === true) return direct;
   direct?.close();
-  const root = await fsCalls.realpath(itself).catch(throwSavePathError);
-  const directory = await DirectoryHandle.open(join(root, ...folders));
-  if (isInside(directory.path, root)) return directory;
-  directory.close();
+  const root = await DirectoryHandle.open(itself).catch(throwSavePathError);
+  try {
+    const directory = await openBelow(root, folders, options);
+    if (directory.isInside(root.path)) return directory;
+    directory.close();
+  } finally {
+    root.close();
+  }
   throw new SaveError('outside-save-path');
+}
+
+async function openBelow(
+  root: DirectoryHandle,
+  folders: readonly string[],
+  { createFolders = false, durable = false }: ResolveOptions,
+): Promise<DirectoryHandle> {
+  try {
+    return await DirectoryHandle.open(join(root.path, ...folders));
+  } catch (error) {
+    if (!createFolders || folders.length > MAX_CREATED_FOLDERS || systemCode(error) !== 'ENOENT') throw error;
+    return makeFolders(root, folders, durable);
+  }
 }
 
 function throwSavePathError(error: unknown): never {
   if (!['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) throw fileSystemError(error);
   throw new SaveError('save-path-missing', {}, error);
-}
-
-function isInside(path: string, root: string): boolean {
-  return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (systemCode(error) !== 'ENOENT') throw error;
 }
 
 function checkExisting(existing: Stats | undefined, overwrite: boolean): void {

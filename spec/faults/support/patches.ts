@@ -77,9 +77,10 @@ export const patches = {
       claimed.set(fd, (position ?? 0) + bytesWritten);
       return { ...result, bytesWritten };
     });
-    replace(calls, 'fstat', async (real, fd) => {
-      const stats = await real(fd);
-      stats.size = claimed.get(fd) ?? stats.size;
+    const fstat: (fd: number, options: { bigint: true }) => Promise<fs.BigIntStats> = calls.fstat;
+    replace(calls, 'fstat', async (_real, fd) => {
+      const stats = await fstat(fd, { bigint: true });
+      stats.size = BigInt(claimed.get(fd) ?? stats.size);
       return stats;
     });
   },

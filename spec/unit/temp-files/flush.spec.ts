@@ -9,13 +9,16 @@ interface Flush {
   end(error?: Error): void;
 }
 
-const actual = fsCalls.fsync;
+const { fsync, fstat } = fsCalls;
 let begun: Flush[];
 let mostAtOnce: number;
 
 beforeEach(() => {
   begun = [];
   mostAtOnce = 0;
+  // The fds 10 to 19 are of one folder, 20 to 29 of another.
+  const identify = (fd: number): Promise<object> => Promise.resolve({ dev: 1n, ino: BigInt(fd) / 10n });
+  Object.assign(fsCalls, { fstat: identify });
   fsCalls.fsync = (fd: number) =>
     new Promise<void>((resolve, reject) => {
       const flush: Flush = {
@@ -31,7 +34,7 @@ beforeEach(() => {
     });
 });
 afterEach(() => {
-  fsCalls.fsync = actual;
+  Object.assign(fsCalls, { fsync, fstat });
 });
 
 /** Ends all started flushes one by one and returns their fds in order. */
@@ -46,14 +49,14 @@ async function endAll(): Promise<number[]> {
 }
 
 it('flushes three files at once, which leaves one of Node’s four threads, and the others in order', async () => {
-  const all = Promise.all([1, 2, 3, 4, 5, 6].map((fd) => flushFile(fd)));
+  const all = Promise.all([1, 2, 3, 4, 5, 6].map((fd) => flushFile(fd, '')));
   expect(await endAll()).toEqual([1, 2, 3, 4, 5, 6]);
   await all;
   expect(mostAtOnce).toBe(3);
 });
 
 it('goes on after a flush that fails, and reports it to its caller alone', async () => {
-  const results = Promise.allSettled([1, 2, 3, 4].map((fd) => flushFile(fd)));
+  const results = Promise.allSettled([1, 2, 3, 4].map((fd) => flushFile(fd, '')));
   begun[0]!.end(new Error('EIO'));
   await endAll();
   expect((await results).map(({ status }) => status)).toEqual([
@@ -62,45 +65,47 @@ it('goes on after a flush that fails, and reports it to its caller alone', async
     'fulfilled',
     'fulfilled',
   ]);
-  const again = flushFile(5);
+  const again = flushFile(5, '');
   expect(await endAll()).toEqual([5]);
   await again;
 });
 
 it('lets saves that are published while a folder is flushed share the next flush', async () => {
-  const first = flushFolder('/a', 1);
-  const later = [2, 3, 4].map((fd) => flushFolder('/a', fd));
+  const first = flushFolder(11, '/a');
+  const later = [2, 3, 4].map((fd) => flushFolder(10 + fd, '/a'));
   await setImmediate();
-  expect(begun.map(({ fd }) => fd)).toEqual([1]);
+  expect(begun.map(({ fd }) => fd)).toEqual([11]);
   begun[0]!.end();
   await first;
   await setImmediate();
-  expect(begun.map(({ fd }) => fd)).toEqual([2]);
-  const last = flushFolder('/a', 5);
+  expect(begun.map(({ fd }) => fd)).toEqual([12]);
+  const last = flushFolder(15, '/a');
+  await setImmediate();
   begun[0]!.end();
   await Promise.all(later);
-  expect(await endAll()).toEqual([5]);
+  expect(await endAll()).toEqual([15]);
   await last;
 });
 
-it('flushes each folder separately, and a folder again after its last flush', async () => {
-  const both = [flushFolder('/a', 1), flushFolder('/b', 2)];
-  expect(await endAll()).toEqual([1, 2]);
+it('flushes each folder separately, also at one path, and a folder again after its last flush', async () => {
+  const both = [flushFolder(11, '/a'), flushFolder(21, '/a')];
+  expect(await endAll()).toEqual([11, 21]);
   await Promise.all(both);
-  const again = flushFolder('/a', 3);
-  expect(await endAll()).toEqual([3]);
+  const again = flushFolder(13, '/a');
+  expect(await endAll()).toEqual([13]);
   await again;
 });
 
 it('reports a failed flush to every save that shares it, and flushes again for the next', async () => {
-  const first = flushFolder('/a', 1);
-  const shared = Promise.allSettled([flushFolder('/a', 2), flushFolder('/a', 3)]);
+  const first = flushFolder(11, '/a');
+  const shared = Promise.allSettled([flushFolder(12, '/a'), flushFolder(13, '/a')]);
+  await setImmediate();
   begun[0]!.end(new Error('EIO'));
   await expect(first).rejects.toThrow('EIO');
   await setImmediate();
   begun[0]!.end(new Error('EIO'));
   expect((await shared).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-  const next = flushFolder('/a', 4);
-  expect(await endAll()).toEqual([4]);
+  const next = flushFolder(14, '/a');
+  expect(await endAll()).toEqual([14]);
   await next;
 });

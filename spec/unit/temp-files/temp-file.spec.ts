@@ -437,6 +437,22 @@ describe('a private file', () => {
     expect((await stat(privateFile.path)).mode & 0o777).toBe(0o600);
   });
 
+  it.each(['ENOENT', 'ENOTDIR', 'EACCES', 'EROFS', 'ENAMETOOLONG', 'ERR_ACCESS_DENIED'])(
+    'is refused with no-temp-folder, which blames no name, if the folder fails with %s',
+    async (code) => {
+      interceptFsCall('open', () => Promise.reject(Object.assign(new Error(code), { code })));
+      expect(await refusalOf(() => privateFile.write(bytes('x')))).toMatchObject({
+        code: 'no-temp-folder',
+        cause: { code },
+      });
+    },
+  );
+
+  it('keeps the code of a full disk', async () => {
+    interceptFsCall('writev', () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })));
+    expect(await codeOf(() => privateFile.write(bytes('x')))).toBe('disk-full');
+  });
+
   it('is created after the folder was swept', async () => {
     const leave = async (name: string, seconds: number): Promise<void> => {
       await writeFile(inFolder('saved', name), '');

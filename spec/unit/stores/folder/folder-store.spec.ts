@@ -154,7 +154,36 @@ describe('publishing', () => {
     expect(await inSaved()).toEqual(['a.png']);
   });
 
-  it.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])(
+  it.each([
+    ['rename', true, 'EIO'],
+    ['rename', true, 'ENOENT'],
+    ['link', false, 'ETIMEDOUT'],
+    ['link', false, 'EEXIST'],
+    ['link', false, 'EPERM'],
+  ] as const)(
+    'is done if %s has succeeded and its answer is lost (overwrite: %s, %s)',
+    async (name, overwrite, code) => {
+      const one = await targetWithImage(overwrite);
+      interceptFsCall(name, async (real) => {
+        await real();
+        throw Object.assign(new Error(code), { code });
+      });
+      expect((await publish(one)).warning).toBeUndefined();
+      await close(one);
+      expect([await inSaved(), await content()]).toEqual([['a.png'], 'new']);
+    },
+  );
+
+  it('is not done if rename fails and the name has another file of the same size', async () => {
+    await writeFile(inFolder('saved/a.png'), 'old');
+    const one = await targetWithImage(true);
+    interceptFsCall('rename', () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })));
+    expect(await codeOf(() => publish(one))).toBe('write-failed');
+    await close(one);
+    expect([await inSaved(), await content()]).toEqual([['a.png'], 'old']);
+  });
+
+  it.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR'])(
     'refuses with no-hard-links if link fails with %s',
     async (code) => {
       const one = await targetWithImage(false);

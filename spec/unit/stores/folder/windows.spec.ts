@@ -1,5 +1,5 @@
 // The folder store as on Windows: names and temporary files that another program has open.
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { FolderTarget } from '../../../../lib/stores/folder/folder-target.js';
 import { openTarget } from '../../../../lib/stores/folder/resolve-path.js';
 import { SaveError } from '../../../../lib/errors.js';
@@ -87,6 +87,16 @@ describe('a name that another program has open', () => {
     });
     expect(await codeOf(() => publish())).toBe('folder-changed');
     expect(calls).toBe(1);
+  });
+
+  it.each([
+    ['not-a-file', 'a folder', () => rm(inFolder('saved/a.png')).then(() => mkdir(inFolder('saved/a.png')))],
+    ['not-writable', 'read-only', () => chmod(inFolder('saved/a.png'), 0o444)],
+  ])('is refused with %s at once where it has become %s', async (code, _what, change) => {
+    await change();
+    const calls = keepInUse('rename', Infinity);
+    expect([await codeOf(() => publish()), calls()]).toEqual([code, 1]);
+    await chmod(inFolder('saved/a.png'), 0o777);
   });
 
   it('works with a caller that has no rollback', async () => {

@@ -1,0 +1,38 @@
+// check() of a mount: tries everything that a save needs, and leaves nothing behind.
+import type { IncomingMessage } from 'node:http';
+import { MemoryBytes } from '../bytes/image-bytes.js';
+import { toSaveError } from '../errors.js';
+import { inspectImage } from '../image/inspect.js';
+import type { Settings } from '../options.js';
+import type { ImageStore } from '../stores/types.js';
+import type { StaleFileSweeper } from '../temp-files/stale-files.js';
+import { checkTempFolder } from '../temp-files/temp-file.js';
+
+/** A GIF of one pixel: GIFs always go to a decoder process. */
+const PIXEL = Buffer.from('R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=', 'base64');
+
+/** Whether an image has been decoded. That is tried once, because an idle decoder process takes memory. */
+let decoded = false;
+
+/**
+ * Checks that images can be saved now.
+ *
+ * @param req The request for which a folder is chosen, where `savePath` is a function.
+ * @throws SaveError Its code says why no image can be saved.
+ */
+export async function checkSaving(
+  settings: Settings,
+  store: ImageStore,
+  sweeper: StaleFileSweeper,
+  req?: IncomingMessage,
+): Promise<void> {
+  try {
+    await store.check?.(req, settings);
+    // A folder collects large images itself.
+    if (settings.store !== undefined) await checkTempFolder(sweeper);
+    if (!decoded) await inspectImage(new MemoryBytes(PIXEL), settings);
+    decoded = true;
+  } catch (error) {
+    throw toSaveError(error);
+  }
+}

@@ -1,0 +1,51 @@
+// Refuses a name that reaches an existing folder or file by another spelling than its own.
+import type { BigIntStats } from 'node:fs';
+import { basename, join } from 'node:path';
+import { SaveError } from '../../errors.js';
+import { fsCalls, ignoreMissing } from '../../temp-files/fs.js';
+
+/**
+ * Checks that every segment of a name that exists is spelled as the file system has it. Where case is ignored, or a
+ * short name (`PRIV~1`) leads to a file too, `authorize` would otherwise judge another name than the one saved to.
+ *
+ * @param savePath The name is below this folder, which may be spelled in any way.
+ * @throws SaveError `name-invalid`.
+ */
+export async function checkSpelling(savePath: string, segments: readonly string[]): Promise<void> {
+  const own = await Promise.all(
+    segments.map((segment, index) => isOwnSpelling(join(savePath, ...segments.slice(0, index)), segment)),
+  );
+  const wrong = own.indexOf(false);
+  if (wrong < 0) return;
+  const rule = `write "${segments[wrong] ?? ''}" as the server spells it, also in capital and small letters`;
+  throw new SaveError('name-invalid', { rule });
+}
+
+async function isOwnSpelling(folder: string, name: string): Promise<boolean> {
+  const look = (entry: string): Promise<BigIntStats | undefined> =>
+    fsCalls.lstat(join(folder, entry), { bigint: true }).catch(ignoreMissing);
+  const others = await Promise.all(otherSpellings(name).map(look));
+  // Most file systems have one spelling for each entry, so this is the usual way out.
+  if (others.every((other) => other === undefined) && !SHORT_NAME.test(name)) return true;
+  const own = await look(name);
+  if (own === undefined) return true;
+  const isSame = others.some((other) => other?.ino === own.ino && other.dev === own.dev);
+  if (!isSame && !SHORT_NAME.test(name)) return true;
+  // Only Linux does not know the spelling of a path. There the folder tells, as everywhere for a link.
+  if (process.platform === 'linux' || own.isSymbolicLink()) {
+    return (await fsCalls.readdir(folder)).includes(name);
+  }
+  return basename(await fsCalls.realpath(join(folder, name))) === name;
+}
+
+/** A name that Windows may have made for a file with a longer one. */
+const SHORT_NAME = /~\d/;
+
+/** Names that lead to the same entry as this one where the file system ignores case, or the form of accents. */
+function otherSpellings(name: string): string[] {
+  const letter = /[a-z]/i.test(name) ? /[a-z]/i : /[\p{Ll}\p{Lu}]/u;
+  const otherCase = name.replace(letter, (each) =>
+    each === each.toLowerCase() ? each.toUpperCase() : each.toLowerCase(),
+  );
+  return [otherCase, name.normalize('NFC'), name.normalize('NFD')].filter((other) => other !== name);
+}

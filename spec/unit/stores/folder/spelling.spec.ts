@@ -1,0 +1,105 @@
+// The spelling of a name: authorize judges the name in the command, so it must be the one in the file system.
+import { lstatSync, readdirSync, type BigIntStats } from 'node:fs';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { checkSpelling } from '../../../../lib/stores/folder/spelling.js';
+import { fsCalls } from '../../../../lib/temp-files/fs.js';
+import { codeOf, refusalOf } from '../../../support/refusal.js';
+import { testWithLinks, useTempDir } from '../../../support/temp-dir.js';
+import { usePlatform } from '../../../support/windows.js';
+
+const inFolder = useTempDir();
+
+const verdict = (name: string): Promise<string> =>
+  codeOf(async () => {
+    await checkSpelling(inFolder(), name.split('/'));
+    throw Object.assign(new Error('accepted'), { name: 'SaveError', code: 'accepted' });
+  });
+
+beforeEach(async () => {
+  await mkdir(inFolder('private folder/größe'), { recursive: true });
+  await writeFile(inFolder('private folder/logo.png'), '');
+  await writeFile(inFolder('private folder/2024~1'), '');
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+it('is exact on a file system that tells all spellings apart', async () => {
+  await mkdir(inFolder('PRIVATE FOLDER'));
+  for (const name of ['private folder/logo.png', 'PRIVATE FOLDER/logo.png', 'none/a.png', '靴', '2024', '']) {
+    await checkSpelling(inFolder(), name.split('/'));
+  }
+});
+
+/** The entries of the folders, for a file system that finds them by other spellings. */
+const SHORT: Record<string, string> = { 'priv~1': 'private folder', '1234~1': '2024~1' };
+const own = (name: string): string => {
+  const key = name.normalize('NFC').toLowerCase();
+  return SHORT[key] ?? key;
+};
+const ownPath = (path: string): string => {
+  const below = path.slice(inFolder().length).split(/[\\/]/).map(own);
+  return join(inFolder(), ...below);
+};
+
+describe.each<NodeJS.Platform>(['linux', 'win32', 'darwin'])(
+  'on a file system of %s that ignores case, the form of accents, and knows short names',
+  (platform) => {
+    usePlatform(platform);
+    beforeEach(() => {
+      const lstat = (path: string): Promise<BigIntStats> =>
+        Promise.resolve().then(() => lstatSync(ownPath(path), { bigint: true }));
+      jest.spyOn(fsCalls, 'lstat').mockImplementation(lstat as never);
+      const realpath = (path: string): Promise<string> => Promise.resolve(ownPath(path));
+      jest.spyOn(fsCalls, 'realpath').mockImplementation(realpath as never);
+      const readdir = (path: string): Promise<string[]> => Promise.resolve(readdirSync(ownPath(path)));
+      jest.spyOn(fsCalls, 'readdir').mockImplementation(readdir as never);
+    });
+
+    it.each([
+      'PRIVATE FOLDER/new.png',
+      'Private folder/new.png',
+      'private foldeR/logo.png',
+      'PRIV~1/new.png',
+      'private folder/LOGO.png',
+      'private folder/logo.PNG',
+      'private folder/GRÖßE/new.png',
+      `private folder/${'größe'.normalize('NFD')}/new.png`,
+      'private folder/1234~1',
+    ])('%s is refused', async (name) => {
+      expect(await verdict(name)).toBe('name-invalid');
+    });
+
+    it.each([
+      'private folder/new.png',
+      'private folder/logo.png',
+      'private folder/größe/new.png',
+      'New/NEW.png',
+    ])('%s is accepted', async (name) => {
+      await checkSpelling(inFolder(), name.split('/'));
+    });
+
+    it('is asked for in the message, which shows the part of the name and no path of the server', async () => {
+      const { message } = await refusalOf(() => checkSpelling(inFolder(), ['PRIVATE FOLDER', 'a.png']));
+      expect(message).toContain('write "PRIVATE FOLDER" as the server spells it');
+      expect(message).not.toContain(basename(dirname(inFolder('x'))));
+    });
+  },
+);
+
+testWithLinks.each<NodeJS.Platform>(['linux', 'darwin'])(
+  'a link has its own spelling (%s)',
+  async (platform) => {
+    const { platform: actual } = process;
+    Object.defineProperty(process, 'platform', { value: platform, configurable: true });
+    try {
+      await symlink(inFolder('private folder'), inFolder('Hot'));
+      await symlink(inFolder('private folder'), inFolder('hot'));
+      await checkSpelling(inFolder(), ['hot', 'logo.png']);
+      await checkSpelling(inFolder(), ['Hot', 'logo.png']);
+    } finally {
+      Object.defineProperty(process, 'platform', { value: actual, configurable: true });
+    }
+  },
+);
