@@ -1,15 +1,17 @@
 // The exports of the package.
-import { imageSave } from './middleware.js';
+import { imageSave } from './hosts/middleware.js';
 
 export { imageSave };
 // Written out, so that `require` finds `exports.default`.
 export default imageSave;
 // For hosts that write the middleware's type down, and for `onSave`.
-export type { ImageSaveMiddleware } from './middleware.js';
-export type { Next } from './save/call-renderer.js';
-export type { ImageSaveOptions, SaveRecord, SaveStage, StageTimes } from './options.js';
+export type { ImageSaveMiddleware } from './hosts/middleware.js';
+export type { Next } from './hosts/node-exchange.js';
+export type { ImageSaveOptions } from './options.js';
+export type { SaveRecord, SaveStage, StageTimes } from './save/save-record.js';
 // For renderers.
-export { saveOf, type Save } from './save/save-context.js';
+export { saveOf } from './hosts/save-of.js';
+export type { Save } from './save/exchange.js';
 // For `onSave`, stores, and clients that retry.
 export { SaveError, isRetryable, type ErrorDetails, type SaveErrorCode } from './errors.js';
 // For clients and tests.

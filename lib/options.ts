@@ -1,7 +1,7 @@
-// The options of imageSave: their types, their rules and their defaults.
+// The options of imageSave and createImageSaver: their types, their rules and their defaults.
 import type { IncomingMessage } from 'node:http';
 import { resolve } from 'node:path';
-import type { SaveErrorCode } from './errors.js';
+import type { SaveRecord } from './save/save-record.js';
 import type { ImageStore } from './stores/types.js';
 import {
   BOOLEAN,
@@ -13,52 +13,14 @@ import {
   type Rules,
 } from './validate-options.js';
 
-/** The stages of a save, in order. */
-export type SaveStage = 'waiting' | 'preparing' | 'rendering' | 'inspecting' | 'publishing';
-
-/** Milliseconds of each stage that began. */
-export type StageTimes = Readonly<Partial<Record<SaveStage, number>>>;
-
-/** How one save command ended: the argument of {@link ImageSaveOptions.onPublished} and of `onSave`. */
-export interface SaveRecord {
-  readonly outcome: 'done' | 'failed' | 'timeout';
-  /** Why there is no new image; undefined when done. */
-  readonly code: SaveErrorCode | undefined;
-  /** The name in the command; undefined if the command is malformed. */
-  readonly name: string | undefined;
-  /** Bytes published; undefined unless done. */
-  readonly bytes: number | undefined;
-  /** Width × height × pages; undefined unless done. */
-  readonly pixels: number | undefined;
-  /** The status of the rendered response; undefined if the save ended before it. */
-  readonly rendererStatus: number | undefined;
-  /** Pixels across and down the first page, as stored; undefined unless done. */
-  readonly width: number | undefined;
-  readonly height: number | undefined;
-  /** The media type of the image; undefined unless done. */
-  readonly type: string | undefined;
-  /** The public URL of the image, from the option `publicUrl`; undefined unless done. */
-  readonly url: string | undefined;
-  /** From the command's arrival to its reply, or for `onPublished` to this call. */
-  readonly milliseconds: number;
-  /** Milliseconds of each stage that began, in order. A failed save failed in the last one. */
-  readonly stages: StageTimes;
+/**
+ * The options of `imageSave`. All of them are optional.
+ *
+ * @typeParam Request What its host's functions get: Node's request, or one of the Fetch API.
+ */
+export interface ImageSaveOptions<Request = IncomingMessage> {
   /**
-   * The underlying error of the system, the renderer, the decoder or the store. It can contain paths of the server.
-   * For a rendered status other than 200 it quotes the first bytes of the text. Undefined when done.
-   */
-  readonly cause: unknown;
-  /**
-   * When done, an error after publishing: of flushing the folder, of the store, of `publicUrl` or of `onPublished`.
-   * Several are one `AggregateError`.
-   */
-  readonly warning: unknown;
-}
-
-/** The options of {@link imageSave}. All of them are optional. */
-export interface ImageSaveOptions<Request extends IncomingMessage = IncomingMessage> {
-  /**
-   * The existing folder below which images are saved. A relative path is resolved when the middleware is created. A
+   * The existing folder below which images are saved. A relative path is resolved when the factory is called. A
    * function chooses a folder for each request. `''` disables saving. Default `''`.
    */
   savePath?: string | ((req: Request) => string | Promise<string>) | undefined;
@@ -113,7 +75,7 @@ export interface ImageSaveOptions<Request extends IncomingMessage = IncomingMess
 /** The options with their defaults, checked. */
 export interface Settings {
   /** Needs the request where the option is a function. */
-  readonly savePath: (req?: IncomingMessage) => string | Promise<string>;
+  readonly savePath: (req?: unknown) => string | Promise<string>;
   readonly store: ImageStore | undefined;
   readonly timeout: number;
   readonly maxTimeout: number;
@@ -125,14 +87,14 @@ export interface Settings {
   readonly durable: boolean;
   readonly concurrency: number | 'auto';
   readonly maxQueue: number;
-  readonly authorize: ((req: IncomingMessage, save: { readonly name: string }) => unknown) | undefined;
+  readonly authorize: ((req: unknown, save: { readonly name: string }) => unknown) | undefined;
   readonly allowCrossSite: boolean;
-  readonly onPublished: ((record: SaveRecord, req: IncomingMessage) => unknown) | undefined;
-  readonly publicUrl: string | ((name: string, req: IncomingMessage) => unknown) | undefined;
-  readonly onSave: ((record: SaveRecord, req: IncomingMessage) => unknown) | undefined;
+  readonly onPublished: ((record: SaveRecord, req: unknown) => unknown) | undefined;
+  readonly publicUrl: string | ((name: string, req: unknown) => unknown) | undefined;
+  readonly onSave: ((record: SaveRecord, req: unknown) => unknown) | undefined;
 }
 
-const RULES: Rules<ImageSaveOptions> = {
+const RULES: Rules<ImageSaveOptions<unknown>> = {
   savePath: {
     expected: 'the path of a folder, or a function that returns one',
     isValid: (value) => typeof value === 'function' || (typeof value === 'string' && !value.includes('\0')),
@@ -171,20 +133,22 @@ const RULES: Rules<ImageSaveOptions> = {
   onSave: FUNCTION,
 };
 
-const EXAMPLE = "imageSave({ savePath: './saved' })";
-
 /**
  * Checks the options and fills in the defaults.
  *
+ * @param example A typical call of the factory, for messages.
  * @throws TypeError An option is unknown or wrong; the message names it and says what it must be.
  */
-export function checkOptions<Request extends IncomingMessage>(options: ImageSaveOptions<Request>): Settings {
-  refuseRequest(options);
-  validateOptions<ImageSaveOptions<Request>>('imageSave', EXAMPLE, RULES, options);
+export function checkOptions<Request>(
+  factory: string,
+  example: string,
+  options: ImageSaveOptions<Request>,
+): Settings {
+  validateOptions<ImageSaveOptions<Request>>(factory, example, RULES, options);
   // Only the host's own functions depend on its request type.
-  const given = { ...options } as ImageSaveOptions;
+  const given = { ...options } as ImageSaveOptions<unknown>;
   if (given.savePath !== undefined && given.store !== undefined) {
-    throw new TypeError('imageSave saves to one place: give it "savePath" or "store", not both');
+    throw new TypeError(`${factory} saves to one place: give it "savePath" or "store", not both`);
   }
   const maxTimeout = given.maxTimeout ?? 600_000;
   return {
@@ -208,16 +172,9 @@ export function checkOptions<Request extends IncomingMessage>(options: ImageSave
   };
 }
 
-/** A host that mounts `imageSave` without calling it calls it with a request. */
-function refuseRequest(options: unknown): void {
-  if (typeof options !== 'object' || options === null || !('method' in options && 'headers' in options))
-    return;
-  throw new TypeError(
-    `imageSave makes the middleware and must be called: app.use(${EXAMPLE}), not app.use(imageSave)`,
-  );
-}
-
-function createPathResolver(savePath: NonNullable<ImageSaveOptions['savePath']>): Settings['savePath'] {
+function createPathResolver(
+  savePath: NonNullable<ImageSaveOptions<unknown>['savePath']>,
+): Settings['savePath'] {
   const workingDirectory = process.cwd();
   // An empty path disables saving, so it stays empty.
   const absolute = (path: string): string => (path === '' ? '' : resolve(workingDirectory, path));

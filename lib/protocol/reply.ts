@@ -24,7 +24,7 @@ export interface SaveFailure {
   readonly error: SaveError;
 }
 
-export type SaveResult = SaveSuccess | SaveFailure;
+export type SaveOutcome = SaveSuccess | SaveFailure;
 
 /** Headers by which a client could keep the reply. (RFC 9110, 8.8.) */
 const VALIDATORS = ['ETag', 'Last-Modified'];
@@ -53,7 +53,7 @@ const FIXED_HEADERS = {
  *
  * @throws Error Earlier middleware has sent a head and no end, so there can be no reply.
  */
-export function sendReply(res: ServerResponse, result: SaveResult): void {
+export function sendReply(res: ServerResponse, result: SaveOutcome): void {
   const status = result.status === 'done' ? 200 : 403;
   const text = formatReply(result, new Date());
   const retryAfter = result.status === 'done' ? undefined : readRetryAfter(result.error);
@@ -154,7 +154,7 @@ function storeFixedHead(this: ServerResponse & ResponseFields, statusLine: strin
 }
 
 /** The body of the reply: ASCII, in the line format of `java.util.Properties`. */
-export function formatReply(result: SaveResult, now: Date): string {
+export function formatReply(result: SaveOutcome, now: Date): string {
   const [verdict, properties] =
     result.status === 'done' ? ['OK', doneProperties(result)] : ['ERROR', errorProperties(result)];
   const lines = Object.entries(properties).map(

@@ -1,6 +1,4 @@
 // The deadline, the client's disconnect and every failure → one AbortSignal, with a SaveError as its reason.
-import type { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
 import { SaveError } from '../errors.js';
 
 /** Ends a save whose deadline has passed, whose client has disconnected, or which has failed. */
@@ -12,26 +10,20 @@ export class Cancellation {
   readonly aborted: Promise<never>;
   readonly #controller = new AbortController();
   #reject: (reason: SaveError) => void = () => undefined;
-  readonly #socket: Socket;
-  readonly #onDisconnect: () => void;
   #timer: NodeJS.Timeout | undefined;
   /** When the save times out, a reading of `performance.now()`. */
   #deadline = Infinity;
   /** The time limit, for the message. Milliseconds. */
   #timeout = 0;
   #armed = true;
-  #disconnected = false;
+  /** The first reason that came after {@link commit}. */
+  #late: SaveError | undefined;
 
-  /** @param onDisconnect Called when the client disconnects, before Node's own listeners. Must not throw. */
-  constructor(socket: Socket, onDisconnect: () => void) {
+  constructor() {
     this.aborted = new Promise((_, reject) => {
       this.#reject = reject;
     });
     this.aborted.catch(() => undefined);
-    this.#socket = socket;
-    this.#onDisconnect = onDisconnect;
-    watch(socket, this.#onClose);
-    if (socket.destroyed) this.#onClose();
   }
 
   /** Aborts at most once, with the first reason; never after {@link disarm}. */
@@ -61,9 +53,12 @@ export class Cancellation {
     this.abort(new SaveError('timeout', { timeout: this.#timeout }));
   };
 
-  /** Ends the save for this reason. */
+  /** Ends the save for this reason, unless it has ended or is past {@link commit}. */
   abort(error: SaveError): void {
-    if (!this.#armed) return;
+    if (!this.#armed) {
+      this.#late ??= error;
+      return;
+    }
     this.disarm();
     this.#reject(error);
     this.#controller.abort(error);
@@ -88,14 +83,13 @@ export class Cancellation {
   }
 
   /**
-   * Takes {@link commit} back: the deadline and a disconnect end the save again. Where one of them has come since, the
-   * save ends now.
+   * Takes {@link commit} back: the save can end early again. Where there has been a reason since, it ends now.
    */
   rollback(): void {
     if (this.#armed || this.signal.aborted) return;
     this.disarm();
     this.#armed = true;
-    if (this.#disconnected) this.abort(new SaveError('client-disconnected'));
+    if (this.#late !== undefined) this.abort(this.#late);
     else this.#watchDeadline();
   }
 
@@ -104,38 +98,4 @@ export class Cancellation {
     this.#armed = false;
     clearTimeout(this.#timer);
   }
-
-  /** Also stops watching the connection. Call this when the reply is sent. */
-  dispose(): void {
-    this.disarm();
-    unwatch(this.#socket, this.#onClose);
-  }
-
-  readonly #onClose = (): void => {
-    this.#disconnected = true;
-    this.#onDisconnect();
-    this.abort(new SaveError('client-disconnected'));
-  };
-}
-
-// One listener serves all saves that are pipelined on a connection, so that Node warns of no leak. It comes before the
-// server's own listener, which emits `close` on the response: by then the response must be restored.
-const watchers = new WeakMap<Socket, Set<() => void>>();
-
-function watch(socket: Socket, onClose: () => void): void {
-  let callbacks = watchers.get(socket);
-  if (callbacks === undefined) {
-    const all = (callbacks = new Set());
-    watchers.set(socket, all);
-    // Hosts without a network connection (serverless, mocks) may give a request a plain object.
-    const emitter: Partial<Pick<EventEmitter, 'prependOnceListener'>> = socket;
-    emitter.prependOnceListener?.('close', () => {
-      for (const callback of [...all]) callback();
-    });
-  }
-  callbacks.add(onClose);
-}
-
-function unwatch(socket: Socket, onClose: () => void): void {
-  watchers.get(socket)?.delete(onClose);
 }

@@ -1,12 +1,9 @@
 // check() of a mount: tries everything that a save needs, and leaves nothing behind.
-import type { IncomingMessage } from 'node:http';
 import { MemoryBytes } from '../bytes/image-bytes.js';
 import { toSaveError } from '../errors.js';
 import { inspectImage } from '../image/inspect.js';
-import type { Settings } from '../options.js';
-import type { ImageStore } from '../stores/types.js';
-import type { StaleFileSweeper } from '../temp-files/stale-files.js';
 import { checkTempFolder } from '../temp-files/temp-file.js';
+import type { SaveContext } from './save-operation.js';
 
 /** A GIF of one pixel: GIFs always go to a decoder process. */
 const PIXEL = Buffer.from('R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=', 'base64');
@@ -21,13 +18,11 @@ let decoded = false;
  * @throws SaveError Its code says why no image can be saved.
  */
 export async function checkSaving(
-  settings: Settings,
-  store: ImageStore,
-  sweeper: StaleFileSweeper,
-  req?: IncomingMessage,
+  { settings, store, sweeper }: Omit<SaveContext, 'admission'>,
+  req?: unknown,
 ): Promise<void> {
   try {
-    await store.check?.(req, settings);
+    await store.check?.(req as never, settings);
     // A folder collects large images itself.
     if (settings.store !== undefined) await checkTempFolder(sweeper);
     if (!decoded) await inspectImage(new MemoryBytes(PIXEL), settings);

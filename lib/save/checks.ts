@@ -1,11 +1,7 @@
-// The checks of one save: the command before rendering, the rendered response, the extension.
-import type { IncomingMessage } from 'node:http';
-import type { WriteBatch } from '../capture/captured-body.js';
-import type { ResponseHead } from '../capture/response-capture.js';
+// The checks of a rendered response: its status, and its format against the name's extension.
 import { SaveError } from '../errors.js';
 import { getFormatByName, type ImageFormat } from '../image/formats.js';
-import type { Settings } from '../options.js';
-import { checkName } from '../protocol/file-name.js';
+import type { Batch, RenderedImage } from './exchange.js';
 import { waitAtMost } from './wait-at-most.js';
 
 /** The bytes of an error page that go into the record. */
@@ -25,48 +21,13 @@ const FORMATS: Readonly<Record<ImageFormat, readonly [label: string, extension: 
 };
 
 /**
- * Checks that a request may save under a name.
- *
- * @throws SaveError `method-not-allowed`, `cross-site`, `name-invalid`, `unknown-extension` or `not-authorized`.
- */
-export async function checkCommand(req: IncomingMessage, name: string, settings: Settings): Promise<void> {
-  checkMethod(req);
-  checkSite(req, settings);
-  checkName(name);
-  await checkAuthorized(req, name, settings);
-}
-
-function checkMethod(req: IncomingMessage): void {
-  if (req.method !== 'GET' && req.method !== 'POST') throw new SaveError('method-not-allowed');
-}
-
-/** Keeps a page on another site from saving through its visitors' browsers. (Fetch Metadata, 2.4.) */
-function checkSite(req: IncomingMessage, settings: Settings): void {
-  if (settings.allowCrossSite || req.headers['sec-fetch-site'] !== 'cross-site') return;
-  throw new SaveError('cross-site');
-}
-
-async function checkAuthorized(req: IncomingMessage, name: string, settings: Settings): Promise<void> {
-  if (settings.authorize === undefined) return;
-  let cause: unknown;
-  try {
-    if ((await settings.authorize(req, { name })) === true) return;
-  } catch (error) {
-    cause = error;
-  }
-  throw new SaveError('not-authorized', {}, cause);
-}
-
-/**
  * Checks the status of a rendered response. Its `Retry-After` goes along if it is in seconds.
  *
- * @param body Read only if the status is wrong: its first bytes, if they are text, go into the error's cause.
+ * Of a wrong one, the first bytes go into the error's cause if they are text.
+ *
  * @throws SaveError `renderer-status`.
  */
-export async function checkStatus(
-  { status, retryAfter = '' }: ResponseHead,
-  body: AsyncIterable<WriteBatch>,
-): Promise<void> {
+export async function checkStatus({ status, retryAfter = '', body }: RenderedImage): Promise<void> {
   if (status === 200) return;
   const excerpt = await waitAtMost(EXCERPT_TIMEOUT_MS, readExcerpt(body)).catch(() => undefined);
   const text = excerpt === undefined || excerpt === '' ? '' : `: ${excerpt}`;
@@ -78,7 +39,7 @@ export async function checkStatus(
 }
 
 /** The first bytes of a body as text; undefined if they are no text. */
-async function readExcerpt(body: AsyncIterable<WriteBatch>): Promise<string | undefined> {
+async function readExcerpt(body: AsyncIterable<Batch>): Promise<string | undefined> {
   for await (const { chunks } of body) {
     const bytes = Buffer.concat(chunks.slice(0, MAX_EXCERPT_BYTES)).subarray(0, MAX_EXCERPT_BYTES);
     const text = bytes.toString();

@@ -1,12 +1,11 @@
 // The batches of a rendered response → its bytes, decoded: in memory while they are few, else in a temporary file.
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { WriteBatch } from '../capture/captured-body.js';
 import { MemoryBytes, type ImageBytes, type TempFile } from '../bytes/image-bytes.js';
 import { createBuffer } from '../bytes/recycled-memory.js';
-import type { ResponseHead } from '../capture/response-capture.js';
 import { SaveError } from '../errors.js';
 import { createDecoders } from './content-decoders.js';
+import type { Batch, RenderedImage } from './exchange.js';
 
 /** An image up to this length stays in memory until it is inspected, even if it arrives in pieces. In bytes. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
@@ -23,19 +22,17 @@ export interface CollectOptions {
 /**
  * Reads the body of a rendered response to its end.
  *
- * @param body Its chunks must not change any more: the inspected bytes are the published bytes.
  * @throws SaveError The body is longer than `maxBytes`, its length is not the one announced, or its encoding is broken
  * or unknown. The reason of the signal, once that has aborted while the body was decoded.
  */
 export async function collectBody(
-  body: AsyncIterable<WriteBatch>,
-  head: ResponseHead,
+  { body, contentEncoding, contentLength }: RenderedImage,
   options: CollectOptions,
 ): Promise<ImageBytes> {
   const { maxBytes, createTempFile, signal } = options;
-  const decoders = createDecoders(head.contentEncoding);
+  const decoders = createDecoders(contentEncoding);
   const lastDecoder = decoders.at(-1);
-  const expectedLength = head.contentLength === undefined ? undefined : Number(head.contentLength);
+  const expectedLength = contentLength === undefined ? undefined : Number(contentLength);
   const received = new LengthCheck(maxBytes, expectedLength);
   if (lastDecoder === undefined) {
     received.checkExpected();
@@ -70,7 +67,7 @@ class LengthCheck {
   }
 
   /** @throws SaveError The length is now certain to be wrong. */
-  add({ chunks, last }: WriteBatch): void {
+  add({ chunks, last }: Batch): void {
     for (const chunk of chunks) this.length += chunk.length;
     if (this.length > this.#maxBytes) this.#throwTooMany();
     if (last) this.end();
@@ -89,7 +86,7 @@ class LengthCheck {
 }
 
 async function bufferOrSpill(
-  batches: AsyncIterable<WriteBatch>,
+  batches: AsyncIterable<Batch>,
   received: LengthCheck,
   createTempFile: () => TempFile,
 ): Promise<ImageBytes> {
@@ -145,7 +142,7 @@ class GrowingBuffer {
 /** The maximum number of buffers in one write. (POSIX, IOV_MAX; Linux: 1024.) */
 const MAX_WRITE_CHUNKS = 1000;
 
-async function* toChunks(body: AsyncIterable<WriteBatch>, received: LengthCheck): AsyncGenerator<Buffer> {
+async function* toChunks(body: AsyncIterable<Batch>, received: LengthCheck): AsyncGenerator<Buffer> {
   for await (const batch of body) {
     received.add(batch);
     yield* batch.chunks;
@@ -153,6 +150,6 @@ async function* toChunks(body: AsyncIterable<WriteBatch>, received: LengthCheck)
   received.end();
 }
 
-async function* toBatches(decoded: AsyncIterable<Buffer>): AsyncGenerator<WriteBatch> {
+async function* toBatches(decoded: AsyncIterable<Buffer>): AsyncGenerator<Batch> {
   for await (const chunk of decoded) yield { chunks: [chunk], last: false };
 }

@@ -1,65 +1,43 @@
 // One save, from its command to its reply: the only file with the order of the steps.
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { ImageBytes, TempFile } from '../bytes/image-bytes.js';
 import { recycle } from '../bytes/recycled-memory.js';
-import { holdInactivityTimer } from '../capture/inactivity-timer.js';
-import type { ResponseCapture, ResponseHead } from '../capture/response-capture.js';
-import { describeError, toSaveError, type SaveError } from '../errors.js';
+import { SaveError, describeError, toSaveError } from '../errors.js';
 import { inspectImage } from '../image/inspect.js';
-import type { SaveRecord, Settings, StageTimes } from '../options.js';
-import { parseCommand } from '../protocol/parse-command.js';
-import {
-  cutConnection,
-  sendReply,
-  type SaveFailure,
-  type SaveResult,
-  type SaveSuccess,
-} from '../protocol/reply.js';
+import type { Settings } from '../options.js';
+import { checkName } from '../protocol/file-name.js';
+import type { SaveFailure, SaveOutcome, SaveSuccess } from '../protocol/reply.js';
 import type { ImageStore, InspectedImage, PublishResult, SaveTarget } from '../stores/types.js';
 import type { StaleFileSweeper } from '../temp-files/stale-files.js';
 import { createPrivateTempFile } from '../temp-files/temp-file.js';
 import type { Admission, Slot } from './admission.js';
-import { callRenderer, captureResponse, type Next } from './call-renderer.js';
+import { createPublicUrl, joinWarnings, waitForHook } from './after-publish.js';
 import { Cancellation } from './cancellation.js';
-import { checkCommand, checkExtension, checkStatus } from './checks.js';
+import { checkExtension, checkStatus } from './checks.js';
 import { collectBody } from './collect-body.js';
-import { createPublicUrl, joinWarnings, waitForHook } from './published-hook.js';
-import { createRecord } from './save-record.js';
-import { StageTimer } from './stages.js';
+import type { Exchange, Save } from './exchange.js';
+import { createRecord, StageTimer, type SaveRecord, type StageTimes } from './save-record.js';
 import { waitAtMost } from './wait-at-most.js';
 
 /** How long a reply waits for the cleanup, in milliseconds. On a healthy disk it takes no time. */
 const CLEANUP_GRACE_MS = 100;
 
-/** A command and everything that is needed to save it. */
-export interface SaveRequest {
+/** What all saves of one middleware, handler or image saver share. */
+export interface SaveContext {
   readonly settings: Settings;
   readonly store: ImageStore;
   readonly sweeper: StaleFileSweeper;
   readonly admission: Admission;
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  readonly next: Next;
-  /** When the command arrived, a reading of `performance.now()`. */
-  readonly arrival: number;
-  /** The URL of the request, with the command. */
-  readonly url: string;
 }
 
 /** One command, from its arrival to its one reply. */
 export class SaveOperation {
-  readonly #request: SaveRequest;
-  readonly #cancellation: Cancellation;
-  /** The client's own connection, also while the renderer sees another. */
-  readonly #socket: Socket;
-  readonly #releaseTimer: () => void;
+  readonly #context: SaveContext;
+  readonly #exchange: Exchange;
+  readonly #cancellation = new Cancellation();
   readonly #stages = new StageTimer();
-  /** The name of the image, unless the command is malformed. */
   #name: string | undefined;
   #slot: Slot | undefined;
-  #capture: ResponseCapture | undefined;
-  #head: ResponseHead | undefined;
+  #rendererStatus: number | undefined;
   #target: SaveTarget | undefined;
   #tempFile: TempFile | undefined;
   #bytes: ImageBytes | undefined;
@@ -68,18 +46,11 @@ export class SaveOperation {
   /** An error after publishing. */
   #warning: unknown;
 
-  constructor(request: SaveRequest) {
-    const { req } = request;
-    this.#request = request;
-    this.#socket = req.socket;
-    this.#releaseTimer = holdInactivityTimer(req.socket);
-    this.#cancellation = new Cancellation(this.#socket, () => {
-      // Node is about to emit `close` on the response, to the listeners from before the capture.
-      try {
-        this.#capture?.restore();
-      } catch {
-        // Without a client there is no reply, so a failed restore does no harm.
-      }
+  constructor(context: SaveContext, exchange: Exchange) {
+    this.#context = context;
+    this.#exchange = exchange;
+    exchange.begin((error) => {
+      this.#cancellation.abort(error);
     });
   }
 
@@ -90,36 +61,35 @@ export class SaveOperation {
    */
   async run(): Promise<void> {
     const work = this.#save();
-    const outcome = await Promise.race([work, this.#cancellation.aborted]).catch((error: unknown) =>
+    const result = await Promise.race([work, this.#cancellation.aborted]).catch((error: unknown) =>
       this.#toFailure(toSaveError(error)),
     );
     const stages = this.#stages.end();
-    this.#slot?.release(outcome.status);
-    if (outcome.status === 'done') await this.#recycleMemory();
+    this.#slot?.release(result.status);
+    if (result.status === 'done') await this.#recycleMemory();
     const cleanedUp = this.#cleanUp(work);
-    const result = outcome.status === 'done' ? await this.#announce(outcome, stages) : outcome;
+    const outcome = result.status === 'done' ? await this.#announce(result, stages) : result;
     // Before there is a target, there is nothing to clean up.
     if (this.#target !== undefined) await waitAtMost(CLEANUP_GRACE_MS, cleanedUp);
-    try {
-      this.#reply(result);
-    } catch (error) {
-      process.emitWarning(`imageSave could not reply: ${describeError(error)}`);
-      cutConnection(this.#socket, this.#request.res);
-    }
-    await Promise.all([cleanedUp, this.#report(result, stages)]);
+    this.#cancellation.disarm();
+    this.#exchange.reply(outcome);
+    await Promise.all([cleanedUp, this.#report(outcome, stages)]);
   }
 
   /** All steps, in order. */
   async #save(): Promise<SaveSuccess> {
-    const { settings, admission, req, res, next, arrival, url } = this.#request;
-    const command = parseCommand(url);
-    const name = (this.#name = command.name);
+    const { settings, admission } = this.#context;
+    const exchange = this.#exchange;
     const { signal, aborted } = this.#cancellation;
+    const command = exchange.readCommand();
+    const name = (this.#name = command.name);
     const timeout = Math.min(command.timeout ?? settings.timeout, settings.maxTimeout);
-    this.#deadline = arrival + timeout;
-    this.#cancellation.startTimer(timeout, arrival);
+    this.#deadline = exchange.arrival + timeout;
+    this.#cancellation.startTimer(timeout, exchange.arrival);
 
-    await checkCommand(req, name, settings);
+    exchange.checkRequest?.();
+    checkName(name);
+    await exchange.authorize?.(name);
     signal.throwIfAborted();
     this.#stages.begin('waiting');
     this.#slot = await admission.admit(this.#deadline, signal);
@@ -129,14 +99,13 @@ export class SaveOperation {
     signal.throwIfAborted();
 
     this.#stages.begin('rendering');
-    const capture = (this.#capture = captureResponse(req, res, command, this.#cancellation));
-    callRenderer(next, this.#cancellation);
-    const head = (this.#head = await Promise.race([capture.head, aborted]));
-    await checkStatus(head, capture.body);
+    const rendered = await Promise.race([exchange.render(this.#createSave(name)), aborted]);
+    this.#rendererStatus = rendered.status;
+    await checkStatus(rendered);
 
     const createTempFile = (): TempFile => this.#createTempFile(target);
     const { maxBytes } = settings;
-    const bytes = (this.#bytes = await collectBody(capture.body, head, { maxBytes, createTempFile, signal }));
+    const bytes = (this.#bytes = await collectBody(rendered, { maxBytes, createTempFile, signal }));
     this.#stages.begin('inspecting');
     const info = await inspectImage(bytes, { ...settings, signal });
     checkExtension(name, info.format);
@@ -147,21 +116,31 @@ export class SaveOperation {
   }
 
   async #prepareTarget(name: string): Promise<SaveTarget> {
-    const { settings, store, req } = this.#request;
+    const { settings, store } = this.#context;
     const { overwrite, durable, createFolders } = settings;
     const { signal } = this.#cancellation;
+    const req = this.#exchange.request as never;
     return store.prepare(name, { req, overwrite, durable, createFolders, signal });
+  }
+
+  #createSave(name: string): Save {
+    const refuse = (reason?: unknown): void => {
+      // Renderers without types may pass any value as the reason.
+      const details = typeof reason === 'string' ? { reason } : {};
+      this.#cancellation.abort(new SaveError('renderer-refused', details));
+    };
+    return { name, signal: this.#cancellation.signal, refuse };
   }
 
   #createTempFile(target: SaveTarget): TempFile {
     // A file that is created after the save has failed would not be discarded.
     this.#cancellation.signal.throwIfAborted();
-    return (this.#tempFile = target.tempFile ?? createPrivateTempFile(this.#request.sweeper));
+    return (this.#tempFile = target.tempFile ?? createPrivateTempFile(this.#context.sweeper));
   }
 
   /** @returns The store's own time of the image, milliseconds since 1970. */
   async #publish(target: SaveTarget, image: InspectedImage): Promise<number> {
-    const { maxTimeout } = this.#request.settings;
+    const { maxTimeout } = this.#context.settings;
     // Stores without types may return any value.
     const commit = (): void => {
       this.#cancellation.commit(maxTimeout);
@@ -179,14 +158,14 @@ export class SaveOperation {
 
   /** Calls what the operator has for a published image. Never rejects. */
   async #announce(result: SaveSuccess, stages: StageTimes): Promise<SaveSuccess> {
-    const { settings, req } = this.#request;
-    const { url, warning } = this.#asClient(() => createPublicUrl(settings.publicUrl, result.name, req));
+    const exchange = this.#exchange;
+    const { onPublished, publicUrl } = this.#context.settings;
+    const { url, warning } = createPublicUrl(publicUrl, result.name, exchange);
     const announced = { ...result, url };
     this.#warning = joinWarnings(this.#warning, warning);
-    const { onPublished } = settings;
     if (onPublished === undefined) return announced;
     const record = this.#createRecord(announced, stages);
-    const call = (): unknown => this.#asClient(() => onPublished(record, req));
+    const call = (): unknown => exchange.callHook(onPublished, record);
     const failure = await waitForHook(call, this.#deadline - performance.now());
     this.#warning = joinWarnings(this.#warning, failure.warning);
     return announced;
@@ -197,12 +176,21 @@ export class SaveOperation {
     return { status: error.code === 'timeout' ? 'timeout' : 'failed', error };
   }
 
+  /**
+   * Lets a later image use the memory of this one. Not after a failure, when a decoder or the file system may still read
+   * it, nor from a store of the operator's, which may keep it.
+   */
+  async #recycleMemory(): Promise<void> {
+    if (this.#context.settings.store !== undefined || this.#bytes?.path !== undefined) return;
+    recycle((await this.#bytes?.buffer()) ?? Buffer.alloc(0));
+  }
+
   /** Releases the renderer, removes the temporary file and closes the target. Never rejects. */
   async #cleanUp(work: Promise<unknown>): Promise<void> {
     const warn = (error: unknown): void => {
       process.emitWarning(`The store of imageSave failed to clean up: ${describeError(error)}`);
     };
-    const released = attempt(() => this.#capture?.body.release()).catch((error: unknown) => {
+    const released = attempt(() => this.#exchange.release()).catch((error: unknown) => {
       process.emitWarning(
         `A renderer behind imageSave failed when its response ended: ${describeError(error)}`,
       );
@@ -220,45 +208,20 @@ export class SaveOperation {
     await Promise.all([released, discarded, closed]);
   }
 
-  /**
-   * Lets a later image use the memory of this one. Not after a failure, when a decoder or the file system may still read
-   * it, nor from a store of the operator's, which may keep it.
-   */
-  async #recycleMemory(): Promise<void> {
-    if (this.#request.settings.store !== undefined || this.#bytes?.path !== undefined) return;
-    recycle((await this.#bytes?.buffer()) ?? Buffer.alloc(0));
-  }
-
-  #reply(result: SaveResult): void {
-    const { res } = this.#request;
-    this.#cancellation.dispose();
-    this.#releaseTimer();
-    this.#capture?.restore();
-    // Without a client, the response ends as it would without this middleware.
-    if (result.status === 'failed' && result.error.code === 'client-disconnected') return;
-    sendReply(res, result);
-    this.#capture?.ignoreLateWrites();
-  }
-
-  async #report(result: SaveResult, stages: StageTimes): Promise<void> {
-    const { settings, req } = this.#request;
-    const record = this.#createRecord(result, stages);
+  async #report(outcome: SaveOutcome, stages: StageTimes): Promise<void> {
+    const { onSave } = this.#context.settings;
+    if (onSave === undefined) return;
     try {
-      await this.#asClient(() => settings.onSave?.(record, req));
+      await this.#exchange.callHook(onSave, this.#createRecord(outcome, stages));
     } catch (error) {
       process.emitWarning(`onSave of imageSave failed: ${describeError(error)}`);
     }
   }
 
-  /** Calls a hook, which gets the request with the client's method. */
-  #asClient<Result>(call: () => Result): Result {
-    return this.#capture === undefined ? call() : this.#capture.asClient(call);
-  }
-
-  #createRecord(result: SaveResult, stages: StageTimes): SaveRecord {
-    const { arrival } = this.#request;
-    const rendererStatus = this.#head?.status;
-    return createRecord(result, {
+  #createRecord(outcome: SaveOutcome, stages: StageTimes): SaveRecord {
+    const { arrival } = this.#exchange;
+    const rendererStatus = this.#rendererStatus;
+    return createRecord(outcome, {
       name: this.#name,
       arrival,
       stages,

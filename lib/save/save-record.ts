@@ -1,28 +1,93 @@
-// The result of a save → the record for the operator.
-import type { SaveRecord } from '../options.js';
-import type { SaveResult } from '../protocol/reply.js';
+// What the operator is told of a save: the record, and how long each stage took.
+import type { SaveErrorCode } from '../errors.js';
+import type { SaveOutcome } from '../protocol/reply.js';
+
+/** The stages of a save, in order. */
+export type SaveStage = 'waiting' | 'preparing' | 'rendering' | 'inspecting' | 'publishing';
+
+/** Milliseconds of each stage that began. */
+export type StageTimes = Readonly<Partial<Record<SaveStage, number>>>;
+
+/** How one save command ended: the argument of `onPublished` and of `onSave`. */
+export interface SaveRecord {
+  readonly outcome: 'done' | 'failed' | 'timeout';
+  /** Why there is no new image; undefined when done. */
+  readonly code: SaveErrorCode | undefined;
+  /** The name in the command; undefined if the command is malformed. */
+  readonly name: string | undefined;
+  /** Bytes published; undefined unless done. */
+  readonly bytes: number | undefined;
+  /** Width × height × pages; undefined unless done. */
+  readonly pixels: number | undefined;
+  /** The status of the rendered response; undefined if the save ended before it. */
+  readonly rendererStatus: number | undefined;
+  /** Pixels across and down the first page, as stored; undefined unless done. */
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+  /** The media type of the image; undefined unless done. */
+  readonly type: string | undefined;
+  /** The public URL of the image, from the option `publicUrl`; undefined unless done. */
+  readonly url: string | undefined;
+  /** From the command's arrival to its reply, or for `onPublished` to this call. */
+  readonly milliseconds: number;
+  /** Milliseconds of each stage that began, in order. A failed save failed in the last one. */
+  readonly stages: StageTimes;
+  /**
+   * The underlying error of the system, the renderer, the decoder or the store. It can contain paths of the server.
+   * For a rendered status other than 200 it quotes the first bytes of the text. Undefined when done.
+   */
+  readonly cause: unknown;
+  /**
+   * When done, an error after publishing: of flushing the folder, of the store, of `publicUrl` or of `onPublished`.
+   * Several are one `AggregateError`.
+   */
+  readonly warning: unknown;
+}
 
 /** The record of a save, as far as it is known now. */
 export function createRecord(
-  result: SaveResult,
-  details: Pick<SaveRecord, 'name' | 'stages' | 'rendererStatus' | 'warning'> & { readonly arrival: number },
+  outcome: SaveOutcome,
+  save: Pick<SaveRecord, 'name' | 'stages' | 'rendererStatus' | 'warning'> & { readonly arrival: number },
 ): SaveRecord {
-  const done = result.status === 'done' ? result : undefined;
-  const error = result.status === 'done' ? undefined : result.error;
+  const done = outcome.status === 'done' ? outcome : undefined;
+  const error = outcome.status === 'done' ? undefined : outcome.error;
   return {
-    outcome: result.status,
+    outcome: outcome.status,
     code: error?.code,
-    name: details.name,
+    name: save.name,
     bytes: done?.length,
     pixels: done?.info.pixels,
     width: done?.info.width,
     height: done?.info.height,
     type: done?.info.type,
     url: done?.url,
-    rendererStatus: details.rendererStatus,
-    milliseconds: performance.now() - details.arrival,
-    stages: details.stages,
+    rendererStatus: save.rendererStatus,
+    milliseconds: performance.now() - save.arrival,
+    stages: save.stages,
     cause: error?.cause,
-    warning: done && details.warning,
+    warning: done && save.warning,
   };
+}
+
+/** Measures one stage after the other. */
+export class StageTimer {
+  readonly #times: Partial<Record<SaveStage, number>> = {};
+  #current: SaveStage | undefined;
+  #beganAt = 0;
+
+  /** Ends the current stage, if there is one, and begins the next. */
+  begin(stage: SaveStage): void {
+    this.end();
+    this.#current = stage;
+    this.#beganAt = performance.now();
+  }
+
+  /** Ends the last stage. */
+  end(): StageTimes {
+    if (this.#current !== undefined) {
+      this.#times[this.#current] = performance.now() - this.#beganAt;
+      this.#current = undefined;
+    }
+    return { ...this.#times };
+  }
 }

@@ -23,7 +23,7 @@ const table = tableRows(/## Options\n([^#]*)/.exec(read('README.md'))?.[1] ?? ''
 const rowOf = (name: string): string[] => table.find(([cell]) => cell === `\`${name}\``) ?? [];
 
 test('the README lists every option with its default', () => {
-  const settings: Record<string, unknown> = { ...checkOptions({}) };
+  const settings: Record<string, unknown> = { ...checkOptions('imageSave', '', {}) };
   expect(table.map(([cell]) => cell)).toEqual(Object.keys(settings).map((name) => `\`${name}\``));
   for (const [name, value] of Object.entries(settings)) {
     const shown = (rowOf(name)[1] ?? '').replaceAll('`', '');

@@ -3,18 +3,19 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { imageSave } from '../../lib/middleware.js';
+import { imageSave } from '../../lib/hosts/middleware.js';
 import { checkOptions, type ImageSaveOptions, type Settings } from '../../lib/options.js';
 
 const request = (): IncomingMessage => new IncomingMessage(new Socket());
 
 /** Options as a host without types passes them. */
-const check = (options: unknown): Settings => checkOptions(options as ImageSaveOptions);
+const check = (options: unknown): Settings =>
+  checkOptions('imageSave', "imageSave({ savePath: './saved' })", options as ImageSaveOptions);
 
 /** The message for invalid options. */
-function refusal(options: unknown): string {
+function refusal(options: unknown, factory: (options: never) => unknown = check): string {
   try {
-    check(options);
+    factory(options as never);
   } catch (error) {
     if (error instanceof TypeError) return error.message;
     throw error;
@@ -302,7 +303,7 @@ describe('an invalid options argument', () => {
   );
 
   it('is recognised as a request: app.use(imageSave) without the call', () => {
-    const message = refusal(request());
+    const message = refusal(request(), imageSave);
     expect(message).toContain("app.use(imageSave({ savePath: './saved' }))");
     expect(message).toContain('not app.use(imageSave)');
   });

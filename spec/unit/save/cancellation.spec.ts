@@ -1,6 +1,4 @@
 // When a save is aborted and why: at most once, and never after disarm.
-import { once } from 'node:events';
-import { Socket } from 'node:net';
 import { Cancellation } from '../../../lib/save/cancellation.js';
 import { SaveError } from '../../../lib/errors.js';
 import { codeOf } from '../../support/refusal.js';
@@ -8,22 +6,16 @@ import { codeOf } from '../../support/refusal.js';
 /** How long a store may take after the point of no return, in milliseconds. */
 const PATIENCE = 5000;
 
-let socket: Socket;
 let deadline: Cancellation;
 
 beforeEach(() => {
   jest.useFakeTimers();
-  socket = new Socket();
-  deadline = watch();
+  deadline = new Cancellation();
 });
 afterEach(() => {
   deadline.disarm();
-  socket.destroy();
   jest.useRealTimers();
 });
-
-/** A save whose client has a connection. */
-const watch = (connection = socket): Cancellation => new Cancellation(connection, () => undefined);
 
 /** Commits a save, or throws why that is too late. */
 const commit = (of = deadline): void => {
@@ -37,11 +29,9 @@ const reason = (of = deadline): string | undefined =>
 const error = (): SaveError => new SaveError('renderer-failed', 'It failed.');
 
 /** The client disconnects. */
-async function leave(): Promise<void> {
-  const closed = once(socket, 'close');
-  socket.destroy();
-  await closed;
-}
+const leave = (): void => {
+  deadline.abort(new SaveError('client-disconnected'));
+};
 
 describe('the deadline', () => {
   it('passes after the timeout and not before', () => {
@@ -95,60 +85,13 @@ describe('the deadline', () => {
   });
 });
 
-describe('a client that disconnects', () => {
-  it('has ended the save if it disconnected before', async () => {
-    await leave();
-    expect(reason(watch())).toBe('client-disconnected');
-  });
-
-  it('ends the save before other listeners run', () => {
-    const order: string[] = [];
-    const other = new Socket();
-    other.on('close', () => order.push('the server'));
-    const watching = watch(other);
-    watching.signal.addEventListener('abort', () => order.push('the save'));
-    other.emit('close');
-    expect(order).toEqual(['the save', 'the server']);
-    other.destroy();
-  });
-
-  it('ends all the saves of its connection, and none of another', async () => {
-    const [same, other] = [watch(), watch(new Socket())];
-    await leave();
-    expect([reason(), reason(same), reason(other)]).toEqual([
-      'client-disconnected',
-      'client-disconnected',
-      undefined,
-    ]);
-  });
-
-  it('ends only those saves that still run', async () => {
-    const [disarmed, failed] = [watch(), watch()];
-    disarmed.disarm();
-    failed.abort(error());
-    await leave();
-    expect([reason(), reason(disarmed), reason(failed)]).toEqual([
-      'client-disconnected',
-      undefined,
-      'renderer-failed',
-    ]);
-  });
-
-  it('is watched with one listener for any number of saves', () => {
-    const before = socket.listenerCount('close');
-    const many = Array.from({ length: 100 }, () => watch());
-    expect(socket.listenerCount('close')).toBe(before);
-    for (const one of many) one.disarm();
-  });
-});
-
 describe('commit', () => {
-  it('succeeds while the save runs, and makes its outcome final', async () => {
+  it('succeeds while the save runs, and makes its outcome final', () => {
     deadline.startTimer(1000, performance.now());
     commit();
     jest.advanceTimersByTime(1000);
     deadline.abort(error());
-    await leave();
+    leave();
     expect(deadline.signal.aborted).toBe(false);
   });
 
@@ -194,7 +137,7 @@ describe('after the point of no return', () => {
 
   it('leaves no timer once the reply is sent', () => {
     commit();
-    deadline.dispose();
+    deadline.disarm();
     commit();
     expect(jest.getTimerCount()).toBe(0);
   });
@@ -222,31 +165,31 @@ describe('a commit that is taken back', () => {
     expect(await codeOf(() => deadline.aborted)).toBe('timeout');
   });
 
-  it('ends a save whose client has disconnected meanwhile', async () => {
+  it('ends a save whose client has disconnected meanwhile', () => {
     deadline.startTimer(1000, performance.now());
     commit();
-    await leave();
+    leave();
     expect(reason()).toBeUndefined();
     deadline.rollback();
     expect(reason()).toBe('client-disconnected');
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('lets a client that disconnects later end the save', async () => {
+  it('lets a client that disconnects later end the save', () => {
     deadline.startTimer(1000, performance.now());
     commit();
     deadline.rollback();
-    await leave();
+    leave();
     expect(reason()).toBe('client-disconnected');
   });
 
-  it('can be made again, and then nothing ends the save', async () => {
+  it('can be made again, and then nothing ends the save', () => {
     deadline.startTimer(1000, performance.now());
     commit();
     deadline.rollback();
     commit();
     jest.advanceTimersByTime(1000);
-    await leave();
+    leave();
     expect(deadline.signal.aborted).toBe(false);
   });
 
@@ -255,7 +198,7 @@ describe('a commit that is taken back', () => {
     commit();
     jest.advanceTimersByTime(PATIENCE);
     expect(await codeOf(() => deadline.aborted)).toBe('store-no-response');
-    deadline.dispose();
+    deadline.disarm();
     deadline.rollback();
     expect([await codeOf(commit), jest.getTimerCount()]).toEqual(['timeout', 0]);
   });
@@ -280,22 +223,22 @@ describe('the end of a save', () => {
     expect(deadline.signal.reason).toBe(first);
   });
 
-  it('is reported once', async () => {
+  it('is reported once', () => {
     let aborts = 0;
     deadline.signal.addEventListener('abort', () => aborts++);
     deadline.abort(error());
     deadline.abort(error());
-    await leave();
+    leave();
     expect(aborts).toBe(1);
   });
 
-  it('is never reported after disarm', async () => {
+  it('is never reported after disarm', () => {
     deadline.startTimer(1000, performance.now());
     deadline.disarm();
     deadline.disarm();
     jest.advanceTimersByTime(2000);
     deadline.abort(error());
-    await leave();
+    leave();
     expect(deadline.signal.aborted).toBe(false);
   });
 });

@@ -12,8 +12,8 @@ import {
   gzipSync,
 } from 'node:zlib';
 import { SaveError } from '../../../lib/errors.js';
-import type { ResponseHead } from '../../../lib/capture/response-capture.js';
 import { collectBody, type CollectOptions } from '../../../lib/save/collect-body.js';
+import type { RenderedHead, RenderedImage } from '../../../lib/save/exchange.js';
 import { createDecoders } from '../../../lib/save/content-decoders.js';
 import type { ImageBytes } from '../../../lib/bytes/image-bytes.js';
 import { CapturedBody } from '../../../lib/capture/captured-body.js';
@@ -48,7 +48,8 @@ const newBody = (): CapturedBody =>
 
 const newFile = (): DiskTempFile => new DiskTempFile(inFolder('saved', temporaryName(60_000)), 0o666);
 
-const head = (announced: Partial<ResponseHead> = {}): ResponseHead => ({
+const rendered = (announced: Partial<RenderedHead> = {}, stream = body): RenderedImage => ({
+  body: stream,
   status: 200,
   contentLength: undefined,
   contentEncoding: '',
@@ -62,10 +63,10 @@ const options = (changes: Partial<CollectOptions> = {}): CollectOptions => ({
   ...changes,
 });
 
-const collected = (announced: Partial<ResponseHead> = {}, maxBytes = NO_LIMIT): Promise<ImageBytes> =>
-  collectBody(body, head(announced), options({ maxBytes }));
+const collected = (announced: Partial<RenderedHead> = {}, maxBytes = NO_LIMIT): Promise<ImageBytes> =>
+  collectBody(rendered(announced), options({ maxBytes }));
 
-const codeFor = (announced: Partial<ResponseHead> = {}, maxBytes = NO_LIMIT): Promise<string> =>
+const codeFor = (announced: Partial<RenderedHead> = {}, maxBytes = NO_LIMIT): Promise<string> =>
   codeOf(() => collected(announced, maxBytes));
 
 /** The bytes, from memory or from the file. */
@@ -255,7 +256,7 @@ describe('maxBytes', () => {
     expect(await started).toBe('too-many-bytes');
     const other = newBody();
     other.end(noise(length + 1));
-    expect(await codeOf(() => collectBody(other, head(), options({ maxBytes: length })))).toBe(
+    expect(await codeOf(() => collectBody(rendered({}, other), options({ maxBytes: length })))).toBe(
       'too-many-bytes',
     );
     await other.release();
@@ -348,8 +349,7 @@ describe('Content-Encoding', () => {
       stream.write(encode(original).subarray(0, 10));
       stream.end(encode(original).subarray(10));
       const bytes = await collectBody(
-        stream,
-        head({ contentEncoding }),
+        rendered({ contentEncoding }, stream),
         options({ createTempFile: () => own }),
       );
       expect((await bytesOf(bytes)).equals(original)).toBe(true);
@@ -396,7 +396,7 @@ describe('Content-Encoding', () => {
     for (const wrong of [...cuts, damaged, small]) {
       const stream = newBody();
       stream.end(wrong);
-      expect(await codeOf(() => collectBody(stream, head({ contentEncoding }), options()))).toBe(
+      expect(await codeOf(() => collectBody(rendered({ contentEncoding }, stream), options()))).toBe(
         'broken-encoding',
       );
       await stream.release();
@@ -429,8 +429,7 @@ describe('Content-Encoding', () => {
     });
     const stop = new AbortController();
     const collecting = collectBody(
-      body,
-      head({ contentEncoding: 'deflate, deflate' }),
+      rendered({ contentEncoding: 'deflate, deflate' }),
       options({ signal: stop.signal }),
     );
     while (steps < 10) await turn();

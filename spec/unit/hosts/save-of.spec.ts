@@ -1,8 +1,9 @@
 // saveOf: the save that a renderer renders for.
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import type * as SaveOf from '../../../lib/save/save-context.js';
-import { saveOf, attachSave, type Save } from '../../../lib/save/save-context.js';
+import type * as SaveOf from '../../../lib/hosts/save-of.js';
+import { saveOf, attachSave } from '../../../lib/hosts/save-of.js';
+import type { Save } from '../../../lib/save/exchange.js';
 
 const response = (): ServerResponse => new ServerResponse(new IncomingMessage(new Socket()));
 const save: Save = { name: 'a.png', signal: new AbortController().signal, refuse: () => undefined };
@@ -22,7 +23,7 @@ it('is found by the other copies of this package in the process', () => {
   const res = response();
   attachSave(res, save);
   jest.isolateModules(() => {
-    const copy = jest.requireActual<typeof SaveOf>('../../../lib/save/save-context.js');
+    const copy = jest.requireActual<typeof SaveOf>('../../../lib/hosts/save-of.js');
     expect(copy.saveOf).not.toBe(saveOf);
     expect(copy.saveOf(res)).toBe(save);
     const other = response();

@@ -1,9 +1,10 @@
 // The public URL of an image, and how long a reply waits for onPublished.
-import { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
-import { createPublicUrl, joinWarnings, waitForHook } from '../../../lib/save/published-hook.js';
+import { createPublicUrl, joinWarnings, waitForHook } from '../../../lib/save/after-publish.js';
+import type { Exchange } from '../../../lib/save/exchange.js';
 
-const req = new IncomingMessage(new Socket());
+const request = {};
+/** Calls hooks as the host of a request does. */
+const host: Pick<Exchange, 'callHook'> = { callHook: (hook, first) => hook(first, request) };
 
 describe('the public URL', () => {
   test.each([
@@ -12,25 +13,25 @@ describe('the public URL', () => {
     ['https://x/?file=', 'a&b=c#d?.png', 'https://x/?file=a%26b%3Dc%23d%3F.png'],
     ['/', 'größe/100%.png', '/gr%C3%B6%C3%9Fe/100%25.png'],
   ])('of the prefix %s and the name %s is %s', (prefix, name, url) => {
-    expect(createPublicUrl(prefix, name, req)).toEqual({ url });
+    expect(createPublicUrl(prefix, name, host)).toEqual({ url });
   });
 
   it('is none where the name cannot be encoded, with a warning', () => {
-    const { url, warning } = createPublicUrl('/saved/', 'half\ud83d.png', req);
+    const { url, warning } = createPublicUrl('/saved/', 'half\ud83d.png', host);
     expect(url).toBeUndefined();
     expect(warning).toBeInstanceOf(URIError);
   });
 
   it('is what the function returns for the name and the request', () => {
     const publicUrl = jest.fn(() => '/a');
-    expect(createPublicUrl(publicUrl, 'größe.png', req)).toEqual({ url: '/a' });
-    expect(publicUrl.mock.calls).toEqual([['größe.png', req]]);
+    expect(createPublicUrl(publicUrl, 'größe.png', host)).toEqual({ url: '/a' });
+    expect(publicUrl.mock.calls).toEqual([['größe.png', request]]);
   });
 
   test.each([[undefined], [null], [5], [{}], [Promise.resolve('/a')], [Promise.reject(new Error('no'))]])(
     'is none where the function returns %p, with a warning',
     (value) => {
-      const { url, warning } = createPublicUrl(() => value, 'a.png', req);
+      const { url, warning } = createPublicUrl(() => value, 'a.png', host);
       expect(url).toBeUndefined();
       expect(String(warning)).toContain('must return a string');
     },
@@ -41,7 +42,7 @@ describe('the public URL', () => {
       // eslint-disable-next-line @typescript-eslint/only-throw-error
       throw thrown;
     };
-    const { url, warning } = createPublicUrl(throwIt, 'a.png', req);
+    const { url, warning } = createPublicUrl(throwIt, 'a.png', host);
     expect(url).toBeUndefined();
     expect(warning).toBeInstanceOf(Error);
   });

@@ -1,6 +1,6 @@
 // Between publishing and the reply: the image's public URL and the operator's onPublished. Neither can undo the save.
-import type { IncomingMessage } from 'node:http';
 import type { Settings } from '../options.js';
+import type { Exchange } from './exchange.js';
 import { waitAtMost } from './wait-at-most.js';
 
 /** How long `onPublished` may take, however little is left of the deadline. */
@@ -15,11 +15,12 @@ const MIN_HOOK_MS = 1000;
 export function createPublicUrl(
   publicUrl: Settings['publicUrl'],
   name: string,
-  req: IncomingMessage,
+  exchange: Pick<Exchange, 'callHook'>,
 ): { readonly url?: string; readonly warning?: unknown } {
   if (publicUrl === undefined) return {};
   try {
-    const url = typeof publicUrl === 'string' ? publicUrl + encodePath(name) : publicUrl(name, req);
+    const url =
+      typeof publicUrl === 'string' ? publicUrl + encodePath(name) : exchange.callHook(publicUrl, name);
     if (typeof url === 'string') return { url };
     // An async function is a mistake. Where it also rejects, that must not end the process.
     Promise.resolve(url).catch(() => undefined);
@@ -38,7 +39,7 @@ function encodePath(name: string): string {
  *
  * @param call Calls it. May throw or reject.
  * @param left What is left of the deadline, in milliseconds.
- * @returns Why it failed, in an object, because a promise would look into what was thrown; an empty one if it has not.
+ * @returns `{ warning }`, or `{}` on success. Wrapped, because resolving with a thrown thenable would await it.
  */
 export async function waitForHook(
   call: () => unknown,

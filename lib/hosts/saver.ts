@@ -1,0 +1,92 @@
+// What the saves of one middleware, handler or image saver share, and what their operator can ask of it.
+import { stat } from 'node:fs/promises';
+import { systemCode } from '../errors.js';
+import type { Settings } from '../options.js';
+import { Admission } from '../save/admission.js';
+import { checkSaving } from '../save/check-saving.js';
+import type { Exchange } from '../save/exchange.js';
+import { SaveOperation, type SaveContext } from '../save/save-operation.js';
+import { folderStore } from '../stores/folder/folder-store.js';
+import { StaleFileSweeper } from '../temp-files/stale-files.js';
+
+/** What the middleware, the Fetch handler and an image saver have in common. */
+export interface SaveControls<Request> {
+  /**
+   * Resolves when every save has ended completely: it has its reply, its temporary file is removed, and its `onSave`
+   * has settled. For a graceful stop, call it after `server.close()`, with a time limit of your own: it also waits
+   * for a store or an `onSave` that never settles.
+   */
+  readonly idle: () => Promise<void>;
+  /**
+   * Resolves if images can be saved now: tries everything that a save needs, and leaves nothing behind. For a readiness
+   * probe. It takes as long as the file system or the store does; calls at the same time share one check.
+   *
+   * @param req A request for which a folder is chosen, where `savePath` is a function. That folder is checked.
+   * @throws SaveError Its code says why no image can be saved.
+   */
+  readonly check: (req?: Request) => Promise<void>;
+  /** Saves in progress, for a gauge. */
+  readonly running: number;
+  /** Saves that wait for their turn, for a gauge. */
+  readonly waiting: number;
+}
+
+/** Starts saves with the same options, which share their store and its limits. */
+export class Saver {
+  readonly settings: Settings;
+  readonly #context: SaveContext;
+  readonly #operations = new Set<Promise<void>>();
+  #checking: Promise<void> | undefined;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+    // A temporary file that is older belongs to no save that still runs.
+    const sweeper = new StaleFileSweeper(2 * settings.maxTimeout);
+    const store = settings.store ?? folderStore(settings.savePath, sweeper);
+    this.#context = { settings, store, sweeper, admission: new Admission(settings) };
+    void warnIfMissing(settings);
+  }
+
+  start(exchange: Exchange): void {
+    const operation = new SaveOperation(this.#context, exchange).run();
+    this.#operations.add(operation);
+    void operation.finally(() => this.#operations.delete(operation));
+  }
+
+  /** Gives a function its controls. */
+  control<Call extends object, Request>(call: Call): Call & SaveControls<Request> {
+    const { admission } = this.#context;
+    const idle = async (): Promise<void> => {
+      // Other saves may have begun meanwhile.
+      while (this.#operations.size > 0) await Promise.all(this.#operations);
+    };
+    const check = (req?: Request): Promise<void> => {
+      if (req !== undefined) return checkSaving(this.#context, req);
+      // A folder that hangs must not take one more thread for each probe.
+      this.#checking ??= checkSaving(this.#context).finally(() => {
+        this.#checking = undefined;
+      });
+      return this.#checking;
+    };
+    return Object.defineProperties(Object.assign(call, { idle, check }), {
+      running: { get: () => admission.running, enumerable: true },
+      waiting: { get: () => admission.waiting, enumerable: true },
+    }) as Call & SaveControls<Request>;
+  }
+}
+
+/** Warns of a missing save folder, since the path may be mistyped. A folder may be mounted later, so it is no error. */
+async function warnIfMissing({ savePath }: Settings): Promise<void> {
+  let path = '';
+  try {
+    path = await savePath();
+    if (path === '' || (await stat(path)).isDirectory()) return;
+  } catch (error) {
+    // The first save reports any other fault of the folder. A function needs a request.
+    if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') return;
+  }
+  process.emitWarning(
+    `The save folder of imageSave does not exist: ${path}. No image is saved until it does.`,
+    { code: 'IMAGE_SAVE_NO_FOLDER' },
+  );
+}

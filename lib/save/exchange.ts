@@ -1,0 +1,69 @@
+// One command and its reply, as the core sees them: the interface of everything that starts a save.
+import type { SaveError } from '../errors.js';
+import type { SaveOutcome } from '../protocol/reply.js';
+
+/** The save that a renderer renders for. */
+export interface Save {
+  /** The name of the image, relative to the save folder. */
+  readonly name: string;
+  /** Aborts when the image is no longer wanted: stop rendering. Its reason is a `SaveError`. */
+  readonly signal: AbortSignal;
+  /**
+   * Refuses the image that the renderer is about to send, such as a placeholder or an error image. The client gets
+   * the reason in `error.message`, so keep secrets out of it.
+   */
+  readonly refuse: (reason?: string) => void;
+}
+
+/** Consecutive chunks of a body, which do not change any more. */
+export interface Batch {
+  readonly chunks: readonly Buffer[];
+  /** The body ends with these chunks. Where this is false, it may end nevertheless. */
+  readonly last: boolean;
+}
+
+/** The head of a rendered response, as far as a save depends on it. */
+export interface RenderedHead {
+  /** 200 where the image did not come by HTTP. */
+  readonly status: number;
+  /** The value of `Content-Length`, or undefined if there is none. */
+  readonly contentLength: string | undefined;
+  /** The value of `Content-Encoding`, or an empty string. */
+  readonly contentEncoding: string;
+  /** The value of `Retry-After`, or undefined if there is none. */
+  readonly retryAfter?: string | undefined;
+}
+
+/** A rendered response. */
+export interface RenderedImage extends RenderedHead {
+  /** Ends with an error if the renderer has not sent its whole response. */
+  readonly body: AsyncIterable<Batch>;
+}
+
+/** One command and its reply: by HTTP, or by a call from code. */
+export interface Exchange {
+  /** When the command arrived, a reading of `performance.now()`. */
+  readonly arrival: number;
+  /** What stores and a `savePath` that is a function get: the request, or undefined from code. */
+  readonly request: unknown;
+  /** @param abort Ends the save at any time from now on, as when the client disconnects. More calls do no harm. */
+  begin(abort: (error: SaveError) => void): void;
+  /**
+   * The name, not yet checked, and the time limit in milliseconds, if the command has one.
+   *
+   * @throws SaveError The command is malformed.
+   */
+  readCommand(): { readonly name: string; readonly timeout?: number | undefined };
+  /** @throws SaveError The command came in a way that is not allowed. */
+  checkRequest?(): void;
+  /** @throws SaveError The client may not save under this name, which is checked. */
+  authorize?(name: string): Promise<void>;
+  /** Has the image rendered. Rejects if that is impossible. */
+  render(save: Save): RenderedImage | Promise<RenderedImage>;
+  /** Lets go of the rendered response, of which no more is read. Called once, whether or not it was rendered. */
+  release(): unknown;
+  /** Calls a function of the operator with its first argument and the client's request, as that came. */
+  callHook<First>(hook: (first: First, request: unknown) => unknown, first: First): unknown;
+  /** Replies. Called once. Must not throw. */
+  reply(outcome: SaveOutcome): void;
+}
