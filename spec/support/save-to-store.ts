@@ -8,6 +8,8 @@ import { MemoryBytes } from '../../lib/bytes/image-bytes.js';
 export interface SaveToOptions {
   readonly overwrite?: boolean;
   readonly signal?: AbortSignal;
+  readonly onCommit?: () => void;
+  readonly onRollback?: () => void;
 }
 
 /** Saves bytes as a PNG of 30 × 20 pixels. */
@@ -15,16 +17,19 @@ export async function saveTo(
   store: ImageStore,
   name: string,
   bytes: Buffer,
-  { overwrite = true, signal = new AbortController().signal }: SaveToOptions = {},
+  options: SaveToOptions = {},
 ): Promise<PublishResult> {
+  const { overwrite = true, signal = new AbortController().signal } = options;
   const req = new IncomingMessage(new Socket());
   const target = await store.prepare(name, { req, overwrite, durable: true, signal });
   try {
     const info = { format: 'png', type: 'image/png', width: 30, height: 20, pages: 1, pixels: 600 } as const;
     const commit = (): void => {
       signal.throwIfAborted();
+      options.onCommit?.();
     };
-    return await target.publish({ ...info, bytes: new MemoryBytes(bytes) }, { commit });
+    const rollback = (): void => options.onRollback?.();
+    return await target.publish({ ...info, bytes: new MemoryBytes(bytes) }, { commit, rollback });
   } finally {
     await target.close?.();
   }

@@ -82,13 +82,22 @@ export class MultipartUpload {
     }
   }
 
+  /** Creates the upload and aborts it, which shows what the credentials may do. Leaves nothing, and rejects if it does. */
+  async probe(object: S3ObjectFields): Promise<void> {
+    await this.create({ ...object, ContentType: 'image/png' });
+    await this.#sendAbort();
+  }
+
+  async #sendAbort(): Promise<void> {
+    const command = new AbortMultipartUploadCommand({ ...this.#location, UploadId: this.id });
+    await this.#settings.client.send(command, { abortSignal: AbortSignal.timeout(FOLLOW_UP_TIMEOUT_MS) });
+  }
+
   /** Removes all parts. If the store refuses or is unreachable, the request is repeated later. Never rejects. */
   async abort(): Promise<void> {
-    const { client } = this.#settings;
-    const command = new AbortMultipartUploadCommand({ ...this.#location, UploadId: this.id });
     this.#aborts += 1;
     try {
-      await client.send(command, { abortSignal: AbortSignal.timeout(FOLLOW_UP_TIMEOUT_MS) });
+      await this.#sendAbort();
       // A part in transit can arrive after this. (Amazon S3 API Reference, AbortMultipartUpload.)
       if (!this.#partAborted || this.#aborts > 1) return;
     } catch (error) {

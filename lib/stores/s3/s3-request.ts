@@ -25,6 +25,8 @@ export interface RequestOptions {
   readonly publishing?: {
     /** Called before the last byte is sent, in each attempt. Throws if that byte must not be sent. */
     readonly commit: () => void;
+    /** Called when the store has definitely refused each attempt whose last byte was sent: nothing has changed. */
+    readonly rollback?: (() => void) | undefined;
     /** How long to wait for the answer after the last byte, in milliseconds. */
     readonly answerTimeout: number;
   };
@@ -65,7 +67,7 @@ export class S3Request {
     this.#options = options;
   }
 
-  /** Whether the object may be published, now or later, without an answer. */
+  /** Whether the object may be published, now or later: no answer has refused an attempt whose last byte was sent. */
   get outcomeUnknown(): boolean {
     return this.#unconfirmed > 0;
   }
@@ -77,7 +79,7 @@ export class S3Request {
   ): Promise<UploadPartCommandOutput> {
     const { signal } = this.#options;
     const onAbort = (): void => {
-      if (!this.lastByteSent) this.#abort(signal.reason);
+      if (!this.outcomeUnknown) this.#abort(signal.reason);
     };
     signal.throwIfAborted();
     signal.addEventListener('abort', onAbort);
@@ -90,7 +92,6 @@ export class S3Request {
       throw this.#abortReason ?? error;
     } finally {
       signal.removeEventListener('abort', onAbort);
-      clearTimeout(this.#timer);
     }
   }
 
@@ -131,6 +132,8 @@ export class S3Request {
           this.#onResponse(result as DeserializeResult, lastByteSent);
           return result;
         } finally {
+          // The next attempt has its own time for an answer.
+          clearTimeout(this.#timer);
           body?.destroy();
         }
       },
@@ -150,7 +153,7 @@ export class S3Request {
     }
     this.#unconfirmed += 1;
     this.lastByteSent = true;
-    this.#timer ??= setTimeout(() => {
+    this.#timer = setTimeout(() => {
       this.#abort(new Error(`The store did not answer within ${publishing.answerTimeout} ms`));
     }, publishing.answerTimeout);
     return true;
@@ -161,7 +164,9 @@ export class S3Request {
     this.date = Number.isNaN(date) ? undefined : date;
     const { statusCode } = response;
     // 502 and 504 come from a proxy that got no answer from the store.
-    if (lastByteSent && statusCode >= 300 && statusCode !== 502 && statusCode !== 504) this.#unconfirmed -= 1;
+    if (!lastByteSent || statusCode < 300 || statusCode === 502 || statusCode === 504) return;
+    this.#unconfirmed -= 1;
+    if (this.#unconfirmed === 0) this.#options.publishing?.rollback?.();
   }
 }
 

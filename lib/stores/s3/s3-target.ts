@@ -59,7 +59,7 @@ export class S3Target implements SaveTarget {
     throw new SaveError('file-exists');
   }
 
-  async publish(image: InspectedImage, { commit }: PublishOptions): Promise<PublishResult> {
+  async publish(image: InspectedImage, options: PublishOptions): Promise<PublishResult> {
     const { overwrite, signal } = this.#options;
     const { type, width, height } = image;
     // Outside the `try`: an error of the host's own function is no failure of the store.
@@ -70,8 +70,8 @@ export class S3Target implements SaveTarget {
       // Not all gateways honour a condition on the request that completes parts; all do on PutObject.
       const maxBytes = overwrite ? this.#settings.partSize : MAX_PUT_BYTES;
       return await (image.bytes.length > maxBytes
-        ? this.#publishParts(image, fields, commit)
-        : this.#publishAtOnce(image, fields, commit));
+        ? this.#publishParts(image, fields, options)
+        : this.#publishAtOnce(image, fields, options));
     } catch (error) {
       if (signal.aborted && error === signal.reason) throw error;
       throw this.#bucket.recordFailure(storeError(error));
@@ -81,7 +81,7 @@ export class S3Target implements SaveTarget {
   async #publishAtOnce(
     image: InspectedImage,
     fields: S3ObjectFields,
-    commit: () => void,
+    options: PublishOptions,
   ): Promise<PublishResult> {
     const payload = await createPayload(image.bytes, 0, image.bytes.length);
     const command = new PutObjectCommand({
@@ -89,7 +89,7 @@ export class S3Target implements SaveTarget {
       ...this.#location,
       ...this.#condition(),
     });
-    const request = this.#createRequest(commit, payload);
+    const request = this.#createRequest(options, payload);
     const unconfirmed = await this.#sendOrResolve(command, request);
     if (unconfirmed !== undefined) return unconfirmed;
     // The `Date` of the answer is within a second of the object's time, which saves a request per image.
@@ -99,7 +99,7 @@ export class S3Target implements SaveTarget {
   async #publishParts(
     image: InspectedImage,
     fields: S3ObjectFields,
-    commit: () => void,
+    options: PublishOptions,
   ): Promise<PublishResult> {
     const upload = new MultipartUpload(this.#settings, this.#location, this.#options.signal);
     await upload.create(createObjectInput(fields, image, this.#saveId));
@@ -111,7 +111,7 @@ export class S3Target implements SaveTarget {
         UploadId: upload.id,
         MultipartUpload: { Parts: parts },
       });
-      const request = this.#createRequest(commit);
+      const request = this.#createRequest(options);
       const unconfirmed = await this.#sendOrResolve(command, request);
       // Amazon S3 dates such an object by the beginning of its upload, which may be minutes ago.
       return unconfirmed ?? (await this.#readTime(request));
@@ -125,10 +125,11 @@ export class S3Target implements SaveTarget {
     return this.#options.overwrite ? {} : { IfNoneMatch: '*' };
   }
 
-  #createRequest(commit: () => void, payload?: Payload): S3Request {
+  #createRequest({ commit, rollback }: PublishOptions, payload?: Payload): S3Request {
     const { answerTimeout } = this.#settings;
     const { signal } = this.#options;
-    return new S3Request({ ...(payload && { payload }), signal, publishing: { commit, answerTimeout } });
+    const publishing = { commit, rollback, answerTimeout };
+    return new S3Request({ ...(payload && { payload }), signal, publishing });
   }
 
   /**
@@ -144,7 +145,9 @@ export class S3Target implements SaveTarget {
       await request.send(this.#settings.client, command);
       return undefined;
     } catch (error) {
-      if (!request.lastByteSent) throw error;
+      const { signal } = this.#options;
+      const abandoned = signal.aborted && error === signal.reason && !request.outcomeUnknown;
+      if (abandoned || !request.lastByteSent) throw error;
       return await this.#resolveOutcome(request, error);
     }
   }

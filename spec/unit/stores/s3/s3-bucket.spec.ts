@@ -90,6 +90,25 @@ describe('a check', () => {
     expect(countHeadBucket()).toBe(2);
   });
 
+  it.each([
+    ['create', /^POST \/renders\/saved\/image-save-check\?uploads/, 403, 'store-denied'],
+    ['create', /^POST .*\?uploads/, 503, 'store-unavailable'],
+    ['abort', /^DELETE .*uploadId/, 403, 'store-denied'],
+  ])('rejects where an upload cannot %s (%s, %i)', async (_what, line, status, code) => {
+    const checked = s3Store({ client: server.client(), bucket: 'renders', prefix: 'saved/' });
+    server.intercept = (request) => (line.test(request.line) ? status : undefined);
+    expect(await codeOf(() => checked.check!())).toBe(code);
+    server.intercept = () => undefined;
+    server.uploads.clear();
+    await checked.check!();
+    expect([server.uploads.size, server.objects.size]).toEqual([0, 0]);
+  });
+
+  it('resolves where the gateway has no uploads in parts', async () => {
+    server.intercept = ({ line }) => (line.startsWith('POST') ? 501 : undefined);
+    await store.check!();
+  });
+
   it('resolves where HeadBucket is forbidden: images may be saved all the same', async () => {
     answerHeadBucket(403);
     await store.check!();

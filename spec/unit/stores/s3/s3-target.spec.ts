@@ -1,6 +1,7 @@
 // The requests for an image: at once and in parts, with Expect, with the host's own fields, in time.
 import { randomBytes } from 'node:crypto';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
+import { SaveError } from '../../../../lib/errors.js';
 import { s3Store, type S3StoreOptions } from '../../../../lib/s3.js';
 import { storeTests } from '../../../../lib/stores/store-tests.js';
 import { S3Server } from '../../../support/s3-server.js';
@@ -145,4 +146,56 @@ it('sends an image that must not replace another at once, whatever its length', 
   await saveTo(storeWith(), 'a.png', randomBytes(6 * MIB), { overwrite: false });
   expect(server.objects.has('/renders/a.png')).toBe(true);
   expect(server.requests.filter(({ line }) => line.includes('uploads'))).toEqual([]);
+});
+
+describe.each([
+  ['at once', 1000, /^PUT/],
+  ['in parts', 6 * MIB, /^POST .*uploadId/],
+])('the request that publishes an image %s', (_how, length, publishes) => {
+  let happened: string[];
+  const save = (
+    signal = new AbortController().signal,
+    onRollback = (): void => undefined,
+  ): Promise<unknown> =>
+    saveTo(storeWith({ client: server.client({ maxAttempts: 2 }) }), 'a.png', randomBytes(length), {
+      signal,
+      onCommit: () => happened.push('commit'),
+      onRollback: () => {
+        happened.push('rollback');
+        onRollback();
+      },
+    });
+  /** Answers the first requests that publish by these statuses. */
+  const answer = (...statuses: number[]): void => {
+    server.intercept = ({ line }) => (publishes.test(line) ? statuses.shift() : undefined);
+  };
+
+  beforeEach(() => {
+    happened = [];
+  });
+
+  it('takes commit back when the store has definitely refused it', async () => {
+    answer(503);
+    await save();
+    expect(happened).toEqual(['commit', 'rollback', 'commit']);
+    expect(server.objects.has('/renders/a.png')).toBe(true);
+  });
+
+  it('can be aborted after that, and is not sent again', async () => {
+    answer(503);
+    const abort = new AbortController();
+    const late = new SaveError('timeout');
+    const saving = save(abort.signal, () => {
+      abort.abort(late);
+    });
+    await expect(saving).rejects.toBe(late);
+    expect(happened).toEqual(['commit', 'rollback']);
+    expect([server.objects.size, server.uploads.size]).toEqual([0, 0]);
+  });
+
+  it('takes nothing back while an earlier attempt may have been published', async () => {
+    answer(502, 503);
+    await expect(save()).rejects.toMatchObject({ code: 'store-no-response' });
+    expect(happened).toEqual(['commit', 'commit']);
+  });
 });
