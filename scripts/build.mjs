@@ -1,12 +1,12 @@
 // Builds lib/ into dist/: once, as CommonJS, with a thin entry point for `import`. So a process has one copy of the code
 // for `import` and `require`.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { buildSync } from 'esbuild';
+import { build } from 'esbuild';
 
 const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -25,7 +25,9 @@ execFileSync(
   { stdio: 'inherit' },
 );
 
-bundleBatch();
+await bundlePrograms();
+for (const folder of ['page', 'pictures'])
+  cpSync(join(root, 'demo', folder), join(dist, 'demo', folder), { recursive: true });
 
 // One entry point for each entry of `exports` in package.json.
 for (const entry of ['index', 's3', 'store-tests', 'batch']) {
@@ -44,26 +46,37 @@ for (const entry of ['index', 's3', 'store-tests', 'batch']) {
 }
 
 /**
- * The batch client is bundled with the libraries that only it needs, so that an application which mounts the middleware
- * neither installs nor loads them. Their licences go along.
+ * The batch client and the demo are bundled with the libraries that only they need, so that an application which mounts
+ * the middleware neither installs nor loads them. Their licences go along.
  */
-function bundleBatch() {
-  const { metafile } = buildSync({
+async function bundlePrograms() {
+  const common = {
     absWorkingDir: root,
-    entryPoints: ['lib/batch.ts', 'lib/cli.ts'],
-    outdir: dist,
     bundle: true,
     platform: 'node',
-    format: 'cjs',
     target: 'node20.19',
     charset: 'utf8',
-    // A dependency of the package, which is installed in any case.
-    external: ['properties-file'],
     metafile: true,
     logLevel: 'warning',
+  };
+  const batch = await build({
+    ...common,
+    entryPoints: ['lib/batch.ts', 'lib/cli.ts'],
+    outdir: dist,
+    format: 'cjs',
+    // A dependency of the package, which is installed in any case.
+    external: ['properties-file'],
+  });
+  const demo = await build({
+    ...common,
+    entryPoints: ['demo/main.ts'],
+    outfile: join(dist, 'demo/main.mjs'),
+    format: 'esm',
+    external: ['sharp'],
+    plugins: [{ name: 'package', setup: useBuiltPackage }],
   });
   const packages = new Set(
-    Object.keys(metafile.inputs).flatMap(
+    Object.keys({ ...batch.metafile.inputs, ...demo.metafile.inputs }).flatMap(
       (file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? [],
     ),
   );
@@ -74,11 +87,17 @@ function bundleBatch() {
     if (file === undefined) throw new Error(`${name} has no file with its licence`);
     return `${name} ${version}\n\n${readFileSync(join(path, file), 'utf8').trim()}\n`;
   });
-  const head = 'The program express-image-save (cli.js) contains these packages:\n';
+  const head =
+    'The programs express-image-save (cli.js) and its demo (demo/main.mjs) contain these packages:\n';
   writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), [head, ...licences].join(`\n${'-'.repeat(80)}\n\n`));
   // What the bundles contain.
   for (const file of readdirSync(join(dist, 'batch'), { recursive: true, encoding: 'utf8' })) {
     if (file.endsWith('.js')) rmSync(join(dist, 'batch', file));
   }
   for (const unused of ['batch/cli', 'cli.d.ts']) rmSync(join(dist, unused), { recursive: true });
+}
+
+/** The demo uses the built package instead of bundling a copy of it. */
+function useBuiltPackage({ onResolve }) {
+  onResolve({ filter: /^\.\.\/lib\/index\.js$/ }, () => ({ path: '../index.mjs', external: true }));
 }

@@ -1,99 +1,62 @@
-// Turns the choices on the page into URLs that render or save the image, and into a curl command.
+// Turns the choices on the page into the URL that renders, the URL that saves, and the command of a set.
 
 /**
- * The choices on the page. Numbers stay as typed: the server checks them.
+ * The choices by the names of the form's fields. Numbers stay as typed: the server checks them.
  *
- * @typedef {object} Choices
- * @property {string} picture
- * @property {string} crop `x,y,width,height`, or empty for the whole picture.
- * @property {string} rotate
- * @property {string} wid
- * @property {string} hei
- * @property {string} fit
- * @property {string} bgc
- * @property {boolean} transparent
- * @property {string} fmt
- * @property {string} qlt
+ * @typedef {Record<string, string>} Choices
  */
 
-/** The file extension of each format. */
-export const EXTENSIONS = { jpeg: 'jpg', webp: 'webp', avif: 'avif', png: 'png', gif: 'gif', tif: 'tif' };
+/** @param {string} fmt */
+export const extensionOf = (fmt) => (fmt === 'jpeg' ? 'jpg' : fmt.replace('-alpha', ''));
 
 /** @param {string} fmt */
-export const hasQuality = (fmt) => ['jpeg', 'webp', 'avif'].includes(fmt);
-
-/** @param {string} fmt */
-export const canBeTransparent = (fmt) => fmt !== 'jpeg';
+export const hasQuality = (fmt) => !fmt.startsWith('png');
 
 /** @param {Choices} choices */
-export function renderUrl(choices) {
-  const alpha = choices.transparent && canBeTransparent(choices.fmt);
+export function renderUrl({ picture = '', crop = '', wid = '', hei = '', fit = '', fmt = '', qlt = '' }) {
   const commands = {
-    crop: choices.crop,
-    rotate: choices.rotate === '0' ? '' : choices.rotate,
-    wid: choices.wid,
-    hei: choices.hei,
-    fit: choices.wid !== '' && choices.hei !== '' ? choices.fit : '',
-    bgc: alpha || choices.bgc === 'ffffff' ? '' : choices.bgc,
-    fmt: choices.fmt + (alpha ? '-alpha' : ''),
-    qlt: hasQuality(choices.fmt) ? choices.qlt : '',
+    crop,
+    wid,
+    hei,
+    fit: wid !== '' && hei !== '' ? fit : '',
+    fmt: fmt === 'jpeg' ? '' : fmt,
+    qlt: hasQuality(fmt) && qlt !== '80' ? qlt : '',
   };
   const query = Object.entries(commands)
     .filter(([, value]) => value !== '')
     .map(([name, value]) => `${name}=${encode(value)}`);
-  return `/is/image/${encode(choices.picture)}?${query.join('&')}`;
+  return `/is/image/${encode(picture)}${query.length > 0 ? '?' : ''}${query.join('&')}`;
 }
 
 /**
- * @param {Choices} choices
+ * @param {string} url A URL that renders.
  * @param {string} name
  */
-export function saveUrl(choices, name) {
-  return `${renderUrl(choices)}&req=saveToFile&name=${encode(name)}`;
-}
-
-/**
- * Returns the curl command that sends the same request.
- *
- * @param {string} url An absolute URL without quotes, which {@link encode} has removed.
- */
-export function curlLine(url) {
-  return `curl '${url}'`;
+export function saveUrl(url, name) {
+  return `${url}${url.includes('?') ? '&' : '?'}req=saveToFile&name=${encode(name)}`;
 }
 
 /** @param {Choices} choices */
-export function suggestedName({ picture, wid, hei, fmt }) {
+export function suggestName({ picture = '', wid = '', hei = '', fmt = '' }) {
   const size = wid !== '' && hei !== '' ? `${wid}x${hei}` : wid || (hei && `h${hei}`);
   return `${picture}${size && `-${size}`}.${extensionOf(fmt)}`;
 }
 
 /**
- * Adapts a typed name to another format. A name keeps an extension that did not fit the old format.
+ * The command that saves the picture in every width and format.
  *
- * @param {string} name
- * @param {string} before
- * @param {string} fmt
+ * @param {Choices} choices
+ * @param {string[]} widths
+ * @param {string[]} formats
  */
-export function withFormat(name, before, fmt) {
-  const extension = `.${extensionOf(before)}`;
-  return name.endsWith(extension) ? `${name.slice(0, -extension.length)}.${extensionOf(fmt)}` : name;
-}
-
-/** @param {string} fmt */
-export function extensionOf(fmt) {
-  return EXTENSIONS[/** @type {keyof typeof EXTENSIONS} */ (fmt)];
-}
-
-/**
- * Returns the largest centred box of the given proportions: left, top, width and height, as for `crop=`.
- *
- * @param {{ width: number, height: number }} picture
- * @param {number} ratio Width divided by height.
- */
-export function centredBox({ width, height }, ratio) {
-  const w = Math.min(width, Math.round(height * ratio));
-  const h = Math.min(height, Math.round(width / ratio));
-  return [Math.floor((width - w) / 2), Math.floor((height - h) / 2), w, h];
+export function batchCommand(choices, widths, formats) {
+  const url = renderUrl({ ...choices, wid: '', hei: '', fmt: 'jpeg' });
+  const places = `${url.includes('?') ? '&' : '?'}wid={wid}&fmt={fmt}`;
+  return [
+    `npx express-image-save batch --server ${location.origin}`,
+    `--url "${url}${places}" --name "${choices['picture']}-{wid}.{fmt}"`,
+    `--set wid=${widths.join(',')} --set fmt=${formats.join(',')}`,
+  ].join(' ');
 }
 
 /**

@@ -1,4 +1,4 @@
-// Finds and creates elements, shows error messages, and formats sizes and types for people.
+// Finds and creates elements, shows errors at their fields, and formats sizes.
 
 /**
  * @template {HTMLElement} T
@@ -11,9 +11,6 @@ export function byId(id, type) {
   if (!(element instanceof type)) throw new TypeError(`The page has no ${type.name} with id ${id}`);
   return element;
 }
-
-/** @param {string} id */
-export const inputById = (id) => byId(id, HTMLInputElement);
 
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
@@ -29,30 +26,25 @@ export function createElement(tag, properties, ...children) {
 }
 
 /**
- * Shows an error message and marks the fields that it concerns. An empty message removes both.
+ * Shows a message and marks the one field that it is about. An empty message removes both.
  *
  * @param {string} id The id of the element that shows the message.
  * @param {string} message
- * @param {readonly HTMLElement[]} [fields]
+ * @param {Element | null} [field]
  */
-export function showError(id, message, fields = []) {
-  const element = byId(id, HTMLElement);
-  if (element.textContent !== message) element.textContent = message;
-  for (const field of fields) {
-    if (message === '') field.removeAttribute('aria-invalid');
-    else field.setAttribute('aria-invalid', 'true');
-    field.setAttribute('aria-describedby', id);
+export function showError(id, message, field = null) {
+  byId(id, HTMLElement).textContent = message;
+  for (const old of document.querySelectorAll(`[aria-errormessage="${id}"]`)) {
+    old.removeAttribute('aria-invalid');
+    old.removeAttribute('aria-errormessage');
   }
-  if (message !== '') element.scrollIntoView({ block: 'nearest' });
+  if (message === '' || field === null) return;
+  field.setAttribute('aria-invalid', 'true');
+  field.setAttribute('aria-errormessage', id);
 }
 
 /** @param {number} bytes */
 export function formatBytes(bytes) {
   if (bytes < 1000) return `${bytes} bytes`;
   return bytes < 1_000_000 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(2)} MB`;
-}
-
-/** @param {string} type A media type. */
-export function formatType(type) {
-  return type === 'image/webp' ? 'WebP' : type.replace(/^image\//, '').toUpperCase();
 }

@@ -1,71 +1,48 @@
-// The page itself: reads the choices, requests renderings, and saves them.
+// The page itself: reads the choices, keeps them in the address, shows the rendering, and saves it.
 
-import {
-  canBeTransparent,
-  centredBox,
-  curlLine,
-  hasQuality,
-  renderUrl,
-  saveUrl,
-  suggestedName,
-  withFormat,
-} from './command.js';
-import { byId, createElement, formatBytes, inputById, showError } from './dom.js';
-import { updateGallery } from './gallery.js';
+import { setUpAttempts } from './attempts.js';
+import { batchCommand, hasQuality, renderUrl, saveUrl, suggestName } from './command.js';
+import { setUpCrop, toCrop } from './crop.js';
+import { byId, createElement, showError } from './dom.js';
+import { exchange, readSaved, showHeld, showRequest } from './exchange.js';
 import { requestRendering } from './preview.js';
-import { getPlace, save } from './save.js';
-import { setUpSet } from './set.js';
+import { updateStrip } from './strip.js';
 
-/** @typedef {{ id: string, width: number, height: number }} Picture */
-/** @typedef {import('./command.js').Choices} Choices */
-/** @typedef {import('./save.js').Reply} Reply */
-
-const choicesForm = byId('choices', HTMLFormElement);
-const nameField = inputById('name');
-const setNameField = inputById('set-name');
+const form = byId('form', HTMLFormElement);
+const nameField = byId('name', HTMLInputElement);
 const saveButton = byId('save-button', HTMLButtonElement);
-const cropSelect = byId('crop', HTMLSelectElement);
-const cropFields = [...byId('crop-box', HTMLElement).querySelectorAll('input')];
-const fmtSelect = byId('fmt', HTMLSelectElement);
-const fitSelect = byId('fit', HTMLSelectElement);
+/** @type {Record<string, string>} */
+const INITIAL = { wid: '800', fmt: 'jpeg', fit: 'crop', qlt: '80' };
 
-/** The elements that show what is wrong with a command, and the fields that set this command. */
-const PLACES = {
-  'size-error': { commands: ['wid', 'hei', 'scl', 'fit'], fields: [inputById('wid'), inputById('hei')] },
-  'format-error': { commands: ['fmt', 'qlt', 'bgc'], fields: [inputById('qlt')] },
-  'crop-error': { commands: ['crop'], fields: cropFields },
-  'rotate-error': { commands: ['rotate'], fields: [inputById('rotate')] },
-};
-
-/** @type {Map<string, Picture>} */
+/** @type {Map<string, { width: number, height: number }>} */
 const pictures = new Map();
 let suggestion = '';
-let setSuggestion = '';
-let format = fmtSelect.value;
-let saving = false;
+let isBusy = false;
 
 await start();
 
 async function start() {
   const response = await fetch('/pictures.json');
-  for (const picture of /** @type {Picture[]} */ (await response.json())) pictures.set(picture.id, picture);
+  for (const { id, width, height } of await response.json()) pictures.set(id, { width, height });
   byId('pictures', HTMLElement).append(...[...pictures.keys()].map(createPictureChoice));
-  linkSlider('qlt');
-  linkSlider('rotate');
-  choicesForm.addEventListener('input', update);
-  choicesForm.addEventListener('submit', (event) => {
+  readAddress();
+  form.addEventListener('input', update);
+  form.addEventListener('submit', (event) => {
     event.preventDefault();
+    run(save);
   });
-  byId('save', HTMLFormElement).addEventListener('submit', (event) => {
-    event.preventDefault();
-    if (!saving) void saveNow();
+  setUpAttempts(() => readChoices()['picture'] ?? '', run);
+  setUpCrop((drawn) => {
+    const { naturalWidth: width, naturalHeight: height } = byId('rendering', HTMLImageElement);
+    const { wid, hei, fit = '' } = readChoices();
+    field('crop').value = toCrop(drawn, shownPart(), { width, height }, wid && hei ? fit : '');
+    update();
   });
-  byId('copy', HTMLButtonElement).addEventListener('click', () => void copy());
+  for (const button of document.querySelectorAll('[data-copies]')) {
+    button.addEventListener('click', () => void copy(/** @type {HTMLElement} */ (button)));
+  }
   update();
-  setUpSet(readChoices, clearRefusals, (message) => {
-    showError('render-error', message);
-  });
-  await updateGallery();
+  await updateStrip();
 }
 
 /**
@@ -80,187 +57,143 @@ function createPictureChoice(id, at) {
     defaultChecked: at === 0,
   });
   // Twice the displayed size, for dense screens.
-  const image = createElement('img', {
-    src: `/is/image/${id}?wid=240&hei=160&fit=crop`,
-    alt: '',
-    width: 120,
-    height: 80,
-  });
+  const image = createElement('img', { src: `/is/image/${id}?wid=168&hei=112&fit=crop`, alt: '' });
   return createElement('label', {}, radio, image, createElement('span', {}, id));
 }
 
-/**
- * Keeps a field and its slider at the same value.
- *
- * @param {string} id
- */
-function linkSlider(id) {
-  const field = inputById(id);
-  const range = inputById(`${id}-range`);
-  range.addEventListener('input', () => (field.value = range.value));
-  field.addEventListener('input', () => (range.value = field.value));
+/** @param {string} name */
+function field(name) {
+  return /** @type {HTMLInputElement | HTMLSelectElement} */ (form.elements.namedItem(name));
 }
 
-/** @returns {Picture} */
-function readPicture() {
-  const id = String(new FormData(choicesForm).get('picture'));
-  return pictures.get(id) ?? { id, width: 1, height: 1 };
-}
-
-/** @returns {Choices} */
+/** @returns {import('./command.js').Choices} */
 function readChoices() {
-  return {
-    picture: readPicture().id,
-    crop: cropSelect.value === '' ? '' : cropFields.map((field) => field.value).join(','),
-    rotate: inputById('rotate').value,
-    wid: inputById('wid').value,
-    hei: inputById('hei').value,
-    fit: fitSelect.value,
-    bgc: inputById('bgc').value.slice(1),
-    transparent: inputById('transparent').checked,
-    fmt: fmtSelect.value,
-    qlt: inputById('qlt').value,
-  };
+  const entries = [...new FormData(form)].map(([name, value]) => [name, String(value).trim()]);
+  return { ...Object.fromEntries(entries.filter(([name]) => !name?.startsWith('set-'))) };
 }
 
-/** Applies the current choices to the controls, the names and the rendering. */
+/** The part of the picture that is rendered, in its pixels. */
+function shownPart() {
+  const { picture = '', crop = '' } = readChoices();
+  const [left = 0, top = 0, width, height] = crop.split(',').map(Number);
+  const { width: w, height: h } = pictures.get(picture) ?? { width: 1, height: 1 };
+  return crop === ''
+    ? { left: 0, top: 0, width: w, height: h }
+    : { left, top, width: width ?? w, height: height ?? h };
+}
+
+/** Applies the choices in the address to the form. */
+function readAddress() {
+  const given = new URLSearchParams(location.search);
+  if (given.size === 0) return;
+  for (const [name, value] of Object.entries({ ...INITIAL, wid: '', ...Object.fromEntries(given) })) {
+    if (name === 'picture' && !pictures.has(value)) continue;
+    const control = form.elements.namedItem(name);
+    if (control !== null && 'value' in control && !name.startsWith('set-')) control.value = value;
+  }
+  suggestion = given.has('name') ? '' : nameField.value;
+}
+
+/** Applies the choices to the name, the request, the address, the set and the rendering. */
 function update() {
-  updateCrop();
+  field('fit').disabled = field('wid').value === '' || field('hei').value === '';
+  field('qlt').disabled = !hasQuality(field('fmt').value);
+  updateName();
   const choices = readChoices();
-  updateControls(choices);
-  updateNames(choices);
-  requestRendering(
-    {
-      url: renderUrl(choices),
-      shownAs: renderUrl(choices.fmt === 'tif' ? { ...choices, fmt: 'png' } : choices),
-      alt: `${choices.picture}, rendered with the current settings`,
-    },
-    showRenderingError,
+  const url = renderUrl(choices);
+  showRequest(saveUrl(url, nameField.value));
+  if (byId('reply-status', HTMLElement).textContent !== '') {
+    byId('reply-note', HTMLElement).textContent = 'to the request before';
+  }
+  showError('save-error', '');
+  const kept = Object.entries(choices).filter(([name, value]) => value !== (INITIAL[name] ?? ''));
+  history.replaceState(
+    null,
+    '',
+    `?${new URLSearchParams(kept.filter(([name]) => name !== 'name' || nameField.value !== suggestion))}`,
   );
+  updateSet(choices);
+  requestRendering(url, `${choices['picture']}, as the server renders it`, (message) => {
+    // The renderer's message begins with the command that is wrong.
+    const control = form.elements.namedItem(/^\w+/.exec(message)?.[0] ?? '');
+    showError('render-error', message, control instanceof Element ? control : null);
+  });
 }
 
-function updateCrop() {
-  const own = cropSelect.value === 'own';
-  const picture = readPicture();
-  byId('crop-box', HTMLElement).hidden = !own;
-  if (own) return;
-  const box = centredBox(picture, Number(cropSelect.value) || picture.width / picture.height);
-  cropFields.forEach((field, at) => (field.value = String(box[at])));
-}
-
-/** @param {Choices} choices */
-function updateControls({ fmt, wid, hei, transparent }) {
-  const alpha = canBeTransparent(fmt);
-  byId('fit-label', HTMLElement).hidden = wid === '' || hei === '';
-  inputById('transparent').disabled = !alpha;
-  byId('transparent-hint', HTMLElement).textContent = alpha ? '' : '(not in a JPEG)';
-  inputById('bgc').disabled = alpha && transparent;
-  for (const id of ['qlt', 'qlt-range']) inputById(id).disabled = !hasQuality(fmt);
-}
-
-/** @param {Choices} choices */
-function updateNames(choices) {
-  const isSuggested = nameField.value === suggestion || nameField.value === '';
-  suggestion = suggestedName(choices);
-  const name = isSuggested ? suggestion : withFormat(nameField.value, format, choices.fmt);
-  // A refusal concerns a name together with the format.
-  if (name !== nameField.value || format !== choices.fmt) showError('name-error', '', [nameField]);
-  nameField.value = name;
-  format = choices.fmt;
-
-  const isSetSuggested = setNameField.value === setSuggestion || setNameField.value === '';
-  if (isSetSuggested && setNameField.value !== choices.picture) {
-    showError('set-error', '', [setNameField]);
-    setNameField.value = choices.picture;
+/** A name follows the choices until it is typed; then only its extension does. */
+function updateName() {
+  const old = nameField.value;
+  const next = suggestName(readChoices());
+  if (old === '' || old === suggestion) nameField.value = document.activeElement === nameField ? old : next;
+  else if (suggestion !== '' && old.endsWith(extensionIn(suggestion))) {
+    nameField.value = old.slice(0, -extensionIn(suggestion).length) + extensionIn(next);
   }
-  setSuggestion = choices.picture;
+  suggestion = next;
 }
 
-/** @param {string} message The renderer's error, which starts with the name of the command, or `''`. */
-function showRenderingError(message) {
-  const command = /^\w+/.exec(message)?.[0] ?? '';
-  let isShown = false;
-  for (const [id, { commands, fields }] of Object.entries(PLACES)) {
-    const isHere = commands.includes(command);
-    showError(id, isHere ? message : '', fields);
-    isShown ||= isHere;
-  }
-  showError('render-error', isShown ? '' : message);
+/** @param {string} name */
+const extensionIn = (name) => name.slice(name.lastIndexOf('.'));
+
+/** @param {import('./command.js').Choices} choices */
+function updateSet(choices) {
+  const [widths, formats] = ['set-wid', 'set-fmt'].map((name) => new FormData(form).getAll(name).map(String));
+  const isEmpty = !widths?.length || !formats?.length;
+  byId('batch', HTMLElement).textContent = isEmpty
+    ? 'Choose at least one width and one format.'
+    : batchCommand(choices, widths, formats);
 }
 
-async function saveNow() {
-  const url = saveUrl(readChoices(), nameField.value);
-  setSaving(true);
-  const reply = await save(url);
-  setSaving(false);
-  showReply(url, reply);
-  await updateGallery();
+/** @param {() => Promise<void>} act */
+function run(act) {
+  if (isBusy) return;
+  setBusy(true);
+  void act().finally(() => {
+    setBusy(false);
+    return updateStrip();
+  });
 }
 
-/** @param {boolean} isSaving */
-function setSaving(isSaving) {
-  saving = isSaving;
+/** @param {boolean} busy */
+function setBusy(busy) {
+  isBusy = busy;
   // The attribute `disabled` would take the keyboard focus away from the button.
-  saveButton.setAttribute('aria-disabled', String(isSaving));
-  byId('save-progress', HTMLElement).hidden = !isSaving;
-  if (!isSaving) return;
-  byId('save-status', HTMLElement).textContent = `Saving ${nameField.value}…`;
-  clearRefusals();
+  saveButton.setAttribute('aria-disabled', String(busy));
+  byId('reply', HTMLElement).setAttribute('aria-busy', String(busy));
+  if (busy) showError('save-error', '');
 }
 
-/** Removes the errors of earlier saves: the page shows only those of the latest save or set. */
-function clearRefusals() {
-  showError('name-error', '', [nameField]);
-  showError('set-error', '', [setNameField]);
-  showError('general-error', '');
-  showError('render-error', '');
-}
-
-/**
- * @param {string} url
- * @param {Reply} reply
- */
-function showReply(url, reply) {
-  const { properties } = reply;
-  byId('result', HTMLElement).hidden = false;
-  byId('curl', HTMLElement).textContent = curlLine(location.origin + url);
-  byId('copy-status', HTMLElement).textContent = '';
-  byId('reply-status', HTMLElement).textContent = reply.status;
-  byId('properties', HTMLElement).replaceChildren(...[...properties].map(createRow));
-  byId('save-status', HTMLElement).textContent = reply.done
-    ? `Saved ${properties.get('name')}: ${properties.get('image.width')} × ${properties.get('image.height')} ` +
-      `pixels, ${formatBytes(Number(properties.get('image.length')))}.`
-    : '';
-  if (!reply.done) showRefusal(reply);
-}
-
-/** @param {[key: string, value: string]} property */
-function createRow([key, value]) {
-  return createElement('tr', {}, createElement('th', { scope: 'row' }, key), createElement('td', {}, value));
-}
-
-/** @param {Reply} reply */
-function showRefusal({ code, message }) {
-  const place = getPlace(code);
-  if (place === 'rendering') {
-    showError('render-error', `Not saved. ${message}`);
-  } else if (place === 'name') {
-    showError('name-error', message, [nameField]);
-    nameField.focus();
-  } else {
-    showError('general-error', `Not saved. ${message}`);
+async function save() {
+  const name = nameField.value;
+  const url = renderUrl(readChoices());
+  const { done, code, message } = await exchange(saveUrl(url, name));
+  if (done) {
+    await showHeld(name, await readSaved(name));
+    return;
   }
+  await showHeld(name, undefined);
+  const isName = /^(name|folder|outside|not-(writable|a-file)|file-exists|(unknown|wrong)-extension)/.test(
+    code,
+  );
+  // The reply names the renderer's status alone. What the renderer says is in its response to the same URL.
+  const reason =
+    code === 'renderer-status' ? `${message} The renderer says: ${await (await fetch(url)).text()}` : message;
+  showError('save-error', reason.trim(), isName ? nameField : null);
+  if (isName) nameField.focus();
 }
 
-async function copy() {
-  const line = byId('curl', HTMLElement);
-  const status = byId('copy-status', HTMLElement);
+/** @param {HTMLElement} button */
+async function copy(button) {
+  const source = byId(button.dataset['copies'] ?? '', HTMLElement);
+  const text = source.textContent ?? '';
+  const status = byId('copied', HTMLElement);
+  const label = button.textContent ?? '';
   try {
-    await navigator.clipboard.writeText(line.textContent ?? '');
-    status.textContent = 'Copied';
+    await navigator.clipboard.writeText(source.id === 'url' ? `curl '${text}'` : text);
+    status.textContent = button.textContent = 'Copied';
+    setTimeout(() => (button.textContent = label), 1500);
   } catch {
     // Browsers give only secure pages access to the clipboard.
-    getSelection()?.selectAllChildren(line);
+    getSelection()?.selectAllChildren(source);
     status.textContent = 'Selected. Copy it with the keyboard.';
   }
 }

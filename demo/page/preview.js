@@ -1,33 +1,30 @@
 // Shows the rendering of the current choices: requests it when changes pause, and ignores all responses but the latest.
 
-import { byId, createElement, formatBytes, formatType } from './dom.js';
+import { byId, createElement, formatBytes } from './dom.js';
 
 /** How long changes must pause before a request. */
 const PAUSE_MS = 150;
 
-/** @typedef {{ url: string, shownAs: string, alt: string }} Wanted */
-
 const figure = byId('preview', HTMLElement);
 const facts = byId('facts', HTMLElement);
-const link = byId('rendering-link', HTMLAnchorElement);
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 let current = new AbortController();
 
 /**
- * @param {Wanted} wanted The URL of the rendering, and the URL of an image that browsers can show instead.
- * @param {(message: string) => void} onDone Called with the reason for a failure, or with `''`.
+ * @param {string} url
+ * @param {string} alt
+ * @param {(message: string) => void} onDone Called with the renderer's reason for a failure, or with `''`.
  */
-export function requestRendering(wanted, onDone) {
+export function requestRendering(url, alt, onDone) {
   current.abort();
   current = new AbortController();
   const { signal } = current;
   figure.setAttribute('aria-busy', 'true');
-  link.href = wanted.url;
   clearTimeout(timer);
   timer = setTimeout(async () => {
-    const message = await show(wanted, signal).catch(
+    const message = await show(url, alt, signal).catch(
       () => 'The server did not respond. Is it still running?',
     );
     if (signal.aborted) return;
@@ -39,42 +36,28 @@ export function requestRendering(wanted, onDone) {
 }
 
 /**
- * @param {Wanted} wanted
+ * @param {string} url
+ * @param {string} alt
  * @param {AbortSignal} signal
  * @returns {Promise<string>} Why there is no rendering, or `''`.
  */
-async function show({ url, shownAs, alt }, signal) {
-  const blob = await fetchImage(url, signal);
-  if (typeof blob === 'string') return blob;
-  const shown = shownAs === url ? blob : await fetchImage(shownAs, signal);
-  if (typeof shown === 'string') return shown;
-  // The new element is decoded before it replaces the old one, so that the page never shows half an image.
-  const image = createElement('img', { id: 'rendering', alt, src: URL.createObjectURL(shown) });
-  try {
-    await image.decode();
-    if (signal.aborted) return '';
-    const old = byId('rendering', HTMLImageElement);
-    old.replaceWith(image);
-    if (old.src.startsWith('blob:')) URL.revokeObjectURL(old.src);
-  } catch {
-    URL.revokeObjectURL(image.src);
-    return 'The browser cannot show this image.';
-  }
-  const note = shownAs === url ? '' : ' (shown as PNG)';
-  facts.textContent =
-    `${image.naturalWidth} × ${image.naturalHeight} pixels · ${formatBytes(blob.size)} · ` +
-    `${formatType(blob.type)}${note}`;
-  return '';
-}
-
-/**
- * @param {string} url
- * @param {AbortSignal} signal
- * @returns {Promise<Blob | string>} The image, or the server's message.
- */
-async function fetchImage(url, signal) {
+async function show(url, alt, signal) {
   const response = await fetch(url, { signal });
-  const text = response.headers.get('content-type')?.startsWith('text/plain');
-  if (response.ok) return response.blob();
-  return text ? (await response.text()).trim() : `The server responded with ${response.status}.`;
+  if (!response.ok) return (await response.text()).trim();
+  const blob = await response.blob();
+  // The new element is decoded before it replaces the old one, so that the page never shows half an image.
+  const image = createElement('img', {
+    id: 'rendering',
+    alt,
+    draggable: false,
+    src: URL.createObjectURL(blob),
+  });
+  await image.decode();
+  if (signal.aborted) return '';
+  const old = byId('rendering', HTMLImageElement);
+  old.replaceWith(image);
+  if (old.src.startsWith('blob:')) URL.revokeObjectURL(old.src);
+  const type = blob.type.replace('image/', '').toUpperCase();
+  facts.textContent = `${image.naturalWidth} × ${image.naturalHeight} · ${formatBytes(blob.size)} · ${type}`;
+  return '';
 }

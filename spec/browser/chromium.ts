@@ -22,11 +22,11 @@ export async function startChromium(): Promise<Browser> {
   return chromium.launch({ executablePath: findChromium(), args: FLAGS });
 }
 
-export function findChromium(env: NodeJS.ProcessEnv = process.env): string {
-  const named = env['CHROMIUM'];
+function findChromium(): string {
+  const named = process.env['CHROMIUM'];
   const candidates = named
     ? [named]
-    : (env['PATH'] ?? '')
+    : (process.env['PATH'] ?? '')
         .split(path.delimiter)
         .flatMap((folder) => USUAL_NAMES.map((name) => path.join(folder, name)));
   const found = candidates.find(isExecutable);

@@ -6,10 +6,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import sharp from 'sharp';
-import { createApp } from '../../demo/app.js';
+import { createDemo } from '../../demo/server.js';
 import { createDeferred } from '../support/deferred.js';
 import { startChromium } from './chromium.js';
 
@@ -24,11 +22,11 @@ export interface DemoPage {
 
 export async function openDemoPage(browser: Browser, options: BrowserContextOptions = {}): Promise<DemoPage> {
   const savePath = await mkdtemp(path.join(tmpdir(), 'demo-'));
-  const server = createServer(createApp(savePath)).listen(0, '127.0.0.1');
+  const server = createServer(createDemo(savePath)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const context = await browser.newContext({
-    viewport: { width: 1280, height: 860 },
+    viewport: { width: 1440, height: 900 },
     locale: 'en-GB',
     permissions: ['clipboard-read', 'clipboard-write'],
     ...options,
@@ -94,50 +92,6 @@ export async function saved(page: Page, act: () => Promise<void>): Promise<void>
 export async function hasText(page: Page, selector: string, text: string | RegExp): Promise<void> {
   await page.locator(selector).filter({ hasText: text }).waitFor();
 }
-
-export interface Pixels {
-  width: number;
-  height: number;
-  /** Returns red, green, blue and alpha at a point, given as fractions of the width and the height. */
-  at: (x: number, y: number) => number[];
-}
-
-/** Returns the pixels of the rendering as the browser shows it. */
-export async function shownPixels(page: Page): Promise<Pixels> {
-  const url = await page.locator('#rendering').evaluate((image) => {
-    if (!(image instanceof HTMLImageElement)) throw new TypeError('This is no image');
-    const canvas = document.createElement('canvas');
-    canvas.width = image.naturalWidth;
-    canvas.height = image.naturalHeight;
-    const context = canvas.getContext('2d');
-    if (context === null) throw new TypeError('This browser cannot draw');
-    context.drawImage(image, 0, 0);
-    return canvas.toDataURL('image/png');
-  });
-  return filePixels(Buffer.from(url.slice(url.indexOf(',') + 1), 'base64'));
-}
-
-/** Returns the pixels of an image file. */
-export async function filePixels(file: string | Buffer): Promise<Pixels> {
-  const { data, info } = await sharp(file).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
-  const { width, height } = info;
-  const at = (x: number, y: number): number[] => {
-    const start = (Math.floor(y * height) * width + Math.floor(x * width)) * 4;
-    return Array.from({ length: 4 }, (_, channel) => data[start + channel]!);
-  };
-  return { width, height, at };
-}
-
-/** Returns the mean difference of two images: over all channels and a grid of points. */
-export function distance(one: Pixels, other: Pixels): number {
-  const shares = Array.from({ length: 9 }, (_, i) => (i + 1) / 10);
-  const differences = shares.flatMap((x) =>
-    shares.flatMap((y) => one.at(x, y).map((value, channel) => Math.abs(value - other.at(x, y)[channel]!))),
-  );
-  return differences.reduce((sum, difference) => sum + difference) / differences.length;
-}
-
-export const PICTURES = fileURLToPath(new URL('../../demo/pictures/', import.meta.url));
 
 /** Delays the requests that match until `release` is called. `arrived` resolves with the URL of the first one. */
 export async function hold(

@@ -1,10 +1,10 @@
-// The page's modules, and the search for a browser.
+// The page's modules by themselves.
 
 import type { Browser, Page } from 'playwright-core';
 import { parseReply } from '../../lib/index.js';
 import { formatReply } from '../../lib/protocol/reply.js';
-import { ERROR_CODES, SaveError } from '../../lib/errors.js';
-import { findChromium, startChromium } from './chromium.js';
+import { SaveError } from '../../lib/errors.js';
+import { startChromium } from './chromium.js';
 import { openDemoPage, type DemoPage } from './demo-page.js';
 
 let browser: Browser;
@@ -39,79 +39,52 @@ describe('parsing a reply', () => {
     '',
   ])('parsing a reply returns the original name %j', async (message) => {
     const text = formatReply({ status: 'failed', error: new SaveError('name-invalid', message) }, new Date());
-    const read = await call(demo.page, 'reply.js', 'parseProperties', text);
+    const read = await call(demo.page, 'exchange.js', 'parseProperties', text);
     expect(read).toEqual({ status: 'failed', 'error.code': 'name-invalid', 'error.message': message });
     expect(read).toEqual(parseReply(text).properties);
-  });
-
-  test('parsing a reply accepts the forms of other writers', async () => {
-    const text =
-      '#S7Z OK\r\n!comment\r\n\r\n  status : done\r\na\\:b\\=c\\ d=e\r\nempty\r\nlast\\u00dc=\\u00DC=';
-    expect(await call(demo.page, 'reply.js', 'parseProperties', text)).toEqual({
-      status: 'done',
-      'a:b=c d': 'e',
-      empty: '',
-      lastÜ: 'Ü=',
-    });
   });
 });
 
 describe('the command', () => {
-  const choices = {
-    picture: 'shoe',
-    crop: '',
-    rotate: '0',
-    wid: '',
-    hei: '',
-    fit: 'crop,1',
-    bgc: 'ffffff',
-    transparent: false,
-    fmt: 'jpeg',
-    qlt: '80',
-  };
+  const choices = { picture: 'shoe', fit: 'crop', fmt: 'jpeg', qlt: '80' };
 
   test.each([
-    [{}, '/is/image/shoe?fmt=jpeg&qlt=80'],
-    [{ wid: '10', hei: '20' }, '/is/image/shoe?wid=10&hei=20&fit=crop,1&fmt=jpeg&qlt=80'],
-    [{ hei: '20' }, '/is/image/shoe?hei=20&fmt=jpeg&qlt=80'],
-    [{ fmt: 'png', transparent: true, bgc: '102030' }, '/is/image/shoe?fmt=png-alpha'],
-    [{ transparent: true, bgc: '102030' }, '/is/image/shoe?bgc=102030&fmt=jpeg&qlt=80'],
-    [
-      { crop: '1,2,3,4', rotate: '-9', picture: 'a b' },
-      '/is/image/a%20b?crop=1,2,3,4&rotate=-9&fmt=jpeg&qlt=80',
-    ],
-  ])('builds the URL for %j', async (change, url) => {
+    [{}, '/is/image/shoe', 'shoe.jpg'],
+    [{ wid: '10', hei: '20' }, '/is/image/shoe?wid=10&hei=20&fit=crop', 'shoe-10x20.jpg'],
+    [{ hei: '20', fmt: 'webp', qlt: '9' }, '/is/image/shoe?hei=20&fmt=webp&qlt=9', 'shoe-h20.webp'],
+    [{ fmt: 'png-alpha', qlt: '9' }, '/is/image/shoe?fmt=png-alpha', 'shoe.png'],
+    [{ crop: '1,2,3,4', picture: 'a b', wid: '9' }, '/is/image/a%20b?crop=1,2,3,4&wid=9', 'a b-9.jpg'],
+  ])('for %j is %s, with the name %s', async (change, url, name) => {
     expect(await call(demo.page, 'command.js', 'renderUrl', { ...choices, ...change })).toBe(url);
+    expect(await call(demo.page, 'command.js', 'suggestName', { ...choices, ...change })).toBe(name);
   });
 
   test('carries every name unchanged through query and shell', async () => {
     const name = "a&b=c+d 'e' (f) #g%41/h.jpg";
-    const url = await call<string>(demo.page, 'command.js', 'saveUrl', choices, name);
+    const url = await call<string>(demo.page, 'command.js', 'saveUrl', '/is/image/shoe', name);
     expect(new URL(url, 'http://host').searchParams.get('name')).toBe(name);
     expect(url).not.toMatch(/['()\s]/);
   });
-
-  test.each([
-    [{}, 'shoe.jpg'],
-    [{ wid: '10' }, 'shoe-10.jpg'],
-    [{ hei: '20', fmt: 'tif' }, 'shoe-h20.tif'],
-    [{ wid: '10', hei: '20', fmt: 'webp' }, 'shoe-10x20.webp'],
-  ])('the name suggested for %j is %s', async (change, name) => {
-    expect(await call(demo.page, 'command.js', 'suggestedName', { ...choices, ...change })).toBe(name);
-  });
 });
 
-test('every error code has a place on the page, and no place has an unknown code', async () => {
-  const places = new Map<string, string>();
-  for (const code of ERROR_CODES) places.set(code, await call(demo.page, 'save.js', 'getPlace', code));
-  expect(Object.fromEntries(places)).toMatchObject({
-    'name-invalid': 'name',
-    'file-exists': 'name',
-    'renderer-status': 'rendering',
-    'too-many-pixels': 'rendering',
-    'disk-full': 'general',
-    timeout: 'general',
-  });
+test.each([
+  ['', [10, 20, 400, 300]],
+  // Of 800 × 600 in a square, crop shows the middle 600 × 600, and fit adds margins above and below.
+  ['crop', [160, 20, 300, 300]],
+  ['fit', [10, 0, 400, 320]],
+])('a rectangle on a rendering with fit=%s is %j in the picture', async (fit, expected) => {
+  const shown = { left: 0, top: 0, width: 800, height: 600 };
+  const rendering = fit === '' ? { width: 400, height: 300 } : { width: 400, height: 400 };
+  const width = fit === 'crop' ? 600 : 800;
+  const height = fit === '' ? 600 : fit === 'crop' ? 600 : 800;
+  const left = fit === 'crop' ? 60 : 10;
+  const drawn = {
+    left: left / width,
+    top: 20 / height,
+    width: expected[2]! / width,
+    height: (fit === 'fit' ? 400 : expected[3]!) / height,
+  };
+  expect(await call(demo.page, 'crop.js', 'toCrop', drawn, shown, rendering, fit)).toBe(expected.join(','));
 });
 
 test('the page loads no inline code and no code of other sites', async () => {
@@ -120,11 +93,4 @@ test('the page loads no inline code and no code of other sites', async () => {
   expect(policy).toMatch(/^default-src 'self';/);
   expect(policy).not.toMatch(/unsafe|\*|https?:|data:/);
   expect(demo.faults).toEqual([]);
-});
-
-test('the suite explains how to install a missing browser', () => {
-  expect(() => findChromium({ PATH: '/nowhere' })).toThrow(/apt-get install chromium/);
-  expect(() => findChromium({ CHROMIUM: '/nowhere/chromium' })).toThrow(
-    /^CHROMIUM names no program: \/nowhere\/chromium/,
-  );
 });

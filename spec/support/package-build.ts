@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-const SOURCES = ['lib', 'scripts/build.mjs', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+const SOURCES = ['lib', 'demo', 'scripts/build.mjs', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 const VARIABLE = 'IMAGE_SAVE_BUILD';
 
 /** Has the package built before the specs run. Jest's workers inherit where it is. */
@@ -54,7 +54,7 @@ function hashOf(paths: readonly string[]): string {
       : readdirSync(path, { recursive: true, encoding: 'utf8' })
           .sort()
           .map((name) => join(path, name))
-          .filter((file) => file.endsWith('.ts'));
+          .filter((file) => statSync(file).isFile());
     for (const file of files) hash.update(`${file}\0`).update(readFileSync(file)).update('\0');
   }
   return hash.digest('hex').slice(0, 16);

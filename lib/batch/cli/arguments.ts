@@ -140,6 +140,8 @@ function createProgram(
     .option('--dry-run', 'print the commands and send nothing')
     .addHelpText('after', AFTER_HELP)
     .action(act);
+  // The program runs it before it reads any arguments.
+  program.command('demo').description('Serves a page to try saving on, at http://127.0.0.1:3000.');
   return program;
 }
 

@@ -1,4 +1,4 @@
-// `npm run demo` as a user runs it: a real process, its output, its files and its exit.
+// `express-image-save demo` as a visitor runs it, from the built package: its output, its files and its exit.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,6 +8,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { parseReply } from '../../../lib/index.js';
+import { packageBuild } from '../../support/package-build.js';
+
+const PROGRAM = path.join(packageBuild(), 'dist/cli.js');
 
 // Starting TypeScript takes its time on a busy machine.
 jest.setTimeout(60_000);
@@ -35,8 +38,8 @@ interface Demo {
 
 function start(env: NodeJS.ProcessEnv): Demo {
   let output = '';
-  const demo = spawn(process.execPath, ['--import', 'tsx', 'demo/main.ts'], {
-    env: { ...process.env, SAVE_PATH: savePath, ...env },
+  const demo = spawn(process.execPath, [PROGRAM, 'demo'], {
+    env: { ...process.env, npm_lifecycle_event: '', SAVE_PATH: savePath, ...env },
   });
   child = demo;
   for (const stream of [demo.stdout, demo.stderr]) {
@@ -56,7 +59,7 @@ async function startServing(): Promise<Demo & { origin: string }> {
     throw new Error(`The demo ended with ${code}:\n${demo.output()}`);
   });
   ended.catch(() => undefined);
-  while (!demo.output().includes('/saved/harbour.jpg')) {
+  while (!demo.output().includes('Ctrl-C')) {
     await Promise.race([once(child!.stdout!, 'data'), ended]);
   }
   return { ...demo, origin: /http:\/\/127\.0\.0\.1:\d+/.exec(demo.output())![0] };
@@ -69,74 +72,78 @@ test('the demo saves a first image, prints its path and serves it with its own t
   expect(output).toContain(
     `$ curl '${demo.origin}/is/image/harbour?wid=800&req=saveToFile&name=harbour.jpg'\n#S7Z OK\n`,
   );
-  const [, file, bytes] = /^Saved (.+), (\d+) bytes\.$/m.exec(output)!;
-  expect(path.resolve(file!)).toBe(path.join(savePath, 'harbour.jpg'));
-  const [reply] = /^#S7Z OK$[^]*?(?=^Saved )/m.exec(output)!;
+  const file = path.join(savePath, 'harbour.jpg');
+  const { size } = await stat(file);
+  const [reply] = /^#S7Z OK$[^]*?(?=^Open )/m.exec(output)!;
   expect(parseReply(reply)).toMatchObject({
     status: 'done',
     name: 'harbour.jpg',
-    image: { width: 800, height: 534, type: 'image/jpeg', length: Number(bytes) },
+    image: { width: 800, height: 533, type: 'image/jpeg', length: size },
   });
-  expect((await stat(file!)).size).toBe(Number(bytes));
-  expect(await sharp(file).metadata()).toMatchObject({ format: 'jpeg', width: 800, height: 534 });
+  expect(await sharp(file).metadata()).toMatchObject({ format: 'jpeg', width: 800, height: 533 });
+  expect(output).toContain(`Saved images are in ${savePath}.`);
 
   const served = await fetch(`${demo.origin}/saved/harbour.jpg`);
-  expect(Buffer.from(await served.arrayBuffer())).toEqual(await readFile(file!));
+  expect(Buffer.from(await served.arrayBuffer())).toEqual(await readFile(file));
   expect(served.headers.get('content-type')).toBe('image/jpeg');
   expect(served.headers.get('x-content-type-options')).toBe('nosniff');
 });
 
-test('every printed URL works as described', async () => {
+test('every printed command works in a shell as it stands', async () => {
   const demo = await startServing();
-  const answers = new Map<string, string>();
-  for (const [, what, url] of demo.output().matchAll(/^ {2}(\S.*\S) {2,}(http\S+)$/gm)) {
-    const response = await fetch(url!);
-    const text = await response.text();
-    const reply = response.headers.get('content-type')?.startsWith('text/plain')
-      ? parseReply(text).status
-      : '';
-    answers.set(what!, `${response.status} ${response.headers.get('content-type')} ${reply}`.trim());
-  }
-  expect(Object.fromEntries(answers)).toEqual({
-    'Open the page': '200 text/html; charset=utf-8',
-    Render: '200 image/jpeg',
-    'Save a PNG': '200 text/plain done',
-    'Save a WebP': '200 text/plain done',
-    'Get a refusal': '403 text/plain failed',
-    'View a file': '200 image/jpeg',
-  });
-});
-
-test('the printed batch command works as it stands', async () => {
-  const demo = await startServing();
-  const [line] = /^ *npx tsx .*$/m.exec(demo.output())!;
-  const { status, stderr } = spawnSync(line, { shell: true, encoding: 'utf8' });
-  expect([status, stderr]).toEqual([0, expect.stringMatching(/done {5}8 /)]);
+  const lines = [...demo.output().matchAll(/^ {2}(\S.*?\S) {2,}(.*)$/gm)].map(([, what, line]) => [
+    what,
+    line,
+  ]);
+  const commands = Object.fromEntries(lines) as Record<string, string>;
+  expect(Object.keys(commands)).toEqual(['Save a WebP', 'Get a refusal', 'View a file', 'Save a set']);
+  const run = (line: string) => spawnSync(line, { shell: true, encoding: 'utf8' });
+  expect(parseReply(run(commands['Save a WebP']!).stdout).status).toBe('done');
+  expect(parseReply(run(commands['Get a refusal']!).stdout).error?.code).toBe('name-invalid');
+  expect((await fetch(commands['View a file']!)).headers.get('content-type')).toBe('image/jpeg');
+  const set = run(
+    commands['Save a set']!.replace('npx express-image-save', `"${process.execPath}" "${PROGRAM}"`),
+  );
+  expect([set.status, set.stderr]).toEqual([0, expect.stringMatching(/done {5}8 /)]);
   const formats = ['aurora', 'dunes'].flatMap((name) => [320, 640].map((wid) => `${name}-${wid}`));
   const names = formats.flatMap((name) => [`${name}.jpeg`, `${name}.webp`]);
-  expect((await readdir(savePath)).sort()).toEqual([...names, 'harbour.jpg'].sort());
+  expect((await readdir(savePath)).sort()).toEqual([...names, 'aurora.webp', 'harbour.jpg'].sort());
 });
 
-test("the demo serves its page, the page's files and its two lists", async () => {
+test('the demo serves its page, and nothing outside its folders', async () => {
   const { origin } = await startServing();
   const page = await fetch(origin);
   expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'self';/);
   const parts = [...(await page.text()).matchAll(/(?:href|src)="([^"]+)"/g)].map(([, url]) => url!);
-  expect(parts).toEqual(['icon.svg', 'style.css', 'page.js', '/']);
+  expect(parts).toEqual(['icon.svg', 'style.css', 'page.js']);
   for (const part of parts) {
     const { status, headers } = await fetch(new URL(part, origin));
-    expect({ part, status }).toEqual({ part, status: 200 });
-    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect([part, status, headers.get('x-content-type-options')]).toEqual([part, 200, 'nosniff']);
   }
-
+  for (const outside of [
+    '..%2fmain.mjs',
+    '..%2fpictures%2fdunes.jpg',
+    '%2e%2e%2fpictures/dunes.jpg',
+    'saved/..%2fx.jpg',
+    'saved/.hidden.jpg',
+    'x%00.jpg',
+    '%zz.jpg',
+  ]) {
+    expect([outside, (await fetch(`${origin}/${outside}`)).status]).toEqual([outside, 404]);
+  }
   const list = async (name: string): Promise<unknown> => (await fetch(`${origin}/${name}.json`)).json();
-  expect(await list('pictures')).toContainEqual({ id: 'harbour', width: 1600, height: 1067 });
+  expect(await list('pictures')).toContainEqual({ id: 'harbour', width: 1200, height: 800 });
   const { size, mtimeMs } = await stat(path.join(savePath, 'harbour.jpg'));
-  const image = { name: 'harbour.jpg', width: 800, height: 534, type: 'image/jpeg' };
-  expect(await list('saved')).toEqual({
-    total: 1,
-    images: [{ ...image, bytes: size, time: Math.floor(mtimeMs) }],
-  });
+  const image = { name: 'harbour.jpg', bytes: size, time: Math.floor(mtimeMs) };
+  expect(await list('saved')).toEqual({ total: 1, images: [image] });
+});
+
+test('without SAVE_PATH it saves into a new temporary folder', async () => {
+  const demo = start({ PORT: '0', SAVE_PATH: undefined, TMPDIR: savePath, TEMP: savePath });
+  while (!demo.output().includes('Ctrl-C')) await once(child!.stdout!, 'data');
+  const [, folder] = /Saved images are in (.+)\. Ctrl-C/.exec(demo.output())!;
+  expect(path.dirname(folder!)).toBe(savePath);
+  expect(await readdir(folder!)).toEqual(['harbour.jpg']);
 });
 
 // On Windows a process is not asked to end: it is ended.
@@ -155,7 +162,9 @@ test('a port in use causes a clear message', async () => {
   try {
     const demo = start({ PORT: String(port) });
     expect(await demo.exit).toBe(1);
-    expect(demo.output()).toBe(`Port ${port} is in use. Choose another one: PORT=3001 npm run demo\n`);
+    expect(demo.output()).toBe(
+      `Port ${port} is in use. Choose another one: PORT=3001 npx express-image-save demo\n`,
+    );
   } finally {
     other.close();
   }
@@ -165,7 +174,7 @@ test.each(['http', '65536', '-1', ''])('PORT=%s causes a clear message', async (
   const demo = start({ PORT: port });
   expect(await demo.exit).toBe(1);
   expect(demo.output()).toBe(
-    `PORT must be a number from 0 to 65535, not '${port}'. For example: PORT=3001 npm run demo\n`,
+    `PORT must be a number from 0 to 65535, not '${port}'. For example: PORT=3001 npx express-image-save demo\n`,
   );
 });
 
