@@ -1,11 +1,14 @@
 // Rewrites the request for the renderer: a GET of the whole image, without the save command.
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'node:querystring';
+import { isDeepStrictEqual } from 'node:util';
+
+type QueryParser = (query: string) => unknown;
 
 /** A request with the properties that Express adds. */
 interface MaybeExpressRequest extends IncomingMessage {
   query?: unknown;
-  app?: { get?: (name: 'query parser fn') => ((query: string) => unknown) | undefined };
+  app?: { get?: (name: 'query parser fn') => QueryParser | undefined };
 }
 
 /** Headers that make a renderer send a part of the image or other bytes. (RFC 9110, 12.5.3, 13 and 14.) */
@@ -16,25 +19,66 @@ const STRIPPED_HEADERS = /^(?:if-.*|range|accept-encoding)$/;
  * after the save, because a late renderer must not find a POST.
  */
 export function rewriteForRenderer(req: IncomingMessage, rendererUrl: string): void {
+  const { url } = req;
+  const distinct: Partial<Pick<IncomingMessage, 'headersDistinct'>> = req;
   req.method = 'GET';
   req.url = rendererUrl;
   for (const name of Object.keys(req.headers)) {
     if (!STRIPPED_HEADERS.test(name)) continue;
     Reflect.deleteProperty(req.headers, name);
-    // Node builds this copy of the headers on first access, so it is read only to remove a header.
-    Reflect.deleteProperty(req.headersDistinct, name);
+    // Node builds this copy of the headers on first access, so it is read only to remove a header. Not all hosts have it.
+    Reflect.deleteProperty(distinct.headersDistinct ?? {}, name);
   }
-  rewriteStoredQuery(req);
+  rewriteStoredQuery(req, url ?? '');
 }
 
-/** Express 5 computes `req.query` from the URL. Express 4 and others have stored it, so it is updated here. */
-function rewriteStoredQuery(req: MaybeExpressRequest): void {
+/**
+ * Takes the command out of a query that earlier middleware has stored (Express 4 does), and leaves in it what that has
+ * changed, because it may be an input check. Express 5 computes `req.query` from the URL.
+ */
+function rewriteStoredQuery(req: MaybeExpressRequest, oldUrl: string): void {
   const own = Object.getOwnPropertyDescriptor(req, 'query');
-  if (own === undefined || typeof req.query !== 'object') return;
-  const query = /\?(.*)/s.exec(req.url ?? '')?.[1] ?? '';
-  const parser = req.app?.get?.('query parser fn');
-  const value = (parser ?? parse)(query);
+  const stored = own === undefined ? undefined : req.query;
+  if (typeof stored !== 'object' || stored === null) return;
+  const properties = Object.getOwnPropertyDescriptors<object>(stored);
+  const changes = findChanges(req, oldUrl, Object.keys(properties));
+  if (changes.length === 0) return;
+  for (const [name, value] of changes) {
+    Reflect.deleteProperty(properties, name);
+    if (value !== undefined)
+      properties[name] = { value, configurable: true, enumerable: true, writable: true };
+  }
+  // A copy, because earlier middleware may have kept the query to look at it again.
+  const value: unknown = Object.create(Object.getPrototypeOf(stored) as object | null, properties);
   // Some hosts make `req.query` read-only; some, in Express 5, writable but not configurable.
-  const rest = own.configurable === true ? { configurable: true, enumerable: true, writable: true } : {};
-  Object.defineProperty(req, 'query', { value, ...rest });
+  const isOpen = own?.configurable === true;
+  const rest = isOpen ? { configurable: true, enumerable: own.enumerable ?? true, writable: true } : {};
+  if (Reflect.defineProperty(req, 'query', { value, ...rest })) return;
+  for (const [name] of changes) Reflect.deleteProperty(stored, name);
+}
+
+/** The stored keys that differ between the old and the new URL, with their new values; undefined for none. */
+function findChanges(
+  req: MaybeExpressRequest,
+  oldUrl: string,
+  storedNames: readonly string[],
+): [name: string, value: unknown][] {
+  const changes = new Map<string, unknown>();
+  // An application mounted in another may have another parser than the one that has stored the query, or none.
+  for (const parser of [parse, req.app?.get?.('query parser fn') ?? parse]) {
+    const [before, after] = [parseQuery(parser, oldUrl), parseQuery(parser, req.url ?? '')];
+    for (const name of Object.keys(before)) {
+      if (!isDeepStrictEqual(before[name], after[name])) changes.set(name, after[name]);
+    }
+  }
+  // Names of commands have no case, and earlier middleware may have changed that of all keys.
+  const removed = [...changes].filter(([, value]) => value === undefined).map(([name]) => name.toLowerCase());
+  return storedNames
+    .filter((name) => changes.has(name) || removed.includes(name.toLowerCase()))
+    .map((name) => [name, changes.get(name)]);
+}
+
+function parseQuery(parser: QueryParser, url: string): Record<string, unknown> {
+  const query = parser(/\?(.*)/s.exec(url)?.[1] ?? '');
+  return { ...(query as object | null) };
 }

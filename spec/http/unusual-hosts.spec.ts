@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import cookieSession from 'cookie-session';
 import express from 'express';
+import inject from 'light-my-request';
 import { createMocks } from 'node-mocks-http';
 import serverless from 'serverless-http';
 import { imageSave, parseReply } from '../../lib/index.js';
@@ -41,46 +42,95 @@ const expectSaved = (text: string): void => {
   expect(readFileSync(join(folder(), 'x.jpg')).equals(image())).toBe(true);
 };
 
+/** What browsers and gateways send. Some of these would make a renderer send a part of the image. */
+const HEADERS = {
+  accept: 'image/avif,image/webp,*/*;q=0.8',
+  'accept-encoding': 'gzip, deflate, br, zstd',
+  'accept-language': 'de',
+  'cache-control': 'no-cache',
+  cookie: 'a=1; b=2',
+  host: 'pictures.example',
+  'if-match': '"x"',
+  'if-modified-since': 'Sun, 22 Nov 2026 13:28:00 GMT',
+  'if-none-match': '"x"',
+  'if-range': '"x"',
+  'if-unmodified-since': 'Sun, 22 Nov 2026 13:28:00 GMT',
+  range: 'bytes=0-9',
+  'sec-fetch-site': 'same-origin',
+  'user-agent': 'a browser',
+  via: '1.1 gateway',
+  'x-forwarded-for': '192.0.2.1',
+};
+
 describe('a host without a network connection', () => {
-  const app = (): express.Express =>
-    express().use(imageSave({ savePath: folder() }), sendImage as express.RequestHandler);
+  type Middleware = ReturnType<typeof imageSave>;
+  interface Sent {
+    readonly statusCode: number;
+    readonly body: string;
+  }
+  const appOf = (middleware: Middleware, renderer: Handler): express.Express =>
+    express().use(middleware, renderer as express.RequestHandler);
 
-  test('saves under serverless-http', async () => {
-    const handler = serverless(app());
-    const event = {
-      httpMethod: 'GET',
-      path: '/x',
-      queryStringParameters: { req: 'saveToFile', name: 'x.jpg' },
-    };
-    const { statusCode, body } = (await handler(event, {})) as { statusCode: number; body: string };
-    expect(statusCode).toBe(200);
-    expectSaved(body);
-  });
+  /** Sends a save command through a host. */
+  const hosts: Record<string, (middleware: Middleware, renderer: Handler) => Promise<Sent>> = {
+    'serverless-http': (middleware, renderer) => {
+      const queryStringParameters = { req: 'saveToFile', name: 'x.jpg' };
+      const event = { httpMethod: 'GET', path: '/x', headers: { ...HEADERS }, queryStringParameters };
+      return serverless(appOf(middleware, renderer))(event, {}) as Promise<Sent>;
+    },
+    'serverless-express': (middleware, renderer) =>
+      serverlessExpress({ app: appOf(middleware, renderer) })(
+        {
+          version: '2.0',
+          routeKey: '$default',
+          rawPath: '/x',
+          rawQueryString: SAVE.slice(SAVE.indexOf('?') + 1),
+          headers: { ...HEADERS },
+          requestContext: { http: { method: 'GET', path: '/x', sourceIp: '127.0.0.1' }, stage: '$default' },
+          isBase64Encoded: false,
+        },
+        {},
+      ),
+    // As `fastify.inject` and @fastify/aws-lambda do.
+    'light-my-request': (middleware, renderer) =>
+      inject(
+        (req, res) => {
+          middleware(req as never, res, () => renderer(req as never, res, () => undefined));
+        },
+        { url: SAVE, headers: { ...HEADERS } },
+      ),
+    'node-mocks-http': async (middleware, renderer) => {
+      const { req, res } = createMocks(
+        { url: SAVE, headers: { ...HEADERS } },
+        { eventEmitter: EventEmitter },
+      );
+      const ended = once(res, 'end');
+      middleware(req, res, (error?: unknown) => {
+        if (error === undefined) renderer(req, res, () => undefined);
+      });
+      await ended;
+      return { statusCode: res.statusCode, body: String(res._getData()) };
+    },
+  };
 
-  test('saves under serverless-express', async () => {
-    const handler = serverlessExpress({ app: app() });
-    const event = {
-      version: '2.0',
-      routeKey: '$default',
-      rawPath: '/x',
-      rawQueryString: 'req=saveToFile&name=x.jpg',
-      headers: { host: 'x' },
-      requestContext: { http: { method: 'GET', path: '/x', sourceIp: '127.0.0.1' }, stage: '$default' },
-      isBase64Encoded: false,
-    };
-    const { statusCode, body } = await handler(event, {});
-    expect(statusCode).toBe(200);
-    expectSaved(body);
-  });
-
-  test('saves with the requests and responses of node-mocks-http', async () => {
-    const { req, res } = createMocks({ method: 'GET', url: SAVE }, { eventEmitter: EventEmitter });
-    const ended = once(res, 'end');
-    imageSave({ savePath: folder() })(req, res, (error?: unknown) => {
-      if (error === undefined) res.end(image());
+  test.each(Object.keys(hosts))('saves under %s, whatever the client sends', async (host) => {
+    const seen: string[] = [];
+    const { statusCode, body } = await hosts[host]!(imageSave({ savePath: folder() }), (req, res, next) => {
+      seen.push(...Object.keys(req.headers).filter((name) => /^(?:if-|range|accept-encoding)/.test(name)));
+      return sendImage(req, res, next);
     });
-    await ended;
-    expectSaved(String(res._getData()));
+    expect([statusCode, seen]).toEqual([200, []]);
+    expectSaved(body);
+  });
+
+  test.each(Object.keys(hosts))('refuses under %s', async (host) => {
+    const { statusCode, body } = await hosts[host]!(
+      imageSave({ savePath: folder(), timeout: 50 }),
+      () => undefined,
+    );
+    expect(statusCode).toBe(403);
+    expect(parseReply(body)).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
+    expect(readdirSync(folder())).toEqual([]);
   });
 });
 

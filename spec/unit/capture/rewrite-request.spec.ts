@@ -1,5 +1,6 @@
 // The renderer's request: a GET of the whole image without the save commands, and otherwise unchanged.
 import type { IncomingMessage } from 'node:http';
+import express from 'express';
 import express4 from 'express4';
 import { rewriteForRenderer } from '../../../lib/capture/rewrite-request.js';
 import { get } from '../../support/client.js';
@@ -80,6 +81,12 @@ describe('headers', () => {
     expect(req.rawHeaders).toEqual(expect.arrayContaining(['If-None-Match', 'Range']));
   });
 
+  it('are removed where the host has no headersDistinct', async () => {
+    const req = Object.defineProperty(await received(partial), 'headersDistinct', { value: undefined });
+    rewriteForRenderer(req, '/shoe');
+    expect(req.headers).not.toHaveProperty('range');
+  });
+
   it('that earlier middleware has read stay the same', async () => {
     const req = await received(partial);
     const [headers, distinct] = [req.headers, req.headersDistinct];
@@ -102,43 +109,100 @@ describe('the rest of the request', () => {
 });
 
 describe('a stored query', () => {
-  /** A request whose query was stored, rewritten. */
-  async function withQuery(
-    query: unknown,
-    app?: unknown,
-    url = '/shoe?wid=8&a%5Bb%5D=1',
-  ): Promise<HostRequest> {
-    const req = Object.assign(await received({}), { query }, app === undefined ? {} : { app });
-    rewriteForRenderer(req, url);
-    return req;
-  }
-  const stale = { wid: '8', req: 'saveToFile', name: 'a' };
+  type Query = Record<string, unknown>;
+  const SAVE = 'req=saveToFile&name=a&timeout=5000';
 
-  it('agrees with the URL', async () => {
-    expect({ ...((await withQuery(stale)).query as object) }).toEqual({ wid: '8', 'a[b]': '1' });
-  });
+  /** Middleware that checks or changes a query, and the query that it leaves to the renderer. */
+  const rows: [
+    what: string,
+    kept: string,
+    change: (query: Query) => unknown,
+    rest: Query,
+    command?: string,
+  ][] = [
+    ['loses the command alone', 'wid=8&a%5Bb%5D=1', (query) => query, { wid: '8', a: { b: '1' } }],
+    ['is empty where only the command was', '', (query) => query, {}],
+    ['loses it in any spelling', 'wid=8', (query) => query, { wid: '8' }, 'REQ=savetofile&n%61me=a'],
+    ['stays clamped', 'wid=40000', (query) => ({ ...query, wid: '2000' }), { wid: '2000' }],
+    ['stays converted', 'wid=8', (query) => ({ ...query, wid: Number(query['wid']) }), { wid: 8 }],
+    ['keeps one of several values', 'wid=8&wid=9', (query) => ({ ...query, wid: '9' }), { wid: '9' }],
+    ['stays without what was removed', 'wid=8&$where=1', (query) => ({ wid: query['wid'] }), { wid: '8' }],
+    ['keeps what was added', 'wid=8', (query) => ({ ...query, tenant: 't' }), { wid: '8', tenant: 't' }],
+    [
+      'loses it from keys in lower case',
+      'WID=8',
+      (query) => Object.fromEntries(Object.entries(query).map(([key, value]) => [key.toLowerCase(), value])),
+      { wid: '8' },
+      'REQ=saveToFile&Name=b',
+    ],
+    ['that is frozen', 'wid=8', (query) => Object.freeze({ ...query, wid: 9 }), { wid: 9 }],
+    [
+      'with a getter keeps it',
+      'wid=8',
+      (query) =>
+        Object.create(null, {
+          ...Object.getOwnPropertyDescriptors(query),
+          wid: { get: () => 7, enumerable: true },
+        }) as Query,
+      { wid: 7 },
+    ],
+    [
+      'keeps what a nested request means to the parser',
+      'src=is(a?name=x)',
+      (query) => query,
+      { src: 'is(a?name=x)' },
+    ],
+    ['contains all that follows the first question mark', 'a=b?c=d', (query) => query, { a: 'b?c=d' }],
+  ];
 
-  it('is parsed by the parser of its application', async () => {
-    const extended = express4().set('query parser', 'extended');
-    const simple = express4().set('query parser', 'simple');
-    const own = express4().set('query parser', (query: string) => ({ own: query }));
-    expect((await withQuery(stale, extended)).query).toEqual({ wid: '8', a: { b: '1' } });
-    expect({ ...((await withQuery(stale, simple)).query as object) }).toEqual({ wid: '8', 'a[b]': '1' });
-    expect((await withQuery(stale, own)).query).toEqual({ own: 'wid=8&a%5Bb%5D=1' });
-  });
-
-  it('is empty when every command was removed', async () => {
-    expect({ ...((await withQuery(stale, undefined, '/shoe')).query as object) }).toEqual({});
-    expect((await withQuery(stale, express4(), '/shoe')).query).toEqual({});
-  });
-
-  it('contains everything after the first question mark', async () => {
-    expect({ ...((await withQuery(stale, undefined, '/shoe?a=b?c=d')).query as object) }).toEqual({
-      a: 'b?c=d',
+  describe.each(['Express 4', 'Express 5'])('of %s', (host) => {
+    test.each(rows)('%s: %s', async (_what, kept, change, rest, command = SAVE) => {
+      const seen = createDeferred<unknown>();
+      const app = host === 'Express 4' ? express4() : express();
+      app.set('query parser', 'extended');
+      app.use((req, res) => {
+        Object.defineProperty(req, 'query', {
+          value: change(req.query),
+          configurable: true,
+          enumerable: true,
+          writable: true,
+        });
+        rewriteForRenderer(req, kept === '' ? '/' : `/?${kept}`);
+        seen.resolve(req.query);
+        res.end();
+      });
+      const { url } = await start([app], 'http.createServer');
+      await get(`${url}/?${kept}&${command}`);
+      expect({ ...((await seen.promise) as Query) }).toEqual(rest);
     });
   });
 
-  test.each([[undefined], ['wid=8'], [() => stale]])(
+  /** A request with a stored query, rewritten. */
+  async function withQuery(query: unknown, app?: unknown, rest = 'wid=8&a%5Bb%5D=1'): Promise<HostRequest> {
+    const req = Object.assign(await received({}), { query }, app === undefined ? {} : { app });
+    req.url = `/shoe?${rest}&${SAVE}`;
+    rewriteForRenderer(req, `/shoe?${rest}`);
+    return req;
+  }
+  const stored = { wid: '8', 'a[b]': '1', req: 'saveToFile', name: 'a', timeout: '5000' };
+  const left = { wid: '8', 'a[b]': '1' };
+
+  test.each([
+    ['extended', 'extended'],
+    ['simple', 'simple'],
+    ['no', false],
+  ])('was parsed by another application than the one with %s parser', async (_what, parser) => {
+    expect((await withQuery(stored, express4().set('query parser', parser))).query).toEqual(left);
+    expect(stored).toHaveProperty('name');
+  });
+
+  it('may hold the query as its parser has made it', async () => {
+    const app = express4().set('query parser', (query: string) => ({ raw: query }));
+    const query = { raw: `wid=8&a%5Bb%5D=1&${SAVE}`, tenant: 't' };
+    expect((await withQuery(query, app)).query).toEqual({ raw: 'wid=8&a%5Bb%5D=1', tenant: 't' });
+  });
+
+  test.each([[undefined], ['wid=8'], [() => stored], [null]])(
     'is left alone if it is not an object: %p',
     async (query) => {
       expect((await withQuery(query)).query).toBe(query);
@@ -147,7 +211,7 @@ describe('a stored query', () => {
 
   it('is parsed by Node if the application has no parser', async () => {
     for (const app of [{}, { get: () => undefined }, null]) {
-      expect({ ...((await withQuery(stale, app, '/shoe?wid=8')).query as object) }).toEqual({ wid: '8' });
+      expect((await withQuery(stored, app)).query).toEqual(left);
     }
   });
 
@@ -166,13 +230,15 @@ describe('a stored query', () => {
     expect(Object.hasOwn(req, 'query')).toBe(false);
   });
 
-  test.each([
-    ['cannot be assigned', { value: stale, configurable: true, writable: false }],
-    ['is computed', { get: () => stale, configurable: true }],
-  ])('agrees with the URL too if the host defined it so that it %s', async (_how, descriptor) => {
+  test.each<[string, PropertyDescriptor]>([
+    ['cannot be assigned', { value: { ...stored }, configurable: true, writable: false }],
+    ['is computed', { get: () => stored, configurable: true }],
+    ['can be assigned only', { value: { ...stored }, configurable: false, writable: true }],
+    ['cannot be changed at all', { value: { ...stored }, configurable: false, writable: false }],
+  ])('loses the command too if the host defined it so that it %s', async (_how, descriptor) => {
     const req = await received({});
     Object.defineProperty(req, 'query', descriptor);
     rewriteForRenderer(req, '/shoe?wid=8');
-    expect({ ...(req.query as object) }).toEqual({ wid: '8' });
+    expect(req.query).toEqual({ ...left, timeout: '5000' });
   });
 });
