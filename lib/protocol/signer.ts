@@ -1,0 +1,130 @@
+// Signed save commands: makes URLs that may save until they expire, and recognises them.
+import { createHmac, timingSafeEqual, type BinaryLike } from 'node:crypto';
+import { parseQuery } from './query.js';
+
+/** A key: text or bytes. 32 random bytes are a good one. */
+export type SignerKey = string | Uint8Array;
+
+export interface SignerOptions {
+  /** The first key signs, and all verify. To change it, put the new one first, and drop the old one when its URLs have expired. */
+  readonly keys: readonly SignerKey[];
+}
+
+/** What a signed URL saves. */
+export interface SignedCommand {
+  /** The name of the image, relative to the save folder. */
+  readonly name: string;
+  /** Milliseconds that the save may take; without it the server's default. */
+  readonly timeout?: number | undefined;
+  /** When the URL stops to save: a `Date`, or milliseconds since 1970. */
+  readonly expires: Date | number;
+}
+
+/** A request of Node, or one of the Fetch API. Below a mount, `originalUrl` has what the client sent. */
+export interface SignedRequest {
+  readonly url?: string | undefined;
+  readonly originalUrl?: string | undefined;
+}
+
+export interface Signer {
+  /**
+   * Adds a save command, its expiry and a signature to the URL of an image. The signature covers path and query to the
+   * byte, not the host. Characters that no URL may have are percent-encoded, as browsers and `fetch` do.
+   *
+   * @param url A path with its query, or a whole URL of http or https.
+   * @throws TypeError The URL or the command is wrong, or the URL has one of these parameters already.
+   */
+  readonly sign: (url: string, command: SignedCommand) => string;
+  /**
+   * For the option `authorize`: true for a URL that one of the keys has signed, unchanged and not expired.
+   *
+   * @throws Error Any other URL. The client gets `not-authorized`; `onSave` gets the reason as its cause.
+   */
+  readonly authorize: (req: SignedRequest) => true;
+}
+
+/** The parameters that {@link Signer.sign} adds. */
+const ADDED = new Set(['req', 'name', 'timeout', 'expires', 'signature']);
+
+/** The signed text, with its expiry at its end, and the signature: 32 bytes in base64url. */
+const SIGNED_URL = /^(.*&expires=(\d{1,16}))&signature=([\w-]{43})$/s;
+
+/**
+ * Makes a signer of save commands. (HMAC-SHA-256: RFC 2104; base64url: RFC 4648, section 5.)
+ *
+ * @throws TypeError There is no key, or an empty one.
+ * @example
+ * const signer = createSigner({ keys: [process.env.SIGNING_KEY] });
+ * app.use('/is/image', imageSave({ savePath: './saved', authorize: signer.authorize }), renderer);
+ * signer.sign('/is/image/shoe?wid=800', { name: 'shoe.jpg', expires: Date.now() + 600_000 });
+ */
+export function createSigner({ keys }: SignerOptions): Signer {
+  const [newest] = checkKeys(keys);
+  const authorize = (req: SignedRequest): true => {
+    const [, text, expires, signature] =
+      SIGNED_URL.exec(withoutOrigin(req.originalUrl ?? req.url ?? '')) ?? [];
+    if (text === undefined || signature === undefined) throw new Error('The URL is not signed');
+    // Each key is tried, so that the time does not tell which of them has signed.
+    const matches = keys.filter((key) =>
+      timingSafeEqual(Buffer.from(digest(key, text)), Buffer.from(signature)),
+    );
+    if (matches.length === 0) throw new Error('The signature is not that of this URL');
+    if (Date.now() >= Number(expires)) throw new Error('The signed URL has expired');
+    return true;
+  };
+  const sign = (url: string, command: SignedCommand): string => {
+    const { origin, target } = addCommand(url, command);
+    return `${origin}${target}&signature=${digest(newest, target)}`;
+  };
+  return { sign, authorize };
+}
+
+function checkKeys(keys: unknown): readonly [SignerKey, ...SignerKey[]] {
+  const isKey = (key: unknown): boolean =>
+    (typeof key === 'string' || key instanceof Uint8Array) && key.length > 0;
+  if (Array.isArray(keys) && keys.length > 0 && keys.every(isKey)) return keys as [SignerKey];
+  throw new TypeError(
+    'keys of createSigner must be a list of texts or bytes, the newest first, none of them empty',
+  );
+}
+
+function digest(key: BinaryLike, text: string): string {
+  return createHmac('sha256', key).update(text).digest('base64url');
+}
+
+function addCommand(
+  url: string,
+  { name, timeout, expires }: SignedCommand,
+): { origin: string; target: string } {
+  const isPath = /^\/(?!\/)/.test(url);
+  if (!isPath && !/^https?:\/\//i.test(url)) {
+    throw new TypeError('A URL to sign must start with one / or with http:// or https://');
+  }
+  if (typeof name !== 'string' || name === '')
+    throw new TypeError('name must be the name of the image, as in shoe.jpg');
+  if (timeout !== undefined && !(Number.isSafeInteger(timeout) && timeout > 0)) {
+    throw new TypeError('timeout must be a whole number of milliseconds, 1 or more');
+  }
+  const time: unknown = expires instanceof Date ? expires.getTime() : expires;
+  const expiry = typeof time === 'number' ? Math.floor(time) : NaN;
+  if (!Number.isSafeInteger(expiry) || expiry < 0) {
+    throw new TypeError('expires must be a Date, or milliseconds since 1970, as in Date.now() + 600_000');
+  }
+  const parsed = new URL(isPath ? `http://localhost${url}` : url);
+  const taken = parseQuery(parsed.search.slice(1)).find((param) => ADDED.has(param.name));
+  if (taken !== undefined)
+    throw new TypeError(`The URL has ${taken.name}= already, which signing adds: leave it out`);
+  // URLSearchParams encodes brackets too: in a nested request one would take the parameters behind it along.
+  const limit = timeout === undefined ? {} : { timeout: String(timeout) };
+  const command = new URLSearchParams({ req: 'saveToFile', name, ...limit, expires: String(expiry) });
+  const joint = parsed.search === '' ? '?' : '&';
+  return {
+    origin: isPath ? '' : parsed.origin,
+    target: `${parsed.pathname}${parsed.search}${joint}${command.toString()}`,
+  };
+}
+
+/** The path and the query of a URL, to the byte. */
+function withoutOrigin(url: string): string {
+  return url.replace(/^https?:\/\/[^/?#]*/i, '');
+}
