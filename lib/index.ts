@@ -15,7 +15,7 @@ export type { Save } from './save/exchange.js';
 // For `onSave`, stores, and clients that retry.
 export { SaveError, isRetryable, type ErrorDetails, type SaveErrorCode } from './errors.js';
 // For clients and tests.
-export { parseReply, type SaveReply } from './protocol/parse-reply.js';
+export { parseReply, type DoneReply, type FailedReply, type SaveReply } from './protocol/parse-reply.js';
 // For authors of stores.
 export type {
   ImageStore,

@@ -89,7 +89,8 @@ function describeFailure(
   { status, contentType, location }: ResponseSummary,
   reply: SaveReply | undefined,
 ): { code: string; message: string } {
-  if (reply?.error !== undefined) return { code: reply.error.code, message: reply.error.message };
+  if (reply?.properties['error.code'] !== undefined && reply.error !== undefined)
+    return { code: reply.error.code, message: reply.error.message };
   if (reply?.status === 'timeout')
     return {
       code: 'timeout',

@@ -2,15 +2,19 @@
 import { getProperties } from 'properties-file';
 import type { SaveErrorCode } from '../errors.js';
 
-/** A reply to a save command. */
-export interface SaveReply {
-  /** `done`: the new image is published. `failed` or `timeout`: the old file, if there was one, is untouched. */
-  readonly status: 'done' | 'failed' | 'timeout';
-  /** The file's modification time, milliseconds since 1970; only when done. */
+interface AnyReply {
+  /** All the properties of the reply, as they were sent. */
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+/** The new image is published. Image Serving sends `lastUpdated` and `pixelsTotal` only. */
+export interface DoneReply extends AnyReply {
+  readonly status: 'done';
+  /** The file's modification time, milliseconds since 1970. */
   readonly lastUpdated?: number;
-  /** Width × height × pages; only when done. */
+  /** Width × height × pages. */
   readonly pixelsTotal?: number;
-  /** The name under which the image was saved. Image Serving sends neither this nor the properties below. */
+  /** The name under which the image was saved. */
   readonly name?: string;
   /** The image: pixels of one page as stored, media type, bytes. */
   readonly image?: {
@@ -21,17 +25,28 @@ export interface SaveReply {
   };
   /** Where the image is served, if the server says so. */
   readonly url?: string;
+  readonly error?: undefined;
+}
+
+/** The old file, if there was one, is untouched. */
+export interface FailedReply extends AnyReply {
+  readonly status: 'failed' | 'timeout';
   /** Why there is no new image. `retry`: the same command may succeed later. */
-  readonly error?: {
+  readonly error: {
+    /** The status where the server gives no code, as Image Serving does. */
     readonly code: SaveErrorCode | (string & {});
     readonly message: string;
     readonly retry: boolean;
-    /** The status of the rendered response; only with `renderer-status`. */
-    readonly rendererStatus?: number;
   };
-  /** All the properties of the reply, as they were sent. */
-  readonly properties: Readonly<Record<string, string>>;
+  readonly lastUpdated?: undefined;
+  readonly pixelsTotal?: undefined;
+  readonly name?: undefined;
+  readonly image?: undefined;
+  readonly url?: undefined;
 }
+
+/** A reply to a save command. */
+export type SaveReply = DoneReply | FailedReply;
 
 /**
  * Reads the reply to a save command, of this middleware or of Image Serving.
@@ -41,7 +56,7 @@ export interface SaveReply {
  * @example
  * const reply = parseReply(await response.text());
  * if (reply.status === 'done') console.log(reply.pixelsTotal);
- * else console.error(reply.error?.message);
+ * else console.error(reply.error.code, reply.error.message);
  */
 export function parseReply(text: string): SaveReply {
   const properties = readProperties(text);
@@ -53,12 +68,18 @@ export function parseReply(text: string): SaveReply {
         'Did the request have req=saveToFile, and did it reach a server that saves?',
     );
   }
-  // An empty value is not 0.
-  const number = (key: string): number => (get(key) === '' ? NaN : Number(get(key)));
+  if (status !== 'done') {
+    const [code, message, retry] = [get('error.code'), get('error.message'), get('error.retry')];
+    return {
+      status,
+      error: { code: code ?? status, message: message ?? '', retry: retry === 'true' },
+      properties,
+    };
+  }
+  const number = (key: string): number => readNumber(get(key));
   const [lastUpdated, pixelsTotal] = [number('lastUpdated'), number('pixelsTotal')];
-  const [name, type, url, code] = [get('name'), get('image.type'), get('url'), get('error.code')];
+  const [name, type, url] = [get('name'), get('image.type'), get('url')];
   const [width, height, length] = [number('image.width'), number('image.height'), number('image.length')];
-  const rendererStatus = number('error.rendererStatus');
   return {
     status,
     ...(Number.isNaN(lastUpdated) ? {} : { lastUpdated }),
@@ -68,18 +89,14 @@ export function parseReply(text: string): SaveReply {
       ? {}
       : { image: { width, height, type, length } }),
     ...(url === undefined ? {} : { url }),
-    ...(code === undefined
-      ? {}
-      : {
-          error: {
-            code,
-            message: get('error.message') ?? '',
-            retry: get('error.retry') === 'true',
-            ...(Number.isNaN(rendererStatus) ? {} : { rendererStatus }),
-          },
-        }),
     properties,
   };
+}
+
+/** A whole number in decimal digits, or NaN. */
+function readNumber(text = ''): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  return Number.isSafeInteger(value) ? value : NaN;
 }
 
 /** The properties of a text; none if the text is malformed. */

@@ -220,7 +220,25 @@ describe('parseReply', () => {
   });
 
   test.each(['failed', 'timeout'] as const)('reads a reply with a status alone: %s', (status) => {
-    expect(parseReply(`#S7Z ERROR\nstatus=${status}\n`)).toEqual({ status, properties: { status } });
+    expect(parseReply(`#S7Z ERROR\nstatus=${status}\n`)).toEqual({
+      status,
+      error: { code: status, message: '', retry: false },
+      properties: { status },
+    });
+  });
+
+  test.each(['1e400', '1e3', '0x10', '-1', '1.5', ' 1', '', '99999999999999999', 'NaN'])(
+    'takes no other number than a whole one in digits: %j',
+    (value) => {
+      const reply = parseReply(`status=done\nlastUpdated=${value.replace(' ', '\\ ')}\npixelsTotal=12`);
+      expect(reply).not.toHaveProperty('lastUpdated');
+      expect(reply.pixelsTotal).toBe(12);
+    },
+  );
+
+  it('returns a union that its status tells apart', () => {
+    const reply = parseReply('status=failed\nerror.code=timeout');
+    expect(reply.status === 'done' ? undefined : reply.error.code).toBe('timeout');
   });
 
   it('reads the code of an error that has no message', () => {
