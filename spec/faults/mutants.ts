@@ -4,7 +4,7 @@ import { kill, sweep } from './checks/kill.js';
 import { load } from './checks/load.js';
 import { memory } from './checks/memory.js';
 import { hostileNames, hostileQueries, slowQueries } from './checks/names.js';
-import { changedPlaces, oddNames, race } from './checks/places.js';
+import { changedPlaces, createdFolders, oddNames, race } from './checks/places.js';
 import { power } from './checks/power.js';
 import { systemCalls } from './checks/system-calls.js';
 import { oneName, oneWinner } from './checks/writers.js';
@@ -121,6 +121,11 @@ const checked: readonly Checked[] = [
       { fault: 'goes by path and looks only once', patch: 'goesByPathAndLooksOnce', says: /outside/ },
       { fault: 'goes by path and looks twice', patch: 'goesByPath', says: /outside/ },
     ],
+  },
+  {
+    check: 'created folders',
+    run: createdFolders,
+    faults: [{ fault: 'goes by path and looks only once', patch: 'goesByPathAndLooksOnce', says: /outside/ }],
   },
   {
     check: 'hostile names',

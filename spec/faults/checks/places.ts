@@ -15,7 +15,7 @@ import {
   watch,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { number, type Check } from '../support/check.js';
 import { assertNoLeftovers, assertSeed, seedIn, verdictOf } from '../support/files.js';
 import { assertPromise } from '../support/assert-promise.js';
@@ -255,6 +255,71 @@ export const race: Check = async ({ app, folder, times }) => {
   await server.stop();
   const verdicts = Object.entries(tally).map(([verdict, count]) => `${number(count)} ${verdict}`);
   return `${number(swaps)} swaps, ${verdicts.join(', ')}; each done is there, nothing outside, 0 leftovers`;
+};
+
+/** Moves a folder away as often as a save makes it, and puts a link in its place for a moment. */
+const MOVER = `
+  const { renameSync, symlinkSync, unlinkSync } = require('node:fs');
+  const [saved, outside] = process.argv.slice(1);
+  let moves = 0;
+  let over = false;
+  process.stdin.on('end', () => { over = true; }).resume();
+  const attempt = (call) => { try { call(); return true; } catch { return false; } };
+  (function move() {
+    if (over) { console.log(moves); return; }
+    if (attempt(() => renameSync(saved + '/in', saved + '/kept/' + moves))) moves += 1;
+    if (attempt(() => symlinkSync(outside, saved + '/in'))) unlinkSync(saved + '/in');
+    setTimeout(move, 1);
+  })();
+`;
+
+/** Folders that saves create, while another process moves them and puts links in their place. */
+export const createdFolders: Check = async ({ app, folder, times }) => {
+  const [savePath, outside] = [join(folder, 'saved'), join(folder, 'outside')];
+  for (const path of [join(savePath, 'kept'), outside]) mkdirSync(path, { recursive: true });
+  const server = await Server.start({ app, options: { savePath, durable: false, createFolders: true } });
+  let seenOutside = '';
+  const watcher = watch(outside, (event, name) => (seenOutside = `${event} ${name}`));
+  const mover = spawn(process.execPath, ['-e', MOVER, savePath, outside], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const tally: Record<string, number> = {};
+  const done: number[] = [];
+  let moves = 0;
+  try {
+    let seed = 0;
+    const most = times(600);
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        while (seed < most && seenOutside === '') {
+          const own = (seed += 1);
+          const verdict = verdictOf(await server.save(`whole/${own}/20000`, `in/a/${own % 5}/${own}.tif`));
+          tally[verdict] = (tally[verdict] ?? 0) + 1;
+          if (verdict === 'done') done.push(own);
+        }
+      }),
+    );
+  } finally {
+    watcher.close();
+    moves = await end(mover);
+  }
+  assertPromise(
+    seenOutside === '' && readdirSync(outside).length === 0,
+    `something was made outside: ${seenOutside}`,
+  );
+  await server.letsGoOf(savePath);
+  const paths = readdirSync(savePath, { recursive: true, encoding: 'utf8' });
+  const files = paths.filter((path) => lstatSync(join(savePath, path)).isFile());
+  assertPromise(files.length === done.length, `${files.length} files of ${done.length} that were done`);
+  for (const path of files) assertSeed(savePath, path, Number.parseInt(basename(path), 10));
+  const allowed = ['done', 'folder-changed', 'folder-missing', 'outside-save-path', 'save-path-missing'];
+  assertPromise(
+    Object.keys(tally).every((verdict) => allowed.includes(verdict)),
+    `verdicts: ${JSON.stringify(tally)}`,
+  );
+  await server.stop();
+  const verdicts = Object.entries(tally).map(([verdict, count]) => `${number(count)} ${verdict}`);
+  return `${number(moves)} folders moved, ${verdicts.join(', ')}; each done is there, nothing outside, 0 leftovers`;
 };
 
 /** Ends the swapping. Returns how often it was done. */

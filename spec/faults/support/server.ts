@@ -8,6 +8,7 @@ import type { FromServer, Saved, State, ToServer } from './messages.js';
 
 /** The options of the middleware that can be written down. */
 export interface SaveOptions {
+  readonly createFolders?: boolean;
   readonly savePath: string;
   readonly timeout?: number;
   readonly maxTimeout?: number;
