@@ -58,7 +58,7 @@ export const onLinux = process.platform === 'linux' ? describe : describe.skip;
 export const testOnLinux = process.platform === 'linux' ? test : test.skip;
 
 /** Whether links can be made here: on Windows that is a right of its own, and Wine has none. */
-const canLink = ((): boolean => {
+export const canLink = ((): boolean => {
   const path = makeTempDir();
   try {
     symlinkSync('target', join(path, 'link'));

@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { StaleFileSweeper, temporaryName, type SweepableDir } from '../../../lib/temp-files/stale-files.js';
 import { DirectoryHandle } from '../../../lib/stores/folder/directory.js';
-import { descriptorsBelow, testOnLinux, useTempDir } from '../../support/temp-dir.js';
+import { descriptorsBelow, testOnLinux, testWithLinks, useTempDir } from '../../support/temp-dir.js';
 
 const inFolder = useTempDir();
 
@@ -107,7 +107,7 @@ describe('sweeping', () => {
     expect(await inSaved()).toEqual(names.sort());
   });
 
-  it('leaves folders and links', async () => {
+  testWithLinks('leaves folders and links', async () => {
     await mkdir(inFolder('saved', OURS));
     await age(OURS, 100 * LIFETIME);
     await writeFile(inFolder('outside/a'), 'kept');

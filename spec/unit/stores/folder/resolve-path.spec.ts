@@ -20,7 +20,14 @@ import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
 import { openTarget } from '../../../../lib/stores/folder/resolve-path.js';
 import { built, canMount, runInChild, type ChildOptions } from '../../../support/run-in-child.js';
 import { interceptFsCall } from '../../../support/intercept-fs.js';
-import { descriptorsBelow, onLinux, testOnLinux, useTempDir } from '../../../support/temp-dir.js';
+import {
+  descriptorsBelow,
+  onLinux,
+  testOnLinux,
+  testWithLinks,
+  useTempDir,
+  withLinks,
+} from '../../../support/temp-dir.js';
 import { codeOf, refusalOf } from '../../../support/refusal.js';
 import { usePlatform } from '../../../support/windows.js';
 
@@ -95,7 +102,7 @@ describe('a target', () => {
   });
 });
 
-describe('links', () => {
+withLinks('links', () => {
   it('are followed to a folder inside the save path', async () => {
     await symlink(inFolder('saved/shoes/red'), inFolder('saved/hot'));
     await symlink('shoes', inFolder('saved/boots'));
@@ -163,20 +170,20 @@ describe('links', () => {
 });
 
 describe('the save path', () => {
-  it('may be relative and contain links', async () => {
+  testWithLinks('may be relative and contain links', async () => {
     await symlink(inFolder('saved'), inFolder('link'));
     expect(await targetOf('shoes/a.png', REPLACE, relative(process.cwd(), inFolder('link')))).toBe(
       inFolder('saved/shoes/a.png'),
     );
   });
 
-  it('may itself be a link', async () => {
+  testWithLinks('may itself be a link', async () => {
     await symlink(inFolder('saved'), inFolder('link'));
     await symlink(inFolder('link/shoes'), inFolder('saved/again'));
     expect(await targetOf('again/a.png', REPLACE, inFolder('link'))).toBe(inFolder('saved/shoes/a.png'));
   });
 
-  it('may become a link between two saves', async () => {
+  testWithLinks('may become a link between two saves', async () => {
     await mkdir(inFolder('other/shoes'), { recursive: true });
     expect(await targetOf('shoes/a.png')).toBe(inFolder('saved/shoes/a.png'));
     await rename(inFolder('saved'), inFolder('before'));
@@ -195,7 +202,7 @@ describe('the save path', () => {
     expect(calls).toHaveBeenCalledTimes(4);
   });
 
-  it('may be the root of the file system', async () => {
+  testOnLinux('may be the root of the file system', async () => {
     expect(await targetOf(`${inFolder('saved').slice(1)}/a.png`, REPLACE, '/')).toBe(inFolder('saved/a.png'));
   });
 
@@ -210,7 +217,7 @@ describe('the save path', () => {
     expect(await targetOf('a.png', REPLACE, inFolder('mounted'))).toBe(inFolder('mounted/a.png'));
   });
 
-  it('counts as missing if it dangles, forms a loop or leads through a file', async () => {
+  testWithLinks('counts as missing if it dangles, forms a loop or leads through a file', async () => {
     await symlink(inFolder('nowhere'), inFolder('dangling'));
     await symlink('circle', inFolder('circle'));
     await writeFile(inFolder('file'), '');
@@ -224,7 +231,7 @@ describe('the save path', () => {
     expect(await refused(name, REPLACE, inFolder('file'))).toBe('save-path-missing');
   });
 
-  it('stays out of messages', async () => {
+  testWithLinks('stays out of messages', async () => {
     await symlink(inFolder('outside'), inFolder('saved/out'));
     const refusals = await Promise.all([
       refusalOf(() => targetOf('a.png', REPLACE, inFolder('nowhere'))),
@@ -257,7 +264,7 @@ const inShoes = (): [string, string][] => [
   [inFolder('saved/shoes'), 'a.png'],
 ];
 
-describe('permissions', () => {
+onLinux('permissions', () => {
   it.each([
     ['that may not be written to', 0o555, 'not-writable'],
     ['that may not be entered', 0o666, 'not-writable'],
@@ -313,7 +320,7 @@ describe.each<[string, NodeJS.Platform]>([
     directory.close();
   });
 
-  it('has its real path', async () => {
+  testWithLinks('has its real path', async () => {
     await symlink(inFolder('saved/shoes'), inFolder('link'));
     const byLink = await DirectoryHandle.open(inFolder('link'));
     expect(byLink.path).toBe(inFolder('saved/shoes'));
