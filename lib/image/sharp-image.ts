@@ -4,9 +4,9 @@ import { MemoryBytes, type ImageBytes } from '../bytes/image-bytes.js';
 import { ByteReader } from './byte-reader.js';
 import { isAvifSequence, readAvifImages } from './completeness/avif.js';
 import { isTiledTiff } from './completeness/index.js';
+import { assertAllBlocks } from './completeness/jpeg-scans.js';
 import { SaveError } from '../errors.js';
 import type { ImageFormat } from './formats.js';
-import { removeJpegMetadata } from './jpeg-metadata.js';
 import { broken } from './refusals.js';
 import { findUnsupportedCompression, separatePages } from './tiff-pages.js';
 
@@ -182,7 +182,7 @@ export class SharpImage {
    */
   async #decodePart({ bytes, options }: Part, header: Header): Promise<void> {
     const tiled = this.#format === 'tiff' && (await isTiledTiff(bytes, this.#limits.signal));
-    const decode = async (input: string | Buffer, failOn: 'warning' | 'error'): Promise<void> => {
+    const decode = async (input: string | Buffer, failOn: 'warning' | 'error' | 'none'): Promise<void> => {
       const warnings = new Set<string>();
       const image = sharp(input, {
         ...options,
@@ -196,6 +196,7 @@ export class SharpImage {
       await (decodesByRows(this.#format, tiled, header)
         ? decodeByRows(image, header)
         : decodeWholeFrame(image));
+      if (failOn === 'none') return;
       const signs = [...warnings].filter((warning) => this.#isAboutPixels(warning, header));
       if (signs.length > 0) throw new Error(signs.join('\n'));
     };
@@ -203,7 +204,13 @@ export class SharpImage {
     const input = bytes.path ?? (await bytes.buffer());
     const attempt = decode(input, 'warning');
     if (this.#format === 'jpeg') {
-      await attempt.catch(async () => decode(removeJpegMetadata(await bytes.buffer()), 'warning'));
+      await attempt.catch(async (cause: unknown) => {
+        await assertAllBlocks(await bytes.buffer(), this.#limits.signal).catch(() => {
+          throw cause;
+        });
+        // All coded blocks are there, so the warnings were about something else.
+        await decode(input, 'none');
+      });
     } else if (this.#format === 'tiff' && !tiled) {
       // With 'warning', a strip fails if libtiff has ever warned, even of a tag.
       await attempt.catch(() => decode(input, 'error'));
@@ -215,8 +222,8 @@ export class SharpImage {
   #isAboutPixels(warning: string, header: Header): boolean {
     // libvips stops at a warning of libjpeg, but not at one about the last rows.
     if (this.#format === 'jpeg') return true;
-    // A warning that libtiff also gives without decoding is about a tag. One about pixels says where they are, or comes
-    // from libjpeg; one without a number is about the way of coding.
+    // Warnings that libtiff gives for the header alone are about tags. Of the others, only those with a position, or
+    // from libjpeg, mean damaged pixels.
     return this.#format === 'tiff' && !header.warnings.has(warning) && /\d|JPEG/.test(warning);
   }
 
@@ -262,7 +269,7 @@ export function useOwnSettings(): void {
  */
 export function dropCachedOperations(): void {
   const { max } = sharp.cache().items;
-  // Nothing is kept. Or another thread is just here: what it read before is the host's limit, and it will restore that.
+  // 0: caching is off, or another call is between the next two lines and will restore the host's limit.
   if (max === 0) return;
   sharp.cache({ items: 0 });
   sharp.cache({ items: max });
