@@ -1,6 +1,6 @@
 // Admission: limits the saves in progress and the waiting saves, and refuses a save that cannot end in time.
 import { SaveError } from '../errors.js';
-import { AutoLimit } from './auto-limit.js';
+import { AutoLimit, type Running } from './auto-limit.js';
 
 /** The limits of {@link Admission}. */
 export interface AdmissionOptions {
@@ -15,8 +15,7 @@ export interface Slot {
   /**
    * Gives the slot to the next save. Only the first call counts.
    *
-   * @param outcome How the save ended. A failed save does not count for the expected duration. One that timed out counts
-   * with the time until then.
+   * @param outcome How the save ended. A failed save says nothing about how long saves take.
    */
   release(outcome: 'done' | 'timeout' | 'failed'): void;
 }
@@ -24,15 +23,16 @@ export interface Slot {
 interface Waiter {
   /** When its save times out, a reading of `performance.now()`. */
   readonly deadline: number;
+  /** Milliseconds until then when it came. */
+  readonly timeLimit: number;
   admit(slot: Slot): void;
   refuse(error: SaveError): void;
 }
 
-/** The share of its time limit that a save may be expected to take. The rest allows for slow saves. */
-const USABLE_TIME = 0.75;
-
-/** The number of recent saves that the mean duration follows. */
-const AVERAGED_SAVES = 16;
+/** The number of recent saves that the rate and the longest time follow. */
+const RECENT_SAVES = 32;
+/** How often waiting saves are looked at while no save ends, in milliseconds. */
+const POLL_MS = 50;
 
 /** Admits saves, first come, first served. */
 export class Admission {
@@ -40,10 +40,15 @@ export class Admission {
   readonly #fixedLimit: number;
   readonly #auto: AutoLimit | undefined;
   readonly #queue = new Set<Waiter>();
+  #timer: NodeJS.Timeout | undefined;
   #running = 0;
-  /** Mean milliseconds of recent saves, from admission to end; 0 until the first has ended. */
-  #saveTime = 0;
-  #measuredSaves = 0;
+  /** Mean milliseconds from one end of a save to the next while others wait; 0 until the first has ended. */
+  #interval = 0;
+  #intervals = 0;
+  /** The last end of a save, or when saves began to wait if that was later. */
+  #lastEnd = 0;
+  /** Milliseconds of the longest recent save, from admission to end. */
+  #longest = 0;
 
   constructor({ concurrency, maxQueue }: AdmissionOptions) {
     this.#maxQueue = maxQueue;
@@ -66,22 +71,27 @@ export class Admission {
    *
    * @param deadline When the save times out, a reading of `performance.now()`.
    * @param signal Removes a waiting save from the queue when it aborts.
-   * @throws SaveError `too-busy`: the queue is full, or recent saves took so long that this one could not end before
-   * its deadline. Otherwise the reason of the signal.
+   * @throws SaveError `too-busy`: the queue is full, or at the rate at which saves have been ending this one could not
+   * end before its deadline. Otherwise the reason of the signal.
    */
   admit(deadline: number, signal: AbortSignal): Slot | Promise<Slot> {
-    if (this.#running < this.#limit && this.#queue.size === 0) return this.#start();
-    const usableTime = USABLE_TIME * (deadline - performance.now());
-    if (this.#queue.size >= this.#maxQueue || this.#timeToEnd(this.#queue.size + 1) > usableTime) {
-      throw this.#tooBusy();
-    }
+    this.poll();
+    const waiting = this.#queue.size;
+    if (waiting === 0 && this.#hasRoom) return this.#start();
+    const now = performance.now();
+    const timeLimit = deadline - now;
+    const comesTooLate = (waiting + 1) * this.#interval + this.#renderTime(timeLimit) >= timeLimit;
+    // The rate is an estimate. A few saves always wait, so that it can turn out to be wrong.
+    const isDoubtful = this.#auto !== undefined && waiting < this.#auto.limit;
+    if (waiting >= this.#maxQueue || (comesTooLate && !isDoubtful)) throw this.#tooBusy();
+    if (waiting === 0) this.#lastEnd = now;
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#queue.delete(waiter);
         reject(signal.reason as Error);
       };
       const waiter: Waiter = {
-        deadline,
+        ...{ deadline, timeLimit },
         admit(slot) {
           signal.removeEventListener('abort', leave);
           resolve(slot);
@@ -93,67 +103,73 @@ export class Admission {
       };
       signal.addEventListener('abort', leave, { once: true });
       this.#queue.add(waiter);
+      if (this.#auto === undefined) return;
+      this.#timer ??= setInterval(() => {
+        this.poll();
+      }, POLL_MS).unref();
     });
   }
 
-  get #limit(): number {
-    return this.#auto?.limit ?? this.#fixedLimit;
+  /** Fills the free slots from the queue, and refuses saves that have waited too long. */
+  poll(): void {
+    for (const waiter of this.#queue) {
+      if (!this.#hasRoom) return;
+      this.#queue.delete(waiter);
+      // Rendering for a save that cannot end in time would delay the saves behind it.
+      const isTooLate = performance.now() + this.#renderTime(waiter.timeLimit) > waiter.deadline;
+      if (isTooLate) waiter.refuse(this.#tooBusy());
+      else waiter.admit(this.#start());
+    }
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
-  /** The expected milliseconds until the end of a save that starts after the given number of others. */
-  #timeToEnd(after: number): number {
-    const turns = this.#auto?.rising === true ? 1 : 1 + after / this.#limit;
-    return turns * this.#saveTime;
+  get #hasRoom(): boolean {
+    return this.#auto?.hasRoom(performance.now()) ?? this.#running < this.#fixedLimit;
+  }
+
+  /** The milliseconds that a save needs once it has its slot: as many as the longest, from a quarter to half of its limit. */
+  #renderTime(timeLimit: number): number {
+    return Math.min(timeLimit / 2, Math.max(timeLimit / 4, this.#longest));
   }
 
   #start(): Slot {
     this.#running += 1;
-    const startedAt = performance.now();
+    const save: Running = { startedAt: performance.now() };
+    this.#auto?.start(save);
     let released = false;
     return {
       release: (outcome) => {
         if (released) return;
         released = true;
-        const milliseconds = performance.now() - startedAt;
-        // A client that allows one millisecond must not make saves look fast.
-        if (outcome === 'done' || (outcome === 'timeout' && milliseconds > this.#saveTime)) {
-          this.#measure(milliseconds);
-          this.#auto?.record(milliseconds, this.#running);
-        }
+        this.#measure(performance.now(), save, outcome);
         this.#running -= 1;
-        this.#admitNext();
+        this.poll();
       },
     };
   }
 
-  #measure(milliseconds: number): void {
-    this.#measuredSaves = Math.min(this.#measuredSaves + 1, AVERAGED_SAVES);
-    this.#saveTime += (milliseconds - this.#saveTime) / this.#measuredSaves;
-  }
-
-  /** Fills the free slots from the queue, and refuses saves that have waited too long. */
-  #admitNext(): void {
-    const now = performance.now();
-    let ahead = 0;
-    for (const waiter of this.#queue) {
-      const isNext = this.#running < this.#limit;
-      const usableTime = (isNext ? USABLE_TIME : 1) * (waiter.deadline - now);
-      if (this.#timeToEnd(isNext ? 0 : ahead + 1) > usableTime) {
-        // Rendering for a save that cannot end in time would delay the saves behind it.
-        this.#queue.delete(waiter);
-        waiter.refuse(this.#tooBusy());
-      } else if (isNext) {
-        this.#queue.delete(waiter);
-        waiter.admit(this.#start());
-      } else {
-        ahead += 1;
-      }
+  #measure(now: number, save: Running, outcome: 'done' | 'timeout' | 'failed'): void {
+    const milliseconds = now - save.startedAt;
+    // With a fixed limit, a save that hangs holds its slot. A client that allows a millisecond makes no save look fast.
+    const isSlow = outcome === 'timeout' && this.#auto === undefined && milliseconds > this.#longest;
+    const isMeasure = outcome === 'done' || isSlow;
+    if (isMeasure) this.#longest = Math.max(milliseconds, this.#longest * (1 - 1 / RECENT_SAVES));
+    const othersWait = this.#queue.size > 0;
+    // After a silence in which other saves were let in, the time since the last end says nothing about the rate.
+    if ((othersWait || isMeasure) && this.#auto?.impatient !== true) {
+      this.#intervals = Math.min(this.#intervals + 1, RECENT_SAVES);
+      const limit = this.#auto?.limit ?? this.#fixedLimit;
+      const interval = othersWait ? now - this.#lastEnd : milliseconds / limit;
+      this.#interval += (interval - this.#interval) / this.#intervals;
     }
+    this.#lastEnd = now;
+    this.#auto?.end(save, outcome, now);
   }
 
   /** The refusal, with the seconds until the current queue is empty. */
   #tooBusy(): SaveError {
-    const milliseconds = this.#timeToEnd(this.#queue.size);
+    const milliseconds = this.#queue.size * this.#interval + this.#longest;
     return new SaveError('too-busy', { retryAfter: Math.max(1, Math.ceil(milliseconds / 1000)) });
   }
 }

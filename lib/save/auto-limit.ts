@@ -1,199 +1,174 @@
-// Finds how many saves at once suit a renderer, by measuring saves at the limit and well below it.
+// Finds how many saves at once suit a renderer: the limit of `concurrency: 'auto'`.
+//
+// What must be limited is competition. So the limit is found by comparing how long a save takes among many with how long
+// it takes among few, the baseline. Saves that end are measured in windows, by the geometric mean of their times, because
+// competition multiplies the time of each image. After each window, with ratio = baseline ÷ time of a save, at most 1:
+//
+//     limit = saves in progress × ratio × (1 + 2 × ratio³)
+//
+// - A renderer that waits for something else takes as long among many: the ratio is 1, and the limit triples.
+// - A renderer that is bound by the CPU or has a limit of its own takes longer in proportion. The limit settles where a
+//   save takes about one and a half times the baseline: 3 on two CPUs, 12 before a server that handles 8.
+//
+// The baseline is measured in probes, windows at a third of the saves in progress, and is never believed for long: the
+// next probe comes after 1, 2, 4 and at most 16 windows in which saves compete, after the next window if a probe has found
+// a much lower limit, and at once instead of a sharp fall. A window that is much faster than the baseline replaces it.
+//
+// Not every save in progress competes. One that hangs, or waits far longer than its like, holds up no other: a save stops
+// to count when it has taken twice as long as any of the last few hundred that ended. Until a save ends, each that stops to
+// count makes the rest more patient, because a renderer that hangs or becomes much slower must not be flooded.
+//
+// A timeout says nothing about competition, because it takes as long as its deadline among many and among few. If a save
+// that counts had more time than the baseline and still timed out, the limit falls by one, and does not rise in that window.
+//
+// Tried before: Gradient2 (Netflix) compares with a long average instead of a probe and drifts upwards under a constant
+// overload. Vegas takes the fastest save ever as the baseline, which a mix of cheap and expensive images misleads. Saves
+// that stop to count after a multiple of the mean flood a mix: its expensive images then compete without being counted.
 
 /** No limit is lower: with one save at a time, its disk and its renderer would wait for each other. */
 const MIN_LIMIT = 2;
-const MAX_LIMIT = 1000;
-const INITIAL_LIMIT = 4;
-
-/** The number of saves in a window, or half of the limit if that is more. */
-const MIN_WINDOW_SAVES = 16;
-/** While the limit rises fast, a first impression is enough. */
-const MIN_WINDOW_SAVES_RISING = 4;
-
-/** Below this share of the limit, the time of the running saves is no measure of the limit. */
-const USED_PART = 0.7;
-
-/**
- * The limit settles at so many times the number of saves that a renderer can work on. Few saves that are bound by the
- * CPU must leave threads and time to the host; among many, each takes little, and they come in bursts.
- */
-const tolerance = (running: number): number => Math.min(2, 1.2 + running / 40);
-
-/** Saves compete if one of the probe took less than this part of the time of one in the window, times the tolerance. */
-const COMPETING_RATIO = 0.875;
-/** Saves do not compete if it took at least this part. */
-const FREE_RATIO = 0.85;
-
-/** After a window in which saves do not compete, the limit may rise by so many times as much. */
-const ACCELERATION = 1.25;
-/** The limit rises to so many times itself at most, and at the start. */
-const MAX_GROWTH = 3;
-
-/** A probe lowers the limit to this part of it. */
+/** The limit at the start, and the saves of a window, or those in progress if that is more. */
+const FIRST_LIMIT = 8;
+/** A probe lowers the saves in progress to this part. */
 const PROBE_PART = 1 / 3;
-/** Windows with competing saves between two probes: few at first, then twice as many each time. */
-const FIRST_PROBE_AFTER = 4;
-const MAX_WINDOWS_BETWEEN_PROBES = 32;
+const MAX_WINDOWS_BETWEEN_PROBES = 16;
+/** A change by this factor is no chance. The baseline rises by no more in one probe, in case it still competed. */
+const CHANGE = 1.5;
+/** A shorter baseline counts as this: saves of a few milliseconds delay no host noticeably, and many share work. */
+const MIN_BASELINE_MS = 5;
+/** A save counts until it has taken so many times as long as any recent one. */
+const PATIENCE = 2;
+/** The longest time at the start, when no save has ended. */
+const FIRST_LONGEST_MS = 250;
+/** How many saves later a long one is forgotten by two thirds. */
+const RECENT_SAVES = 256;
+/** Each save that stops to count raises the patience by this factor, until a save ends. */
+const BACK_OFF = 1.03;
 
-/**
- * Saves may compete until each takes so many milliseconds. That delays no request of the host noticeably, and with more
- * of them at once each turn of the event loop does more.
- */
-const SHORT_SAVE_MS = 10;
+/** A save in progress. */
+export interface Running {
+  /** A reading of `performance.now()`. */
+  readonly startedAt: number;
+}
 
-/** If saves take this many times as long as in the last probe, the renderer has changed. */
-const CHANGE_FACTOR = 4;
-
-/**
- * A concurrency limit that follows the renderer.
- *
- * Saves are measured in windows. Now and then a probe, a window at a third of the limit, tells how long a save takes when
- * it competes with fewer others. After every other window the limit becomes
- *
- *     tolerance × saves in progress × (time of a save in the probe ÷ time of a save in the window) + 1
- *
- * A renderer that waits for something else takes as long either way, so the limit rises, faster with each window. A
- * renderer that is bound by the CPU takes longer in proportion to the limit, so the limit settles just above the number
- * of saves that it can work on, or at the number at which each takes 10 ms. In a mix of cheap and expensive images the ratio is uncertain, so it counts as higher
- * by its standard error: the limit falls only when competition is more than chance. (Compare the gradient limits of
- * Netflix's concurrency-limits.)
- */
 export class AutoLimit {
-  #limit = INITIAL_LIMIT;
-  #growth = MAX_GROWTH;
-  #window = new Window();
-  /** The last probe. */
-  #baseline: Window | undefined;
-  #probing = false;
-  #probeInterval = FIRST_PROBE_AFTER;
-  #windowsUntilProbe = FIRST_PROBE_AFTER;
-  /** Pending saves that were admitted before the limit changed, so they are no measure of it. */
-  #toSkip = 0;
+  #limit = FIRST_LIMIT;
+  /** The saves that count, oldest first. */
+  readonly #counting = new Set<Running>();
+  #longest = FIRST_LONGEST_MS;
+  #backOff = 1;
+  #window = new Window(0);
+  /** The logarithm of the milliseconds of a save among few. */
+  #baseline: number | undefined;
+  /** The window before the probe that is running. */
+  #probed: Window | undefined;
+  #isProbed = false;
+  #probeInterval = 1;
+  #windowsUntilProbe = 1;
 
-  /** Saves that may be in progress now. */
+  /** Saves that count and may be in progress now. */
   get limit(): number {
-    return Math.max(MIN_LIMIT, Math.floor(this.#probing ? this.#limit * PROBE_PART : this.#limit));
+    return Math.max(MIN_LIMIT, Math.floor(this.#limit));
   }
 
-  /** Whether the limit rises fast. Then it is no basis yet for expected waiting times. */
-  get rising(): boolean {
-    return this.#growth === MAX_GROWTH;
+  /** Whether saves have stopped to count since the last one ended. */
+  get impatient(): boolean {
+    return this.#backOff > 1;
   }
 
-  /**
-   * Records a save that has ended.
-   *
-   * @param milliseconds From its admission to its end.
-   * @param running Saves in progress when it ended, itself included.
-   */
-  record(milliseconds: number, running: number): void {
-    if (this.#toSkip > 0) {
-      this.#toSkip -= 1;
-      return;
+  /** Whether another save may start. */
+  hasRoom(now: number): boolean {
+    for (const save of this.#counting) {
+      if (now - save.startedAt < PATIENCE * this.#longest * this.#backOff) break;
+      this.#counting.delete(save);
+      this.#backOff *= BACK_OFF;
     }
+    return this.#counting.size < this.limit;
+  }
+
+  start(save: Running): void {
+    this.#counting.add(save);
+  }
+
+  /** Records the end of a save. */
+  end(save: Running, outcome: 'done' | 'timeout' | 'failed', now: number): void {
+    const running = this.#counting.size;
+    const counted = this.#counting.delete(save);
+    // Rounded up, because 0 has no logarithm.
+    const milliseconds = Math.max(0.1, now - save.startedAt);
+    const log = Math.log(milliseconds);
+    if (outcome === 'done') {
+      this.#longest = Math.max(milliseconds, this.#longest * (1 - 1 / RECENT_SAVES));
+      this.#backOff = 1;
+      // A save that began under another limit is no measure of this one.
+      if (counted && save.startedAt >= this.#window.since) this.#record(log, running, now);
+    } else if (outcome === 'timeout' && counted && log > (this.#baseline ?? 0)) {
+      this.#limit = Math.max(MIN_LIMIT, this.#limit - 1);
+      this.#window.dropped = true;
+    }
+  }
+
+  #record(log: number, running: number, now: number): void {
     const window = this.#window;
-    window.add(milliseconds, running);
-    if (window.saves < (this.rising ? MIN_WINDOW_SAVES_RISING : MIN_WINDOW_SAVES)) return;
-    const { ratio, error } = compare(this.#baseline, window);
-    const changed = ratio * error ** 2 < 1 / CHANGE_FACTOR;
-    if (2 * window.saves < this.limit && !changed) return;
-    const { limit } = this;
-    this.#window = new Window();
-    if (this.#probing) {
-      this.#baseline = window;
-      this.#probing = false;
-    } else if (changed) {
-      this.#startAgain(window.running * ratio);
-    } else if (window.running >= USED_PART * limit) {
-      // The first saves take longer than all others, so they only come before the first probe.
-      if (this.#baseline === undefined) this.#probe(FIRST_PROBE_AFTER);
-      else this.#adjust(window, Math.min(1, ratio * error), ratio >= FREE_RATIO);
-    }
-    if (this.limit !== limit) this.#toSkip = running - 1;
+    window.add(log, running);
+    // Until the first probe, a first impression is enough.
+    if (window.saves < Math.max(FIRST_LIMIT, this.#isProbed ? running : running / 2)) return;
+    this.#window = new Window(now);
+    if (this.#probed !== undefined) this.#endProbe(this.#probed, window);
+    else this.#adjust(window);
   }
 
-  /** The limit comes near to what suits the renderer as it is now, and may rise as fast as at first. */
-  #startAgain(limit: number): void {
-    this.#setLimit(Math.max(INITIAL_LIMIT, limit));
-    this.#growth = MAX_GROWTH;
-    this.#probe(FIRST_PROBE_AFTER);
+  #adjust(window: Window): void {
+    this.#baseline ??= window.time;
+    if (window.time < this.#baseline - Math.log(CHANGE)) this.#baseline = window.time;
+    const { running } = window;
+    const target = this.#target(window, this.#baseline);
+    if (target < 2 * running) this.#windowsUntilProbe -= 1;
+    if (target < running / 2 || this.#windowsUntilProbe <= 0) {
+      this.#probed = window;
+      this.#limit = Math.ceil(running * PROBE_PART);
+    } else if (target < running || (target > this.#limit && !window.dropped)) this.#limit = target;
   }
 
-  #adjust({ running, time }: Window, ratio: number, free: boolean): void {
-    const tolerated = tolerance(running);
-    if (ratio * tolerated >= COMPETING_RATIO) {
-      this.#setLimit(Math.max(this.#limit, Math.max(this.#growth, tolerated) * running * ratio + 1));
-      if (free) this.#growth = Math.min(MAX_GROWTH, this.#growth * ACCELERATION);
-      return;
-    }
-    const target = Math.max(tolerated * running * ratio + 1, (running * SHORT_SAVE_MS) / time);
-    this.#windowsUntilProbe -= 1;
-    if (this.#growth > 1) {
-      // The limit has risen too far.
-      this.#growth = 1;
-      this.#setLimit(target);
-      this.#probe(FIRST_PROBE_AFTER);
-    } else {
-      // Half of the way, because one slow window may be chance.
-      this.#setLimit((this.#limit + target) / 2);
-      if (this.#windowsUntilProbe <= 0)
-        this.#probe(Math.min(2 * this.#probeInterval, MAX_WINDOWS_BETWEEN_PROBES));
-    }
+  #endProbe(probed: Window, probe: Window): void {
+    this.#probed = undefined;
+    this.#isProbed = true;
+    this.#baseline = Math.min(probe.time, (this.#baseline ?? Infinity) + Math.log(CHANGE));
+    this.#limit = this.#target(probed, this.#baseline);
+    const falls = this.#limit < probed.running / CHANGE;
+    this.#probeInterval = falls ? 1 : Math.min(2 * this.#probeInterval, MAX_WINDOWS_BETWEEN_PROBES);
+    this.#windowsUntilProbe = this.#probeInterval;
   }
 
-  /** @param interval Windows in which saves compete until the next probe. */
-  #probe(interval: number): void {
-    this.#probing = true;
-    this.#probeInterval = this.#windowsUntilProbe = interval;
-  }
-
-  #setLimit(limit: number): void {
-    this.#limit = Math.min(MAX_LIMIT, Math.max(MIN_LIMIT, limit));
+  #target({ time, running }: Window, baseline: number): number {
+    const ratio = Math.min(1, Math.exp(Math.max(baseline, Math.log(MIN_BASELINE_MS)) - time));
+    return Math.max(MIN_LIMIT, running * ratio * (1 + 2 * ratio ** 3));
   }
 }
 
-/** The ratio of a save's time in a probe to that in a window, and the factor of its uncertainty. */
-function compare(baseline: Window | undefined, window: Window): { ratio: number; error: number } {
-  if (baseline === undefined) return { ratio: 1, error: 1 };
-  return {
-    ratio: Math.exp(baseline.mean - window.mean),
-    error: Math.exp(Math.sqrt(baseline.squaredError + window.squaredError)),
-  };
-}
-
-/** The saves that ended under one limit. */
+/** The saves that began and ended under one limit. */
 class Window {
   saves = 0;
-  #sum = 0;
-  #squares = 0;
-  #runningSum = 0;
+  /** Whether a save timed out that should not have. */
+  dropped = false;
+  #logs = 0;
+  #running = 0;
 
-  /** The mean of the logarithms of milliseconds, because competition multiplies the time of each image. */
-  get mean(): number {
-    return this.#sum / this.saves;
-  }
+  constructor(readonly since: number) {}
 
-  /** The geometric mean of milliseconds. */
+  /** The logarithm of the milliseconds of a save, on average. */
   get time(): number {
-    return Math.exp(this.mean);
+    return this.#logs / this.saves;
   }
 
-  /** The square of the standard error of {@link mean}. */
-  get squaredError(): number {
-    return Math.max(0, this.#squares / this.saves - this.mean ** 2) / this.saves;
-  }
-
-  /** Saves in progress, on average. */
+  /** Saves in progress that count, on average. */
   get running(): number {
-    return this.#runningSum / this.saves;
+    return this.#running / this.saves;
   }
 
-  add(milliseconds: number, running: number): void {
-    // Rounded up, because 0 has no logarithm.
-    const log = Math.log(Math.max(0.1, milliseconds));
+  add(log: number, running: number): void {
     this.saves += 1;
-    this.#sum += log;
-    this.#squares += log ** 2;
-    this.#runningSum += running;
+    this.#logs += log;
+    this.#running += running;
   }
 }
