@@ -1,9 +1,9 @@
 // Sends the files of a folder: those of the page, and the saved images.
 
-import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -36,7 +36,8 @@ export function serveFiles(folder: string): RequestListener {
       const file = await open(path.join(folder, name));
       const { size } = await file.stat();
       res.writeHead(200, { 'Content-Type': type, 'Content-Length': size, 'Cache-Control': 'no-cache' });
-      createReadStream('', { fd: file }).pipe(res);
+      // A browser that leaves is no fault.
+      await pipeline(file.createReadStream(), res).catch(() => undefined);
     }
   };
 }

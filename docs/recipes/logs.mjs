@@ -13,6 +13,10 @@ function logSave({ cause, warning, ...facts }, req) {
   log[level]({ ...facts, path, err: cause ?? warning }, 'image save');
 }
 
+// A signature must not get into the other logs either. pino-http writes whole URLs: give it
+//   redact: { paths: ['req.url', 'req.query'], censor: (value) => String(value).split('?')[0] }
+// and nginx a format with $uri, which has no query:
+//   log_format saves '$remote_addr [$time_iso8601] "$request_method $uri" $status $request_time';
 const app = express();
 app.use('/is/image', imageSave({ savePath: './saved', onSave: logSave }), renderer);
 app.listen(3000);

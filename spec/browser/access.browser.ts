@@ -137,7 +137,7 @@ test('the keyboard alone can choose, change, save, copy and try to break a save'
   expect(await page.getByRole('radio', { name: 'dahlia' }).isChecked()).toBe(true);
   await tabTo(page, page.getByLabel('Width'));
   await page.keyboard.type('250');
-  await tabTo(page, page.getByLabel('File type'));
+  await tabTo(page, page.locator('[name=fmt]'));
   await page.keyboard.press('w');
   await tabTo(page, page.getByLabel('Crop', { exact: true }));
   await page.keyboard.type('0,0,100,100');

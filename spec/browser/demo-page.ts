@@ -32,6 +32,8 @@ export async function openDemoPage(browser: Browser, options: BrowserContextOpti
     ...options,
   });
   const page = await context.newPage();
+  // A slow machine must not fail a test.
+  page.setDefaultTimeout(120_000);
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('console', (message) => {

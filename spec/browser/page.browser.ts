@@ -53,8 +53,8 @@ test('the URL follows every control, and the rendering follows the URL', async (
   await page.getByRole('radio', { name: 'dunes' }).check();
   await field('Width').fill('300');
   await field('Height').fill('100');
-  await field('Fit').selectOption('stretch');
-  await field('File type').selectOption('webp');
+  await page.locator('[name=fit]').selectOption('stretch');
+  await page.locator('[name=fmt]').selectOption('webp');
   await field('Quality').fill('40');
   await field('Crop').fill('10,20,600,400');
   await rendered(page);
@@ -74,7 +74,7 @@ test('a name follows the choices until it is typed, and then only its extension 
   const { page } = demo();
   const name = field('Name on the server');
   await name.fill('mine.jpg');
-  await field('File type').selectOption('png');
+  await page.locator('[name=fmt]').selectOption('png');
   await field('Width').fill('200');
   expect(await name.inputValue()).toBe('mine.png');
   await rendered(page);

@@ -1,4 +1,5 @@
-// The program of docs/migration.md does what the page says of it.
+// The programs of docs/migration.md do what the page says of them.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { get } from '../support/client.js';
@@ -6,7 +7,7 @@ import { makeProject, startProgram, stopPrograms, type Program } from '../suppor
 import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
 import { blocks, read } from './markdown.js';
 
-const [program] = blocks(read('docs/migration.md')).filter(({ language }) => language === 'js');
+const [program, reader] = blocks(read('docs/migration.md')).filter(({ language }) => language === 'js');
 let file: string;
 let cwd: string;
 
@@ -58,5 +59,26 @@ describe('the server with catalogs', () => {
       expect((await get(`${server.url}/is/image/shoes/boot?${query}`)).status).toBe(403);
       expect((await get(`${server.url}/is/image/shoes/boot?wid=7.5`)).status).toBe(200);
     },
+  );
+});
+
+test('the program that reads .ini files prints the SavePath of each catalog', () => {
+  const files = {
+    'default.ini': '; the default catalog\r\nattribute::SavePath=misc/\r\n',
+    'a.INI': '#attribute::SavePath=old\nattribute::RootId=shoes\nattribute::SavePath = products/shoes \n',
+    'drafts.ini': 'savepath=\n',
+    'hats.ini': 'attribute::RootId=hats\n',
+    'notes.txt': 'attribute::SavePath=none\n',
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text);
+  const program = join(cwd, 'save-paths.mjs');
+  writeFileSync(program, reader?.text ?? '');
+  const printed = execFileSync(process.execPath, [program, cwd], { encoding: 'utf8' });
+  expect(new Map(JSON.parse(printed) as [string, string][])).toEqual(
+    new Map([
+      ['shoes', 'products/shoes'],
+      ['default', 'misc'],
+      ['drafts', ''],
+    ]),
   );
 });
