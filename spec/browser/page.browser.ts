@@ -62,7 +62,7 @@ test('the URL follows every control, and the rendering follows the URL', async (
   expect(await request()).toBe(`${origin}/is/image/dunes?${query}&req=saveToFile&name=dunes-300x100.webp`);
   expect(await page.locator('#url mark').textContent()).toBe('req=saveToFile&name=dunes-300x100.webp');
   expect(await shownSize(page)).toEqual([300, 100]);
-  expect(await picture()).toMatch(/^300 × 100 · [\d.]+ kB · WEBP$/);
+  expect(await picture()).toMatch(/^300 × 100 · [\d.]+ (bytes|kB) · WEBP$/);
 
   await page.reload();
   await rendered(page);
