@@ -155,6 +155,10 @@ export const ERRORS = {
   // Publishing
   'disk-full': { message: 'The server has no room for the image. Try again when it has more.', retry: true },
   'too-many-open-files': { message: 'The server is saving too much at once. Try again.', retry: true },
+  'out-of-resources': {
+    message: 'The server has too little memory or too few threads for the image now. Try again.',
+    retry: true,
+  },
   'file-in-use': { message: 'Another program is using the file of this name. Try again.', retry: true },
   'no-hard-links': {
     message: 'The save folder cannot promise to keep existing files. Tell the operator of this server.',

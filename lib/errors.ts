@@ -93,6 +93,8 @@ const SYSTEM_ERRORS: ReadonlyMap<string | undefined, SaveErrorCode> = new Map<st
   ['EDQUOT', 'disk-full'],
   ['EMFILE', 'too-many-open-files'],
   ['ENFILE', 'too-many-open-files'],
+  ['EAGAIN', 'out-of-resources'],
+  ['ENOMEM', 'out-of-resources'],
   ['EACCES', 'not-writable'],
   ['EPERM', 'not-writable'],
   ['EROFS', 'not-writable'],

@@ -4,16 +4,24 @@ import { inspect } from 'node:util';
 import type { ImageBytes } from '../bytes/image-bytes.js';
 import { SaveError } from '../errors.js';
 import { occupyThread } from '../thread-pool.js';
-import { DecoderEnded, type DecoderReply } from './decoder/client.js';
-import type { DecodeRequest, FileIdentity } from './decoder/messages.js';
-import { DecoderPool, NoDecoder } from './decoder/pool.js';
+import { countPixels } from './count-pixels.js';
+import { DecoderEnded } from './decoder/client.js';
+import type { DecodeRequest, DecoderReply, FileIdentity } from './decoder/messages.js';
+import { PixelBudget } from './decoder/pixel-budget.js';
+import { DecoderPool, MAX_DECODERS, NoDecoder } from './decoder/pool.js';
 import { getFormatByBytes, getMediaType, MAGIC_BYTES, type ImageFormat } from './formats.js';
 import { readHeaderFast } from './read-header.js';
 import { broken, unreadable } from './refusals.js';
 import type { ImageInfo, InspectOptions } from './types.js';
 
-/** The decoder processes of all middlewares in this process. */
-const decoders = new DecoderPool();
+/** For all middlewares in this process. A decoder is always left for small images. */
+const budget = new PixelBudget(MAX_DECODERS - 1);
+const decoders = new DecoderPool(budget);
+
+/** Starts a decoder process, so that the first image need not wait for it. It ends when it stays idle. */
+export function warmUp(): void {
+  decoders.warmUp();
+}
 
 /**
  * Inspects an image and returns its dimensions, format and pages.
@@ -21,7 +29,7 @@ const decoders = new DecoderPool();
  * Bytes in memory must not change before this settles.
  *
  * @throws SaveError `not-an-image` (none of the raster formats that can be saved), `too-many-pixels`,
- * `broken-image`, `too-many-open-files`, and, if `verify` is `'pixels'`, `incomplete-image` and
+ * `broken-image`, `too-many-open-files`, `out-of-resources`, and, if `verify` is `'pixels'`, `incomplete-image` and
  * `unsupported-compression`. The reason of the signal, once that has aborted.
  */
 export async function inspectImage(bytes: ImageBytes, options: InspectOptions): Promise<ImageInfo> {
@@ -53,25 +61,52 @@ async function inspectInDecoder(
   bytes: ImageBytes,
   options: InspectOptions,
 ): Promise<ImageInfo> {
-  const { verify, maxPixels, signal } = options;
+  const { verify, maxPixels } = options;
   const file = bytes.path === undefined ? undefined : await identify(bytes.path);
   const inMemory = bytes.path === undefined ? await bytes.buffer() : undefined;
-  const request: DecodeRequest = { format, verify, maxPixels, length: bytes.length, file };
-  const inspectOnce = (): Promise<DecoderReply> => decoders.inspect(request, inMemory, signal);
-  // An operator or the system may have ended the first decoder. An image that ends two of them has made them end.
-  const { info, error } = await inspectOnce()
-    .catch((cause: unknown) => {
-      if (cause instanceof DecoderEnded) return inspectOnce();
-      throw cause;
-    })
-    .catch((cause: unknown) => {
-      throw cause instanceof DecoderEnded ? broken(cause) : cause;
-    });
+  const base = { format, verify, length: bytes.length, file };
+  const pixels = await estimatePixels(format, bytes, options);
+  let reply = await inspectTwice({ ...base, maxPixels: pixels }, inMemory, options);
+  // Its decoder finds more pixels than its header announces.
+  if (reply.error?.code === 'too-many-pixels' && pixels < maxPixels)
+    reply = await inspectTwice({ ...base, maxPixels }, inMemory, options);
+  const { info, error } = reply;
   if (info !== undefined) return info;
   if (error === undefined)
     throw new TypeError('A decoder process replied with neither an image nor an error');
   const cause = error.cause === undefined ? undefined : new Error(error.cause);
   throw new SaveError(error.code, error.message, cause);
+}
+
+/** The pixels that an image may have when it is decoded: what its header announces, or `maxPixels`. */
+async function estimatePixels(
+  format: ImageFormat,
+  bytes: ImageBytes,
+  { verify, maxPixels, signal }: InspectOptions,
+): Promise<number> {
+  if (verify === 'header') return maxPixels;
+  return Math.min(maxPixels, (await countPixels(format, bytes, signal)) ?? maxPixels);
+}
+
+/** Gives an image to a second decoder if an operator or the system ends the first. */
+async function inspectTwice(
+  request: DecodeRequest,
+  bytes: Buffer | undefined,
+  { maxPixels, signal }: InspectOptions,
+): Promise<DecoderReply> {
+  const inspectOnce = (): Promise<DecoderReply> => decoders.inspect(request, bytes, maxPixels, signal);
+  return inspectOnce().catch((first: unknown) => {
+    if (!(first instanceof DecoderEnded)) throw first;
+    return inspectOnce().catch((second: unknown) => {
+      // Only an operator ends a process so, or a system whose memory is short.
+      const wasKilled = [first, second].some(
+        (end) => end instanceof DecoderEnded && end.signal === 'SIGKILL',
+      );
+      // An image that has ended a decoder must not come into the host.
+      if (wasKilled || second instanceof NoDecoder) throw new SaveError('out-of-resources', {}, second);
+      throw second instanceof DecoderEnded ? broken(second) : second;
+    });
+  });
 }
 
 /**
@@ -87,12 +122,15 @@ export async function inspectInHost(
     import('./check-image.js'),
     import('./sharp-image.js'),
   ]);
+  const pixels = await estimatePixels(format, bytes, options);
+  const endTurn = await budget.take(pixels, options.maxPixels, options.signal);
   return occupyThread(async () => {
-    options.signal?.throwIfAborted();
     try {
+      options.signal?.throwIfAborted();
       return await checkImage(format, bytes, options);
     } finally {
       dropCachedOperations();
+      endTurn();
     }
   });
 }

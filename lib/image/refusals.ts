@@ -6,13 +6,20 @@ export function incomplete(): SaveError {
   return new SaveError('incomplete-image');
 }
 
+// What libvips, its decoders, GLib and Node say where they get no memory or no thread. A limit of libheif's own, which
+// it calls a memory allocation error too, is none of the system.
+const SHORTAGE =
+  /(?!.*security limit)(\bmemory\b|\balloc|bad_alloc|no space for|creating thread|pthread_create|resource temporarily)/is;
+
 /**
  * The refusal of an image whose bytes contradict each other or its format, or that cannot be decoded.
  *
- * @param cause The error underneath. A SaveError is returned unchanged.
+ * @param cause The error underneath. A SaveError is returned unchanged. A shortage is no damage: `out-of-resources`.
  */
 export function broken(cause?: unknown): SaveError {
-  return cause instanceof SaveError ? cause : new SaveError('broken-image', {}, cause);
+  if (cause instanceof SaveError) return cause;
+  const isShortage = cause instanceof Error && SHORTAGE.test(cause.message);
+  return new SaveError(isShortage ? 'out-of-resources' : 'broken-image', {}, cause);
 }
 
 /** The refusal of an image whose file cannot be read. A missing file was removed, alone or with its folder. */

@@ -1,25 +1,30 @@
 // One decoder process, as its host sees it.
 import { spawn, type ChildProcess } from 'node:child_process';
-import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { CHANNEL_FD, type DecodeRequest, type DecoderMessage } from './messages.js';
+import type { Readable, Writable } from 'node:stream';
+import type { Socket } from 'node:net';
+import { CHANNEL_FD, type DecodeRequest, type DecoderMessage, type DecoderReply } from './messages.js';
 import { getDecoderProgram } from './program.js';
+import type { Waiter } from './waiting.js';
 
-/** A reply of a decoder to a request. */
-export type DecoderReply = Extract<DecoderMessage, { memory: number }>;
-
-/** The process of a decoder has ended, or could not be started. */
+/** The process of a decoder has ended, or could not be started. The cause is an error of the system, if there is one. */
 export class DecoderEnded extends Error {
   override readonly name = 'DecoderEnded';
+  /** The signal that ended it, unless it was ours. */
+  readonly signal: NodeJS.Signals | undefined;
+
+  constructor(reason: string, options: ErrorOptions & { signal?: NodeJS.Signals | undefined } = {}) {
+    super(`The decoder process cannot be used: ${reason}`, options);
+    this.signal = options.signal;
+  }
 }
 
-/** A decoder that is not ready by then will not be, in milliseconds. */
-const START_TIMEOUT_MS = 60_000;
+/** A decoder that is not ready by then is given up, in milliseconds. */
+const START_TIMEOUT_MS = 10_000;
 
-interface Waiting<Value> {
-  resolve(value: Value): void;
-  reject(error: Error): void;
-}
+/** The longest line and the last part of its error output that are kept, in characters. */
+const MAX_LINE = 64 * 1024;
+const MAX_COMPLAINT = 1000;
 
 /** A process that inspects one image at a time. Node keeps running for it only while it starts or has an image. */
 export class Decoder {
@@ -32,14 +37,17 @@ export class Decoder {
   hasEnded = false;
   readonly #child: ChildProcess;
   readonly #channel: Socket;
-  #starting: Waiting<void> | undefined;
-  #replying: Waiting<DecoderReply> | undefined;
+  #starting: Waiter<void> | undefined;
+  #replying: Waiter<DecoderReply> | undefined;
   #received = '';
+  /** What its libraries have written last before they ended it. */
+  #complaint = '';
 
   /**
    * Starts a process.
    *
-   * @throws Error The system, or Node's permission model, lets none be started. `code` is `EMFILE` if no fd is free.
+   * @throws Error The host, the system, or Node's permission model lets none be started. `code` is `EMFILE` if no fd is
+   * free.
    */
   constructor() {
     this.#child = spawnDecoder();
@@ -47,19 +55,18 @@ export class Decoder {
     this.ready = new Promise((resolve, reject) => {
       this.#starting = { resolve, reject };
     });
-    // Each waiting caller has a promise of its own.
-    this.ready.catch(() => undefined);
     const timer = setTimeout(() => {
       this.#end('it was not ready in time');
     }, START_TIMEOUT_MS);
+    // Each waiting caller has a promise of its own.
     void this.ready
       .catch(() => undefined)
       .then(() => {
         clearTimeout(timer);
       });
     this.ended = new Promise((resolve) => {
-      this.#child.once('error', (error) => {
-        this.#end(error.message);
+      this.#child.once('error', (cause) => {
+        this.#end(cause.message, { cause });
         resolve();
       });
       // No caller waits for a reply that may still arrive.
@@ -68,15 +75,20 @@ export class Decoder {
           this.#end('it ended while it was idle');
       });
       this.#child.once('close', (code, signal) => {
-        this.#end(signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`);
+        const how = signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`;
+        this.#end([how, this.#complaint.trim()].join('\n').trim(), { signal: signal ?? undefined });
         resolve();
       });
     });
     this.#channel.setEncoding('utf8').on('data', (text: string) => {
       this.#receive(text);
     });
+    const { stdin, stderr } = this.#child as { stdin: Writable; stderr: Readable };
+    stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#complaint = (this.#complaint + text).slice(-MAX_COMPLAINT);
+    });
     // The end of the process says it all.
-    this.#channel.on('error', () => undefined);
+    for (const stream of [this.#channel, stdin, stderr]) stream.on('error', () => undefined);
   }
 
   /**
@@ -87,7 +99,7 @@ export class Decoder {
    */
   async inspect(request: DecodeRequest, bytes: Buffer | undefined): Promise<DecoderReply> {
     // It may have ended since it was chosen, before its pool knows.
-    if (this.hasEnded) throw new DecoderEnded('The decoder process has ended');
+    if (this.hasEnded) throw new DecoderEnded('it has ended');
     const reply = new Promise<DecoderReply>((resolve, reject) => {
       this.#replying = { resolve, reject };
     });
@@ -105,21 +117,33 @@ export class Decoder {
 
   /** Node must not exit before the process does, or replies. */
   ref(): void {
-    this.#child.ref();
-    this.#channel.ref();
+    for (const handle of this.#handles()) handle.ref();
   }
 
   unref(): void {
-    this.#child.unref();
-    this.#channel.unref();
+    for (const handle of this.#handles()) handle.unref();
+  }
+
+  #handles(): { ref(): void; unref(): void }[] {
+    const { stdin, stderr } = this.#child;
+    return [this.#child, this.#channel, stdin as Socket | null, stderr as Socket | null].filter(
+      (handle) => handle !== null,
+    );
   }
 
   #receive(text: string): void {
-    this.#received += text;
-    const lineEnd = this.#received.indexOf('\n');
-    if (lineEnd === -1) return;
-    const message = JSON.parse(this.#received.slice(0, lineEnd)) as DecoderMessage;
-    this.#received = this.#received.slice(lineEnd + 1);
+    const lines = (this.#received + text).split('\n');
+    this.#received = lines.pop() ?? '';
+    try {
+      if (this.#received.length > MAX_LINE) throw new Error('a line has no end');
+      for (const line of lines) this.#obey(JSON.parse(line) as DecoderMessage);
+    } catch (cause) {
+      // Another program than ours.
+      this.#end('it sent something else than a message', { cause });
+    }
+  }
+
+  #obey(message: DecoderMessage): void {
     if ('ready' in message) {
       this.#starting?.resolve();
       this.#starting = undefined;
@@ -133,10 +157,10 @@ export class Decoder {
     }
   }
 
-  #end(reason: string): void {
+  #end(reason: string, options?: ConstructorParameters<typeof DecoderEnded>[1]): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
-    const error = new DecoderEnded(`The decoder process cannot be used: ${reason}`);
+    const error = new DecoderEnded(reason, options);
     this.#starting?.reject(error);
     this.#replying?.reject(error);
     this.#child.kill('SIGKILL');
@@ -146,12 +170,12 @@ export class Decoder {
 }
 
 function spawnDecoder(): ChildProcess {
-  const program = getDecoderProgram();
-  const child = spawn(process.execPath, program, {
+  const child = spawn(process.execPath, getDecoderProgram(), {
     // The host's folder may go away, or be kept from going away by us.
-    cwd: dirname(program.at(-1) ?? ''),
+    cwd: dirname(process.execPath),
     env: environment(),
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    // The first pipe tells the process that its host has ended.
+    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
     windowsHide: true,
   });
   // Without free fds, Node creates no channel and emits the error later. The types do not say so.
@@ -165,7 +189,7 @@ function spawnDecoder(): ChildProcess {
 
 /**
  * The host's environment without the variables for the host alone: options of Node (a debugger's port, profilers) and
- * the channels of `fork` and `cluster`.
+ * the channels of `fork` and `cluster`. The C library is told to give freed memory back.
  */
 function environment(): NodeJS.ProcessEnv {
   const hostOnly = ['NODE_OPTIONS', 'NODE_CHANNEL_FD', 'NODE_UNIQUE_ID', 'NODE_V8_COVERAGE'];

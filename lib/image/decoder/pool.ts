@@ -1,21 +1,25 @@
 // The decoder processes of a host: few, started on demand and ended when idle.
-import { fileSystemError, systemCode } from '../../errors.js';
-import { Decoder, type DecoderReply } from './client.js';
-import type { DecodeRequest } from './messages.js';
+import cluster from 'node:cluster';
+import { availableParallelism } from 'node:os';
+import { fileSystemError, SaveError, systemCode } from '../../errors.js';
+import { Decoder, DecoderEnded } from './client.js';
+import type { DecodeRequest, DecoderReply } from './messages.js';
+import type { PixelBudget } from './pixel-budget.js';
+import { waitIn, type Waiter } from './waiting.js';
 
-/** No decoder process could be started. */
+/** No decoder process could be started, and the host may decode instead. */
 export class NoDecoder extends Error {
   override readonly name = 'NoDecoder';
 }
 
 /**
- * The number of threads in Node's pool by default. With fewer, a save on a busy machine would take longer than in the
- * host, and one slow image would delay more of the others.
+ * As many as processors, 2 at least, so that small images pass a large one by, and no more than 4, the threads in Node's
+ * pool by default. The workers of a cluster share the processors, so each has the least.
  */
-const MAX_DECODERS = 4;
+export const MAX_DECODERS = cluster.isWorker ? 2 : Math.min(4, Math.max(2, availableParallelism()));
 
-/** A decoder that occupies more bytes after an image is replaced. It starts with about 80 MB. */
-const MAX_IDLE_MEMORY_BYTES = 256 * 1024 ** 2;
+/** A decoder that occupies more bytes after an image is replaced. It starts with about 70 MB. */
+const MAX_IDLE_MEMORY_BYTES = 128 * 1024 ** 2;
 
 /** The idle time after which a decoder ends, in milliseconds. */
 const MAX_IDLE_MS = 30_000;
@@ -23,41 +27,47 @@ const MAX_IDLE_MS = 30_000;
 /** The pause after a failed start, in milliseconds. Its cause may pass. */
 const RETRY_START_MS = 60_000;
 
-interface Waiting {
-  resolve(decoder: Decoder): void;
-  reject(error: Error): void;
-}
+/** What the system says where it can start no process now. Then the host could not load the image library either. */
+const SHORTAGES: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM']);
 
 /** Gives each image to a decoder of its own. */
 export class DecoderPool {
+  readonly #budget: PixelBudget;
   readonly #decoders = new Set<Decoder>();
   /** Idle decoders, the most recently used last, each with the timer that will end it. */
   readonly #idle = new Map<Decoder, NodeJS.Timeout>();
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new Set<Waiter<Decoder>>();
   #starting = 0;
   #failure: { readonly error: NoDecoder; readonly at: number } | undefined;
 
+  constructor(budget: PixelBudget) {
+    this.#budget = budget;
+  }
+
   /**
-   * Inspects an image in a decoder, after those that wait already.
+   * Inspects an image in a decoder, in its turn.
    *
    * @param bytes Of the image, unless the request names its file; they must not change before this settles.
+   * @param maxPixels For all images that are decoded at the same time. That of the request is for this image alone.
    * @param signal Ends the decoder at once when it aborts.
    * @throws NoDecoder No decoder could be started; the image was not touched.
-   * @throws SaveError `too-many-open-files`: no decoder could be started now, because no fd is free.
+   * @throws SaveError `too-many-open-files` or `out-of-resources`: the system lets none be started now.
    * @throws DecoderEnded The decoder ended without a reply, by itself.
    */
   async inspect(
     request: DecodeRequest,
     bytes: Buffer | undefined,
+    maxPixels: number,
     signal?: AbortSignal,
   ): Promise<DecoderReply> {
-    signal?.throwIfAborted();
-    const decoder = await this.#acquire(signal);
-    const kill = (): void => {
-      decoder.kill();
-    };
-    signal?.addEventListener('abort', kill, { once: true });
+    // A header alone takes no memory.
+    const pixels = request.verify === 'header' ? 0 : request.maxPixels;
+    const endTurn = await this.#budget.take(pixels, maxPixels, signal);
+    let decoder: Decoder | undefined;
+    const kill = (): void => decoder?.kill();
     try {
+      decoder = await this.#acquire(signal);
+      signal?.addEventListener('abort', kill, { once: true });
       signal?.throwIfAborted();
       return await decoder.inspect(request, bytes);
     } catch (error) {
@@ -65,43 +75,28 @@ export class DecoderPool {
       throw error;
     } finally {
       signal?.removeEventListener('abort', kill);
-      this.#release(decoder);
+      if (decoder !== undefined) this.#release(decoder);
+      // A killed decoder has its memory until it has ended.
+      if (decoder?.hasEnded === true) void decoder.ended.then(endTurn);
+      else endTurn();
     }
   }
 
-  #acquire(signal?: AbortSignal): Promise<Decoder> {
+  /** Starts the first decoder before an image needs it. */
+  warmUp(): void {
+    if (this.#decoders.size === 0) this.#start();
+  }
+
+  async #acquire(signal?: AbortSignal): Promise<Decoder> {
     const [idle] = [...this.#idle.keys()].filter((decoder) => !decoder.hasEnded).slice(-1);
-    if (idle !== undefined) {
-      this.#forgetIdle(idle);
-      idle.ref();
-      return Promise.resolve(idle);
+    if (idle === undefined) {
+      const decoder = waitIn(this.#waiting, {}, signal);
+      this.#startIfNeeded();
+      return decoder;
     }
-    return new Promise((resolve, reject) => {
-      const abandon = (): void => {
-        this.#waiting.delete(waiting);
-        reject(signal?.reason as Error);
-      };
-      const settle = (act: () => void): void => {
-        this.#waiting.delete(waiting);
-        signal?.removeEventListener('abort', abandon);
-        act();
-      };
-      const waiting: Waiting = {
-        resolve: (decoder) => {
-          settle(() => {
-            resolve(decoder);
-          });
-        },
-        reject: (error) => {
-          settle(() => {
-            reject(error);
-          });
-        },
-      };
-      signal?.addEventListener('abort', abandon, { once: true });
-      this.#waiting.add(waiting);
-      this.#start();
-    });
+    this.#forgetIdle(idle);
+    idle.ref();
+    return idle;
   }
 
   #release(decoder: Decoder): void {
@@ -113,6 +108,7 @@ export class DecoderPool {
   #offer(decoder: Decoder): void {
     const [next] = this.#waiting;
     if (next !== undefined) {
+      this.#waiting.delete(next);
       next.resolve(decoder);
       return;
     }
@@ -132,16 +128,20 @@ export class DecoderPool {
 
   #remove(decoder: Decoder): void {
     this.#forgetIdle(decoder);
-    if (this.#decoders.delete(decoder)) this.#start();
+    if (this.#decoders.delete(decoder)) this.#startIfNeeded();
   }
 
-  /** Starts a decoder if images wait and the maximum is not reached. */
-  #start(): void {
+  /** Starts a decoder if an image waits that none is starting for. */
+  #startIfNeeded(): void {
     if (this.#starting >= this.#waiting.size || this.#decoders.size >= MAX_DECODERS) return;
     if (this.#failure !== undefined && performance.now() < this.#failure.at + RETRY_START_MS) {
       this.#giveUp(this.#failure.error);
-      return;
+    } else {
+      this.#start();
     }
+  }
+
+  #start(): void {
     let decoder: Decoder;
     try {
       decoder = new Decoder();
@@ -156,6 +156,7 @@ export class DecoderPool {
         this.#starting -= 1;
         this.#failure = undefined;
         this.#offer(decoder);
+        this.#startIfNeeded();
       })
       .catch((error: unknown) => {
         this.#starting -= 1;
@@ -167,20 +168,27 @@ export class DecoderPool {
     });
   }
 
-  #fail(cause: unknown): void {
-    // Fds may be free again soon. Until then, the host could not load the image library either.
-    if (systemCode(cause) === 'EMFILE') {
+  #fail(error: unknown): void {
+    const cause = error instanceof DecoderEnded && error.cause !== undefined ? error.cause : error;
+    if (SHORTAGES.has(systemCode(cause))) {
       this.#giveUp(fileSystemError(cause));
-      return;
+    } else if (error instanceof DecoderEnded && error.signal !== undefined) {
+      // What crashes or ends a process that has only loaded its libraries would do the same to the host.
+      this.#giveUp(new SaveError('out-of-resources', {}, error));
+    } else {
+      this.#failure = {
+        error: new NoDecoder('No decoder process could be started', { cause: error }),
+        at: performance.now(),
+      };
+      this.#giveUp(this.#failure.error);
     }
-    const error = new NoDecoder('No decoder process could be started', { cause });
-    this.#failure = { error, at: performance.now() };
-    this.#giveUp(error);
   }
 
   /** Rejects the waiting images, unless a decoder will be free for them. */
   #giveUp(error: Error): void {
     if ([...this.#decoders].some((decoder) => !decoder.hasEnded)) return;
-    for (const waiting of [...this.#waiting]) waiting.reject(error);
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const waiter of waiting) waiter.reject(error);
   }
 }

@@ -1,29 +1,37 @@
 // Where the program of a decoder process is, and how Node runs it.
 import { existsSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
 
 /**
- * The arguments with which Node runs the program. It is next to this file, and in the same language.
+ * The arguments with which `process.execPath` runs the program.
  *
- * @throws Error There is no such file.
+ * @throws Error There is no such file, or `process.execPath` is an application, which would start a second time.
  */
 export function getDecoderProgram(): string[] {
-  const here = ownPath();
-  const program = join(dirname(here), `process${extname(here)}`);
-  // A bundler may have omitted the file. Node's own message about that would go to an ignored stream.
-  if (!existsSync(program)) throw new Error(`There is no ${program}`);
-  // The sources are TypeScript, which the demo runs as they are.
-  return program.endsWith('.ts') ? ['--import', 'tsx', program] : [program];
+  if (isApplication()) throw new Error('process.execPath is an application, not Node');
+  // File tracers (of Next, Vercel, Nitro) follow a literal name.
+  const program = join(__dirname, 'process.js');
+  if (existsSync(program)) return [...resolver(), program];
+  // The sources, which the demo runs as they are.
+  const source = join(__dirname, 'process.ts');
+  if (existsSync(source)) return ['--import', 'tsx', source];
+  // A bundler has omitted the file.
+  throw new Error(`There is no ${program}`);
 }
 
-/**
- * The path of this file. As published it is CommonJS; the sources are modules under some loaders, where only a stack
- * says it.
- */
-function ownPath(): string {
-  if (typeof __filename === 'string') return __filename;
-  const frame = (new Error().stack ?? '').split('\n')[1] ?? '';
-  const [, place = ''] = /((?:file:|\/|[A-Za-z]:\\).*?):\d+:\d+\)?$/.exec(frame) ?? [];
-  return place.startsWith('file:') ? fileURLToPath(place) : place;
+/** Under Yarn's Plug'n'Play, packages are in zip files, which a process reads only with Yarn's own resolver. */
+function resolver(): string[] {
+  if (process.versions['pnp'] === undefined) return [];
+  return ['--require', createRequire(__filename).resolve('pnpapi')];
+}
+
+/** Whether this process is a single executable application: of Node, pkg, nexe, `bun build --compile` and the like. */
+function isApplication(): boolean {
+  const sea = process.getBuiltinModule('node:sea') as { isSea(): boolean } | undefined;
+  if (sea?.isSea() === true || 'pkg' in process || '__nexe' in process) return true;
+  // Electron's program is named as the application, and runs as Node with a variable.
+  return (
+    process.versions['electron'] === undefined && !/^\W*(node|bun|deno)/i.test(basename(process.execPath))
+  );
 }

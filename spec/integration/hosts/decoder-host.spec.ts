@@ -1,13 +1,22 @@
 // Hosts with decoder processes: exits, kills and decoding.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buildSync } from 'esbuild';
 import { decodersOf, isRunning } from '../../support/decoders.js';
 import { eventually } from '../../support/eventually.js';
 import { noise } from '../../support/images.js';
+import { packageBuild } from '../../support/package-build.js';
 import { built, runInChild } from '../../support/run-in-child.js';
 import { onLinux } from '../../support/temp-dir.js';
 
@@ -29,8 +38,9 @@ onLinux('the host of a decoder process', () => {
   const script = (after: string): string => `
     import { readFileSync } from 'node:fs';
     const { inspectImage } = await import(${built('lib/image/inspect.ts')});
+    const { MemoryBytes } = await import(${built('lib/bytes/image-bytes.ts')});
     const { decodersOf } = await import(${JSON.stringify(join(folder, 'decoders.mjs'))});
-    const image = readFileSync(${JSON.stringify(path)});
+    const image = new MemoryBytes(readFileSync(${JSON.stringify(path)}));
     const inspect = () => inspectImage(image, ${JSON.stringify(OPTIONS)});
     ${after}`;
 
@@ -74,6 +84,39 @@ onLinux('the host of a decoder process', () => {
       await eventually(() => ![...started, ...pids].some(isRunning));
     },
   );
+
+  it('leaves no decoder behind when it is killed while a decoder hangs in its start', async () => {
+    const dist = join(folder, 'hanging');
+    cpSync(join(packageBuild(), 'dist'), dist, { recursive: true });
+    writeFileSync(join(dist, 'image/decoder/serve.js'), 'for (;;);');
+    const start = `
+      require(${JSON.stringify(join(dist, 'image/inspect.js'))}).warmUp();
+      setInterval(() => undefined, 1000);`;
+    const host = spawn(process.execPath, ['--eval', start], { stdio: 'inherit' });
+    await eventually(() => decodersOf(host.pid!).length === 1);
+    const pids = decodersOf(host.pid!);
+    // It watches its host from the beginning, which it shows by its priority.
+    await eventually(() => readFileSync(`/proc/${pids[0]}/oom_score_adj`, 'utf8').trim() === '1000');
+    host.kill('SIGKILL');
+    await once(host, 'exit');
+    await eventually(() => !pids.some(isRunning));
+  });
+
+  it('decodes by itself where Node has another name, and starts no second copy of the application', () => {
+    const application = join(folder, 'application');
+    copyFileSync(process.execPath, application);
+    const { stdout, stderr } = spawnSync(
+      application,
+      [
+        '--input-type=module',
+        '--eval',
+        script('await inspect(); console.log(decodersOf(process.pid).length);'),
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(stdout.trim()).toBe('0');
+    expect(stderr).toMatch(/IMAGE_SAVE_NO_DECODER.*is an application/s);
+  });
 
   it('hides its debugger, its preloaded modules and its channel from decoders', async () => {
     const log = join(folder, 'preloaded');

@@ -90,26 +90,77 @@ onLinux('a decoder process', () => {
     expect(await inspectImage(new MemoryBytes(image), OPTIONS)).toMatchObject({ width: 64 });
   });
 
-  it('refuses an image that crashes two processes', async () => {
-    const program = inFolder('crash.cjs');
-    const started = inFolder('started');
+  /** `inspectImage` with another program in the decoder's place, which appends to the file `started` when it starts. */
+  async function withProgram(text: string): Promise<typeof inspectType> {
+    const program = inFolder('program.cjs');
     writeFileSync(
       program,
-      `const { appendFileSync, writeSync } = require('node:fs');
-      appendFileSync(${JSON.stringify(started)}, '.');
-      new (require('node:net').Socket)({ fd: ${CHANNEL_FD} }).on('data', () => process.kill(process.pid, 'SIGSEGV'));
-      writeSync(${CHANNEL_FD}, '{"ready":true}\\n');`,
+      `require('node:fs').appendFileSync(${JSON.stringify(inFolder('started'))}, '.');
+      const channel = new (require('node:net').Socket)({ fd: ${CHANNEL_FD} }).resume();
+      ${text}`,
     );
     jest.resetModules();
     jest.doMock('../../../support/decoder-program.js', () => ({ getDecoderProgram: () => [program] }));
-    const { inspectImage: inspectByCrash } = await import('../../../../lib/image/inspect.js');
+    const { inspectImage: inspectByProgram } = await import('../../../../lib/image/inspect.js');
     jest.dontMock('../../../support/decoder-program.js');
-    const cause: unknown = expect.objectContaining({ message: expect.stringContaining('SIGSEGV') as string });
+    return inspectByProgram;
+  }
+  const READY = `channel.write('{"ready":true}\\n');`;
+
+  it.each([
+    ['SIGSEGV', 'broken-image', 'process.kill(process.pid, "SIGSEGV")'],
+    // The system ends the largest process when memory is short.
+    ['SIGKILL', 'out-of-resources', 'process.kill(process.pid, "SIGKILL")'],
+    // GLib ends its process so.
+    [
+      'failed to allocate',
+      'out-of-resources',
+      'console.error("GLib-ERROR: failed to allocate 9 bytes"); process.abort()',
+    ],
+  ])('refuses an image that ends two processes by %s as %s', async (how, code, end) => {
+    const inspectByCrash = await withProgram(`${READY} channel.on('data', () => { ${end}; });`);
+    const cause: unknown = expect.objectContaining({ message: expect.stringContaining(how) as string });
+    await expect(inspectByCrash(new MemoryBytes(image), OPTIONS)).rejects.toMatchObject({ code, cause });
+    expect(readFileSync(inFolder('started'), 'utf8')).toBe('..');
+  });
+
+  it('never decodes in the host what has ended a decoder, even if no other starts', async () => {
+    const again = `if (require('node:fs').readFileSync(${JSON.stringify(inFolder('started'))}).length > 1) process.exit(1);`;
+    const inspectByCrash = await withProgram(`${again} ${READY} channel.on('data', () => process.abort());`);
     await expect(inspectByCrash(new MemoryBytes(image), OPTIONS)).rejects.toMatchObject({
-      code: 'broken-image',
-      cause,
+      code: 'out-of-resources',
     });
-    expect(readFileSync(started, 'utf8')).toBe('..');
+  });
+
+  it.each([
+    ['no JSON', 'x'],
+    ['null', 'null'],
+    ['a number', '7'],
+    ['a string', '"ready"'],
+    ['70,000 letters', 'x'.repeat(70_000)],
+  ])('decodes in the host if a program in its place writes another line: %s', async (_what, text) => {
+    const emitWarning = jest.spyOn(process, 'emitWarning').mockReturnValue();
+    const inspectByOther = await withProgram(`channel.write(${JSON.stringify(text)} + '\\n');`);
+    expect(await inspectByOther(new MemoryBytes(image), OPTIONS)).toMatchObject({ width: 64 });
+    expect(emitWarning).toHaveBeenCalledTimes(1);
+  });
+
+  it('gives up a process that is not ready in time, and decodes in the host', async () => {
+    const { setTimeout: real } = globalThis;
+    jest
+      .spyOn(globalThis, 'setTimeout')
+      .mockImplementation((call: () => void, delay = 0) => real(call, delay === 10_000 ? 0 : delay));
+    const emitWarning = jest.spyOn(process, 'emitWarning').mockReturnValue();
+    expect(await inspectImage(new MemoryBytes(image), OPTIONS)).toMatchObject({ width: 64 });
+    expect(emitWarning.mock.calls).toEqual([
+      [expect.stringContaining('not ready in time'), expect.anything()],
+    ]);
+    await eventually(() => decoders().length === 0);
+  });
+
+  it('makes the process the first that the system ends when memory is short', async () => {
+    const pid = await startDecoder(image);
+    expect(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8').trim()).toBe('1000');
   });
 
   it('replaces a process that was killed while idle', async () => {
