@@ -140,7 +140,10 @@ onLinux('the host of a decoder process', () => {
   it('decodes by itself if no process can be started, warns once, and keeps its settings', () => {
     const bundle = join(folder, 'bundle.cjs');
     buildSync({
-      entryPoints: [resolve('lib/image/inspect.ts')],
+      stdin: {
+        contents: `export * from './lib/image/inspect.ts'; export * from './lib/bytes/image-bytes.ts';`,
+        resolveDir: resolve('.'),
+      },
       outfile: bundle,
       bundle: true,
       platform: 'node',
@@ -149,15 +152,16 @@ onLinux('the host of a decoder process', () => {
     const host = `
       const sharp = require(${JSON.stringify(require.resolve('sharp'))});
       require('module').globalPaths.push(${JSON.stringify(resolve('node_modules'))});
-      const { inspectImage } = require(${JSON.stringify(bundle)});
+      const { inspectImage, MemoryBytes } = require(${JSON.stringify(bundle)});
       const warnings = [];
       process.on('warning', ({ code, message }) => warnings.push([code, message]));
       sharp.cache({ memory: 33, files: 7, items: 44 });
       sharp.concurrency(2);
       const image = require('fs').readFileSync(${JSON.stringify(path)});
+      const inspect = (bytes) => inspectImage(new MemoryBytes(bytes), ${JSON.stringify(OPTIONS)});
       (async () => {
-        const infos = await Promise.all([1, 2, 3].map(() => inspectImage(image, ${JSON.stringify(OPTIONS)})));
-        const broken = await inspectImage(image.subarray(0, -1), ${JSON.stringify(OPTIONS)}).catch(({ code }) => code);
+        const infos = await Promise.all([1, 2, 3].map(() => inspect(image)));
+        const broken = await inspect(image.subarray(0, -1)).catch(({ code }) => code);
         await new Promise(setImmediate);
         const { memory, files, items } = sharp.cache();
         const limits = [memory.max, files.max, items.max, sharp.concurrency()];
