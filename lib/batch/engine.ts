@@ -1,26 +1,18 @@
 // The engine of a batch: takes jobs as slots become free, sends them, tries again, and hands out the results.
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { BatchRequest } from './save-url.js';
 import type { Ledger } from './ledger.js';
 import type { BatchSettings } from './options.js';
-import { concernsEveryJob, type Outcome } from './outcome.js';
+import { FailureRow } from './failure-row.js';
+import type { Outcome } from './outcome.js';
 import { Pace, retryDelay } from './pace.js';
 import type { PreparedJob } from './prepare-job.js';
 import { SaveClient } from './save-client.js';
 import { Slots } from './slots.js';
-import { GaveUpError, InvalidJob, type SaveJob, type SaveResult } from './types.js';
+import { InvalidJob, type ReadableJob, type SaveResult } from './types.js';
 
-/** So many failures in a row that would meet every job end the batch. */
-const MAX_COMMON_FAILURES = 10;
-
-/** Jobs that are skipped before timers and signals get a turn. */
-const SKIPPED_PER_TURN = 256;
-
-/** A job that has begun. */
-interface Task {
-  readonly job: SaveJob;
-  readonly request: BatchRequest;
-  readonly begin: number;
+/** A job that has been taken from the list. */
+interface Task extends PreparedJob {
+  /** When its first request was sent. */
+  begin: number;
   attempts: number;
   hasSlot: boolean;
 }
@@ -50,10 +42,10 @@ export class Engine {
   #isExhausted = false;
   #isStopping = false;
   #hasReplied = false;
-  #skipped = 0;
-  #commonFailures = 0;
+  readonly #failureRow = new FailureRow();
   #pause: NodeJS.Timeout | undefined;
-  #gaveUp: GaveUpError | undefined;
+  /** Why the batch ends early, after the running requests. */
+  #ending: { readonly error: unknown } | undefined;
   #fatal: { readonly error: unknown } | undefined;
   #resume: () => void = () => undefined;
 
@@ -67,7 +59,7 @@ export class Engine {
     this.#settings = settings;
     this.#ledger = ledger;
     this.#events = events;
-    this.#client = new SaveClient(settings.headers);
+    this.#client = new SaveClient(settings);
     this.#pace = new Pace(settings.concurrency);
     this.#slots = new Slots(settings.concurrency);
   }
@@ -88,7 +80,8 @@ export class Engine {
    * The results, as jobs end.
    *
    * @throws GaveUpError The same error would meet every job; running requests have ended.
-   * @throws Error The list of jobs or the ledger fails, or the signal aborts; running requests are broken off.
+   * @throws Error The list of jobs fails; running requests have ended.
+   * @throws Error The ledger fails, or the signal aborts; running requests are broken off.
    */
   async *run(): AsyncGenerator<SaveResult, void, undefined> {
     const { signal } = this.#settings;
@@ -106,7 +99,7 @@ export class Engine {
         else if (this.#isExhausted && this.#slots.isEmpty) break;
         else await new Promise<void>((resolve) => (this.#resume = resolve));
       }
-      if (this.#gaveUp !== undefined) throw this.#gaveUp;
+      if (this.#ending !== undefined) throw this.#ending.error;
     } finally {
       signal?.removeEventListener('abort', abort);
       this.#fatal ??= { error: undefined };
@@ -165,7 +158,8 @@ export class Engine {
         this.#proceed();
       },
       (error: unknown) => {
-        this.#fail(error);
+        this.#isTaking = false;
+        this.#endWith(error);
       },
     );
   }
@@ -177,40 +171,42 @@ export class Engine {
       this.#isExhausted = true;
       return;
     }
-    if (next.value instanceof InvalidJob) {
-      this.#reject(next.value);
-      return;
-    }
-    const { job, request } = next.value;
-    if (this.#ledger?.isDone(job) === true) {
-      this.#results.push(createResult(job, 'skipped'));
-      if (++this.#skipped % SKIPPED_PER_TURN === 0) await nextTurn();
-      return;
-    }
-    const task = { job, request, begin: performance.now(), attempts: 0, hasSlot: false };
-    this.#slots.take(task);
-    void this.#attempt(task);
+    if (next.value instanceof InvalidJob) await this.#reject(next.value);
+    else if (next.value.isRepeated) this.#skip(next.value, { code: 'repeated' });
+    else if (this.#ledger?.isDone(next.value.job) === true) this.#skip(next.value);
+    // Sent by `#start` alone, which looks at the pace of now: the list may have taken its time.
+    else this.#slots.add({ ...next.value, begin: 0, attempts: 0, hasSlot: false });
   }
 
-  #reject({ where, reason }: InvalidJob): void {
-    const failure = { code: 'invalid-job', message: `${where}: ${reason}` };
-    this.#results.push({ ...createResult({ url: '', name: '' }, 'failed'), ...failure });
+  #skip(job: ReadableJob, more: Partial<SaveResult> = {}): void {
+    this.#results.push(createResult(job, { status: 'skipped', ...more }));
+  }
+
+  /** An entry without a URL and a name cannot be in the ledger. */
+  async #reject({ where, reason, job }: InvalidJob): Promise<void> {
+    const failure = { status: 'failed', code: 'invalid-job', message: `${where}: ${reason}` } as const;
+    const result = createResult(job ?? { job: { url: '', name: '' }, fields: {} }, failure);
+    if (job !== undefined) await this.#ledger?.append(result);
+    this.#results.push(result);
   }
 
   /** Sends a job once. Never rejects. */
   async #attempt(task: Task): Promise<void> {
     this.#inFlight++;
-    task.attempts++;
+    if (task.attempts++ === 0) task.begin = performance.now();
     const { decreases } = this.#pace;
-    const outcome = await this.#client.save(task.request);
+    const outcome = await this.#client.save(task.request).catch((error: unknown) => {
+      this.#fail(error);
+    });
     this.#inFlight--;
     // The requests that `close` broke off have no outcome.
-    if (this.#fatal !== undefined) return;
+    if (this.#fatal !== undefined || outcome === undefined) return;
     this.#pace.record(outcome, decreases);
     if (outcome.isUnanswered !== true) this.#hasReplied = true;
-    const mayRetry = outcome.retry === true && task.attempts <= this.#settings.retries && !this.#isStopping;
-    if (mayRetry) this.#delay(task, outcome);
-    else await this.#finish(task, outcome);
+    if (outcome.retry !== true || task.attempts > this.#settings.retries) await this.#finish(task, outcome);
+    // The next batch tries it again.
+    else if (this.#isStopping) this.#slots.release(task);
+    else this.#delay(task, outcome);
     this.#proceed();
   }
 
@@ -224,16 +220,17 @@ export class Engine {
   }
 
   async #finish(task: Task, outcome: Outcome): Promise<void> {
-    const { status, code, message, bytes, pixels } = outcome;
-    const result: SaveResult = {
-      ...createResult(task.job, status),
+    const { status, code, message, rendererStatus, bytes, pixels } = outcome;
+    const result = createResult(task, {
+      status,
       ...(code === undefined ? {} : { code }),
       ...(message === undefined ? {} : { message }),
+      ...(rendererStatus === undefined ? {} : { rendererStatus }),
       attempts: task.attempts,
       milliseconds: Math.round(performance.now() - task.begin),
       ...(bytes === undefined ? {} : { bytes }),
       ...(pixels === undefined ? {} : { pixels }),
-    };
+    });
     try {
       await this.#ledger?.append(result);
     } catch (error) {
@@ -242,17 +239,21 @@ export class Engine {
     }
     this.#slots.release(task);
     this.#results.push(result);
-    this.#countCommonFailure(result);
+    const reason = this.#failureRow.add(result);
+    if (reason !== undefined) this.#endWith(reason);
   }
 
-  #countCommonFailure({ code = '', message = '' }: SaveResult): void {
-    this.#commonFailures = concernsEveryJob(code) ? this.#commonFailures + 1 : 0;
-    if (this.#commonFailures < MAX_COMMON_FAILURES || this.#gaveUp !== undefined) return;
-    this.#gaveUp = new GaveUpError(code, message);
+  /** Lets running requests end, and then throws. */
+  #endWith(error: unknown): void {
+    this.#ending ??= { error };
     this.stop();
   }
 }
 
-function createResult({ url, name }: SaveJob, status: SaveResult['status']): SaveResult {
-  return { url, name, status, attempts: 0, milliseconds: 0, at: new Date().toISOString() };
+/** The fields of the ledger come first, in this order. */
+function createResult(
+  { job: { url, name }, fields }: ReadableJob,
+  more: Pick<SaveResult, 'status'> & Partial<SaveResult>,
+): SaveResult {
+  return { url, name, attempts: 0, milliseconds: 0, ...more, at: new Date().toISOString(), ...fields };
 }

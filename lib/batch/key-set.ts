@@ -5,7 +5,7 @@ const INITIAL_SLOTS = 1024;
 
 /**
  * A set of strings that keeps 64 bits of the hash of each, in a table of numbers. Two of a million keys are the same to
- * it with a probability of 1 to 30 million.
+ * it with a probability of 1 to 37 million (n² / 2⁶⁵).
  */
 export class KeySet {
   #slots = new Uint32Array(2 * INITIAL_SLOTS);
@@ -54,8 +54,8 @@ export class KeySet {
   }
 }
 
-/** The first number is never 0, which marks a free slot. */
-function hash(key: readonly string[]): [high: number, low: number] {
+/** 64 bits of a hash. The first number is never 0, which marks a free slot. */
+export function hash(key: readonly string[]): [high: number, low: number] {
   const digest = createHash('sha256').update(JSON.stringify(key)).digest();
   return [digest.readUInt32LE(0) || 1, digest.readUInt32LE(4)];
 }

@@ -1,7 +1,8 @@
 // The ledger: a file with a line for each job that has ended, so that a later batch goes on where this one stopped.
 import { createReadStream } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, realpath, type FileHandle } from 'node:fs/promises';
 import { KeySet } from './key-set.js';
+import { lockLedger } from './ledger-lock.js';
 import { readLines } from './read-lines.js';
 import { UsageError, type SaveJob, type SaveResult } from './types.js';
 
@@ -21,30 +22,41 @@ export class Ledger {
   readonly path: string;
   readonly #done: KeySet;
   readonly #file: FileHandle | undefined;
+  readonly #unlock: () => Promise<void>;
   #next: Batch | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, done: KeySet, file: FileHandle | undefined) {
+  private constructor(
+    path: string,
+    done: KeySet,
+    file?: FileHandle,
+    unlock = (): Promise<void> => Promise.resolve(),
+  ) {
     this.path = path;
     this.#done = done;
     this.#file = file;
+    this.#unlock = unlock;
   }
 
   /**
-   * Opens a ledger to go on with it, or makes a new one. A last line that was cut off by a kill is removed.
+   * Opens a ledger to go on with it, or makes a new one. A last line that a kill has cut off is removed, and so are the
+   * zeros that a power cut leaves at the end of a file.
    *
-   * @throws UsageError The file is no ledger, or cannot be used; the message names the fix.
+   * @throws UsageError The file is no ledger, another batch uses it, or it cannot be used; the message names the fix.
    */
   static async open(path: string): Promise<Ledger> {
     let file: FileHandle | undefined;
+    let unlock: (() => Promise<void>) | undefined;
     try {
       file = await open(path, 'a+');
       if (!(await file.stat()).isFile())
         throw new UsageError(`The ledger ${path} is not a file; name one that is.`);
+      unlock = await lockLedger(await realpath(path));
       await repairLastLine(file, path);
-      return new Ledger(path, await readDone(path), file);
+      return new Ledger(path, await readDone(path), file, unlock);
     } catch (error) {
       await file?.close();
+      await unlock?.();
       throw error instanceof UsageError
         ? error
         : new UsageError(describe(path, error as NodeJS.ErrnoException));
@@ -54,11 +66,10 @@ export class Ledger {
   /** Reads a ledger, if there is one, without changing it. {@link append} then fails. */
   static async read(path: string): Promise<Ledger> {
     try {
-      return new Ledger(path, await readDone(path), undefined);
+      return new Ledger(path, await readDone(path));
     } catch (error) {
       if (error instanceof UsageError) throw error;
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-        return new Ledger(path, new KeySet(), undefined);
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Ledger(path, new KeySet());
       throw new UsageError(describe(path, error as NodeJS.ErrnoException));
     }
   }
@@ -73,8 +84,8 @@ export class Ledger {
    *
    * @throws UsageError It could not be written.
    */
-  append({ url, name, status, code, attempts, milliseconds, bytes, pixels, at }: SaveResult): Promise<void> {
-    const line = JSON.stringify({ url, name, status, code, attempts, milliseconds, bytes, pixels, at });
+  append(result: SaveResult): Promise<void> {
+    const line = JSON.stringify(result);
     if (this.#next === undefined) {
       const text: string[] = [];
       // Lines that come while others are being written are written together.
@@ -89,6 +100,7 @@ export class Ledger {
   async close(): Promise<void> {
     await this.#writing;
     await this.#file?.close();
+    await this.#unlock();
   }
 
   async #write(text: readonly string[]): Promise<void> {
@@ -103,8 +115,10 @@ export class Ledger {
 
 /** Removes what a kill has left of a line, or ends a line of which only the end is missing. */
 async function repairLastLine(file: FileHandle, path: string): Promise<void> {
-  const { size } = await file.stat();
-  const end = await findEndOfLastLine(file, size);
+  const { size: sizeWithZeros } = await file.stat();
+  const size = await findEnd(file, sizeWithZeros, (bytes) => bytes.findLastIndex((byte) => byte !== 0));
+  if (size < sizeWithZeros) await file.truncate(size);
+  const end = await findEnd(file, size, (bytes) => bytes.lastIndexOf(0x0a));
   if (end === size) return;
   const rest = Buffer.alloc(Math.min(size - end, BLOCK_BYTES));
   await file.read(rest, 0, rest.length, end);
@@ -115,13 +129,13 @@ async function repairLastLine(file: FileHandle, path: string): Promise<void> {
   else await file.appendFile('\n');
 }
 
-/** The position behind the last end of a line; 0 where there is none. */
-async function findEndOfLastLine(file: FileHandle, size: number): Promise<number> {
+/** The position behind the last byte that is looked for; 0 where there is none. */
+async function findEnd(file: FileHandle, size: number, find: (bytes: Uint8Array) => number): Promise<number> {
   const block = Buffer.alloc(BLOCK_BYTES);
   for (let end = size; end > 0;) {
     const start = Math.max(0, end - BLOCK_BYTES);
     const { bytesRead } = await file.read(block, 0, end - start, start);
-    const at = block.subarray(0, bytesRead).lastIndexOf(0x0a);
+    const at = find(block.subarray(0, bytesRead));
     if (at >= 0) return start + at + 1;
     end = start;
   }
@@ -130,24 +144,37 @@ async function findEndOfLastLine(file: FileHandle, size: number): Promise<number
 
 async function readDone(path: string): Promise<KeySet> {
   const done = new KeySet();
-  for await (const { number, text } of readLines(createReadStream(path))) {
-    const entry = text === undefined ? 'no entry' : parseEntry(text);
-    if (entry === 'no entry')
-      throw new UsageError(`${path} is no ledger: its line ${number} is something else. Name another file.`);
-    if (entry !== 'cut' && entry.status === 'done') done.add(entry.url, entry.name);
-  }
+  for await (const { url, name, status } of readLedger(path)) if (status === 'done') done.add(url, name);
   return done;
 }
 
-type Entry = Pick<SaveResult, 'url' | 'name' | 'status'>;
+/**
+ * The results in a ledger, without a line that was cut off or is just being written.
+ *
+ * @throws UsageError It is no ledger.
+ */
+export async function* readLedger(path: string): AsyncGenerator<LedgerEntry, void, undefined> {
+  for await (const { number, text } of readLines(createReadStream(path, 'utf8') as AsyncIterable<string>)) {
+    const entry = text === undefined ? 'no entry' : parseEntry(text);
+    if (entry === 'no entry')
+      throw new UsageError(`${path} is no ledger: its line ${number} is something else. Name another file.`);
+    if (entry !== 'cut') yield entry;
+  }
+}
+
+/** A line of a ledger. */
+export type LedgerEntry = Pick<SaveResult, 'url' | 'name' | 'status'> & Readonly<Record<string, unknown>>;
 
 /** Reads a line, whole or cut. A list of jobs as JSON is not a ledger, although it looks much the same. */
-function parseEntry(text: string): Entry | 'cut' | 'no entry' {
+function parseEntry(line: string): LedgerEntry | 'cut' | 'no entry' {
+  // Zeros that a power cut has left in the midst of a file.
+  const text = line.replaceAll('\0', '');
   try {
-    const entry = JSON.parse(text) as Partial<Record<string, unknown>> | null;
-    const { url, name, status } = entry ?? {};
-    return typeof url === 'string' && typeof name === 'string' && typeof status === 'string'
-      ? { url, name, status: status as SaveResult['status'] }
+    const entry = JSON.parse(text) as Partial<LedgerEntry> | null;
+    return typeof entry?.url === 'string' &&
+      typeof entry.name === 'string' &&
+      typeof entry.status === 'string'
+      ? (entry as LedgerEntry)
       : 'no entry';
   } catch {
     return text.startsWith(BEGINNING) || BEGINNING.startsWith(text) ? 'cut' : 'no entry';

@@ -18,7 +18,14 @@ export interface BatchSettings {
   readonly retries: number;
   readonly timeout: number | undefined;
   readonly ledger: string | undefined;
+  readonly shard: Shard | undefined;
   readonly signal: AbortSignal | undefined;
+}
+
+/** One part of a list that is split, counted from 1. */
+export interface Shard {
+  readonly index: number;
+  readonly count: number;
 }
 
 const RULES: Rules<SaveAllOptions> = {
@@ -43,6 +50,10 @@ const RULES: Rules<SaveAllOptions> = {
   },
   timeout: MILLISECONDS,
   ledger: { expected: 'the path of a file', isValid: (value) => typeof value === 'string' && value !== '' },
+  shard: {
+    expected: 'a part and the number of parts, as in 2/4',
+    isValid: (value) => typeof value === 'string' && parseShard(value) !== undefined,
+  },
   signal: { expected: 'an AbortSignal', isValid: (value) => value instanceof AbortSignal },
 };
 
@@ -60,6 +71,7 @@ export function checkBatchOptions(options: SaveAllOptions = {}): BatchSettings {
     retries: options.retries ?? DEFAULT_RETRIES,
     timeout: options.timeout,
     ledger: options.ledger,
+    shard: options.shard === undefined ? undefined : parseShard(options.shard),
     signal: options.signal,
   };
 }
@@ -68,6 +80,12 @@ export function checkBatchOptions(options: SaveAllOptions = {}): BatchSettings {
 export function parseServer(text: string): string | undefined {
   const origin = /^https?:\/\/[^/?#@\s]+(?=\/?$)/i.exec(text)?.[0];
   return origin !== undefined && URL.canParse(origin) ? origin : undefined;
+}
+
+/** The part that a text such as `2/4` names, or undefined where it names none. */
+export function parseShard(text: string): Shard | undefined {
+  const [, index, count] = (/^([1-9]\d{0,5})\/([1-9]\d{0,5})$/.exec(text) ?? []).map(Number);
+  return index === undefined || count === undefined || index > count ? undefined : { index, count };
 }
 
 function readHeaders(header: Readonly<Record<string, string>> | readonly string[]): BatchSettings['headers'] {

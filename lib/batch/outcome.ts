@@ -1,4 +1,4 @@
-// What one attempt came to: the reply, or the failure to get one, and whether another attempt may help.
+// The outcome of one attempt, and whether to retry it.
 import { parseReply, type SaveReply } from '../protocol/parse-reply.js';
 
 /** How one attempt ended. */
@@ -6,6 +6,8 @@ export interface Outcome {
   readonly status: 'done' | 'failed';
   readonly code?: string;
   readonly message?: string;
+  /** The status of the rendered response; only with `renderer-status`. */
+  readonly rendererStatus?: number;
   readonly bytes?: number;
   readonly pixels?: number;
   /** There was no response at all. */
@@ -33,24 +35,6 @@ export interface ResponseSummary {
 /** Statuses that a proxy, a limiter or a server that restarts gives for a while. */
 const RETRYABLE_STATUSES = new Set([429, 502, 503, 504]);
 
-/** Errors that would meet every other job too. */
-const CONCERNS_EVERY_JOB = new Set([
-  'saving-disabled',
-  'not-authorized',
-  'save-path-missing',
-  'store-missing',
-  'not-a-reply',
-  'http-401',
-  'connection-refused',
-  'host-not-found',
-  'host-unreachable',
-  'tls-failed',
-]);
-
-export function concernsEveryJob(code: string): boolean {
-  return CONCERNS_EVERY_JOB.has(code);
-}
-
 /** Reads a response: that of our middleware, of Image Serving itself, or of something in front of either. */
 export function readResponse(response: ResponseSummary): Outcome {
   const { status, retryAfter } = response;
@@ -64,12 +48,17 @@ export function readResponse(response: ResponseSummary): Outcome {
   }
   const { code, message } = describeFailure(response, reply);
   const wait = parseRetryAfter(retryAfter);
+  const rendererStatus = reply?.error?.rendererStatus;
+  // A renderer behind the middleware is as busy as a server that says so itself.
+  const isOverloaded = [status, rendererStatus].some((each) => each === 429 || each === 503);
   return {
     status: 'failed',
-    ...{ code, message },
+    code,
+    message,
+    ...(rendererStatus === undefined ? {} : { rendererStatus }),
     retry: RETRYABLE_STATUSES.has(status) || reply?.error?.retry === true,
-    isBusy: status === 429 || status === 503 || code === 'too-busy',
-    isRateLimit: wait !== undefined && (status === 429 || status === 503),
+    isBusy: isOverloaded || code === 'too-busy',
+    isRateLimit: wait !== undefined && isOverloaded,
     ...(wait === undefined ? {} : { retryAfter: wait }),
   };
 }
@@ -134,43 +123,59 @@ export function parseRetryAfter(header: string | undefined, now = Date.now()): n
   return Number.isNaN(milliseconds) ? undefined : Math.min(Math.max(0, milliseconds), MAX_RETRY_AFTER_MS);
 }
 
-/** By Node's code, or our own: the code of the result, and what to do. The origin of the server stands between both. */
-const CONNECTION_ERRORS: ReadonlyMap<string, readonly [code: string, what: string, advice: string]> = new Map(
-  [
-    ['ECONNREFUSED', ['connection-refused', 'No server listens at', 'Start it, or check the host and port.']],
-    ['ENOTFOUND', ['host-not-found', 'There is no host', 'Check the address.']],
-    [
-      'EAI_AGAIN',
-      ['host-not-found', 'The name cannot be looked up of', 'Check the network and the address.'],
+/** By Node's code, or our own: the code of the result, and what to say of the server. */
+const CONNECTION_ERRORS: Readonly<Record<string, readonly [code: string, say: (server: string) => string]>> =
+  {
+    ECONNREFUSED: [
+      'connection-refused',
+      (server) => `${server} does not accept connections. Start it, or check the host and port.`,
     ],
-    ['EHOSTUNREACH', ['host-unreachable', 'There is no way to', 'Check the network and the address.']],
-    ['ENETUNREACH', ['host-unreachable', 'There is no way to', 'Check the network and the address.']],
-    ['ETIMEDOUT', ['host-unreachable', 'No connection is taken by', 'Check the network and the address.']],
-    ['NO_REPLY', ['no-reply', 'No reply came from', 'Check that server, then run the batch again.']],
-  ],
-);
+    ENOTFOUND: ['host-not-found', (server) => `There is no host of ${server}. Check the address.`],
+    EAI_AGAIN: [
+      'host-not-found',
+      (server) => `Cannot resolve the host of ${server}. Check the network and the address.`,
+    ],
+    ...Object.fromEntries(
+      ['EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'].map((reason) => [
+        reason,
+        [
+          'host-unreachable',
+          (server: string) => `${server} is unreachable. Check the network and the address.`,
+        ],
+      ]),
+    ),
+    NO_REPLY: [
+      'no-reply',
+      (server) => `${server} did not reply in time. Check that server, then run the batch again.`,
+    ],
+  };
 
-const BROKEN = [
-  'connection-broken',
-  'The connection broke to',
-  'Check that server, then run the batch again.',
-] as const;
+/** This computer's own limits: files, local ports and memory for connections. */
+const OWN_LIMITS = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
 
 /**
  * Turns a request that failed without a response into its outcome.
  *
- * @param origin Where it was sent to.
+ * @param server Where it was sent to: its origin, and the proxy if there is one.
  */
-export function readConnectionError(error: NodeJS.ErrnoException, origin: string): Outcome {
+export function readConnectionError(error: NodeJS.ErrnoException, server: string): Outcome {
   const reason = error.code ?? '';
+  const failure = { status: 'failed', isUnanswered: true, retry: true } as const;
   if (reason === 'EPROTO' || /^ERR_(SSL|TLS)/.test(reason) || isCertificateError(reason)) {
     const message =
-      `No secure connection to ${origin} (${reason}). Use http:// if the server has no TLS, ` +
+      `No secure connection to ${server} (${reason}). Use http:// if the server has no TLS, ` +
       'or set NODE_EXTRA_CA_CERTS if it has a certificate of its own.';
-    return { status: 'failed', isUnanswered: true, code: 'tls-failed', message, retry: false };
+    return { ...failure, code: 'tls-failed', message, retry: false };
   }
-  const [code, what, advice] = CONNECTION_ERRORS.get(reason) ?? BROKEN;
-  return { status: 'failed', isUnanswered: true, code, message: `${what} ${origin}. ${advice}`, retry: true };
+  if (OWN_LIMITS.has(reason)) {
+    const message = `This computer opens no more connections (${reason}). Lower --concurrency, or raise its limit (ulimit -n).`;
+    return { ...failure, code: 'too-many-connections', message, isBusy: true };
+  }
+  const [code, say] = CONNECTION_ERRORS[reason] ?? [
+    'connection-broken',
+    (to: string) => `The connection to ${to} broke. Check that server, then run the batch again.`,
+  ];
+  return { ...failure, code, message: say(server) };
 }
 
 /** Node passes the errors of OpenSSL's X.509 check on by their names. */

@@ -1,10 +1,26 @@
-// An entry of a list of jobs → the job and its request, or what is wrong with it.
+// A list of jobs → the jobs that this batch sends, or what is wrong with an entry.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isIntegerBetween, MAX_TIMEOUT_MS } from '../validate-options.js';
+import { hash, KeySet } from './key-set.js';
+import type { BatchSettings } from './options.js';
 import { createRequest, type BatchRequest } from './save-url.js';
-import { InvalidJob, UsageError, type SaveJob } from './types.js';
+import { InvalidJob, UsageError, type ReadableJob, type SaveJob } from './types.js';
 
-/** No job needs a longer URL and name, in characters of both. */
+/** No job needs a longer URL and name, in characters of both, or longer further fields. */
 const MAX_JOB_LENGTH = 65_536;
+
+/** A list that begins with so many entries that are no jobs is not a list of jobs, or its templates are wrong. */
+const MAX_INVALID_AT_START = 100;
+
+/** Entries that are read before timers and signals get a turn. */
+const ENTRIES_PER_TURN = 256;
+
+/** The fields of a job and of its result. Further fields of a job have other names. */
+export const OWN_FIELDS = [
+  ...(['url', 'name', 'timeout', 'status', 'code', 'message', 'rendererStatus'] as const),
+  ...(['attempts', 'milliseconds', 'bytes', 'pixels', 'at'] as const),
+];
+const IS_OWN: ReadonlySet<string> = new Set(OWN_FIELDS);
 
 /** An entry of a list, as it was read. */
 export interface JobEntry {
@@ -15,51 +31,95 @@ export interface JobEntry {
 }
 
 /** A job that can be sent. */
-export interface PreparedJob {
-  readonly job: SaveJob;
+export interface PreparedJob extends ReadableJob {
   readonly request: BatchRequest;
+  /** The list has had the same job before. */
+  readonly isRepeated: boolean;
 }
 
-/** What every job of a batch has in common. */
-export interface JobDefaults {
-  /** The server of URLs that are paths. */
-  readonly server: string | undefined;
-  /** The milliseconds of jobs that set none. */
-  readonly timeout: number | undefined;
-}
-
-/** Prepares the entries of a list, one at a time. */
+/**
+ * Prepares the entries of a list, one at a time: checks them, compares their names over the whole list, and takes those
+ * of the shard.
+ *
+ * @throws UsageError A URL is a path and there is no server, or the list begins with too many entries that are no jobs.
+ */
 export async function* prepareJobs(
   entries: AsyncIterable<JobEntry | InvalidJob>,
-  defaults: JobDefaults,
+  settings: Pick<BatchSettings, 'server' | 'timeout' | 'shard'>,
 ): AsyncGenerator<PreparedJob | InvalidJob, void, undefined> {
-  for await (const entry of entries) yield entry instanceof InvalidJob ? entry : prepareJob(entry, defaults);
+  const [jobs, names] = [new KeySet(), new KeySet()];
+  let [count, invalid] = [0, 0];
+  for await (const entry of entries) {
+    if (++count % ENTRIES_PER_TURN === 0) await nextTurn();
+    let prepared = entry instanceof InvalidJob ? entry : prepareJob(entry, settings);
+    if (!(prepared instanceof InvalidJob)) prepared = compareName(prepared, entry.where, jobs, names);
+    if (isInShard(prepared, settings)) yield prepared;
+    if (prepared instanceof InvalidJob && ++invalid === count && count === MAX_INVALID_AT_START)
+      throw new UsageError(
+        `The first ${count} entries of the list are no jobs. Check the list and the options that read it.`,
+      );
+  }
 }
 
 /** @throws UsageError The URL is a path, and there is no server: this concerns every job. */
-export function prepareJob({ where, job }: JobEntry, defaults: JobDefaults): PreparedJob | InvalidJob {
+export function prepareJob(
+  { where, job: entry }: JobEntry,
+  defaults: Pick<BatchSettings, 'server' | 'timeout'>,
+): PreparedJob | InvalidJob {
   try {
-    const checked = checkJob(job);
-    return { job: checked, request: createRequest(checked, defaults) };
+    const readable = checkJob(entry);
+    return { ...readable, request: createRequest(readable.job, defaults), isRepeated: false };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     return new InvalidJob(where, (error as Error).message);
   }
 }
 
-/** Fields that a job does not have are left alone: so the lines of a ledger are jobs. */
-function checkJob(job: unknown): SaveJob {
-  if (typeof job !== 'object' || job === null)
+/** One name is one image. A name with a variable is another one for each value, which only the server knows. */
+function compareName(
+  prepared: PreparedJob,
+  where: string,
+  jobs: KeySet,
+  names: KeySet,
+): PreparedJob | InvalidJob {
+  const { job, request } = prepared;
+  if (!jobs.add(request.image, job.name)) return { ...prepared, isRepeated: true };
+  if (/\$[^$]+\$/.test(job.name) || names.add(job.name)) return prepared;
+  const reason = `another URL has the name ${job.name} already: give each image a name of its own`;
+  return new InvalidJob(where, reason, prepared);
+}
+
+function isInShard(entry: PreparedJob | InvalidJob, { shard }: Pick<BatchSettings, 'shard'>): boolean {
+  if (shard === undefined) return true;
+  const readable = entry instanceof InvalidJob ? entry.job : entry;
+  // What has neither URL nor name is told by one of the parts: by the number of its line, because paths may differ.
+  const key =
+    readable === undefined
+      ? [/\d*$/.exec((entry as InvalidJob).where)?.[0] ?? '']
+      : [readable.job.url, readable.job.name];
+  return hash(key)[1] % shard.count === shard.index - 1;
+}
+
+/** The fields of a result that a job has are left out: so the lines of a ledger are jobs. */
+function checkJob(entry: unknown): ReadableJob {
+  if (typeof entry !== 'object' || entry === null)
     throw new TypeError('a job is an object with a url and a name');
-  const { url, name, timeout } = job as Partial<Record<keyof SaveJob, unknown>>;
+  const { url, name, timeout } = entry as Partial<Record<keyof SaveJob, unknown>>;
   if (typeof url !== 'string' || url === '')
     throw new TypeError('it has no url, as in "url": "/is/image/shoe"');
   if (typeof name !== 'string' || name === '')
     throw new TypeError('it has no name, as in "name": "shoe.jpg"');
   if (url.length + name.length > MAX_JOB_LENGTH)
     throw new TypeError(`its url and name are longer than ${MAX_JOB_LENGTH} characters`);
-  if (timeout === undefined) return { url, name };
+  // Half a surrogate pair becomes the same character when it is sent.
+  if (/[\ufffd\p{Surrogate}]/u.test(url + name))
+    throw new TypeError('its url or name has characters that were lost when the list was converted to UTF-8');
+  const further = Object.entries(entry).filter(([field]) => !IS_OWN.has(field));
+  const fields = Object.fromEntries(further);
+  if (further.length > 0 && JSON.stringify(fields).length > MAX_JOB_LENGTH)
+    throw new TypeError(`its further fields are longer than ${MAX_JOB_LENGTH} characters`);
+  if (timeout === undefined) return { job: { url, name }, fields };
   if (!isIntegerBetween(timeout, 1, MAX_TIMEOUT_MS))
     throw new TypeError('its timeout must be whole milliseconds, as in "timeout": 5000');
-  return { url, name, timeout: timeout as number };
+  return { job: { url, name, timeout: timeout as number }, fields };
 }

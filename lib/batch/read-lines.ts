@@ -1,5 +1,4 @@
-// A stream of bytes → its lines, one chunk in memory at a time.
-import type { Readable } from 'node:stream';
+// A text → its lines, one chunk in memory at a time.
 
 export interface Line {
   /** Counted from 1. */
@@ -9,18 +8,17 @@ export interface Line {
 }
 
 /**
- * The longest line, in characters. No ledger has a longer one: a job and the code of an error have up to 65,536
+ * The longest line, in characters. No ledger has a longer one: a job, its further fields and a reply have up to 65,536
  * characters each, of which JSON writes some as six.
  */
 export const MAX_LINE_LENGTH = 1_048_576;
 
-/** Reads UTF-8 text with ends of lines of any system, and a byte order mark or none. */
-export async function* readLines(stream: Readable): AsyncGenerator<Line, void, undefined> {
+/** Reads the lines of a text whose lines end in `\n`. */
+export async function* readLines(chunks: AsyncIterable<string>): AsyncGenerator<Line, void, undefined> {
   let number = 0;
   let rest = '';
   let isTooLong = false;
-  stream.setEncoding('utf8');
-  for await (const chunk of stream as AsyncIterable<string>) {
+  for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', start)) {
       const text = rest + chunk.slice(start, end);
@@ -34,7 +32,5 @@ export async function* readLines(stream: Readable): AsyncGenerator<Line, void, u
 }
 
 function createLine(number: number, text: string | undefined): Line {
-  if (text === undefined || text.length > MAX_LINE_LENGTH) return { number, text: undefined };
-  const withoutMark = number === 1 ? text.replace(/^\uFEFF/, '') : text;
-  return { number, text: withoutMark.endsWith('\r') ? withoutMark.slice(0, -1) : withoutMark };
+  return { number, text: text === undefined || text.length > MAX_LINE_LENGTH ? undefined : text };
 }

@@ -9,10 +9,11 @@ import type { SaveAllOptions, SaveJob, SaveResult } from './types.js';
  * Saves many images: sends a save command for each job and follows it to its end.
  *
  * Jobs are taken from the iterable as slots become free, so that a list may be endless. Results come in the order in
- * which jobs end, also those of jobs that failed. Leaving the loop early breaks off the running requests.
+ * which jobs end, also those of jobs that failed, with the further fields of the job (`sku`). Leaving the loop early breaks off the running requests.
  *
  * @param jobs Any iterable or async iterable of jobs. What is no job fails as `invalid-job`.
- * @throws TypeError An option is wrong, or the ledger cannot be used; the message names the fix.
+ * @throws TypeError An option is wrong, the ledger cannot be used, or the first hundred entries are no jobs; the message
+ * names the fix.
  * @throws Error The same error would meet every job, ten times in a row: its `code` is that of the results. The reason
  * of the signal, when it aborts. What the iterable itself throws.
  * @example
@@ -21,8 +22,8 @@ import type { SaveAllOptions, SaveJob, SaveResult } from './types.js';
  *   if (result.status === 'failed') console.error(result.name, result.code, result.message);
  * }
  */
-export function saveAll(
-  jobs: Iterable<SaveJob> | AsyncIterable<SaveJob>,
+export function saveAll<Job extends SaveJob>(
+  jobs: Iterable<Job> | AsyncIterable<Job>,
   options?: SaveAllOptions,
 ): AsyncGenerator<SaveResult, void, undefined> {
   // Checked now and not at the first step of the loop, so that the stack shows the caller.

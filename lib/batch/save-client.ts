@@ -4,9 +4,13 @@
 // minutes, and it changes some bytes of a URL.
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { HttpsProxyAgent } from 'https-proxy-agent';
+import { getProxyForUrl } from 'proxy-from-env';
 import { MAX_TIMEOUT_MS } from '../validate-options.js';
-import type { BatchRequest } from './save-url.js';
+import type { BatchSettings } from './options.js';
 import { readConnectionError, readResponse, type Outcome } from './outcome.js';
+import type { BatchRequest } from './save-url.js';
+import { UsageError } from './types.js';
 
 /** A host that takes no connection for so long cannot be reached, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -20,106 +24,159 @@ const REPLY_GRACE_MS = 30_000;
 /** A reply is a few hundred bytes long. What is longer is none. */
 const MAX_REPLY_BYTES = 65_536;
 
+/** How a server is reached: directly, or through a proxy. */
+interface Route {
+  /** The server, for messages. */
+  readonly server: string;
+  readonly isTls: boolean;
+  readonly options: http.RequestOptions;
+  /** What the path of each request begins with: a proxy is sent a whole URL. (RFC 9112, 3.2.2.) */
+  readonly prefix: string;
+}
+
 /** Sends save commands over connections that stay open. */
 export class SaveClient {
-  readonly #http = new http.Agent({ keepAlive: true });
-  readonly #https = new https.Agent({ keepAlive: true });
-  readonly #headers: http.OutgoingHttpHeaders;
+  readonly #settings: Pick<BatchSettings, 'headers' | 'retries'>;
+  readonly #agents: http.Agent[] = [];
   readonly #running = new Set<http.ClientRequest>();
-  readonly #origins = new Map<string, Pick<http.RequestOptions, 'protocol' | 'hostname' | 'port'>>();
-  #isClosed = false;
+  readonly #routes = new Map<string, Route>();
 
-  constructor(headers: http.OutgoingHttpHeaders) {
-    this.#headers = { 'User-Agent': 'express-image-save', ...headers };
+  constructor(settings: Pick<BatchSettings, 'headers' | 'retries'>) {
+    this.#settings = settings;
   }
 
-  /** Never rejects: what goes wrong is in the outcome. */
+  /**
+   * Never rejects for what the server or the network does: that is in the outcome.
+   *
+   * @throws UsageError The proxy that the environment names cannot be used.
+   */
   async save(request: BatchRequest): Promise<Outcome> {
+    const route = this.#getRoute(request.origin);
     try {
-      return await this.#send(request);
+      return await this.#send(request, route);
     } catch (error) {
-      return readConnectionError(error as NodeJS.ErrnoException, request.origin);
+      return readConnectionError(error as NodeJS.ErrnoException, route.server);
     }
   }
 
   /** Breaks off the requests that are running, and closes all connections. */
   close(): void {
-    this.#isClosed = true;
     for (const req of this.#running) req.destroy();
-    this.#http.destroy();
-    this.#https.destroy();
+    for (const agent of this.#agents) agent.destroy();
   }
 
-  #send(request: BatchRequest, again = true): Promise<Outcome> {
+  #send(request: BatchRequest, { isTls, options, prefix }: Route): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      const options = this.#getOrigin(request.origin);
-      const isTls = options.protocol === 'https:';
-      const req = (isTls ? https : http).request({
-        ...options,
-        path: request.path,
-        headers: this.#headers,
-        agent: isTls ? this.#https : this.#http,
+      const req = (isTls ? https : http).request({ ...options, path: prefix + request.path });
+      const failAfter = (milliseconds: number, code: string): NodeJS.Timeout =>
+        setTimeout(() => {
+          req.destroy(Object.assign(new Error(code), { code }));
+        }, milliseconds);
+      // Node takes a longer delay for 1 ms.
+      const limit = Math.min((request.timeout ?? MAX_SERVER_TIMEOUT_MS) + REPLY_GRACE_MS, MAX_TIMEOUT_MS);
+      const timer = failAfter(limit, 'NO_REPLY');
+      const connecting = failAfter(CONNECT_TIMEOUT_MS, 'ETIMEDOUT');
+      req.once('socket', (socket) => {
+        const stop = (): void => {
+          clearTimeout(connecting);
+        };
+        if (req.reusedSocket) stop();
+        else socket.once(isTls ? 'secureConnect' : 'connect', stop);
       });
-      const timer = setTimeout(
-        () => {
-          req.destroy(Object.assign(new Error('no reply'), { code: 'NO_REPLY' }));
-        },
-        // Node takes a longer delay for 1 ms.
-        Math.min((request.timeout ?? MAX_SERVER_TIMEOUT_MS) + REPLY_GRACE_MS, MAX_TIMEOUT_MS),
-      );
       this.#running.add(req);
-      const stop = (): void => {
-        clearTimeout(timer);
-        this.#running.delete(req);
-      };
-      const finish = (outcome: Outcome): void => {
-        stop();
-        resolve(outcome);
-      };
-      const fail = (error: NodeJS.ErrnoException): void => {
-        stop();
-        // The server closed an idle connection just as the request went out. (Node's documentation of `reusedSocket`.)
-        // A request that `close` broke off ends with the same error.
-        const isIdleClose = req.reusedSocket && error.code === 'ECONNRESET' && !this.#isClosed;
-        if (again && isIdleClose) resolve(this.#send(request, false));
-        else reject(error);
-      };
-      limitConnecting(req);
-      req.on('error', fail);
+      req.on('error', reject);
       req.once('response', (res) => {
-        collect(res, finish, fail);
+        clearTimeout(connecting);
+        collect(res, resolve, reject);
+      });
+      // Node closes the connection, and tells nothing else, where the server changes the protocol.
+      req.once('upgrade', (res, socket) => {
+        socket.destroy();
+        resolve(summarize(res, ''));
+      });
+      // The last event of every request. After an outcome, it changes nothing.
+      req.once('close', () => {
+        clearTimeout(timer);
+        clearTimeout(connecting);
+        this.#running.delete(req);
+        reject(new Error('The request ended without a response'));
       });
       req.end();
     });
   }
 
-  /** Parsed once for all jobs of a server. */
-  #getOrigin(origin: string): Pick<http.RequestOptions, 'protocol' | 'hostname' | 'port'> {
-    let parsed = this.#origins.get(origin);
-    if (parsed === undefined) {
-      const { protocol, hostname, port } = new URL(origin);
-      // Node takes an IPv6 address without its brackets.
-      parsed = { protocol, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port };
-      this.#origins.set(origin, parsed);
+  /** Found once for all jobs of a server. */
+  #getRoute(origin: string): Route {
+    let route = this.#routes.get(origin);
+    if (route === undefined) {
+      route = this.#createRoute(origin);
+      this.#routes.set(origin, route);
     }
-    return parsed;
+    return route;
+  }
+
+  #createRoute(origin: string): Route {
+    const { protocol, hostname, port, host } = new URL(origin);
+    const isTls = protocol === 'https:';
+    const headers = { 'User-Agent': 'express-image-save', ...this.#settings.headers };
+    // A connection that is used again may be closed just as the request goes out, which takes a second attempt.
+    const keepAlive = this.#settings.retries > 0;
+    const proxy = findProxy(origin);
+    if (proxy === undefined) {
+      const agent = this.#add(new (isTls ? https : http).Agent({ keepAlive }));
+      return {
+        server: origin,
+        isTls,
+        prefix: '',
+        options: { protocol, ...toAddress(hostname, port), headers, agent },
+      };
+    }
+    const server = `${origin} (through the proxy ${proxy.origin})`;
+    if (isTls) {
+      const agent = this.#add(new HttpsProxyAgent(proxy, { keepAlive }));
+      return {
+        server,
+        isTls,
+        prefix: '',
+        options: { protocol, ...toAddress(hostname, port), headers, agent },
+      };
+    }
+    const isProxyTls = proxy.protocol === 'https:';
+    const agent = this.#add(new (isProxyTls ? https : http).Agent({ keepAlive }));
+    const user = [proxy.username, proxy.password].map(decodeURIComponent).join(':');
+    const credentials =
+      user === ':' ? {} : { 'Proxy-Authorization': `Basic ${Buffer.from(user).toString('base64')}` };
+    return {
+      ...{ server, isTls: isProxyTls, prefix: origin },
+      options: {
+        ...{ protocol: proxy.protocol, ...toAddress(proxy.hostname, proxy.port), agent },
+        headers: { Host: host, ...credentials, ...headers },
+      },
+    };
+  }
+
+  #add<Agent extends http.Agent>(agent: Agent): Agent {
+    this.#agents.push(agent);
+    return agent;
   }
 }
 
-function limitConnecting(req: http.ClientRequest): void {
-  req.once('socket', (socket) => {
-    if (!socket.connecting) return;
-    const timer = setTimeout(() => {
-      req.destroy(Object.assign(new Error('no connection'), { code: 'ETIMEDOUT' }));
-    }, CONNECT_TIMEOUT_MS);
-    const stop = (): void => {
-      clearTimeout(timer);
-    };
-    socket.once('connect', stop).once('close', stop);
-  });
+/** Node takes an IPv6 address without its brackets. */
+function toAddress(hostname: string, port: string): Pick<http.RequestOptions, 'hostname' | 'port'> {
+  return { hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port };
 }
 
-/** Reads the reply, and no more of anything else than it takes to see that it is none. */
+/** @throws UsageError It is no HTTP proxy. */
+function findProxy(origin: string): URL | undefined {
+  const text = getProxyForUrl(origin);
+  if (text === '') return undefined;
+  if (/^https?:\/\//i.test(text) && URL.canParse(text)) return new URL(text);
+  throw new UsageError(
+    `The proxy ${text.replace(/\/\/.*@/, '//…@')} of the environment cannot be used. Name an HTTP proxy, as in http://proxy:3128, or list the host in NO_PROXY.`,
+  );
+}
+
+/** Reads at most `MAX_REPLY_BYTES`, then decides whether the body is a reply. */
 function collect(
   res: http.IncomingMessage,
   finish: (outcome: Outcome) => void,
@@ -127,15 +184,7 @@ function collect(
 ): void {
   let text = '';
   const end = (): void => {
-    const { headers, statusCode = 0 } = res;
-    finish(
-      readResponse({
-        ...{ status: statusCode, text },
-        contentType: (headers['content-type'] ?? '').toLowerCase(),
-        retryAfter: headers['retry-after'],
-        location: headers.location,
-      }),
-    );
+    finish(summarize(res, text));
   };
   // The reply is ASCII.
   res.setEncoding('latin1').on('data', (chunk: string) => {
@@ -148,4 +197,14 @@ function collect(
   });
   res.once('end', end);
   res.once('error', fail);
+}
+
+function summarize({ headers, statusCode = 0 }: http.IncomingMessage, text: string): Outcome {
+  return readResponse({
+    status: statusCode,
+    text,
+    contentType: (headers['content-type'] ?? '').toLowerCase(),
+    retryAfter: headers['retry-after'],
+    location: headers.location,
+  });
 }

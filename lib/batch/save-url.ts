@@ -1,11 +1,13 @@
 // A job → the request that saves it: the image's URL with the save command at its end.
-import { parseQuery } from '../protocol/query.js';
+import { parseQuery, type QueryParam } from '../protocol/query.js';
 import { UsageError, type SaveJob } from './types.js';
 
 /** Where a save command goes. */
 export interface BatchRequest {
   /** Scheme, host and port. */
   readonly origin: string;
+  /** The image alone, without the command: equal for jobs that ask for the same one. */
+  readonly image: string;
   /** The path and the query, ready to be sent. */
   readonly path: string;
   /** Milliseconds that the server may take; undefined where it decides. */
@@ -36,18 +38,18 @@ export function createRequest(
     throw new UsageError(`The URL ${url} is a path. Name its server, as in --server http://localhost:3000`);
   const path = encode(rest.startsWith('/') ? rest : `/${rest}`, /[^\x21-\x7e]+/g);
   const query = path.indexOf('?');
-  const repeated = query < 0 ? undefined : findCommandParam(path.slice(query + 1));
+  const repeated = query < 0 ? undefined : parseQuery(path.slice(query + 1)).find(isCommandParam)?.name;
   if (repeated !== undefined)
     throw new TypeError(`its URL has ${repeated}= already, which belongs to the save command: leave it out`);
   const limit = timeout ?? defaults.timeout;
   const command = `req=saveToFile&name=${encodeValue(name)}${limit === undefined ? '' : `&timeout=${limit}`}`;
   const joint = query < 0 ? '?' : query === path.length - 1 ? '' : '&';
-  return { origin, path: `${path}${joint}${command}`, timeout: limit };
+  return { origin, image: `${origin}${path}`, path: `${path}${joint}${command}`, timeout: limit };
 }
 
-/** The name of the first parameter of a query that belongs to the save command, or undefined. */
-export function findCommandParam(query: string): string | undefined {
-  return parseQuery(query).find(({ name }) => COMMAND_PARAMS.has(name))?.name;
+/** Whether a parameter belongs to the save command. */
+export function isCommandParam({ name }: QueryParam): boolean {
+  return COMMAND_PARAMS.has(name);
 }
 
 /**

@@ -11,7 +11,7 @@ export interface Occupant {
   hasSlot: boolean;
 }
 
-/** A number of slots, and those who wait for theirs. */
+/** A number of slots, and the tasks that wait for theirs. */
 export class Slots<Task extends Occupant> {
   readonly #count: number;
   readonly #delayed = new Map<Task, NodeJS.Timeout>();
@@ -33,10 +33,10 @@ export class Slots<Task extends Occupant> {
     return this.#taken < this.#count && this.#waitingWithoutSlot < MAX_WAITING_FACTOR * this.#count;
   }
 
-  /** Gives a new task its slot. */
-  take(task: Task): void {
-    task.hasSlot = true;
-    this.#taken++;
+  /** Adds a new task: {@link takeDue} returns it when there is a slot for it. */
+  add(task: Task): void {
+    this.#waitingWithoutSlot++;
+    this.#due.push(task);
   }
 
   /** Ends a task. */
@@ -49,7 +49,7 @@ export class Slots<Task extends Occupant> {
   /**
    * Lets a task wait.
    *
-   * @param keepsSlot Whether it keeps its slot meanwhile, so that none takes it.
+   * @param keepsSlot Whether it keeps its slot meanwhile.
    * @param whenDue Called when the time is over; {@link takeDue} then returns the task.
    */
   delay(task: Task, milliseconds: number, keepsSlot: boolean, whenDue: () => void): void {
@@ -73,7 +73,8 @@ export class Slots<Task extends Occupant> {
     const [task] = this.#due.splice(at, 1);
     if (task?.hasSlot === false) {
       this.#waitingWithoutSlot--;
-      this.take(task);
+      this.#taken++;
+      task.hasSlot = true;
     }
     return task;
   }

@@ -1,6 +1,6 @@
 // A job, its result, and the options of a batch.
 
-/** One image to save. */
+/** One image to save. Its further fields, such as `sku`, are in its result and in the ledger. */
 export interface SaveJob {
   /** The image, as an absolute URL or, with the option `server`, as a path: `/is/image/shoe?wid=800`. */
   readonly url: string;
@@ -15,7 +15,7 @@ export interface SaveResult {
   /** The job's. Both are empty where the job could not be read. */
   readonly url: string;
   readonly name: string;
-  /** `skipped`: an earlier batch with the same ledger has saved it. */
+  /** `skipped`: an earlier batch with the same ledger has saved it, or the list has it twice (`code` is `repeated`). */
   readonly status: 'done' | 'failed' | 'skipped';
   /**
    * Why it failed: the server's `error.code`, or one of the batch's own, which `docs/batch.md` lists, such as
@@ -24,6 +24,8 @@ export interface SaveResult {
   readonly code?: string;
   /** What to do about it; only when failed. */
   readonly message?: string;
+  /** The status of the rendered response; only with `renderer-status`. */
+  readonly rendererStatus?: number;
   /** Requests that were sent. */
   readonly attempts: number;
   /** From the first request to the end, waiting between attempts included. */
@@ -34,6 +36,8 @@ export interface SaveResult {
   readonly pixels?: number;
   /** When it ended, as in `2026-11-24T20:15:00.000Z`. */
   readonly at: string;
+  /** The further fields of the job, except those that bear a name of this list. */
+  readonly [field: string]: unknown;
 }
 
 /** Options of a batch. All are optional. */
@@ -50,11 +54,21 @@ export interface SaveAllOptions {
   readonly timeout?: number | undefined;
   /**
    * A file that gets a line of JSON for each job that has ended. A later batch with the same file skips the jobs that
-   * are done and tries the others again. It is made if it does not exist; its folder must exist.
+   * are done and tries the others again. It is made if it does not exist; its folder must exist. One batch at a time may
+   * use it.
    */
   readonly ledger?: string | undefined;
+  /** `2/4` takes only the second of four parts of the list: for four machines, each with a ledger of its own. */
+  readonly shard?: string | undefined;
   /** Ends the batch at once when it aborts: running requests are broken off, and the iteration throws its reason. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** The parts of an entry that go into its result. */
+export interface ReadableJob {
+  readonly job: SaveJob;
+  /** The further fields of the job. */
+  readonly fields: Readonly<Record<string, unknown>>;
 }
 
 /** An entry of a list of jobs that is no job. */
@@ -62,10 +76,12 @@ export class InvalidJob {
   /**
    * @param where Where it stands, as in `jobs.txt:12`.
    * @param reason What is wrong with it, and how it should be.
+   * @param job Its URL, its name and its further fields, where they are known.
    */
   constructor(
     readonly where: string,
     readonly reason: string,
+    readonly job?: ReadableJob,
   ) {}
 }
 
@@ -74,13 +90,18 @@ export class UsageError extends TypeError {
   override readonly name = 'UsageError';
 }
 
-/** The same error would meet every job, so the batch has ended early. */
+/** The batch has ended early, because the same error kept coming and would meet every other job too. */
 export class GaveUpError extends Error {
   override readonly name = 'GaveUpError';
   /** The code of the last result. */
   readonly code: string;
 
-  constructor(code: string, message: string) {
+  /** @param folders The folders that the server lacks, relative to its save folder; only with `folder-missing`. */
+  constructor(
+    code: string,
+    message: string,
+    readonly folders: readonly string[] = [],
+  ) {
     super(message);
     this.code = code;
   }

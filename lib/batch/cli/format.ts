@@ -36,8 +36,10 @@ export function formatDuration(milliseconds: number): string {
   return `${formatCount(Math.floor(minutes / 60))} h ${minutes % 60} min`;
 }
 
-/** An argument as a shell takes it. */
-export function quote(argument: string): string {
+/** An argument as a shell takes it; on Windows, as cmd does. */
+export function quote(argument: string, platform = process.platform): string {
+  if (/^[\w@+=:,./-]+$/.test(argument)) return argument;
+  if (platform === 'win32') return `"${argument.replaceAll('"', String.raw`\"`)}"`;
   return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", String.raw`'\''`)}'`;
 }
 

@@ -1,13 +1,12 @@
 // `express-image-save batch`: from its arguments to its exit status.
-import { UsageError } from '../types.js';
-import { Exit, parseArguments, type BatchArguments } from './arguments.js';
 import { openJobs, type OpenJobs } from '../jobs/open-jobs.js';
 import { Ledger } from '../ledger.js';
 import { prepareJobs } from '../prepare-job.js';
-import { InvalidJob } from '../types.js';
-import { printable } from './format.js';
+import { InvalidJob, UsageError } from '../types.js';
+import { Exit, parseArguments, type BatchArguments } from './arguments.js';
 import { openOutput, type CliProcess } from './process.js';
-import { runBatch } from './run-batch.js';
+import { printReport } from './report.js';
+import { InvalidEntries, runBatch } from './run-batch.js';
 
 /**
  * Runs the command.
@@ -19,13 +18,14 @@ export async function main(proc: CliProcess): Promise<number> {
   // A reader may leave at any time, as `head` does. The saves that are running must not be lost with it.
   for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
   try {
-    const parsed = parseArguments(args, {
+    const task = parseArguments(args, {
       version,
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
     });
-    const jobs = await openJobs(parsed.list, stdin);
-    return await (parsed.dryRun ? printCommands : runBatch)(jobs, parsed, proc);
+    if (task.kind === 'report') return await printReport(task.ledgers, task.csv, proc);
+    const jobs = await openJobs(task.list, stdin);
+    return await (task.dryRun ? printCommands : runBatch)(jobs, task, proc);
   } catch (error) {
     if (error instanceof Exit) return error.status;
     if (!isForUser(error)) throw error;
@@ -48,22 +48,27 @@ function isForUser(error: unknown): error is Error {
  * @returns The exit status: 1 where an entry of the list is no job.
  */
 async function printCommands(
-  { jobs }: OpenJobs,
+  { jobs, checkCount }: OpenJobs,
   { settings }: BatchArguments,
   { stdout, stderr }: Pick<CliProcess, 'stdout' | 'stderr'>,
 ): Promise<number> {
   const ledger = settings.ledger === undefined ? undefined : await Ledger.read(settings.ledger);
   const output = openOutput(stdout);
-  let status = 0;
-  for await (const prepared of prepareJobs(jobs, settings)) {
-    if (prepared instanceof InvalidJob) {
-      status = 1;
-      stderr.write(`${printable(`${prepared.where}: ${prepared.reason}`)}\n`);
-    } else if (ledger?.isDone(prepared.job) !== true) {
-      const { origin, path } = prepared.request;
-      await output.write(`${origin}${path}\n`);
+  const invalid = new InvalidEntries((line) => stderr.write(`${line}\n`));
+  try {
+    for await (const prepared of prepareJobs(jobs, settings)) {
+      if (prepared instanceof InvalidJob) {
+        invalid.add(`${prepared.where}: ${prepared.reason}`);
+      } else if (!prepared.isRepeated && ledger?.isDone(prepared.job) !== true) {
+        const { origin, path } = prepared.request;
+        await output.write(`${origin}${path}\n`);
+      }
+      if (output.isClosed) break;
     }
-    if (output.isClosed) break;
+  } finally {
+    invalid.end();
   }
-  return status;
+  if (output.failure !== undefined) throw output.failure;
+  if (!output.isClosed) checkCount();
+  return invalid.count > 0 ? 1 : 0;
 }

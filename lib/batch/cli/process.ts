@@ -23,18 +23,22 @@ export interface CliProcess {
   exit(status: number): void;
 }
 
+/** Standard output, written no faster than it is read. Its reader may leave. */
 export interface Output {
   /** Resolves when more may be written. */
   write(text: string): Promise<void>;
-  /** The reader has gone, as `head` does: what is written now is lost. */
+  /** What is written now is lost: the reader has gone, as `head` does, or `failure` says why. */
   readonly isClosed: boolean;
+  /** Why it cannot be written, where no reader has left: the disk is full, say. */
+  readonly failure: Error | undefined;
 }
 
-/** @param whenClosed Called once if the reader leaves. */
+/** @param whenClosed Called once if nothing more can be written. */
 export function openOutput(stream: NodeJS.WritableStream, whenClosed: () => void = () => undefined): Output {
-  let isClosed = false;
+  let [isClosed, failure] = [false, undefined as Error | undefined];
   let resume = (): void => undefined;
-  stream.on('error', () => {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') failure ??= error;
     if (!isClosed) whenClosed();
     isClosed = true;
     resume();
@@ -45,6 +49,9 @@ export function openOutput(stream: NodeJS.WritableStream, whenClosed: () => void
   return {
     get isClosed() {
       return isClosed;
+    },
+    get failure() {
+      return failure;
     },
     async write(text) {
       if (isClosed || stream.write(text)) return;

@@ -12,6 +12,10 @@ export interface BatchEnd {
   readonly how: 'finished' | 'stopped' | 'gave up';
   /** The code of the error for which it gave up. */
   readonly reason?: string | undefined;
+  /** The folders that the server lacks, where that is the reason. */
+  readonly folders?: readonly string[] | undefined;
+  /** What the lines of an access log were, in words. */
+  readonly log?: string | undefined;
   readonly ledger: string | undefined;
   /** The command with its arguments. */
   readonly command: string;
@@ -24,21 +28,28 @@ const HEADINGS = { finished: 'Finished', stopped: 'Stopped', 'gave up': 'Gave up
 /** The whole summary, with an end of line. */
 export function summarize(end: BatchEnd): string {
   const { tally, how, reason, ledger } = end;
-  if (tally.count === 0 && how === 'finished') return 'There are no jobs.\n';
   const sizes = [
     ...(tally.bytes > 0 ? [formatBytes(tally.bytes)] : []),
     ...(tally.pixels >= 1e6 ? [`${formatCount(Math.round(tally.pixels / 1e6))} megapixels`] : []),
   ];
-  const inLedger = ledger === undefined ? '' : ` (done before, says ${ledger})`;
+  const inLedger = ledger === undefined ? '' : `done before, says ${ledger}`;
+  const skipped =
+    tally.repeated === 0
+      ? inLedger
+      : [`${formatCount(tally.repeated)} repeated in the list`, inLedger]
+          .filter((each) => each !== '')
+          .join(', others ');
   return [
     `${HEADINGS[how]} after ${formatDuration(tally.milliseconds)}${reason === undefined ? '' : `: ${printable(reason)} would meet every other job too`}.`,
     `  done     ${formatCount(tally.done)}${sizes.length > 0 ? ` (${sizes.join(', ')})` : ''}`,
-    ...(tally.skipped > 0 ? [`  skipped  ${formatCount(tally.skipped)}${inLedger}`] : []),
+    ...(tally.skipped > 0 ? [`  skipped  ${formatCount(tally.skipped)} (${skipped})`] : []),
     `  failed   ${formatCount(tally.failed)}`,
     ...(how === 'finished' || tally.total === undefined
       ? []
       : [`  left     ${formatCount(Math.max(0, tally.total - tally.count))}`]),
+    ...(end.log === undefined ? [] : [`  log      ${end.log}`]),
     ...describeFailures(end),
+    ...describeFolders(end.folders ?? []),
     ...describeHowToGoOn(end),
     '',
   ].join('\n');
@@ -52,9 +63,20 @@ export function describeFailures({ tally, columns }: Pick<BatchEnd, 'tally' | 'c
       '',
       `  ${formatCount(count)} × ${printable(code)}`,
       ...(url === '' ? [] : [`    ${printable(url)}  →  ${printable(name)}`]),
-      wrap(printable(message), '    ', columns),
+      // Entries that are no jobs are named where they stand, as they come.
+      ...(code === 'invalid-job' && count > 1 ? [] : [wrap(printable(message), '    ', columns)]),
     ];
   });
+}
+
+/** Where the save folder is, only the server's operator knows. */
+function describeFolders(folders: readonly string[]): string[] {
+  if (folders.length === 0) return [];
+  return [
+    '',
+    'Make these folders in the save folder of the server, or let it make folders with createFolders: true:',
+    `  mkdir -p ${folders.map((folder) => quote(printable(folder))).join(' ')}`,
+  ];
 }
 
 function describeHowToGoOn({ tally, how, ledger, command, columns }: BatchEnd): string[] {
@@ -75,5 +97,5 @@ export function formatCommand(args: readonly string[]): string {
     if (args[index - 1] === '--header') return argument.replace(/:.*/s, ': …');
     return argument.replace(/^(--header=[^:]*):.*/s, '$1: …');
   });
-  return ['npx express-image-save', ...shown.map(quote)].join(' ');
+  return ['npx express-image-save', ...shown.map((argument) => quote(argument))].join(' ');
 }

@@ -21,6 +21,8 @@ export class Tally {
   readonly #samples: { readonly at: number; readonly sent: number }[] = [{ at: this.#begin, sent: 0 }];
   done = 0;
   skipped = 0;
+  /** Of those that are skipped: the list had them before. */
+  repeated = 0;
   failed = 0;
   bytes = 0;
   pixels = 0;
@@ -45,6 +47,7 @@ export class Tally {
 
   add(result: SaveResult): void {
     this[result.status]++;
+    if (result.code === 'repeated') this.repeated++;
     this.bytes += result.bytes ?? 0;
     this.pixels += result.pixels ?? 0;
     if (result.status !== 'failed') return;
@@ -54,7 +57,7 @@ export class Tally {
     else failures.count++;
   }
 
-  /** Jobs that end in a second, of late; those that are skipped do not count. */
+  /** Recent jobs per second, without skipped ones. */
   rate(now = performance.now()): number {
     const sent = this.done + this.failed;
     const samples = this.#samples;

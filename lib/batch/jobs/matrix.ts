@@ -1,61 +1,91 @@
-// Every combination of some values: one picture in each width and format, say.
-import { encodeValue } from '../save-url.js';
+// Sets of values, and templates that they fill: one picture in each width and format, say.
+import type { Readable } from 'node:stream';
 import type { JobEntry } from '../prepare-job.js';
 import { MAX_LINE_LENGTH, readLines } from '../read-lines.js';
-import { UsageError } from '../types.js';
-import { isSkipped, openText, type TextSource } from './lines.js';
-import { Template } from './template.js';
-import type { Readable } from 'node:stream';
+import { InvalidJob, UsageError } from '../types.js';
+import type { ListRecord } from './csv.js';
+import { fillJob, type Template } from './template.js';
+import { isSkipped, NOT_UTF8, openText, type TextSource } from './text.js';
 
 /** The values of one place. */
-type ValueSet = { readonly name: string } & (
+export type ValueSet = { readonly name: string } & (
   | { readonly values: readonly string[] }
   /** One value a line. Not kept in memory: a catalogue may have a million pictures. */
   | { readonly file: TextSource; readonly count: number }
 );
 
-export interface MatrixOptions {
-  readonly url: string;
-  readonly name: string;
-  /** As in `wid=320,640`, or `picture=@pictures.txt` for a file with a value in each line. */
-  readonly set: readonly string[];
+/** @throws UsageError A set is malformed or has an empty value, or its file cannot be read. */
+export async function readSets(texts: readonly string[], stdin: Readable): Promise<readonly ValueSet[]> {
+  const sets = await Promise.all(texts.map((text) => readSet(text, stdin)));
+  const names = sets.map(({ name }) => name);
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated === undefined) return sets;
+  throw new UsageError(
+    `--set ${repeated} is given twice. Write its values together, as in --set ${repeated}=a,b`,
+  );
 }
 
-/** A list of jobs whose length is known. */
-export interface CountedJobs {
-  readonly total: number;
-  readonly jobs: AsyncIterable<JobEntry>;
+/** How many combinations the sets have. */
+export function countCombinations(sets: readonly ValueSet[]): number {
+  return sets.reduce((product, set) => product * countOf(set), 1);
 }
 
 /**
- * Expands templates to jobs, the first `set` slowest.
+ * Checks that templates fit the values that fill them.
  *
- * @throws UsageError A template and the sets do not fit each other, or a file cannot be read.
+ * @param columns The names of the values that each record has; undefined where each has names of its own, as in JSON.
+ * @throws UsageError A place has no values, or several images would get the same name.
  */
-export async function createMatrix(options: MatrixOptions, stdin: Readable): Promise<CountedJobs> {
-  const [url, name] = [new Template(options.url), new Template(options.name)];
-  const sets = await Promise.all(options.set.map((text) => readSet(text, stdin)));
-  const names = sets.map((set) => set.name);
-  const advice = (place: string): string => `Give its values, as in --set ${place}=a,b`;
-  url.check('--url', names, advice);
-  name.check('--name', names, advice);
-  for (const [index, set] of sets.entries()) {
-    if (names.indexOf(set.name) !== index)
-      throw new UsageError(
-        `--set ${set.name} is given twice. Write its values together, as in --set ${set.name}=a,b`,
-      );
-    if (countOf(set) > 1 && !name.names.includes(set.name))
-      throw new UsageError(`Several images would get the same name. Add {${set.name}} to --name`);
+export function checkTemplates(
+  url: Template,
+  name: Template,
+  sets: readonly ValueSet[],
+  columns: readonly string[] | undefined,
+): void {
+  if (columns !== undefined) {
+    const known = [...columns, ...sets.map((set) => set.name)];
+    const advice = (place: string): string =>
+      columns.length === 0
+        ? `Give its values, as in --set ${place}=a,b`
+        : `The columns are ${columns.filter((column) => column !== '').join(', ')}.`;
+    url.check('--url', known, advice);
+    name.check('--name', known, advice);
   }
-  const total = sets.reduce((product, set) => product * countOf(set), 1);
-  return { total, jobs: expand(url, name, sets) };
+  const missing = sets.find((set) => countOf(set) > 1 && !name.names.includes(set.name));
+  if (missing !== undefined)
+    throw new UsageError(`Several images would get the same name. Add {${missing.name}} to --name`);
+}
+
+/** Fills templates with each record, in every combination with the values of the sets, the first set slowest. */
+export async function* fillTemplates(
+  url: Template,
+  name: Template,
+  records: Iterable<ListRecord> | AsyncIterable<ListRecord>,
+  sets: readonly ValueSet[],
+): AsyncGenerator<JobEntry | InvalidJob, void, undefined> {
+  let number = 0;
+  for await (const record of records) {
+    if (record instanceof InvalidJob) {
+      yield record;
+      continue;
+    }
+    for await (const values of combine(sets, new Map())) {
+      const where = record.where === '' ? `combination ${++number}` : record.where;
+      yield fillJob(where, url, name, { ...record.values, ...Object.fromEntries(values) });
+    }
+  }
 }
 
 async function readSet(text: string, stdin: Readable): Promise<ValueSet> {
-  const [, name, values = ''] = /^([A-Za-z_][\w.-]*)=(.*)$/s.exec(text) ?? [];
+  const [, name, list = ''] = /^([A-Za-z_][\w.-]*)=(.*)$/s.exec(text) ?? [];
   if (name === undefined) throw new UsageError(`"${text}" is no set of values. Write --set wid=320,640`);
-  if (!values.startsWith('@')) return { name, values: values.split(',') };
-  const file = await openText(values.slice(1), stdin);
+  if (!list.startsWith('@')) {
+    const values = list.split(',').map((value) => value.trim());
+    if (values.includes(''))
+      throw new UsageError(`--set ${text} has an empty value. Leave out the comma too many.`);
+    return { name, values };
+  }
+  const file = await openText(list.slice(1), stdin);
   // It is read again for each value of the sets before it.
   if (!file.isFile)
     throw new UsageError(
@@ -71,19 +101,6 @@ function countOf(set: ValueSet): number {
   return 'values' in set ? set.values.length : set.count;
 }
 
-async function* expand(
-  url: Template,
-  name: Template,
-  sets: readonly ValueSet[],
-): AsyncGenerator<JobEntry, void, undefined> {
-  let number = 0;
-  for await (const values of combine(sets, new Map())) {
-    const get = (place: string): string => values.get(place) ?? '';
-    const job = { url: url.fill((place) => encodeValue(get(place))), name: name.fill(get) };
-    yield { where: `combination ${++number}`, job };
-  }
-}
-
 /** Changes the map from one combination to the next. */
 async function* combine(
   [set, ...others]: readonly ValueSet[],
@@ -93,24 +110,21 @@ async function* combine(
     yield values;
     return;
   }
-  for await (const value of valuesOf(set)) {
+  for await (const value of 'values' in set ? set.values : readValues(set.file)) {
     values.set(set.name, value);
     yield* combine(others, values);
   }
 }
 
-async function* valuesOf(set: ValueSet): AsyncGenerator<string, void, undefined> {
-  if ('values' in set) yield* set.values;
-  else yield* readValues(set.file);
-}
-
-/** @throws UsageError A line is too long. */
+/** @throws UsageError A line is too long, or not UTF-8. */
 async function* readValues(file: TextSource): AsyncGenerator<string, void, undefined> {
-  for await (const line of readLines(file.open())) {
+  for await (const line of readLines(file.read())) {
+    const where = `${file.name}:${line.number}`;
     if (line.text === undefined)
       throw new UsageError(
-        `${file.name}:${line.number} is longer than ${MAX_LINE_LENGTH} characters. Shorten this value, or leave it out.`,
+        `${where} is longer than ${MAX_LINE_LENGTH} characters. Shorten this value, or leave it out.`,
       );
+    if (line.text.includes('\ufffd')) throw new UsageError(`${where}: ${NOT_UTF8}`);
     if (!isSkipped(line)) yield line.text.trim();
   }
 }

@@ -18,6 +18,11 @@ const middleware = imageSave({ savePath, verify: 'header', durable: false, concu
 const server = createServer((req, res) => {
   middleware(req, res, async () => {
     appendFileSync(renders, `${req.url}\n`);
+    if (req.url.startsWith('/missing')) {
+      res.statusCode = 404;
+      res.end('no such picture');
+      return;
+    }
     await sleep(10);
     res.setHeader('Content-Type', 'image/png');
     res.end(IMAGE);

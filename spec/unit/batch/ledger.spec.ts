@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Ledger } from '../../../lib/batch/ledger.js';
 import { UsageError, type SaveResult } from '../../../lib/batch/types.js';
@@ -24,13 +26,13 @@ const isDone = async (path: string, name: string): Promise<boolean> => {
 it('writes a line with the fields of each result', async () => {
   await write(
     dir('l'),
-    { ...result('ä.jpg'), message: 'not this' },
-    { ...result('b'), status: 'failed', code: 'c' },
+    { ...result('ä.jpg'), sku: 7 },
+    { ...result('b'), status: 'failed', code: 'c', message: 'm', rendererStatus: 404 },
   );
   const lines = readFileSync(dir('l'), 'utf8').trimEnd().split('\n');
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
-    { ...result('ä.jpg') },
-    { ...result('b'), status: 'failed', code: 'c' },
+    { ...result('ä.jpg'), sku: 7 },
+    { ...result('b'), status: 'failed', code: 'c', message: 'm', rendererStatus: 404 },
   ]);
 });
 
@@ -67,6 +69,54 @@ it.each([1, 7, 8, 30, 100])('removes a last line of which %i bytes were written'
   expect(readFileSync(dir('l'))).toEqual(whole.subarray(0, end));
   await write(dir('l'), result('ü'));
   expect(readFileSync(dir('l'))).toEqual(whole);
+});
+
+it.each(['', '{"url":"/x', '{"url":"/x?wid=1","name":"b","status":"done"}'])(
+  'removes the zeros that a power cut has left behind %j',
+  async (rest) => {
+    await write(dir('l'), result('a'));
+    appendFileSync(dir('l'), Buffer.concat([Buffer.from(rest), Buffer.alloc(100_000)]));
+    expect([await isDone(dir('l'), 'a'), await isDone(dir('l'), 'b')]).toEqual([true, rest.endsWith('}')]);
+    expect(readFileSync(dir('l')).includes(0)).toBe(false);
+  },
+);
+
+describe('a lock', () => {
+  const refused = /Another batch is using the ledger .* remove .*l\.lock/;
+
+  it('keeps a second batch out, until the first has closed its ledger', async () => {
+    const ledger = await Ledger.open(dir('l'));
+    await expect(Ledger.open(dir('l'))).rejects.toThrow(refused);
+    expect((await Ledger.read(dir('l'))).isDone(result('a'))).toBe(false);
+    await ledger.close();
+    await (await Ledger.open(dir('l'))).close();
+    expect(list(dir())).toEqual(['l']);
+  });
+
+  it('of a process that is running keeps others out, and one of a process that has ended does not', async () => {
+    const path = dir('l.lock');
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    await (await Ledger.open(dir('l'))).close();
+    const first = await Ledger.open(dir('l'));
+    const holder = JSON.parse(readFileSync(path, 'utf8')) as { started: string };
+    await first.close();
+    const started = process.platform === 'linux' ? readStart(child.pid!, holder.started) : '';
+    writeFileSync(path, JSON.stringify({ ...holder, pid: child.pid, started }));
+    await expect(Ledger.open(dir('l'))).rejects.toThrow(refused);
+    // Another process has got the same number since.
+    writeFileSync(path, JSON.stringify({ ...holder, pid: child.pid, started: `${started}0` }));
+    if (process.platform === 'linux') await (await Ledger.open(dir('l'))).close();
+    writeFileSync(path, JSON.stringify({ ...holder, pid: child.pid, started }));
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await (await Ledger.open(dir('l'))).close();
+    expect(list(dir())).toEqual(['l']);
+  });
+
+  const readStart = (pid: number, own: string): string => {
+    const [, fields = ''] = /^.*\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+    return `${own.split(' ')[0]} ${fields.split(' ')[19]}`;
+  };
 });
 
 it('ends a last line of which only the end is missing', async () => {

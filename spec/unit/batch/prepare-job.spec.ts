@@ -1,14 +1,19 @@
-import { prepareJob } from '../../../lib/batch/prepare-job.js';
+import { prepareJob, prepareJobs } from '../../../lib/batch/prepare-job.js';
 import { InvalidJob, UsageError } from '../../../lib/batch/types.js';
 
 const defaults = { server: 'http://host', timeout: undefined };
 const prepare = (job: unknown): unknown => prepareJob({ where: 'jobs.txt:3', job }, defaults);
 
-it('takes the url, the name and the timeout of a job, and leaves other fields alone', () => {
-  const prepared = prepare({ url: '/x', name: 'a.jpg', timeout: 5, status: 'failed', at: 'then' });
+it('takes the url, the name and the timeout of a job, and keeps its further fields', () => {
+  const prepared = prepare({ url: '/x', name: 'a.jpg', timeout: 5, status: 'failed', at: 'then', sku: 7 });
   expect(prepared).toEqual({
     job: { url: '/x', name: 'a.jpg', timeout: 5 },
-    request: { origin: 'http://host', path: '/x?req=saveToFile&name=a.jpg&timeout=5', timeout: 5 },
+    fields: { sku: 7 },
+    isRepeated: false,
+    request: {
+      ...{ origin: 'http://host', image: 'http://host/x', timeout: 5 },
+      path: '/x?req=saveToFile&name=a.jpg&timeout=5',
+    },
   });
 });
 
@@ -22,6 +27,9 @@ it.each<[unknown, RegExp]>([
   [{ url: '/x', name: 'a', timeout: 0 }, /whole milliseconds/],
   [{ url: '/x', name: 'a', timeout: '5' }, /whole milliseconds/],
   [{ url: 'x', name: 'a' }, /must start with/],
+  [{ url: '/x', name: 'caf\ufffd.png' }, /lost when the list was converted/],
+  [{ url: '/x', name: 'a\ud800.png' }, /lost when the list was converted/],
+  [{ url: '/x', name: 'a', sku: 'x'.repeat(65_536) }, /further fields are longer/],
 ])('says what is wrong with %j', (job, reason) => {
   const invalid = prepare(job);
   expect(invalid).toBeInstanceOf(InvalidJob);
@@ -39,4 +47,62 @@ it('does not blame one job for a server that is missing for all', () => {
   expect(() =>
     prepareJob({ where: 'x', job: { url: '/x', name: 'a' } }, { ...defaults, server: undefined }),
   ).toThrow(UsageError);
+});
+
+describe('a whole list', () => {
+  const list = (...jobs: readonly string[]): { where: string; job: unknown }[] =>
+    jobs.map((line, index) => {
+      const [url, name] = line.split(' ');
+      return { where: `jobs.txt:${index + 1}`, job: name === undefined ? line : { url, name } };
+    });
+
+  async function prepareAll(
+    entries: Iterable<{ where: string; job: unknown }>,
+    shard?: { index: number; count: number },
+  ): Promise<string[]> {
+    const found: string[] = [];
+    async function* read(): AsyncGenerator<{ where: string; job: unknown }> {
+      yield* entries;
+    }
+    for await (const each of prepareJobs(read(), { ...defaults, shard })) {
+      if (each instanceof InvalidJob) found.push(`${each.where}: ${each.reason}`);
+      else found.push(`${each.job.url} ${each.job.name}${each.isRepeated ? ' again' : ''}`);
+    }
+    return found;
+  }
+
+  it('has one URL for a name, and an identical job once', async () => {
+    expect(
+      await prepareAll(list('/a x.jpg', '/b x.jpg', '/a x.jpg', '/a y.jpg', '/b z-$v$', '/a z-$v$')),
+    ).toEqual([
+      ...[
+        '/a x.jpg',
+        'jobs.txt:2: another URL has the name x.jpg already: give each image a name of its own',
+      ],
+      ...['/a x.jpg again', '/a y.jpg', '/b z-$v$', '/a z-$v$'],
+    ]);
+  });
+
+  it('is split into parts that have every entry once, with names compared before', async () => {
+    const lines = Array.from({ length: 200 }, (_, index) => `/x?n=${index} ${index % 150}.jpg`);
+    const entries = list(...lines, 'no job', 'nor this');
+    const parts = await Promise.all([1, 2, 3].map((index) => prepareAll(entries, { index, count: 3 })));
+    expect(parts.flat().sort()).toEqual((await prepareAll(entries)).sort());
+    expect(parts.flat().filter((line) => line.includes('already'))).toHaveLength(50);
+    for (const part of parts) expect(part.length).toBeGreaterThan(40);
+  });
+
+  it('ends when its first hundred entries are no jobs', async () => {
+    const bad = list(...Array.from({ length: 101 }, () => 'no job'));
+    await expect(prepareAll(bad)).rejects.toThrow(/first 100 entries of the list are no jobs/);
+    expect(await prepareAll([...list('/a a.jpg'), ...bad])).toHaveLength(102);
+  });
+
+  it('gives timers their turn', async () => {
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 0);
+    await prepareAll(list('/a a.jpg', ...Array.from({ length: 10_000 }, () => 'no job')));
+    clearInterval(timer);
+    expect(ticks).toBeGreaterThan(5);
+  });
 });

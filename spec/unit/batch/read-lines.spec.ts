@@ -1,14 +1,13 @@
 import { Readable } from 'node:stream';
 import { MAX_LINE_LENGTH, readLines, type Line } from '../../../lib/batch/read-lines.js';
 
-async function read(...chunks: (string | Buffer)[]): Promise<Line[]> {
+async function read(...chunks: string[]): Promise<Line[]> {
   const lines: Line[] = [];
-  for await (const line of readLines(Readable.from(chunks.map((chunk) => Buffer.from(chunk)))))
-    lines.push(line);
+  for await (const line of readLines(Readable.from(chunks) as AsyncIterable<string>)) lines.push(line);
   return lines;
 }
 
-const texts = async (...chunks: (string | Buffer)[]): Promise<(string | undefined)[]> =>
+const texts = async (...chunks: string[]): Promise<(string | undefined)[]> =>
   (await read(...chunks)).map(({ text }) => text);
 
 it('finds the lines however they are cut into chunks', async () => {
@@ -23,19 +22,6 @@ it('numbers the lines from 1', async () => {
     { number: 2, text: '' },
     { number: 3, text: 'b' },
   ]);
-});
-
-it('reads the ends of lines of Windows, also where a chunk ends inside one', async () => {
-  expect(await texts('a\r', '\nb\r\n', 'c\r\n')).toEqual(['a', 'b', 'c']);
-});
-
-it('joins a character that two chunks share', async () => {
-  const [ue] = [Buffer.from('ü')];
-  expect(await texts(ue.subarray(0, 1), ue.subarray(1))).toEqual(['ü']);
-});
-
-it('drops a byte order mark at the start', async () => {
-  expect(await texts('\uFEFFa\n\uFEFFb')).toEqual(['a', '\uFEFFb']);
 });
 
 it('gives up a line that is too long, keeps none of it, and reads the next one', async () => {

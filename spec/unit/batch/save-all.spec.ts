@@ -1,9 +1,16 @@
 // The whole engine, against a real server that replies as each test says.
 import { readFileSync } from 'node:fs';
 import { getEventListeners } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { saveAll, type SaveAllOptions, type SaveJob, type SaveResult } from '../../../lib/batch.js';
 import { createDeferred } from '../../support/deferred.js';
-import { sendDone, sendError, startReplyServer, stopReplyServers } from '../../support/reply-server.js';
+import {
+  formatBody,
+  sendDone,
+  sendError,
+  startReplyServer,
+  stopReplyServers,
+} from '../../support/reply-server.js';
 import { useTempDir } from '../../support/temp-dir.js';
 
 const dir = useTempDir();
@@ -19,6 +26,12 @@ async function collect(
   const results: SaveResult[] = [];
   for await (const result of saveAll(jobs, options)) results.push(result);
   return results;
+}
+
+function sendRendererStatus(res: ServerResponse): void {
+  const properties = { status: 'failed', 'error.code': 'renderer-status', 'error.message': 'Check it.' };
+  res.writeHead(403, { 'Content-Type': 'text/plain' });
+  res.end(formatBody('ERROR', { ...properties, 'error.rendererStatus': 404 }));
 }
 
 const count = (results: SaveResult[], status: SaveResult['status']): number =>
@@ -59,7 +72,7 @@ it('takes jobs from an endless list, and no more than there are slots', async ()
   const server = await startReplyServer();
   let taken = 0;
   function* endless(): Generator<SaveJob> {
-    for (;;) yield { url: `/x?n=${++taken}`, name: 'a.jpg' };
+    for (;;) yield { url: `/x?n=${++taken}`, name: `${taken}.jpg` };
   }
   let seen = 0;
   for await (const result of saveAll(endless(), { server: server.origin, concurrency: 4 })) {
@@ -220,37 +233,6 @@ describe('with a ledger', () => {
 });
 
 describe('a common failure', () => {
-  it.each(['not-authorized', 'saving-disabled', 'save-path-missing'])(
-    'gives up after ten failures in a row with %s',
-    async (code) => {
-      const server = await startReplyServer((_request, res) => {
-        sendError(res, code);
-      });
-      const results: SaveResult[] = [];
-      const run = async (): Promise<void> => {
-        for await (const result of saveAll(createJobs(100), { server: server.origin, concurrency: 1 }))
-          results.push(result);
-      };
-      await expect(run()).rejects.toMatchObject({ name: 'GaveUpError', code, message: `Mend ${code}.` });
-      expect([results.length, server.requests.length]).toEqual([10, 10]);
-    },
-  );
-
-  it('does not give up when other results come in between', async () => {
-    const server = await startReplyServer(({ name }, res) => {
-      if (name === '9.jpg') sendDone(res);
-      else sendError(res, 'not-authorized');
-    });
-    expect(await collect(createJobs(19), { server: server.origin, concurrency: 1 })).toHaveLength(19);
-  });
-
-  it('does not give up when each job has an error of its own', async () => {
-    const server = await startReplyServer((_request, res) => {
-      sendError(res, 'broken-image');
-    });
-    expect(await collect(createJobs(30), { server: server.origin })).toHaveLength(30);
-  });
-
   it('gives up on a server that does not listen', async () => {
     const server = await startReplyServer();
     await server.stop();
@@ -313,15 +295,6 @@ describe('an early end', () => {
     expect(server.requests).toEqual([]);
   });
 
-  it('throws the error of the list', async () => {
-    const server = await startReplyServer();
-    function* broken(): Generator<SaveJob> {
-      yield* createJobs(1);
-      throw new Error('the list is broken');
-    }
-    await expect(collect(broken(), { server: server.origin })).rejects.toThrow('the list is broken');
-  });
-
   it('lets the list end when the consumer leaves', async () => {
     const server = await startReplyServer();
     const ended = createDeferred();
@@ -336,6 +309,72 @@ describe('an early end', () => {
       if (result.status === 'done') break;
     await ended.promise;
   });
+});
+
+it('keeps the further fields of a job in its result and in the ledger, except those of the ledger itself', async () => {
+  const server = await startReplyServer(({ name }, res) => {
+    if (name === 'b.jpg') sendRendererStatus(res);
+    else sendDone(res);
+  });
+  const jobs = [
+    { url: '/a', name: 'a.jpg', sku: 7, status: 'mine' },
+    { url: '/b', name: 'b.jpg', sku: 8, tags: ['x'] },
+  ];
+  const options = { server: server.origin, ledger: dir('l'), retries: 0, concurrency: 1 };
+  const results = await collect(jobs, options);
+  expect(results[0]).toMatchObject({ name: 'a.jpg', status: 'done', sku: 7 });
+  expect(results[1]).toMatchObject({
+    ...{ sku: 8, tags: ['x'], code: 'renderer-status', rendererStatus: 404, message: 'Check it.' },
+  });
+  const lines = readFileSync(dir('l'), 'utf8').trimEnd().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(results);
+});
+
+it('sends a job once that comes twice', async () => {
+  const server = await startReplyServer();
+  const results = await collect([...createJobs(1), ...createJobs(1)], { server: server.origin });
+  expect(results.map(({ status, code }) => [status, code]).sort()).toEqual([
+    ['done', undefined],
+    ['skipped', 'repeated'],
+  ]);
+  expect(server.requests).toHaveLength(1);
+});
+
+it('never sends more at once than it may, and nothing in a pause, while the list is slow', async () => {
+  const [times, step] = [
+    [] as number[],
+    (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20)),
+  ];
+  const server = await startReplyServer((_request, res) => {
+    times.push(performance.now());
+    if (times.length === 1) res.writeHead(429, { 'Retry-After': '1' }).end();
+    else setTimeout(sendDone, 50, res);
+  });
+  async function* slow(): AsyncGenerator<SaveJob> {
+    for (const job of createJobs(12)) {
+      await step();
+      yield job;
+    }
+  }
+  const results = await collect(slow(), { server: server.origin, concurrency: 2 });
+  expect(count(results, 'done')).toBe(12);
+  expect(server.maxOpen()).toBeLessThanOrEqual(2);
+  // One may have been on its way.
+  expect(times[2]! - times[0]!).toBeGreaterThanOrEqual(950);
+});
+
+it('lets running jobs end where the list fails', async () => {
+  const server = await startReplyServer((_request, res) => setTimeout(sendDone, 50, res));
+  function* broken(): Generator<SaveJob> {
+    yield* createJobs(2);
+    throw new Error('the list is broken');
+  }
+  const results: SaveResult[] = [];
+  const run = async (): Promise<void> => {
+    for await (const result of saveAll(broken(), { server: server.origin })) results.push(result);
+  };
+  await expect(run()).rejects.toThrow('the list is broken');
+  expect(count(results, 'done')).toBe(2);
 });
 
 it('checks its options when it is called', () => {

@@ -1,22 +1,36 @@
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { SaveClient } from '../../../lib/batch/save-client.js';
 import { createDeferred } from '../../support/deferred.js';
 import { sendDone, startReplyServer, stopReplyServers } from '../../support/reply-server.js';
 
-afterEach(stopReplyServers);
+const servers: Server[] = [];
+afterEach(async () => {
+  await stopReplyServers();
+  for (const server of servers.splice(0)) server.close();
+});
+
+/** Starts a server that does with each connection what a test says, and closes the client at the end. */
+async function listen(onConnection: (socket: Socket) => void): Promise<string> {
+  const server = createServer((socket) => {
+    onConnection(socket.on('error', () => undefined));
+  });
+  servers.push(server.listen(0, '127.0.0.1'));
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 let client: SaveClient;
 beforeEach(() => {
-  client = new SaveClient({});
+  client = new SaveClient({ headers: {}, retries: 5 });
 });
 afterEach(() => {
   client.close();
 });
 
 const save = (origin: string, timeout?: number): ReturnType<SaveClient['save']> =>
-  client.save({ origin, path: '/x?req=saveToFile&name=a', timeout });
+  client.save({ origin, image: `${origin}/x`, path: '/x?req=saveToFile&name=a', timeout });
 
 it('uses a connection again', async () => {
   const sockets = new Set<Socket>();
@@ -28,14 +42,18 @@ it('uses a connection again', async () => {
   expect(sockets.size).toBe(1);
 });
 
-it('sends a command again when the server closed the idle connection just then', async () => {
-  // The first request of each connection gets a reply, the second one a reset.
-  let requests = 0;
-  const server = createServer((socket) => {
-    let count = 0;
-    socket
-      .on('error', () => undefined)
-      .on('data', () => {
+it.each([
+  [5, ['done', 'connection-broken'], 2],
+  // Without a second attempt, no connection is used again that the server may be closing.
+  [0, ['done', 'done'], 2],
+])(
+  'with %i retries, sends each command once where idle connections are closed',
+  async (retries, ends, sent) => {
+    // The first request of each connection gets a reply, the second one a reset.
+    let requests = 0;
+    const origin = await listen((socket) => {
+      let count = 0;
+      socket.on('data', () => {
         requests++;
         if (++count === 2) socket.resetAndDestroy();
         else
@@ -43,14 +61,80 @@ it('sends a command again when the server closed the idle connection just then',
             'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 11\r\n\r\nstatus=done',
           );
       });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  expect(await save(origin)).toMatchObject({ status: 'done' });
-  expect(await save(origin)).toMatchObject({ status: 'done' });
-  expect(requests).toBe(3);
-  client.close();
-  server.close();
+    });
+    client = new SaveClient({ headers: {}, retries });
+    const outcomes = [await save(origin), await save(origin)];
+    expect(outcomes.map(({ status, code }) => code ?? status)).toEqual(ends);
+    expect(requests).toBe(sent);
+  },
+);
+
+it('ends where a server changes the protocol', async () => {
+  const origin = await listen((socket) => {
+    socket.once('data', () =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+    );
+  });
+  expect(await save(origin)).toMatchObject({ code: 'http-101', retry: false });
+});
+
+it('gives up a server that takes the connection and never ends the TLS handshake', async () => {
+  const timeouts = jest.spyOn(globalThis, 'setTimeout');
+  const origin = await listen((socket) => {
+    socket.once('data', () => {
+      const [run] = timeouts.mock.calls.find(([, delay]) => delay === 10_000) ?? [];
+      (run as () => void)();
+    });
+  });
+  expect(await save(origin.replace('http:', 'https:'))).toMatchObject({ code: 'host-unreachable' });
+  timeouts.mockRestore();
+});
+
+describe('with a proxy in the environment', () => {
+  const before = { ...process.env };
+  afterEach(() => {
+    process.env = { ...before };
+  });
+
+  it('sends it the whole URL, and its password', async () => {
+    const proxy = await startReplyServer();
+    process.env['http_proxy'] = proxy.origin.replace('//', '//me:se%2Fcret@');
+    expect(await save('http://images.invalid:81')).toMatchObject({ status: 'done' });
+    expect(proxy.requests[0]).toMatchObject({
+      url: 'http://images.invalid:81/x?req=saveToFile&name=a',
+      headers: {
+        host: 'images.invalid:81',
+        'proxy-authorization': `Basic ${Buffer.from('me:se/cret').toString('base64')}`,
+      },
+    });
+  });
+
+  it('goes past it to a host of NO_PROXY', async () => {
+    const [proxy, server] = [await startReplyServer(), await startReplyServer()];
+    process.env['HTTP_PROXY'] = proxy.origin;
+    process.env['NO_PROXY'] = '127.0.0.1';
+    expect(await save(server.origin)).toMatchObject({ status: 'done' });
+    expect([proxy.requests.length, server.requests.length]).toEqual([0, 1]);
+  });
+
+  it('asks it for a tunnel to a server with TLS, and names it where that fails', async () => {
+    let head = '';
+    const proxy = await listen((socket) => {
+      socket.once('data', (chunk) => {
+        head = chunk.toString();
+        socket.destroy();
+      });
+    });
+    process.env['https_proxy'] = proxy;
+    const refused = await save('https://images.invalid');
+    expect(head).toMatch(/^CONNECT images\.invalid:443 HTTP\/1\.1\r\n/);
+    expect(refused.message).toContain(`https://images.invalid (through the proxy ${proxy})`);
+  });
+
+  it('refuses one that is no HTTP proxy, and does not show its password', async () => {
+    process.env['http_proxy'] = 'socks5://me:secret@host';
+    await expect(save('http://images.invalid')).rejects.toThrow(/socks5:\/\/…@host .*NO_PROXY/);
+  });
 });
 
 it('does not send a command again that it broke off itself', async () => {

@@ -11,7 +11,8 @@ const createTask = (): { hasSlot: boolean } => ({ hasSlot: false });
 
 function takeNew(slots: Slots<{ hasSlot: boolean }>): { hasSlot: boolean } {
   const task = createTask();
-  slots.take(task);
+  slots.add(task);
+  expect(slots.takeDue()).toBe(task);
   return task;
 }
 
@@ -42,6 +43,7 @@ it('gives the slot of a task that waits without it to others', () => {
   slots.delay(task, 100, false, whenDue);
   expect(slots.hasRoom).toBe(true);
   const other = takeNew(slots);
+  expect(slots.hasRoom).toBe(false);
   jest.advanceTimersByTime(100);
   expect(whenDue).toHaveBeenCalledTimes(1);
   expect(slots.takeDue()).toBeUndefined();

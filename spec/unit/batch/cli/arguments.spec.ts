@@ -1,13 +1,26 @@
-import { Exit, parseArguments, type BatchArguments } from '../../../../lib/batch/cli/arguments.js';
+import type { JobList } from '../../../../lib/batch/jobs/open-jobs.js';
+import {
+  Exit,
+  parseArguments,
+  type BatchArguments,
+  type CliTask,
+} from '../../../../lib/batch/cli/arguments.js';
 
 let written: string;
 beforeEach(() => {
   written = '';
 });
 
-function parse(...args: string[]): BatchArguments {
+function parseTask(...args: string[]): CliTask {
   const write = (text: string): void => void (written += text);
   return parseArguments(args, { version: '1.2.3', writeOut: write, writeErr: write });
+}
+
+function parse(...args: string[]): BatchArguments {
+  const task = parseTask(...args);
+  if (task.kind !== 'batch') throw new Error('no batch');
+  const { list, settings, json, quiet, dryRun } = task;
+  return { list, settings, json, quiet, dryRun };
 }
 
 function statusOf(...args: string[]): number {
@@ -37,7 +50,12 @@ it('reads a file of jobs with every option', () => {
       '--dry-run',
     ],
   );
-  expect(rest).toEqual({ list: { kind: 'lines', path: 'jobs.txt' }, json: true, quiet: true, dryRun: true });
+  expect(rest).toEqual({
+    list: { kind: 'lines', path: 'jobs.txt', templates: undefined },
+    json: true,
+    quiet: true,
+    dryRun: true,
+  });
   expect(settings).toMatchObject({
     ...{ server: 'http://host:3000', headers: { A: '1', B: '2' }, concurrency: 4, retries: 0 },
     ...{ timeout: 9, ledger: 'l' },
@@ -46,25 +64,57 @@ it('reads a file of jobs with every option', () => {
 
 it('has the defaults of saveAll', () => {
   const { settings, ...rest } = parse('batch', '-');
-  expect(rest).toEqual({ list: { kind: 'lines', path: '-' }, json: false, quiet: false, dryRun: false });
+  expect(rest).toEqual({
+    list: { kind: 'lines', path: '-', templates: undefined },
+    json: false,
+    quiet: false,
+    dryRun: false,
+  });
   expect(settings).toMatchObject({ concurrency: 8, retries: 5, headers: {} });
 });
 
-it('reads a matrix and a log', () => {
-  const matrix = parse('batch', '--url', '/{p}', '--name', '{p}.jpg', '--set', 'p=a', '--set', 'q=@f');
-  expect(matrix.list).toEqual({ kind: 'matrix', url: '/{p}', name: '{p}.jpg', set: ['p=a', 'q=@f'] });
-  const log = parse('batch', '--from-log', 'access.log', '--name', '{hash}', '--column', '7');
-  expect(log.list).toEqual({ kind: 'log', path: 'access.log', name: '{hash}', column: 7 });
+it('reads a matrix, a table, JSON with templates, and a log', () => {
+  const list = (...args: string[]): JobList => parse('batch', ...args).list;
+  const templates = { url: '/{p}', name: '{p}.jpg', set: ['p=a', 'q=@f'] };
+  const options = ['--url', '/{p}', '--name', '{p}.jpg', '--set', 'p=a', '--set', 'q=@f'];
+  expect(list(...options)).toEqual({ kind: 'matrix', templates });
+  expect(list('--csv', 'pim.csv', ...options)).toEqual({ kind: 'csv', path: 'pim.csv', templates });
+  expect(list('--csv', '-')).toMatchObject({ templates: { url: '{url}', name: '{name}', set: [] } });
+  expect(list('a.json', '--name', '{sku}')).toMatchObject({
+    kind: 'lines',
+    templates: { url: '{url}', name: '{sku}' },
+  });
+  const log = { kind: 'log', path: 'l', column: undefined, under: '' };
+  expect(list('--from-log', 'l', '--name', '{hash}', '--column', '7')).toEqual({
+    ...log,
+    name: '{hash}',
+    column: 7,
+  });
+  expect(list('--from-log', 'l', '--saves', '--under', '/is/')).toEqual({
+    ...log,
+    name: undefined,
+    under: '/is/',
+  });
+});
+
+it('reads a report, whose --csv is its own', () => {
+  expect(parseTask('batch', 'report', 'a', 'b', '--csv')).toEqual({
+    kind: 'report',
+    ledgers: ['a', 'b'],
+    csv: true,
+  });
+  expect(parseTask('batch', 'report', 'a')).toMatchObject({ csv: false });
 });
 
 it.each([
   [['batch'], /Say what to save/],
-  [['batch', 'a', '--url', '/x', '--name', 'x'], /not several/],
+  [['batch', 'a', '--csv', 'b'], /not several/],
   [['batch', '--url', '/x'], /--name/],
-  [['batch', '--from-log', 'l'], /--name '\{path\}/],
-  [['batch', 'a', '--name', 'x'], /--name belongs to/],
+  [['batch', '--from-log', 'l'], /--name '\{hash\}/],
+  [['batch', '--from-log', 'l', '--saves', '--name', 'x'], /have names/],
+  [['batch', '--from-log', 'l', '--url', '/x', '--name', 'x'], /fill no places/],
   [['batch', 'a', '--set', 'x=1'], /--set fills/],
-  [['batch', 'a', '--column', '1'], /--column belongs to/],
+  [['batch', 'a', '--column', '1'], /belong to --from-log/],
   [['batch', 'a', '--header', 'x'], /is no header/],
   [['batch', 'a', '--ledger', ''], /--ledger needs/],
 ])('says how %j should be', (args, message) => {
@@ -77,6 +127,9 @@ it.each([
   [['batch', 'a', '--retries', '1.5'], /whole number from 0/],
   [['batch', 'a', '--server', 'localhost:3000'], /as in http:\/\/localhost:3000/],
   [['batch', 'a', 'b'], /too many arguments/],
+  [['batch', 'a', '--shard', '5/4'], /as in 2\/4/],
+  [['batch', 'a', '--shard', '0/4'], /as in 2\/4/],
+  [['batch', 'report'], /missing required argument/],
   [['bach'], /unknown command 'bach'/],
   [['batch', '--url'], /argument missing/],
 ])('exits with 2 at %j, after a message', (args, message) => {

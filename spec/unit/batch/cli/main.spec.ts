@@ -155,7 +155,7 @@ it('prints the commands and sends nothing with --dry-run', async () => {
 
 it('says that a list is empty', async () => {
   expect(await run(['-', '--server', 'http://host'], '# nothing\n')).toMatchObject({
-    ...{ status: 0, stderr: 'There are no jobs.\n' },
+    ...{ status: 2, stderr: 'error: There are no jobs in -.\n' },
   });
 });
 
@@ -166,7 +166,10 @@ it.each([
     ['-', '--ledger', 'none/l'],
     'error: The folder of the ledger none/l does not exist. Make it, or name another file.\n',
   ],
-  [[], 'error: Say what to save: a file of jobs, - for standard input, --url, or --from-log.\n'],
+  [
+    [],
+    'error: Say what to save: a file of jobs, - for standard input, --csv, --url with --set, or --from-log.\n',
+  ],
 ])('exits with 2 and names the fix for %j', async (args, message) => {
   expect(await run(args, '/a a.jpg\n')).toEqual({ status: 2, stdout: '', stderr: message });
 });
@@ -188,7 +191,7 @@ it('says that it tries again while a server cannot be reached', async () => {
   const server = await startServer();
   await server.stop();
   const { stderr } = await run(['-', '--server', server.origin, '--retries', '1'], '/a a.jpg\n/b b.jpg\n');
-  expect(stderr.match(/No server listens at http.*Trying again\./g)).toHaveLength(1);
+  expect(stderr.match(/http.* does not accept connections.*Trying again\./g)).toHaveLength(1);
 });
 
 describe('interrupted', () => {
@@ -223,12 +226,38 @@ describe('interrupted', () => {
     expect(readFileSync(dir('l'), 'utf8').match(/\n/g)).toHaveLength(1);
   });
 
-  it('exits at once at the second Ctrl-C', async () => {
+  it('takes a second Ctrl-C within half a second for the first, and exits at once at a later one', async () => {
+    const now = jest.spyOn(performance, 'now');
     const { running, release } = await startInterrupted();
+    let exited = 0;
+    void running.exited.then(() => exited++);
+    const before = now.mock.results.at(-1)?.value as number;
     running.interrupt();
+    await new Promise(setImmediate);
+    expect(exited).toBe(0);
+    now.mockReturnValue(before + 1000);
+    running.interrupt();
+    now.mockRestore();
     expect(await running.exited).toBe(130);
     release();
     await running.ended;
+  });
+
+  it('leaves a job whose running attempt asks for another one', async () => {
+    const [arrived, released] = [createDeferred(), createDeferred()];
+    const { origin } = await startReplyServer((_request, res) => {
+      arrived.resolve();
+      void released.promise.then(() => {
+        sendError(res, 'disk-full', { retry: true });
+      });
+    });
+    const running = start(['-', '--server', origin, '--ledger', dir('l')], '/a a.jpg\n');
+    await arrived.promise;
+    running.interrupt();
+    released.resolve();
+    const { status, stderr } = await running.ended;
+    expect([status, readFileSync(dir('l'), 'utf8')]).toEqual([130, '']);
+    expect(stderr).toMatch(/failed {3}0/);
   });
 
   it('ends at Ctrl-C while it waits for its next job', async () => {
@@ -240,6 +269,53 @@ describe('interrupted', () => {
     running.interrupt();
     expect((await running.ended).status).toBe(130);
   });
+});
+
+it('prints ten entries that are no jobs, and counts the others', async () => {
+  const { origin } = await startServer();
+  const { status, stderr } = await run(['-', '--server', origin], `/a a.jpg\n${'bad\n'.repeat(150)}`);
+  expect([status, stderr.match(/^stdin:/gm)?.length]).toEqual([1, 10]);
+  expect(stderr).toContain('140 more entries of the list are no jobs.');
+  const wrong = await run(['-', '--server', origin], 'bad\n'.repeat(400));
+  expect(wrong.status).toBe(2);
+  expect(wrong.stderr).toMatch(/error: The first 100 entries of the list are no jobs/);
+});
+
+it('tells once that a list is not UTF-8, and saves nothing under a damaged name', async () => {
+  const { origin, requests } = await startServer();
+  const bytes = Buffer.from('/a caf\xe9.jpg\n/b caf\xe8.jpg\n/c c.jpg\n', 'latin1');
+  const { status, stderr } = await start(['-', '--server', origin], Readable.from([bytes])).ended;
+  expect([status, stderr.match(/UTF-8:/g)?.length]).toEqual([1, 1]);
+  expect(requests.map(({ name }) => name)).toEqual(['c.jpg']);
+});
+
+it('gives up on missing folders, with the command that makes them', async () => {
+  const { origin } = await startReplyServer((_request, res) => {
+    sendError(res, 'folder-missing');
+  });
+  const jobs = Array.from({ length: 20 }, (_, index) => `/x?n=${index} SKU ${index}/a.jpg\n`).join('');
+  const { stderr } = await run(['-', '--server', origin, '--concurrency', '1'], jobs);
+  expect(stderr).toMatch(/^Gave up[^]*folder-missing[^]*createFolders[^]*\n {2}mkdir -p 'SKU 0' .*'SKU 9'\n/);
+});
+
+it('reports what is not done by its own fields, and only that', async () => {
+  const { origin } = await startServer();
+  writeFileSync(dir('pim.csv'), 'sku;source\n1;a\n2;bad\n"3, ""x""";bad\n');
+  const args = ['--csv', dir('pim.csv'), '--url', '/{source}?s={sku}', '--name', '{source}-{sku}.jpg'];
+  expect((await run([...args, '--server', origin, '--ledger', dir('l')])).status).toBe(1);
+  appendFileSync(dir('l'), '{"url":"/being');
+  const { status, stdout, stderr } = await run(['report', dir('l')]);
+  expect([status, stderr]).toEqual([1, `2 of 3 jobs in ${dir('l')} are not done.\n`]);
+  expect(stdout.split('\n').sort()[1]).toBe(
+    'broken-image  bad-2.jpg  /bad?s=2  Mend broken-image.  sku=2 source=bad',
+  );
+  const table = await run(['report', dir('l'), '--csv']);
+  expect(table.stdout.split('\r\n')[0]).toBe('code,rendererStatus,message,url,name,attempts,at,sku,source');
+  expect(table.stdout).toContain('"3, ""x""",bad\r\n');
+  expect((await run(['report', dir('none')])).status).toBe(2);
+  const all = await startReplyServer();
+  await run([...args, '--server', all.origin, '--ledger', dir('l')]);
+  expect(await run(['report', dir('l')])).toMatchObject({ status: 0, stdout: '' });
 });
 
 it('removes a line of the ledger that was cut off', async () => {

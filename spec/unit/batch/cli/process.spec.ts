@@ -18,16 +18,18 @@ it('waits until its reader has room', async () => {
   await writing;
 });
 
-it('drops what is written when its reader has gone, and says so once', async () => {
+it.each(['EPIPE', 'ENOSPC'])('drops what is written after %s, and says so once', async (code) => {
   const whenClosed = jest.fn();
   const stream = new Writable({
     highWaterMark: 1,
     write: (_chunk, _encoding, done) => {
-      done(new Error('EPIPE'));
+      done(Object.assign(new Error('no'), { code }));
     },
   });
   const output = openOutput(stream, whenClosed);
   await output.write('abc');
   await output.write('def');
   expect([output.isClosed, whenClosed.mock.calls.length]).toEqual([true, 1]);
+  // A reader that leaves is no failure, as `head` does.
+  expect(output.failure === undefined).toBe(code === 'EPIPE');
 });

@@ -1,24 +1,27 @@
 import { Readable } from 'node:stream';
-import { readAccessLog } from '../../../../lib/batch/jobs/access-log.js';
+import { LogCounts, readAccessLog, type AccessLogOptions } from '../../../../lib/batch/jobs/access-log.js';
 import { InvalidJob } from '../../../../lib/batch/types.js';
 
 async function read(
   lines: readonly string[],
-  name = '{path}-{hash}.jpg',
-  column?: number,
+  name: string | undefined = '{path}-{hash}.jpg',
+  more: Partial<AccessLogOptions> = {},
 ): Promise<string[]> {
   const source = {
     name: 'access.log',
     isFile: true,
-    open: () => Readable.from([Buffer.from(lines.join('\n'))]),
+    read: () => Readable.from([lines.join('\n')]) as AsyncIterable<string>,
   };
   const found: string[] = [];
-  for await (const entry of readAccessLog(source, { name, column })) {
+  counts = new LogCounts('name' in more);
+  for await (const entry of readAccessLog(source, { name, column: undefined, under: '', ...more }, counts)) {
     if (entry instanceof InvalidJob) found.push(`${entry.where}: ${entry.reason}`);
     else found.push(Object.values(entry.job as object).join(' '));
   }
   return found;
 }
+
+let counts: LogCounts;
 
 const common = (request: string): string =>
   `127.0.0.1 - frank doe [10/Oct/2026:13:55:36 -0700] "${request}" 200 2326`;
@@ -45,6 +48,7 @@ it('leaves out other methods, requests that could not be read, and requests with
     'GET /a?req=saveToFile&name=x HTTP/1.1',
   ];
   expect(await read(requests.map(common))).toEqual([]);
+  expect(String(counts)).toBe('0 taken, 0 repeated, 1 save commands, 4 other');
 });
 
 it('takes the host away from a URL that has one, as proxies log it', async () => {
@@ -56,7 +60,7 @@ it('names images by path, file, number, hash and parameters, decoded', async () 
     [get('/is/caf%C3%A9/shoe?Wid=8&x=a+b')],
     '{path}_{file}_{n}_{wid}_{x}_{hash}',
   );
-  expect(line).toMatch(/ is\/café\/shoe_shoe_1_8_a b_[0-9a-f]{12}$/);
+  expect(line).toMatch(/ is\/café\/shoe_shoe_1_8_a b_[0-9a-f]{16}$/);
 });
 
 it('keeps a plus sign of the path, which stands for a space in a parameter alone', async () => {
@@ -71,24 +75,76 @@ it('names different URLs differently by their hash, and a URL in the same way ea
   expect(new Set(await names()).size).toBe(2);
 });
 
-it('reports a URL that lacks what its name needs, and one whose name is taken', async () => {
-  expect(await read([get('/a?wid=1'), get('/a?hei=1'), get('/a?wid=1&x=2')], '{path}-{wid}')).toEqual([
+it('reports a URL that lacks what its name needs', async () => {
+  expect(await read([get('/a?wid=1'), get('/a?hei=1')], '{path}-{wid}')).toEqual([
     '/a?wid=1 a-1',
     'access.log:2: its URL has no wid=, which --name needs: /a?hei=1',
-    'access.log:3: another URL has the name a-1 already: add {hash} to --name',
   ]);
 });
 
-it('reports a line of another format, and says which option to use', async () => {
-  expect(await read([get('/a'), 'what is this', 'x'.repeat(1_100_000)])).toEqual([
-    expect.stringMatching(/^\/a a-/),
-    expect.stringMatching(/^access.log:2: .*--column/),
-    expect.stringMatching(/^access.log:3: it is longer/),
+it('counts what is no GET of an image, and does not fail for it', async () => {
+  const lines = [
+    'what is this',
+    'x'.repeat(1_100_000),
+    common(''),
+    common('-'),
+    common('\\x16\\x03\\x01\\x00'),
+  ];
+  const refused = get('/b').replace('" 200', '" 404');
+  expect(await read([get('/a'), get('/a'), refused, ...lines], '{file}')).toEqual(['/a a']);
+  expect(String(counts)).toBe('1 taken, 1 repeated, 0 save commands, 6 other');
+});
+
+it.each([
+  ['/a?fmt=png-alpha,rgb', 'a.png'],
+  ['/a?fmt=JPEG', 'a.jpg'],
+  ['/a?fmt=tiff', 'a.tif'],
+  ['/a?wid=1', 'a.jpg'],
+  ['/a.webp?wid=1', 'a.webp.webp'],
+])('finds the extension for %s', async (url, name) => {
+  expect(await read([get(url)], '{file}.{ext}')).toEqual([`${url} ${name}`]);
+});
+
+it('reads the bytes above 7F that nginx and Apache write with a backslash', async () => {
+  expect(await read([get('/caf\\xC3\\xA9/\\x22a?x=\\"1')], '{path}.jpg')).toEqual([
+    '/caf%C3%A9/"a?x="1 café/"a.jpg',
   ]);
+});
+
+it.each([
+  ['nginx, the whole request', { status: '200', request: 'GET /a?x=1 HTTP/1.1' }],
+  ['nginx, its parts', { request_method: 'GET', request_uri: '/a?x=1', status: 200 }],
+  ['nginx, path and arguments', { method: 'GET', uri: '/a', args: 'x=1' }],
+  ['Caddy', { level: 'info', status: 200, request: { method: 'GET', host: 'h', uri: '/a?x=1' } }],
+])('reads JSON of %s', async (_what, line) => {
+  expect(await read([JSON.stringify(line), '{"level":"info"}', '{"cut'], '{file}')).toEqual(['/a?x=1 a']);
+});
+
+it('takes only what is below a path', async () => {
+  expect(
+    await read([get('/is/image/a'), get('/is/other'), get('/')], '{n}', { under: '/is/image/' }),
+  ).toEqual(['/is/image/a 1']);
+});
+
+it('takes the save commands with their names and timeouts, where it is asked to', async () => {
+  const lines = [
+    get('/a?wid=1&req=saveToFile&name=x%2Fy+z.jpg&timeout=5000&fmt=jpeg'),
+    common('POST /b?req=savetofile,text&name=$v$.jpg HTTP/1.1'),
+    get('/a?wid=1&req=saveToFile&name=x%2Fy+z.jpg&fmt=jpeg'),
+    ...[
+      get('/c?req=img&name=c'),
+      get('/c?req=saveToFile'),
+      get('/c?name=a&name=b&req=saveToFile'),
+      get('/d'),
+    ],
+  ];
+  expect(await read(lines, undefined, { name: undefined })).toEqual([
+    ...['/a?wid=1&fmt=jpeg x/y z.jpg 5000', '/b $v$.jpg'],
+  ]);
+  expect(String(counts)).toBe('2 taken, 1 repeated, 1 images, 3 other');
 });
 
 it('finds the URL in a column of a log of another format', async () => {
-  expect(await read(['#fields', 'now /a?x=1 200', 'now "/b" 200', 'now - 200'], '{file}', 2)).toEqual([
-    ...['/a?x=1 a', '/b b', 'access.log:4: its column 2 is no URL'],
-  ]);
+  const lines = ['#fields', 'now /a?x=1 200', 'now "/b" 200', 'now - 200'];
+  expect(await read(lines, '{file}', { column: 2 })).toEqual(['/a?x=1 a', '/b b']);
 });

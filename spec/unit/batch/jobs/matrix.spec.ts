@@ -1,17 +1,36 @@
 import { writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { createMatrix, type MatrixOptions } from '../../../../lib/batch/jobs/matrix.js';
+import { openJobs } from '../../../../lib/batch/jobs/open-jobs.js';
+import { InvalidJob } from '../../../../lib/batch/types.js';
 import { useTempDir } from '../../../support/temp-dir.js';
 
 const dir = useTempDir();
 
-async function expand(options: Partial<MatrixOptions>): Promise<{ total: number; jobs: string[] }> {
-  const all = { url: '/{p}?wid={wid}', name: '{p}-{wid}.jpg', set: ['p=a', 'wid=1'], ...options };
-  const { total, jobs } = await createMatrix(all, Readable.from([]));
+interface Templates {
+  readonly url: string;
+  readonly name: string;
+  readonly set: readonly string[];
+}
+
+async function expand(
+  options: Partial<Templates>,
+  path?: string,
+): Promise<{ total: number | undefined; jobs: string[] }> {
+  const templates = { url: '/{p}?wid={wid}', name: '{p}-{wid}.jpg', set: ['p=a', 'wid=1'], ...options };
+  const list =
+    path === undefined
+      ? ({ kind: 'matrix', templates } as const)
+      : ({ kind: 'lines', path, templates } as const);
+  const { total, jobs } = await openJobs(list, Readable.from([]));
   const lines: string[] = [];
-  for await (const { job } of jobs) {
-    const { url, name } = job as { url: string; name: string };
-    lines.push(`${url} ${name}`);
+  for await (const entry of jobs) {
+    if (entry instanceof InvalidJob) lines.push(`${entry.where}: ${entry.reason}`);
+    else
+      lines.push(
+        Object.values(entry.job as object)
+          .slice(-2)
+          .join(' '),
+      );
   }
   return { total, jobs: lines };
 }
@@ -51,7 +70,24 @@ it('is one job without sets', async () => {
   expect(await expand({ url: '/x', name: 'x.jpg', set: [] })).toEqual({ total: 1, jobs: ['/x x.jpg'] });
 });
 
-it.each<[string, Partial<MatrixOptions>, RegExp]>([
+it('fills its places with the fields of JSON, too, and leaves a URL that is one place as it is', async () => {
+  writeFileSync(dir('list'), '{"p":"a b","u":"/a?b=%20"}\n{"p":"","u":"/c"}\n');
+  expect(await expand({ url: '{u}', set: ['wid=1,2'] }, dir('list'))).toEqual({
+    total: 4,
+    jobs: [
+      ...['/a?b=%20 a b-1.jpg', '/a?b=%20 a b-2.jpg'],
+      ...Array.from({ length: 2 }, () => `${dir('list')}:2: it has no value for the place {p}`),
+    ],
+  });
+});
+
+it.each<[string, Partial<Templates>, RegExp]>([
+  ['an empty value', { set: ['p=a', 'wid=1,'] }, /--set wid=1, has an empty value/],
+  [
+    'templates whose first combination is no job',
+    { url: 'x/{p}?wid={wid}' },
+    /first combination is no job: its URL must/,
+  ],
   [
     'a place without values',
     { set: ['p=a'] },

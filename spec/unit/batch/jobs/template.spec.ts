@@ -22,3 +22,7 @@ it('names a place that is not known', () => {
   };
   expect(check).toThrow('--name has the place {c}. Give c.');
 });
+
+it('takes the name of a column for a place, whatever it looks like', () => {
+  expect(new Template('/{Artikel Nr.}{x y}', ['Artikel Nr.']).fill(() => '!')).toBe('/!{x y}');
+});

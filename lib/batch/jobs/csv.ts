@@ -1,0 +1,113 @@
+// A table as CSV: its first row names the columns.
+import { Readable, pipeline } from 'node:stream';
+import { parse, CsvError } from 'csv-parse';
+import { MAX_LINE_LENGTH } from '../read-lines.js';
+import { InvalidJob, UsageError } from '../types.js';
+import type { Values } from './template.js';
+import { checkText, type TextSource } from './text.js';
+
+/** One record of a list, as the values of its places, or what is wrong with it. */
+export type ListRecord = { readonly where: string; readonly values: Values } | InvalidJob;
+
+export interface Table {
+  readonly columns: readonly string[];
+  readonly records: AsyncIterable<ListRecord>;
+}
+
+/** What csv-parse gives with the option `info`. */
+interface Row {
+  readonly record: readonly string[];
+  readonly info: { readonly lines: number };
+}
+
+/**
+ * Reads CSV as RFC 4180 has it, also with semicolons or tabs.
+ *
+ * @throws UsageError There is no first row, or it names a column twice.
+ */
+export async function openCsv(source: TextSource): Promise<Table> {
+  const rows = readRows(source);
+  const first = await rows.next();
+  if (first.done === true) throw new UsageError(`${source.name} is empty. Its first row names the columns.`);
+  const columns = first.value.record.map((column) => column.trim());
+  const repeated = columns.find((column, index) => column !== '' && columns.indexOf(column) !== index);
+  if (repeated !== undefined)
+    throw new UsageError(`${source.name} has two columns "${repeated}". Give each a name of its own.`);
+  return { columns, records: readRecords(source, columns, rows) };
+}
+
+/** How many records a table has. */
+export async function countRecords(source: TextSource): Promise<number> {
+  let count = -1;
+  const rows = readRows(source);
+  while ((await rows.next()).done !== true) count++;
+  return Math.max(0, count);
+}
+
+async function* readRecords(
+  source: TextSource,
+  columns: readonly string[],
+  rows: AsyncIterable<Row>,
+): AsyncGenerator<ListRecord, void, undefined> {
+  for await (const { record, info } of rows) {
+    const text = record.join('');
+    // The line of its beginning, as an editor counts them.
+    const where = `${source.name}:${info.lines - (text.match(/\n/g)?.length ?? 0)}`;
+    const count = record.length;
+    const wrong =
+      count === columns.length
+        ? checkText(where, text)
+        : new InvalidJob(
+            where,
+            `it has ${count} fields instead of ${columns.length}, which the first row has`,
+          );
+    if (wrong === undefined) yield { where, values: createValues(columns, record) };
+    else yield wrong;
+  }
+}
+
+function createValues(columns: readonly string[], record: readonly string[]): Values {
+  const values = Object.fromEntries(columns.map((column, index) => [column, record[index] ?? '']));
+  // What a place cannot name is no field either.
+  delete values[''];
+  const { timeout, ...others } = values;
+  return timeout === undefined || timeout === '' ? others : { ...others, timeout: Number(timeout) };
+}
+
+/** @throws UsageError A quote is opened and never closed. */
+async function* readRows(source: TextSource): AsyncGenerator<Row, void, undefined> {
+  const chunks = source.read()[Symbol.asyncIterator]();
+  let head = '';
+  for (let next; !head.includes('\n') && (next = await chunks.next()).done !== true;) head += next.value;
+  const parser = parse({
+    delimiter: findDelimiter(head),
+    ...{ record_delimiter: '\n', relax_column_count: true, relax_quotes: true, skip_empty_lines: true },
+    ...{ info: true, max_record_size: MAX_LINE_LENGTH },
+  });
+  const text = (async function* (): AsyncGenerator<string> {
+    yield head;
+    yield* { [Symbol.asyncIterator]: () => chunks };
+  })();
+  // The parser passes every error on.
+  pipeline(Readable.from(text), parser, () => undefined);
+  let lines = 0;
+  try {
+    for await (const row of parser as AsyncIterable<Row>) {
+      lines = row.info.lines;
+      yield row;
+    }
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw new UsageError(
+      `${source.name} has a quote behind line ${lines} that is never closed, or a row of more than ${MAX_LINE_LENGTH} characters. Correct it.`,
+    );
+  }
+}
+
+/** What separates the columns of the first row, outside of its quotes. */
+function findDelimiter(head: string): string {
+  const [row] = /^(?:[^"\n]|"[^"]*")*/.exec(head) ?? [''];
+  const text = row.replace(/"[^"]*"/g, '');
+  const count = (delimiter: string): number => text.split(delimiter).length;
+  return [',', ';', '\t'].reduce((best, each) => (count(each) > count(best) ? each : best));
+}

@@ -1,0 +1,90 @@
+// The text of a list: a file, a pipe or standard input, as UTF-8 whose lines end in `\n`.
+import { constants, createReadStream, openSync, statSync } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { MAX_LINE_LENGTH, type Line } from '../read-lines.js';
+import { InvalidJob, UsageError } from '../types.js';
+
+/** A source of text, by the name that messages give it. */
+export interface TextSource {
+  readonly name: string;
+  /** Whether it can be read more than once: standard input and pipes cannot. */
+  readonly isFile: boolean;
+  /** @throws UsageError It is not UTF-8 but UTF-16 or compressed. */
+  read(): AsyncIterable<string>;
+}
+
+/** What the first characters say that a text is, where it is no text: bytes that are not UTF-8 are read as U+FFFD. */
+const OTHER_FORMATS: readonly (readonly [pattern: RegExp, what: string, fix: string])[] = [
+  [/^\u001f\ufffd/, 'compressed (gzip)', 'Unpack it: gunzip -c FILE | npx express-image-save batch … -'],
+  [
+    /^PK\u0003\u0004/,
+    'a ZIP archive, or a workbook of Excel',
+    'Unpack it, or save the workbook as CSV UTF-8.',
+  ],
+  [/^(?:BZh\d|\ufffd7zXZ\0|\(\ufffd\/\ufffd)/, 'compressed', 'Unpack it.'],
+  [/^(?:\ufffd\ufffd|[^\n]{0,3}\0)/, 'UTF-16', 'Save it as UTF-8.'],
+];
+
+/**
+ * A file, or standard input for `-`.
+ *
+ * @throws UsageError The file cannot be read.
+ */
+export async function openText(path: string, stdin: Readable): Promise<TextSource> {
+  if (path === '-') return { name: 'stdin', isFile: false, read: () => readText(stdin, 'Standard input') };
+  try {
+    const stats = await stat(path);
+    if (stats.isDirectory()) throw new UsageError(`${path} is a folder. Name a file.`);
+    await access(path, constants.R_OK);
+    const isFile = stats.isFile();
+    const open = isFile ? openFile : stats.isFIFO() ? openPipe : createReadStream;
+    return { name: path, isFile, read: () => readText(open(path), path) };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT')
+      throw new UsageError(`There is no file ${path}. Check the name, or use - for standard input.`);
+    if (code === 'EACCES') throw new UsageError(`The file ${path} may not be read. Change its rights.`);
+    throw new UsageError(`The file ${path} cannot be read (${message}).`);
+  }
+}
+
+/** Reads what a file has now. The ledger, which may be the list too, grows with each job: its end would never come. */
+function openFile(path: string): Readable {
+  const { size } = statSync(path);
+  return size === 0 ? Readable.from([]) : createReadStream(path, { end: size - 1 });
+}
+
+/** A stream of a file would keep a thread in a read that ends only when the other side writes, also at the exit. */
+function openPipe(path: string): Readable {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  return new Socket({ fd, readable: true, writable: false });
+}
+
+async function* readText(stream: Readable, name: string): AsyncGenerator<string, void, undefined> {
+  let [isFirst, endsInReturn] = [true, false];
+  for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>) {
+    const [, what, fix = ''] =
+      (isFirst ? OTHER_FORMATS.find(([pattern]) => pattern.test(chunk)) : undefined) ?? [];
+    if (what !== undefined) throw new UsageError(`${name} is ${what}. ${fix.replace('FILE', name)}`);
+    // A \r\n that two chunks share ends one line.
+    const start = (isFirst && chunk.startsWith('\ufeff')) || (endsInReturn && chunk.startsWith('\n')) ? 1 : 0;
+    [isFirst, endsInReturn] = [false, chunk.endsWith('\r')];
+    yield chunk.slice(start).replace(/\r\n?/g, '\n');
+  }
+}
+
+/** Whether a line of a list is empty or a comment. */
+export function isSkipped({ text }: Line): boolean {
+  return text !== undefined && /^\s*(?:#|$)/.test(text);
+}
+
+/** Why a part of a list is no job, whatever it says: it is too long, or its bytes are not UTF-8. */
+export function checkText(where: string, text: string | undefined): InvalidJob | undefined {
+  if (text === undefined) return new InvalidJob(where, `it is longer than ${MAX_LINE_LENGTH} characters`);
+  return text.includes('\ufffd') ? new InvalidJob(where, NOT_UTF8) : undefined;
+}
+
+export const NOT_UTF8 = 'it is not UTF-8: convert the list, as with iconv -f WINDOWS-1252 -t UTF-8';

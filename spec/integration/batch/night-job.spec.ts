@@ -1,0 +1,97 @@
+// The night job: 5,000 rows of a product system, on two machines, with failures, and kills of either side.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { eventually } from '../../support/eventually.js';
+import { makeProject } from '../../support/project.js';
+import { removeTempDirs, useTempDir } from '../../support/temp-dir.js';
+import { readLedger, spawnCommand, stopCommands, type Command } from './program.js';
+
+const ROWS = 5000;
+const CONCURRENCY = 8;
+
+let library: string;
+beforeAll(() => {
+  library = join(makeProject([]), 'node_modules/express-image-save');
+});
+afterAll(removeTempDirs);
+
+const dir = useTempDir();
+const servers: ChildProcess[] = [];
+afterEach(async () => {
+  await stopCommands();
+  for (const server of servers.splice(0)) server.kill('SIGKILL');
+});
+
+async function startServer(port = 0): Promise<{ child: ChildProcess; port: number }> {
+  const child = fork('spec/integration/batch/save-server.mjs', [
+    ...[library, dir('saved'), dir('renders'), String(port)],
+  ]);
+  servers.push(child);
+  const [listening] = (await once(child, 'message')) as [number];
+  return { child, port: listening };
+}
+
+it('saves every picture that there is, each once, and reports the others by their article numbers', async () => {
+  mkdirSync(dir('saved'));
+  // Every hundredth picture is missing, and two rows are damaged.
+  const rows = Array.from(
+    { length: ROWS },
+    (_, n) => `SKU-${n};"${n % 100 === 7 ? 'missing' : 'pic'}/Ä ${n}";800`,
+  );
+  writeFileSync(
+    dir('pim.csv'),
+    `\ufeffsku;source;width\r\n${rows.join('\r\n')}\r\nSKU-A;x\r\nSKU-B;x;;1\r\n`,
+  );
+  const { child, port } = await startServer();
+  const start = (part: number): Command =>
+    spawnCommand(join(library, 'dist/cli.js'), [
+      ...['--csv', dir('pim.csv'), '--url', '/{source}?wid={width}', '--name', '{sku}.png'],
+      ...['--server', `http://127.0.0.1:${port}`, '--concurrency', String(CONCURRENCY)],
+      ...['--shard', `${part}/2`, '--ledger', dir(`done-${part}`)],
+    ]);
+  const saved = (): number => readdirSync(dir('saved')).filter((name) => !name.startsWith('.')).length;
+
+  const killed = [start(1), start(2)];
+  await eventually(() => saved() > 500);
+  const second = start(1);
+  expect([await second.ended, second.stderr()]).toEqual([
+    2,
+    expect.stringContaining('Another batch is using'),
+  ]);
+  killed[0]!.child.kill('SIGKILL');
+  await killed[0]!.ended;
+  const resumed = start(1);
+  await eventually(() => saved() > 1500);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await startServer(port);
+
+  expect([await resumed.ended, await killed[1]!.ended]).toEqual([1, 1]);
+  const ledgers = [1, 2].map((part) => readLedger(dir(`done-${part}`)));
+  const done = ledgers.map((lines) =>
+    lines.filter(({ status }) => status === 'done').map(({ name }) => name),
+  );
+  expect(new Set(done.flat()).size).toBe(ROWS - ROWS / 100);
+  expect(done.flat()).toHaveLength(ROWS - ROWS / 100);
+  expect(saved()).toBe(ROWS - ROWS / 100);
+  const renders = readFileSync(dir('renders'), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('/pic'));
+  const repeated = renders.length - (ROWS - ROWS / 100);
+  // One kill of a client, and one of the server that two clients were using.
+  expect(repeated).toBeLessThanOrEqual(3 * CONCURRENCY);
+  const damaged = (resumed.stderr() + killed[1]!.stderr()).match(/pim\.csv:500[23]: it has \d fields/g);
+  expect(new Set(damaged).size).toBe(2);
+
+  const report = spawnCommand(join(library, 'dist/cli.js'), ['report', dir('done-1'), dir('done-2')]);
+  expect(await report.ended).toBe(1);
+  const lines = report.stdout().trimEnd().split('\n');
+  expect(lines).toHaveLength(ROWS / 100);
+  for (const line of lines)
+    expect(line).toMatch(/^renderer-status 404 {2}SKU-\d+07\.png .* sku=SKU-\d+07 |sku=SKU-7 /);
+  console.log(
+    `${ROWS} rows: ${done[0]?.length} and ${done[1]?.length} done, ${lines.length} reported, ${repeated} rendered again`,
+  );
+});
