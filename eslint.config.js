@@ -35,7 +35,20 @@ const MAY_IMPORT = {
 };
 
 /** Packages that only one part may import, or none: the middleware must run in front of any Connect-style host. */
-const OWNED_PACKAGES = ['express', 'connect', 'sharp', '@aws-sdk/*', 'commander', 'cli-progress'];
+const OWNED_PACKAGES = [
+  'express',
+  'connect',
+  'sharp',
+  '@aws-sdk/*',
+  'commander',
+  'cli-progress',
+  'csv-parse',
+  'https-proxy-agent',
+  'proxy-from-env',
+];
+
+/** The packages of a part. The batch client is bundled with its own. */
+const OWNERS = { image: ['sharp'], batch: ['csv-parse', 'https-proxy-agent', 'proxy-from-env'] };
 
 /**
  * The rule for the files of a part.
@@ -61,13 +74,13 @@ const importRules = [
   ...Object.entries(MAY_IMPORT).flatMap(([part, allowed]) => {
     if (part.endsWith('.ts'))
       return [{ files: [`lib/${part}`], rules: restrictImports(allowed, String.raw`\./`) }];
-    const owns = part === 'image' ? ['sharp'] : [];
+    const owns = OWNERS[part] ?? [];
     return [
       { files: [`lib/${part}/*.ts`], rules: restrictImports(allowed, String.raw`\.\./`, owns) },
       { files: [`lib/${part}/*/*.ts`], rules: restrictImports(allowed, String.raw`(?:\.\./){2}`, owns) },
     ];
   }),
-  // The command alone: `saveAll` needs no libraries.
+  // The program alone: `saveAll` reads no arguments and draws no bar.
   {
     files: ['lib/batch/cli/*.ts'],
     rules: restrictImports(MAY_IMPORT.batch, String.raw`(?:\.\./){2}`, ['commander', 'cli-progress']),
