@@ -48,7 +48,8 @@ export function readResponse(response: ResponseSummary): Outcome {
   }
   const { code, message } = describeFailure(response, reply);
   const wait = parseRetryAfter(retryAfter);
-  const rendererStatus = reply?.error?.rendererStatus;
+  const sent = reply?.properties['error.rendererStatus'];
+  const rendererStatus = sent === undefined ? undefined : Number(sent);
   // A renderer behind the middleware is as busy as a server that says so itself.
   const isOverloaded = [status, rendererStatus].some((each) => each === 429 || each === 503);
   return {

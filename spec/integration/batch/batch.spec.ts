@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { makeProject } from '../../support/project.js';
 import { sendDone, sendError, startReplyServer, stopReplyServers } from '../../support/reply-server.js';
 import { removeTempDirs, useTempDir } from '../../support/temp-dir.js';
-import { readLedger, spawnCommand, stopCommands, watch, type Command } from './program.js';
+import { readLedger, spawnCommand, stopCommands, watch, type Command } from './cli-process.js';
 import { eventually } from '../../support/eventually.js';
 
 const CONCURRENCY = 8;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { eventually } from '../../support/eventually.js';
 import { makeProject } from '../../support/project.js';
 import { removeTempDirs, useTempDir } from '../../support/temp-dir.js';
-import { readLedger, spawnCommand, stopCommands, type Command } from './program.js';
+import { readLedger, spawnCommand, stopCommands, type Command } from './cli-process.js';
 
 const ROWS = 5000;
 const CONCURRENCY = 8;

@@ -28,7 +28,7 @@ it('shows numbers with their units', () => {
 });
 
 it('quotes what a shell would change', () => {
-  expect(['--a=b', 'x.txt', '{p}.jpg', "it's", ''].map(quote)).toEqual([
+  expect(['--a=b', 'x.txt', '{p}.jpg', "it's", ''].map((each) => quote(each, 'linux'))).toEqual([
     ...['--a=b', 'x.txt', "'{p}.jpg'", String.raw`'it'\''s'`, "''"],
   ]);
 });
@@ -41,4 +41,8 @@ it('shows nothing that steers a terminal', () => {
 it('breaks text at spaces, and words nowhere', () => {
   expect(wrap('one two three', '  ', 9)).toBe('  one two\n  three');
   expect(wrap('a-very-long-word b', '', 5)).toBe('a-very-long-word\nb');
+});
+
+it('quotes for cmd on Windows', () => {
+  expect(quote('/a?b=1&c=$x$ "y"', 'win32')).toBe(String.raw`"/a?b=1&c=$x$ \"y\""`);
 });
