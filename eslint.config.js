@@ -1,5 +1,3 @@
-import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
-import { importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 /**
@@ -108,13 +106,6 @@ export default tseslint.config(
     },
   },
   ...importRules,
-  {
-    // No file may import itself by a detour, not even for types.
-    files: ['lib/**/*.ts'],
-    plugins: { 'import-x': importX },
-    settings: { 'import-x/resolver-next': [createTypeScriptImportResolver()] },
-    rules: { 'import-x/no-cycle': 'error' },
-  },
   {
     files: ['demo/page/**/*.js'],
     rules: {
