@@ -39,7 +39,11 @@ export async function openText(path: string, stdin: Readable): Promise<TextSourc
     if (stats.isDirectory()) throw new UsageError(`${path} is a folder. Name a file.`);
     await access(path, constants.R_OK);
     const isFile = stats.isFile();
-    const open = isFile ? openFile : stats.isFIFO() ? openPipe : createReadStream;
+    const open = isFile
+      ? openFile
+      : stats.isFIFO()
+        ? (pipe: string) => openPipe(pipe, stdin)
+        : createReadStream;
     return { name: path, isFile, read: () => readText(open(path), path) };
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -58,9 +62,12 @@ function openFile(path: string): Readable {
 }
 
 /** A stream of a file would keep a thread in a read that ends only when the other side writes, also at the exit. */
-function openPipe(path: string): Readable {
+function openPipe(path: string, stdin: Readable): Readable {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  return new Socket({ fd, readable: true, writable: false });
+  const socket = new Socket({ fd, readable: true, writable: false });
+  // The program closes standard input when it ends. A pipe that is never written would keep it running.
+  stdin.once('close', () => socket.destroy());
+  return socket;
 }
 
 async function* readText(stream: Readable, name: string): AsyncGenerator<string, void, undefined> {
