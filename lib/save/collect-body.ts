@@ -1,10 +1,9 @@
 // The batches of a rendered response → its bytes, decoded: in memory while they are few, else in a temporary file.
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { MemoryBytes, type ImageBytes, type TempFile } from '../bytes/image-bytes.js';
 import { createBuffer } from '../bytes/recycled-memory.js';
 import { SaveError } from '../errors.js';
-import { createDecoders } from './content-decoders.js';
+import { MAGIC_BYTES, sniffFormat } from '../image/formats.js';
+import { decode, findDecoders } from './content-decoders.js';
 import type { Batch, RenderedImage } from './exchange.js';
 
 /** An image up to this length stays in memory until it is inspected, even if it arrives in pieces. In bytes. */
@@ -22,31 +21,70 @@ export interface CollectOptions {
 /**
  * Reads the body of a rendered response to its end.
  *
- * @throws SaveError The body is longer than `maxBytes`, its length is not the one announced, or its encoding is broken
- * or unknown. The reason of the signal, once that has aborted while the body was decoded.
+ * A body with an unknown encoding that begins like an image is taken as it is.
+ *
+ * @throws SaveError The body does not begin like an image, is longer than `maxBytes`, its length is not the one
+ * announced, or its encoding is broken or unknown. The reason of the signal, once that has aborted while the body was
+ * decoded.
  */
 export async function collectBody(
-  { body, contentEncoding, contentLength }: RenderedImage,
+  { body, contentEncoding, contentLength, mayBeDecoded = false }: RenderedImage,
   options: CollectOptions,
 ): Promise<ImageBytes> {
   const { maxBytes, createTempFile, signal } = options;
-  const decoders = createDecoders(contentEncoding);
-  const lastDecoder = decoders.at(-1);
+  const decoders = findDecoders(contentEncoding);
   const expectedLength = contentLength === undefined ? undefined : Number(contentLength);
   const received = new LengthCheck(maxBytes, expectedLength);
-  if (lastDecoder === undefined) {
+  if (decoders === undefined || decoders.length === 0) {
     received.checkExpected();
-    return bufferOrSpill(body, received, createTempFile);
+    const start = new BodyStart(decoders === undefined ? 'unknown-encoding' : 'not-an-image');
+    return bufferOrSpill(body, start, received, createTempFile);
+  }
+  const onUndone = (): void => {
+    received.expectedLength = undefined;
+  };
+  let decoded: AsyncIterable<Buffer> = toChunks(body, received);
+  for (const create of decoders) {
+    decoded = decode(decoded, create, signal, mayBeDecoded ? onUndone : undefined);
   }
   try {
-    const [bytes] = await Promise.all([
-      bufferOrSpill(toBatches(lastDecoder), new LengthCheck(maxBytes), createTempFile),
-      pipeline([Readable.from(toChunks(body, received)), ...decoders], { signal }),
-    ]);
-    return bytes;
+    const start = new BodyStart('not-an-image');
+    return await bufferOrSpill(toBatches(decoded), start, new LengthCheck(maxBytes), createTempFile);
   } catch (error) {
     signal.throwIfAborted();
     throw error instanceof SaveError ? error : new SaveError('broken-encoding', {}, error);
+  }
+}
+
+/** Refuses a body by its first bytes, so that no more of it is read. */
+class BodyStart {
+  readonly #refusal: 'not-an-image' | 'unknown-encoding';
+  #head: Buffer = Buffer.alloc(0);
+  #format: ReturnType<typeof sniffFormat> = 'undecided';
+
+  constructor(refusal: 'not-an-image' | 'unknown-encoding') {
+    this.#refusal = refusal;
+  }
+
+  /** @throws SaveError No image that can be saved begins like this. */
+  add(chunks: readonly Buffer[]): void {
+    if (this.#format !== 'undecided') return;
+    for (const chunk of chunks) {
+      const missing = MAGIC_BYTES - this.#head.length;
+      this.#head =
+        this.#head.length === 0
+          ? chunk.subarray(0, missing)
+          : Buffer.concat([this.#head, chunk.subarray(0, missing)]);
+      this.#format = sniffFormat(this.#head);
+      if (this.#format === 'none') throw new SaveError(this.#refusal);
+      if (this.#format !== 'undecided') return;
+    }
+  }
+
+  /** Call this after the last byte. An image that is too short to tell is left to the inspection. */
+  end(): void {
+    if (this.#format === 'undecided' && this.#refusal === 'unknown-encoding')
+      throw new SaveError(this.#refusal);
   }
 }
 
@@ -54,7 +92,7 @@ export async function collectBody(
 class LengthCheck {
   length = 0;
   readonly #maxBytes: number;
-  readonly expectedLength: number | undefined;
+  expectedLength: number | undefined;
 
   constructor(maxBytes: number, expectedLength?: number) {
     this.#maxBytes = maxBytes;
@@ -87,6 +125,7 @@ class LengthCheck {
 
 async function bufferOrSpill(
   batches: AsyncIterable<Batch>,
+  start: BodyStart,
   received: LengthCheck,
   createTempFile: () => TempFile,
 ): Promise<ImageBytes> {
@@ -95,6 +134,8 @@ async function bufferOrSpill(
   for await (const batch of batches) {
     received.add(batch);
     const { chunks, last } = batch;
+    start.add(chunks);
+    if (last) start.end();
     const [only] = chunks;
     // `res.end(image)` costs no copy here.
     if (last && only?.length === received.length) return new MemoryBytes(only);
@@ -108,6 +149,7 @@ async function bufferOrSpill(
     }
   }
   received.end();
+  start.end();
   return tempFile ?? new MemoryBytes(buffered.take());
 }
 
@@ -144,7 +186,8 @@ const MAX_WRITE_CHUNKS = 1000;
 
 async function* toChunks(body: AsyncIterable<Batch>, received: LengthCheck): AsyncGenerator<Buffer> {
   for await (const batch of body) {
-    received.add(batch);
+    // Its length counts at its end: the decoders look at the first bytes before.
+    received.add({ chunks: batch.chunks, last: false });
     yield* batch.chunks;
   }
   received.end();

@@ -1,37 +1,95 @@
 // Undoes the Content-Encoding of a rendered response.
 import type { Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { SaveError } from '../errors.js';
+import { pipeline } from 'node:stream/promises';
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
+import { MAGIC_BYTES, sniffFormat } from '../image/formats.js';
 
 /** The maximum number of codings. Each one costs a decoder with buffers, and no real renderer uses more. */
 const MAX_CODINGS = 4;
 
-const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
-  ['gzip', createGunzip],
-  ['x-gzip', createGunzip],
-  ['deflate', createInflate],
-  ['br', createBrotliDecompress],
+/** The low half of the first byte of zlib's format: the method "deflate". (RFC 1950, 2.2.) */
+const ZLIB_METHOD = 8;
+
+/** Makes the decoder for a body that begins with some bytes. */
+type DecoderFactory = (head: Buffer) => Transform;
+
+const DECODERS: ReadonlyMap<string, DecoderFactory> = new Map<string, DecoderFactory>([
+  ['gzip', () => createGunzip()],
+  ['x-gzip', () => createGunzip()],
+  // Some servers (IIS) leave out the zlib header that RFC 9110 asks for. Browsers and `fetch` undo both.
+  [
+    'deflate',
+    ([first = ZLIB_METHOD]) => ((first & 0xf) === ZLIB_METHOD ? createInflate() : createInflateRaw()),
+  ],
+  ['br', () => createBrotliDecompress()],
 ]);
 
 /**
- * Creates the decoders that undo a `Content-Encoding`, in the order in which the bytes go through them: the coding that
- * was applied last comes first. (RFC 9110, 8.4.)
+ * The decoders that undo a `Content-Encoding`, in the order in which the bytes go through them: the coding that was
+ * applied last comes first. (RFC 9110, 8.4.)
  *
- * @returns An empty list if the body is not encoded.
- * @throws SaveError `unknown-encoding`: a coding is not known, or there are more than four.
+ * @returns An empty list if the body is not encoded, undefined if a coding is not known or there are more than four.
  */
-export function createDecoders(contentEncoding: string): Transform[] {
+export function findDecoders(contentEncoding: string): readonly DecoderFactory[] | undefined {
   const codings = contentEncoding
     .toLowerCase()
     .split(',')
     .map((coding) => coding.trim())
     .filter((coding) => coding !== '' && coding !== 'identity');
-  if (codings.length > MAX_CODINGS) throw new SaveError('unknown-encoding', { maxCodings: MAX_CODINGS });
-  // All codings are looked up first, because an unused decoder would have to be destroyed.
-  const factories = codings.reverse().map((coding) => {
-    const factory = DECODERS.get(coding);
-    if (factory === undefined) throw new SaveError('unknown-encoding');
-    return factory;
-  });
-  return factories.map((create) => create());
+  const decoders = codings.reverse().flatMap((coding) => DECODERS.get(coding) ?? []);
+  return decoders.length < codings.length || codings.length > MAX_CODINGS ? undefined : decoders;
+}
+
+/**
+ * Undoes one coding.
+ *
+ * @param onUndone Called if the bytes begin like an image, so that the coding has been undone on the way; they are
+ * handed on as they are. Without this function, the coding is always undone.
+ */
+export async function* decode(
+  source: AsyncIterable<Buffer>,
+  create: DecoderFactory,
+  signal: AbortSignal,
+  onUndone?: () => void,
+): AsyncGenerator<Buffer> {
+  const { head, all } = await peek(source);
+  if (onUndone !== undefined && isImage(head)) {
+    onUndone();
+    yield* all;
+    return;
+  }
+  const decoder = create(head);
+  // The pipeline destroys the decoder with its error, which ends the loop below.
+  const piped = pipeline(all, decoder, { signal });
+  piped.catch(() => undefined);
+  yield* decoder as AsyncIterable<Buffer>;
+  await piped;
+}
+
+/** Whether a body that begins with some bytes may be an image of a format that can be saved. */
+export function isImage(head: Buffer): boolean {
+  const format = sniffFormat(head);
+  return format !== 'none' && format !== 'undecided';
+}
+
+/** Reads as many bytes as it takes to recognise an image. */
+async function peek(
+  source: AsyncIterable<Buffer>,
+): Promise<{ readonly head: Buffer; readonly all: AsyncGenerator<Buffer> }> {
+  const chunks = source[Symbol.asyncIterator]();
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < MAGIC_BYTES && sniffFormat(head) === 'undecided') {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
+  }
+  async function* all(): AsyncGenerator<Buffer> {
+    try {
+      if (head.length > 0) yield head;
+      for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
+    } finally {
+      await chunks.return?.();
+    }
+  }
+  return { head, all: all() };
 }

@@ -30,6 +30,8 @@ export interface RenderedHead {
   readonly contentLength: string | undefined;
   /** The value of `Content-Encoding`, or an empty string. */
   readonly contentEncoding: string;
+  /** Whether the encoding may have been undone on the way, as by `fetch`, with the head as it was. */
+  readonly mayBeDecoded?: boolean;
   /** The value of `Retry-After`, or undefined if there is none. */
   readonly retryAfter?: string | undefined;
 }

@@ -385,6 +385,7 @@ describe('a pipeline that begins as the save ends', () => {
 });
 
 async function* endless(): AsyncGenerator<Buffer> {
+  yield image().subarray(0, 100);
   for (;;) {
     yield Buffer.alloc(10_000);
     await new Promise(setImmediate);
@@ -452,7 +453,9 @@ describe('a renderer that fails', () => {
       'sends an SVG': sends(() => '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
     },
     'incomplete-image': { 'sends half an image': sends(half) },
-    'unknown-encoding': { 'uses an unknown encoding': sends(image, { 'content-encoding': 'zstd-ish' }) },
+    'unknown-encoding': {
+      'uses an unknown encoding': sends(() => gzipSync(image()), { 'content-encoding': 'zstd-ish' }),
+    },
     'broken-encoding': {
       'sends a broken encoding': sends(() => gzipSync(image()).subarray(0, 200), {
         'content-encoding': 'gzip',
@@ -533,7 +536,7 @@ describe('a save that has failed', () => {
           new Readable({
             read() {
               read += 65_536;
-              this.push(Buffer.alloc(65_536));
+              this.push(Buffer.alloc(65_536, read === 65_536 ? image().subarray(0, 3) : 0));
             },
           }),
           res,

@@ -68,7 +68,7 @@ describe('the deadline', () => {
     let signal: AbortSignal | undefined;
     const { url } = await run((_req, res) => {
       signal = saveOf(res)?.signal;
-      for (let part = 0; part < 40; part++) res.write(Buffer.alloc(65_536));
+      for (let part = 0; part < 40; part++) res.write(Buffer.alloc(65_536, '\xff\xd8\xff', 'latin1'));
     });
     const answer = await get(`${url}/x?req=saveToFile&name=x.jpg&timeout=100`);
     expect(answer.reply.status).toBe('timeout');

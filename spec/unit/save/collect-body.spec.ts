@@ -14,7 +14,6 @@ import {
 import { SaveError } from '../../../lib/errors.js';
 import { collectBody, type CollectOptions } from '../../../lib/save/collect-body.js';
 import type { RenderedHead, RenderedImage } from '../../../lib/save/exchange.js';
-import { createDecoders } from '../../../lib/save/content-decoders.js';
 import type { ImageBytes } from '../../../lib/bytes/image-bytes.js';
 import { CapturedBody } from '../../../lib/capture/captured-body.js';
 import { DiskTempFile } from '../../../lib/temp-files/temp-file.js';
@@ -86,9 +85,15 @@ async function send(image: Uint8Array, pieceLength: number): Promise<void> {
 const brotli = (bytes: Buffer): Buffer =>
   brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } });
 
-/** Bytes without a pattern, which hardly compress; the same in every run. */
+/** The first bytes of a JPEG. */
+const START = Buffer.of(0xff, 0xd8, 0xff);
+
+/** The start of a JPEG and bytes without a pattern, which hardly compress; the same in every run. */
 const noise = (length: number): Buffer =>
-  createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(length));
+  Buffer.concat([
+    START,
+    createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(length)),
+  ]).subarray(0, length);
 
 describe('an image sent in one piece', () => {
   it.each([1000, 3 * MEGABYTE])('stays in memory, whatever its length: %i bytes', async (length) => {
@@ -270,6 +275,7 @@ describe('maxBytes', () => {
   it('stops reading an endless image', async () => {
     let sent = 0;
     const writing = (async () => {
+      body.write(START);
       while (!body.destroyed) {
         const more = body.write(Buffer.alloc(100_000));
         sent += 100_000;
@@ -294,8 +300,7 @@ describe('maxBytes', () => {
     ['deflate', deflateSync],
     ['br', brotli],
   ] as const)('stops a bomb of %s early and keeps nothing of it', async (encoding, encode) => {
-    const zeros = Buffer.alloc(20 * MEGABYTE);
-    const bomb = encode(zeros);
+    const bomb = encode(Buffer.concat([START, Buffer.alloc(20 * MEGABYTE)]));
     expect(bomb.length).toBeLessThan(MEGABYTE);
     body.end(bomb);
     expect(await codeFor({ contentEncoding: encoding }, 3 * MEGABYTE)).toBe('too-many-bytes');
@@ -307,6 +312,7 @@ describe('maxBytes', () => {
     const bomb = createGzip();
     const zeros = Buffer.alloc(MEGABYTE);
     let sent = 0;
+    bomb.write(START);
     const fill = (): void => {
       sent++;
       bomb.write(zeros, (error) => {
@@ -334,6 +340,8 @@ describe('Content-Encoding', () => {
     [' gzip ', (bytes: Buffer) => gzipSync(bytes)],
     ['gzip,', (bytes: Buffer) => gzipSync(bytes)],
     ['deflate', (bytes: Buffer) => deflateSync(bytes)],
+    ['deflate', (bytes: Buffer) => deflateRawSync(bytes)],
+    ['br, deflate', (bytes: Buffer) => deflateRawSync(brotli(bytes))],
     ['br', (bytes: Buffer) => brotli(bytes)],
     ['identity', (bytes: Buffer) => bytes],
     ['identity, gzip', (bytes: Buffer) => gzipSync(bytes)],
@@ -378,10 +386,43 @@ describe('Content-Encoding', () => {
     'br,'.repeat(5000),
     'constructor',
     '__proto__',
-  ])('refuses the unknown %j before it reads a byte', async (contentEncoding) => {
-    expect(await codeOf(() => createDecoders(contentEncoding))).toBe('unknown-encoding');
-    // Nothing was written, and no call waits.
-    expect(await codeFor({ contentEncoding })).toBe('unknown-encoding');
+    'aws-chunked',
+    'UTF-8',
+  ])('takes a body with the unknown %j as it is if it begins like an image', async (contentEncoding) => {
+    for (const [sent, expected] of [
+      [small, 'accepted'],
+      [gzipSync(small), 'unknown-encoding'],
+      [Buffer.of(0xff), 'unknown-encoding'],
+    ] as const) {
+      const stream = newBody();
+      stream.write(sent.subarray(0, 1));
+      stream.end(sent.subarray(1));
+      const collecting = async (): Promise<void> => {
+        const bytes = await collectBody(rendered({ contentEncoding }, stream), options());
+        expect((await bytesOf(bytes)).equals(small)).toBe(true);
+      };
+      expect(await codeOf(collecting).catch(() => 'accepted')).toBe(expected);
+      await stream.release();
+    }
+  });
+
+  describe('that may have been undone on the way, as by fetch', () => {
+    const undone = (contentEncoding: string, sent: Buffer): Promise<ImageBytes> => {
+      body.end(sent);
+      const contentLength = String(gzipSync(small).length);
+      return collectBody(rendered({ contentEncoding, contentLength, mayBeDecoded: true }), options());
+    };
+
+    it.each([
+      ['gzip', small],
+      ['gzip', gzipSync(small)],
+    ])('%j is undone no further than to the image', async (contentEncoding, sent) => {
+      expect((await bytesOf(await undone(contentEncoding, sent))).equals(small)).toBe(true);
+    });
+
+    it('does not excuse a wrong length of a body that is still encoded', async () => {
+      expect(await codeOf(() => undone('gzip', gzipSync(small, { level: 0 })))).toBe('length-mismatch');
+    });
   });
 
   it.each([
@@ -408,7 +449,7 @@ describe('Content-Encoding', () => {
 
   it.each([
     ['encodings in the wrong order', 'gzip, br', gzipSync(brotli(small))],
-    ['deflate without its zlib wrapper', 'deflate', deflateRawSync(small)],
+    ['deflate without its zlib header that is cut', 'deflate', deflateRawSync(small).subarray(0, -1)],
     ['gzip with a wrong checksum', 'gzip', wrongChecksum],
   ])('refuses %s', async (_what, contentEncoding, encoded) => {
     body.end(encoded);
@@ -446,5 +487,30 @@ describe('Content-Encoding', () => {
     await file.discard();
     body.end(gzipSync(image));
     expect(await codeFor({ contentEncoding: 'gzip' })).toBe('write-failed');
+  });
+});
+
+describe('a body that begins like no image', () => {
+  const page = Buffer.from(`<!doctype html>${'x'.repeat(100)}`);
+
+  it.each([
+    ['', page],
+    ['gzip', gzipSync(page)],
+    ['', Buffer.from('--frame\r\nContent-Type: image/jpeg\r\n\r\n')],
+    ['', Buffer.from('RIFF1234WAVE')],
+  ])('is refused by its first bytes, before it ends: encoding %j', async (contentEncoding, sent) => {
+    body.write(sent.subarray(0, 5));
+    body.write(sent.subarray(5));
+    // Nothing ends the body.
+    expect(await codeFor({ contentEncoding })).toBe('not-an-image');
+  });
+
+  it('is refused as it arrives, by however many chunks', async () => {
+    const collecting = codeFor();
+    for (const byte of Buffer.from('RIFF1234WAVE')) {
+      body.write(Buffer.of(byte));
+      await turn();
+    }
+    expect(await collecting).toBe('not-an-image');
   });
 });
