@@ -6,6 +6,14 @@ export { imageSave };
 export default imageSave;
 // For hosts that write the middleware's type down, and for `onSave`.
 export type { ImageSaveMiddleware } from './hosts/middleware.js';
+// For code without HTTP.
+export {
+  createImageSaver,
+  type ImageSaver,
+  type ImageSaverOptions,
+  type SavedImage,
+  type SaveImageOptions,
+} from './hosts/image-saver.js';
 export type { Next } from './hosts/node-exchange.js';
 export type { ImageSaveOptions } from './options.js';
 export type { SaveRecord, SaveStage, StageTimes } from './save/save-record.js';

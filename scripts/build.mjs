@@ -30,7 +30,7 @@ for (const folder of ['page', 'pictures'])
   cpSync(join(root, 'demo', folder), join(dist, 'demo', folder), { recursive: true });
 
 // One entry point for each entry of `exports` in package.json.
-for (const entry of ['index', 'sign', 's3', 'store-tests', 'batch']) {
+for (const entry of ['index', 'fetch', 'sign', 's3', 'store-tests', 'batch']) {
   const all = Object.keys(require(join(dist, `${entry}.js`)));
   const names = all.filter((name) => name !== 'default');
   const from = `from './${entry}.js';\n`;

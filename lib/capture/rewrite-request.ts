@@ -12,7 +12,7 @@ interface MaybeExpressRequest extends IncomingMessage {
 }
 
 /** Headers that make a renderer send a part of the image or other bytes. (RFC 9110, 12.5.3, 13 and 14.) */
-const STRIPPED_HEADERS = /^(?:if-.*|range|accept-encoding)$/;
+export const STRIPPED_HEADERS = /^(?:if-.*|range|accept-encoding)$/;
 
 /**
  * Rewrites a request for the renderer. `originalUrl` and `rawHeaders` stay unchanged. The request stays rewritten

@@ -45,8 +45,30 @@ const FIXED_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 };
 
+/** A reply, before it is sent. */
+export interface Reply {
+  readonly status: 200 | 403;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
+/** Makes the reply to a save command in Image Serving's form: 200 when done, 403 otherwise. */
+export function createReply(outcome: SaveOutcome): Reply {
+  const text = formatReply(outcome, new Date());
+  const retryAfter = outcome.status === 'done' ? undefined : readRetryAfter(outcome.error);
+  return {
+    status: outcome.status === 'done' ? 200 : 403,
+    headers: {
+      ...FIXED_HEADERS,
+      ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
+      'Content-Length': String(Buffer.byteLength(text)),
+    },
+    text,
+  };
+}
+
 /**
- * Replies to a save command in Image Serving's form: 200 when done, 403 otherwise.
+ * Sends the reply to a save command.
  *
  * The reply passes through all earlier middleware that has wrapped the response (sessions, compression). If one of
  * them throws, the reply bypasses them, and the operator gets a warning.
@@ -54,16 +76,14 @@ const FIXED_HEADERS = {
  * @throws Error Earlier middleware has sent a head and no end, so there can be no reply.
  */
 export function sendReply(res: ServerResponse, result: SaveOutcome): void {
-  const status = result.status === 'done' ? 200 : 403;
-  const text = formatReply(result, new Date());
-  const retryAfter = result.status === 'done' ? undefined : readRetryAfter(result.error);
+  const reply = createReply(result);
   if (res.headersSent) {
     // Earlier middleware has already sent a whole response.
     if (res.writableEnded) return;
     throw new Error('A middleware before imageSave has sent the head of another response');
   }
   try {
-    send(res, status, text, retryAfter);
+    send(res, reply);
   } catch (error) {
     process.emitWarning(`A middleware before imageSave failed at its reply: ${describeError(error)}`);
     for (const name of [
@@ -77,17 +97,15 @@ export function sendReply(res: ServerResponse, result: SaveOutcome): void {
     ]) {
       Reflect.deleteProperty(res, name);
     }
-    send(res, status, text, retryAfter);
+    send(res, reply);
   }
 }
 
-function send(res: ServerResponse, status: number, text: string, retryAfter: number | undefined): void {
+function send(res: ServerResponse, { status, headers, text }: Reply): void {
   if (!res.headersSent) {
     for (const name of STALE_ENTITY_HEADERS) if (res.hasHeader(name)) res.removeHeader(name);
-    for (const [name, value] of Object.entries(FIXED_HEADERS)) res.setHeader(name, value);
+    for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
     fixHead(res, status);
-    if (retryAfter !== undefined) res.setHeader('Retry-After', retryAfter);
-    res.setHeader('Content-Length', Buffer.byteLength(text));
     res.statusMessage = STATUS_CODES[status] ?? '';
     // Called separately, so that the headers are fixed even if a wrapper of `end` sends the body later.
     res.writeHead(status);

@@ -103,7 +103,7 @@ module.exports = { save };
 test('contains exactly the build and the documentation', () => {
   const unexpected = files.filter(
     (file) =>
-      !/^(dist\/(([a-z0-9-]+\/)*[a-z0-9-]+\.(js|d\.ts)|(index|sign|s3|store-tests|batch)\.(mjs|d\.mts)|demo\/(main\.mjs|page\/[a-z]+\.(html|css|js|svg)|pictures\/([a-z]+\.(jpg|webp)|README\.md))|package\.json|THIRD-PARTY-LICENSES\.txt)|docs\/(([a-z-]+|README)\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
+      !/^(dist\/(([a-z0-9-]+\/)*[a-z0-9-]+\.(js|d\.ts)|(index|fetch|sign|s3|store-tests|batch)\.(mjs|d\.mts)|demo\/(main\.mjs|page\/[a-z]+\.(html|css|js|svg)|pictures\/([a-z]+\.(jpg|webp)|README\.md))|package\.json|THIRD-PARTY-LICENSES\.txt)|docs\/(([a-z-]+|README)\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)))$/.test(
         file,
       ),
   );
@@ -153,7 +153,7 @@ test('every entry point has its exports, by import and by require from one copy,
       import { createRequire } from 'node:module';
       const require = createRequire(import.meta.url);
       const clients = () => Object.keys(require.cache).filter((file) => file.includes('@aws-sdk')).length;
-      for (const entry of ['express-image-save', 'express-image-save/sign', 'express-image-save/store-tests', 'express-image-save/batch', 'express-image-save/s3']) {
+      for (const entry of ['express-image-save', 'express-image-save/fetch', 'express-image-save/sign', 'express-image-save/store-tests', 'express-image-save/batch', 'express-image-save/s3']) {
         const [imported, required] = [await import(entry), require(entry)];
         const names = Object.keys(imported).sort();
         if (Object.keys(required).sort().join() !== names.join()) throw new Error('other names');
@@ -171,7 +171,8 @@ test('every entry point has its exports, by import and by require from one copy,
       .split('\n')
       .map((line) => JSON.parse(line) as unknown),
   ).toEqual([
-    [['SaveError', 'default', 'imageSave', 'isRetryable', 'parseReply', 'saveOf'], false],
+    [['SaveError', 'createImageSaver', 'default', 'imageSave', 'isRetryable', 'parseReply', 'saveOf'], false],
+    [['imageSave', 'saveOf'], false],
     [['createSigner'], false],
     [['storeTests'], false],
     [['saveAll'], false],

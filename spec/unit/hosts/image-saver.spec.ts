@@ -1,0 +1,166 @@
+// createImageSaver: saves from code, under the promises of the middleware.
+import { createReadStream, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { createImageSaver, SaveError, type ImageSaverOptions, type SaveRecord } from '../../../lib/index.js';
+import { createDeferred } from '../../support/deferred.js';
+import { eventually } from '../../support/eventually.js';
+import { jpeg } from '../../support/images.js';
+import { codeOf } from '../../support/refusal.js';
+import { useTempDir } from '../../support/temp-dir.js';
+
+const inFolder = useTempDir();
+let image: Buffer;
+beforeAll(async () => {
+  image = await jpeg();
+});
+
+const create = (options: ImageSaverOptions = {}): ReturnType<typeof createImageSaver> =>
+  createImageSaver({ savePath: inFolder(), ...options });
+
+async function* chunked(end?: () => Promise<unknown>): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < image.length; at += 5000) yield image.subarray(at, at + 5000);
+  await end?.();
+}
+
+const KINDS: [string, () => Parameters<ReturnType<typeof createImageSaver>>[0]][] = [
+  ['a Buffer', () => image],
+  ['a Uint8Array', () => new Uint8Array(image)],
+  ['a Readable', () => Readable.from(chunked())],
+  [
+    'a stream of a file',
+    () => {
+      writeFileSync(inFolder('source'), image);
+      return createReadStream(inFolder('source'));
+    },
+  ],
+  ['a ReadableStream', () => new Response(image).body!],
+  ['an async iterable', () => chunked()],
+  ['a Blob', () => new Blob([image])],
+  ['a Response', () => new Response(image)],
+];
+
+it.each(KINDS)('saves %s', async (_kind, make) => {
+  const published: unknown[][] = [];
+  const save = create({
+    publicUrl: (...args) => `/saved/${args.join()}`,
+    onPublished: (...args) => void published.push(args),
+  });
+  expect(await save(make(), { name: 'x.jpg' })).toEqual({
+    name: 'x.jpg',
+    url: '/saved/x.jpg',
+    width: 320,
+    height: 200,
+    type: 'image/jpeg',
+    pages: 1,
+    pixels: 64_000,
+    length: image.length,
+    lastUpdated: expect.any(Number) as number,
+  });
+  expect(readFileSync(inFolder('x.jpg')).equals(image)).toBe(true);
+  expect(published).toEqual([[expect.objectContaining({ outcome: 'done', url: '/saved/x.jpg' })]]);
+});
+
+it('saves the bytes as they were when it was called', async () => {
+  const bytes = Buffer.from(image);
+  const saving = create()(bytes, { name: 'x.jpg' });
+  bytes.fill(0);
+  await saving;
+  expect(readFileSync(inFolder('x.jpg')).equals(image)).toBe(true);
+});
+
+const used = (): Response => {
+  const response = new Response(image);
+  void response.arrayBuffer();
+  return response;
+};
+
+it.each<[string, string, () => unknown, string?]>([
+  ['name-invalid', 'a wrong name', () => image, '../x.jpg'],
+  ['wrong-extension', 'another format', () => image, 'x.png'],
+  ['folder-missing', 'a missing folder', () => image, 'no/x.jpg'],
+  ['not-an-image', 'no image', () => Buffer.from('text')],
+  ['incomplete-image', 'half an image', () => image.subarray(0, 9000)],
+  [
+    'renderer-aborted',
+    'a stream that fails',
+    () => Readable.from(chunked(() => Promise.reject(new Error('lost')))),
+  ],
+  ['renderer-aborted', 'a missing file', () => createReadStream(inFolder('none'))],
+  ['renderer-failed', 'a stream of objects', () => Readable.from([{ a: 1 }])],
+  ['renderer-failed', 'a Response that has been used', used],
+  ['renderer-status', 'a Response of another status', () => new Response(image, { status: 404 })],
+  [
+    'length-mismatch',
+    'a Response of another length',
+    () => new Response(image, { headers: { 'content-length': '1' } }),
+  ],
+])('rejects with %s: %s', async (code, _what, make, name = 'x.jpg') => {
+  const records: SaveRecord[] = [];
+  const save = create({ onSave: (record) => void records.push(record) });
+  expect(await codeOf(() => save(make() as never, { name }))).toBe(code);
+  await save.idle();
+  expect(readdirSync(inFolder())).toEqual([]);
+  if (code !== 'renderer-failed') expect(records[0]?.code).toBe(code);
+});
+
+it('rejects at its time limit, and destroys the stream', async () => {
+  const stream = Readable.from(chunked(() => new Promise(() => undefined)));
+  const save = create();
+  await expect(save(stream, { name: 'x.jpg', timeout: 50 })).rejects.toMatchObject({ code: 'timeout' });
+  expect(stream.destroyed).toBe(true);
+});
+
+it.each(['before', 'during'])('rejects with the reason of a signal that aborts %s', async (when) => {
+  const controller = new AbortController();
+  const reason = new Error('no longer wanted');
+  if (when === 'before') controller.abort(reason);
+  const stream = Readable.from(
+    chunked(() => {
+      controller.abort(reason);
+      return new Promise(() => undefined);
+    }),
+  );
+  const save = create();
+  await expect(save(stream, { name: 'x.jpg', signal: controller.signal })).rejects.toBe(reason);
+  await save.idle();
+  expect([stream.destroyed, readdirSync(inFolder())]).toEqual([true, []]);
+});
+
+it('admits saves as the middleware does', async () => {
+  const first = createDeferred<undefined>();
+  const save = create({ concurrency: 1, maxQueue: 1 });
+  const saves = [
+    save(
+      chunked(() => first.promise),
+      { name: 'a.jpg' },
+    ),
+    save(image, { name: 'b.jpg' }),
+  ];
+  await eventually(() => save.running === 1 && save.waiting === 1);
+  await expect(save(image, { name: 'c.jpg' })).rejects.toBeInstanceOf(SaveError);
+  first.resolve(undefined);
+  await Promise.all(saves);
+  await save.check();
+  expect([save.running, save.waiting, readdirSync(inFolder()).sort()]).toEqual([0, 0, ['a.jpg', 'b.jpg']]);
+});
+
+it.each([
+  ['authorize', () => createImageSaver({ authorize: () => true } as never)],
+  ['allowCrossSite', () => createImageSaver({ allowCrossSite: false } as never)],
+  ['savePath', () => createImageSaver({ savePath: (() => '.') as never })],
+  ['savePath', () => createImageSaver({ savepath: '.' } as never)],
+])('names the option %s, which it does not take', (word, call) => {
+  expect(call).toThrow(TypeError);
+  expect(call).toThrow(word);
+});
+
+it.each([
+  ['name', () => create()(image, {} as never)],
+  ['timeout', () => create()(image, { name: 'x.jpg', timeout: 0 })],
+  ['signal', () => create()(image, { name: 'x.jpg', signal: {} as never })],
+  ['An image is a Buffer', () => create()('x' as never, { name: 'x.jpg' })],
+  ['An image is a Buffer', () => create()(null as never, { name: 'x.jpg' })],
+])('rejects with a TypeError for a wrong %s', async (word, call) => {
+  await expect(call()).rejects.toThrow(TypeError);
+  await expect(call()).rejects.toThrow(word);
+});
