@@ -1,4 +1,5 @@
 // Once Node has the reply, keeps late code from it: `res` shows that code the rendered response, and no connection.
+import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ListenerSet } from './listener-set.js';
 import { overrideAfterReply } from './overrides.js';
@@ -14,7 +15,10 @@ import { kCapture, stateOf, type CaptureState, type Emit } from './state.js';
 export function closeResponse(state: CaptureState): void {
   const { req, res } = state;
   const emit = res.emit.bind(res) as Emit;
-  const emitOnRequest = req.emit.bind(req) as Emit;
+  // A request of a host without a network connection may be a plain object.
+  const emitOnRequest = ((req as Partial<IncomingMessage>).emit ?? EventEmitter.prototype.emit).bind(
+    req,
+  ) as Emit;
   const listeners = new ListenerSet(res);
   state.original = overrideAfterReply(res);
   state.reply = { listeners, emit, emitOnRequest, responseDepth: 0, requestDepth: 0 };

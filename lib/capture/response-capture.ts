@@ -12,7 +12,7 @@ import { overrideWhileCaptured, restoreProperties, sendImplicitHead } from './ov
 import { copyHeaders, createRenderedHead, readHead, restoreHeaders } from './rendered-head.js';
 import type { HeaderValues, ResponseHead } from './rendered-head.js';
 import { createServerView, discardUnreadBody, replaceMessage } from './server-view.js';
-import { createSocketProxy } from './socket-proxy.js';
+import { connectionOf, createSocketProxy } from './socket-proxy.js';
 import { asClient, kCapture, readOriginal, type CaptureState } from './state.js';
 
 export type { ResponseHead } from './rendered-head.js';
@@ -54,7 +54,7 @@ export class ResponseCapture {
       sendImplicitHead(this.#state);
     };
     const body = (this.body = new CapturedBody(sendHead, onAbort, this.#mirror));
-    const { proxy: socketProxy, close } = createSocketProxy(socket, body);
+    const { proxy: socketProxy, close } = createSocketProxy(connectionOf(req), body);
     this.#closeSocketProxy = close;
     this.#state = {
       req,

@@ -1,5 +1,6 @@
 // The response as Node's server sees it on the connection: unfinished until the reply.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 
 /** How long a client whose request was destroyed may go on sending after the reply, in milliseconds. */
 const LINGER_MS = 1000;
@@ -31,10 +32,10 @@ export function replaceMessage(socket: unknown, current: ServerResponse, replace
  * @returns Whether the request was destroyed. Its connection cannot be used again then.
  */
 export function discardUnreadBody(req: IncomingMessage & { _dumped?: boolean }): boolean {
-  if (!req.destroyed || req.complete || req.socket.destroyed) return false;
+  const { socket }: { socket?: Socket } = req;
+  if (!req.destroyed || req.complete || !(socket instanceof Socket) || socket.destroyed) return false;
   // Node's parser drops the body bytes of a request with this mark.
   req._dumped = true;
-  const { socket } = req;
   socket.resume();
   // Node calls this after the reply. Closing while bytes are unread would reset the connection, and with it the reply.
   socket.destroySoon = () => {

@@ -12,7 +12,7 @@ export interface CaptureState {
   readonly res: ServerResponse;
   /** The method of the client's request. For the renderer it is GET. */
   readonly clientMethod: string | undefined;
-  /** The client's connection. */
+  /** The client's connection; undefined or null in some hosts without a network, whatever Node's types say. */
   readonly socket: Socket;
   /** The connection that the renderer sees. */
   readonly socketProxy: Socket;

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { holdInactivityTimer } from '../capture/inactivity-timer.js';
 import { ResponseCapture } from '../capture/response-capture.js';
 import { rewriteForRenderer } from '../capture/rewrite-request.js';
+import { connectionOf } from '../capture/socket-proxy.js';
 import { SaveError, describeError } from '../errors.js';
 import type { Settings } from '../options.js';
 import { parseCommand, type SaveCommand } from '../protocol/parse-command.js';
@@ -37,8 +38,8 @@ export class NodeExchange implements Exchange {
     this.#res = res;
     this.#next = next;
     this.#url = req.url ?? '';
-    this.#socket = req.socket;
-    this.#releaseTimer = holdInactivityTimer(req.socket);
+    this.#socket = connectionOf(req);
+    this.#releaseTimer = holdInactivityTimer(this.#socket);
   }
 
   begin(abort: (error: SaveError) => void): void {
@@ -130,7 +131,6 @@ function watch(socket: Socket, onClose: () => void): void {
   if (callbacks === undefined) {
     const all = (callbacks = new Set());
     watchers.set(socket, all);
-    // Hosts without a network connection (serverless, mocks) may give a request a plain object.
     const emitter: Partial<Pick<EventEmitter, 'prependOnceListener'>> = socket;
     emitter.prependOnceListener?.('close', () => {
       for (const callback of [...all]) callback();

@@ -2,15 +2,16 @@
 import diagnostics from 'node:diagnostics_channel';
 import { readdirSync, readFileSync } from 'node:fs';
 import { EventEmitter, once } from 'node:events';
-import { OutgoingMessage, type IncomingMessage, type ServerResponse } from 'node:http';
+import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
 import {
   connect as connectHttp2,
   createServer as createHttp2Server,
   type ClientHttp2Session,
   type Http2Server,
 } from 'node:http2';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import cookieSession from 'cookie-session';
 import express from 'express';
@@ -71,6 +72,24 @@ describe('a host without a network connection', () => {
   const appOf = (middleware: Middleware, renderer: Handler): express.Express =>
     express().use(middleware, renderer as express.RequestHandler);
 
+  /** Another copy of Express: light-my-request changes the prototypes of the one that it gets an application of. */
+  const copyOf = (name: 'express' | 'express4'): typeof express => {
+    let copy = express;
+    jest.isolateModules(() => (copy = jest.requireActual(name)));
+    return copy;
+  };
+
+  /** Node's own response to a request that has no connection, or is not one of Node's at all. */
+  const answer = async (req: object, middleware: Middleware, renderer: Handler): Promise<Sent> => {
+    const res = new ServerResponse(req as IncomingMessage);
+    const sent = new PassThrough();
+    res.assignSocket(sent as unknown as Socket);
+    middleware(req as IncomingMessage, res, () => renderer(req as IncomingMessage, res, () => undefined));
+    await once(res, 'finish');
+    return { statusCode: res.statusCode, body: await text(sent.end()) };
+  };
+  const REQUEST = { url: SAVE, method: 'GET', httpVersion: '1.1', httpVersionMajor: 1 };
+
   /** Sends a save command through a host. */
   const hosts: Record<string, (middleware: Middleware, renderer: Handler) => Promise<Sent>> = {
     'serverless-http': (middleware, renderer) => {
@@ -95,10 +114,34 @@ describe('a host without a network connection', () => {
     'light-my-request': (middleware, renderer) =>
       inject(
         (req, res) => {
-          middleware(req as never, res, () => renderer(req as never, res, () => undefined));
+          middleware(req, res, () => renderer(req, res, () => undefined));
         },
         { url: SAVE, headers: { ...HEADERS } },
       ),
+    'light-my-request with Express 5': (middleware, renderer) =>
+      inject(copyOf('express')().use(middleware, renderer as express.RequestHandler), {
+        url: SAVE,
+        headers: { ...HEADERS },
+      }),
+    'light-my-request with Express 4': (middleware, renderer) =>
+      inject(copyOf('express4')().use(middleware, renderer as express.RequestHandler), {
+        url: SAVE,
+        headers: { ...HEADERS },
+      }),
+    'a request of Node’s without a socket': (middleware, renderer) =>
+      answer(
+        Object.assign(new IncomingMessage(undefined as never), REQUEST, { headers: { ...HEADERS } }),
+        middleware,
+        renderer,
+      ),
+    'a stream with a request’s properties, and no socket': (middleware, renderer) =>
+      answer(
+        Object.assign(Readable.from([]).destroy(), REQUEST, { headers: { ...HEADERS }, socket: null }),
+        middleware,
+        renderer,
+      ),
+    'an object with a request’s properties': (middleware, renderer) =>
+      answer({ ...REQUEST, headers: { ...HEADERS } }, middleware, renderer),
     'node-mocks-http': async (middleware, renderer) => {
       const { req, res } = createMocks(
         { url: SAVE, headers: { ...HEADERS } },
