@@ -37,7 +37,10 @@ export interface CheckOptions {
 
 /** The circumstances of a save. */
 export interface PrepareOptions extends CheckOptions {
-  /** The request with the save command, for stores that differ per tenant. */
+  /**
+   * The request with the save command, for stores that differ per tenant: Node's in the middleware, the client's own
+   * `Request` in a handler of the Fetch API, undefined from code.
+   */
   readonly req: IncomingMessage;
   /** Whether to create the folders of the name that are missing, in a store that has folders. */
   readonly createFolders?: boolean;
