@@ -48,8 +48,7 @@ export function readResponse(response: ResponseSummary): Outcome {
   }
   const { code, message } = describeFailure(response, reply);
   const wait = parseRetryAfter(retryAfter);
-  const sent = reply?.properties['error.rendererStatus'];
-  const rendererStatus = sent === undefined ? undefined : Number(sent);
+  const rendererStatus = reply?.error?.rendererStatus;
   // A renderer behind the middleware is as busy as a server that says so itself.
   const isOverloaded = [status, rendererStatus].some((each) => each === 429 || each === 503);
   return {

@@ -37,6 +37,8 @@ export interface FailedReply extends AnyReply {
     readonly code: SaveErrorCode | (string & {});
     readonly message: string;
     readonly retry: boolean;
+    /** The status of the rendered response; only with `renderer-status`. */
+    readonly rendererStatus?: number;
   };
   readonly lastUpdated?: undefined;
   readonly pixelsTotal?: undefined;
@@ -68,15 +70,18 @@ export function parseReply(text: string): SaveReply {
         'Did the request have req=saveToFile, and did it reach a server that saves?',
     );
   }
+  const number = (key: string): number => readNumber(get(key));
   if (status !== 'done') {
-    const [code, message, retry] = [get('error.code'), get('error.message'), get('error.retry')];
+    const code = get('error.code') ?? status;
+    const message = get('error.message') ?? '';
+    const rendererStatus = number('error.rendererStatus');
+    const error = { code, message, retry: get('error.retry') === 'true' };
     return {
       status,
-      error: { code: code ?? status, message: message ?? '', retry: retry === 'true' },
+      error: Number.isNaN(rendererStatus) ? error : { ...error, rendererStatus },
       properties,
     };
   }
-  const number = (key: string): number => readNumber(get(key));
   const [lastUpdated, pixelsTotal] = [number('lastUpdated'), number('pixelsTotal')];
   const [name, type, url] = [get('name'), get('image.type'), get('url')];
   const [width, height, length] = [number('image.width'), number('image.height'), number('image.length')];

@@ -219,6 +219,11 @@ describe('parseReply', () => {
     }
   });
 
+  it('reads the status of the renderer', () => {
+    const text = '#S7Z ERROR\nstatus=failed\nerror.code=renderer-status\nerror.rendererStatus=503\n';
+    expect(parseReply(text).error?.rendererStatus).toBe(503);
+  });
+
   test.each(['failed', 'timeout'] as const)('reads a reply with a status alone: %s', (status) => {
     expect(parseReply(`#S7Z ERROR\nstatus=${status}\n`)).toEqual({
       status,
