@@ -28,7 +28,6 @@ const isProgram = ({ language }: Block): boolean =>
 const RUN_BY: Record<string, string> = {
   'README.md, program 1': 'the tests of Mount it',
   'README.md, program 2': 'the tests of parseReply',
-  'README.md, program 3': 'the tests of saveOf',
   'docs/batch.md': 'the test of saveAll',
   'docs/stores.md': 'spec/docs/stores.spec.ts, and the first spec/integration/s3/stores-page.s3.ts',
   'docs/in-your-app.md': 'spec/docs/in-your-app.spec.ts',
@@ -44,15 +43,15 @@ test('the suite runs every program of the documents', () => {
   expect([...new Set(named)].sort()).toEqual(Object.keys(RUN_BY).sort());
 });
 
-/** Writes a program of the README into the project, with the parts that the README omits. */
-function programOf(index: number, before = '', after = ''): string {
-  const text = blocks(read('README.md')).filter(isProgram)[index]?.text ?? '';
-  const file = join(project, `program-${index}.mjs`);
+/** Writes the first program of a page with this text into the project, with the parts that the page omits. */
+function programOf(page: string, part: string, before = '', after = ''): string {
+  const text = blocks(read(page)).find((block) => isProgram(block) && block.text.includes(part))?.text ?? '';
+  const file = join(project, 'program.mjs');
   writeFileSync(file, `${before}\n${text}\n${after}\n`);
   return file;
 }
 
-const mountIt = async (): Promise<Program> => startProgram(programOf(0), { cwd });
+const mountIt = async (): Promise<Program> => startProgram(programOf('README.md', 'app.listen'), { cwd });
 
 /** Values that differ from one save to the next. */
 const masked = (text: string): string =>
@@ -125,7 +124,10 @@ describe('saveOf', () => {
     }`;
 
   test('the renderer with saveOf saves, refuses and stops', async () => {
-    const program = await startProgram(programOf(2, before, 'app.listen(3000);'), { cwd });
+    const program = await startProgram(
+      programOf('docs/in-your-app.md', 'save?.refuse', before, 'app.listen(3000);'),
+      { cwd },
+    );
     const save = async (picture: string, more = ''): Promise<string> => {
       const { reply } = await get(`${program.url}/is/image/${picture}?req=saveToFile&name=x.png${more}`);
       return `${reply.status} ${reply.error?.message ?? ''}`;
@@ -141,7 +143,7 @@ describe('saveOf', () => {
 describe('parseReply', () => {
   test('prints the result of a save or the reason of a refusal', async () => {
     const program = await mountIt();
-    const file = programOf(1, 'const url = process.env.URL;');
+    const file = programOf('README.md', 'parseReply', 'const url = process.env.URL;');
     const print = async (query: string): Promise<string> =>
       runProgram(file, { cwd, env: { URL: `${program.url}/is/image/shoe?wid=20&req=saveToFile&${query}` } });
     expect(await print('name=x.png')).toBe('400 image/png\n');
