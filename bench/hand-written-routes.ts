@@ -74,7 +74,10 @@ const saveWithSameGuarantees: Save = async (image, name, { savePath, durable, ve
     if (!dirPath.startsWith(root + sep)) throw new Error('The folder is outside the save path');
     const [existing] = await Promise.all([lstat(target).catch(() => undefined), access(path, W_OK | X_OK)]);
     if (existing?.isDirectory()) throw new Error('The name is a folder');
-    const { format, ...info } = await inspectImage(new MemoryBytes(image), { verify, maxPixels: 100_000_000 });
+    const { format, ...info } = await inspectImage(new MemoryBytes(image), {
+      verify,
+      maxPixels: 100_000_000,
+    });
     if (format !== 'jpeg') throw new Error('The extension does not match the image');
     const file = await open(tempFile, 'wx');
     let lastUpdated: number;
