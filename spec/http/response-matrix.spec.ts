@@ -1,7 +1,8 @@
 // The response matrix with each pair of host, middleware and way to respond. `npm run test:integration` tests all rows.
-import { combinations, pairs, testCombinations } from '../support/response-matrix.js';
+import { combinations, pairs, testAfterReply, testCombinations } from '../support/response-matrix.js';
 
 testCombinations(pairs());
+testAfterReply();
 
 test.each([
   ['host', 'surroundings'],

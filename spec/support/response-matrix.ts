@@ -1,11 +1,12 @@
-// Every way to respond × every host × the usual middleware: the saved bytes are those that would be delivered.
+// Every way to respond × every host × the usual middleware: the saved bytes are those that would be delivered. Each way
+// once more after the reply: it does no harm.
 import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, get as httpGet, type ServerResponse } from 'node:http';
+import { Agent, createServer, get as httpGet, OutgoingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Readable, pipeline } from 'node:stream';
 import { pipeline as pipelineAsync } from 'node:stream/promises';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import compression from 'compression';
 import express from 'express';
 import session from 'express-session';
@@ -13,8 +14,9 @@ import helmet from 'helmet';
 import morgan from 'morgan';
 import onHeaders from 'on-headers';
 import sharp from 'sharp';
-import { imageSave } from '../../lib/index.js';
+import { imageSave, saveOf } from '../../lib/index.js';
 import { get } from './client.js';
+import { createDeferred } from './deferred.js';
 import { hosts, start, stopAll, type Handler } from './host.js';
 import { jpeg, png } from './images.js';
 import { list, makeTempDir, removeTempDirs } from './temp-dir.js';
@@ -127,6 +129,11 @@ const ways: Record<string, Handler> = {
     await new Promise(setImmediate);
     res.end(await sharp(smallBytes).resize(64).webp().toBuffer());
   },
+  'a cookie set past the response’s methods, as cookies does': (_req, res) => {
+    const cookies = (res.getHeader('Set-Cookie') as string[] | undefined) ?? [];
+    OutgoingMessage.prototype.setHeader.call(res, 'Set-Cookie', [...cookies, 'a=b']);
+    res.end(smallBytes);
+  },
   'gzipped by the renderer': (_req, res) => {
     res.setHeader('Content-Encoding', 'gzip');
     res.end(gzipSync(smallBytes));
@@ -138,6 +145,9 @@ const expressWays: Record<string, Handler> = {
   'res.send of a large image': (_req, res) => (res as express.Response).type('png').send(largeBytes),
   'res.sendFile': (_req, res) => {
     (res as express.Response).sendFile(large);
+  },
+  'res.download': (_req, res) => {
+    (res as express.Response).download(large);
   },
   'express.static': (req, res, next) => {
     req.url = req.url?.replace(/^[^?]*/, '/large.png') ?? '';
@@ -200,6 +210,47 @@ async function expectSavedAsDelivered(host: string, surroundings: string, render
   expect(Number(saved.headers['content-length'])).toBe(saved.body.length);
 }
 
+/** With a client gone, Node's streams report these errors too. */
+const OF_A_LOST_CLIENT = ['ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'];
+
+async function expectHarmlessAfterReply(host: string, renderer: Handler): Promise<void> {
+  const errors: unknown[] = [];
+  const note = (error: unknown): void => {
+    if (!OF_A_LOST_CLIENT.includes((error as NodeJS.ErrnoException).code ?? '')) errors.push(error);
+  };
+  const replied = createDeferred();
+  const { url, server } = await start(
+    [
+      imageSave({ savePath: makeTempDir() }),
+      async (req, res, next) => {
+        const save = saveOf(res);
+        save?.refuse();
+        if (save !== undefined) await replied.promise;
+        try {
+          await renderer(req, res, next);
+        } catch (error) {
+          note(error);
+        }
+      },
+      // Express calls functions of four parameters with errors.
+      Object.defineProperty(note, 'length', { value: 4 }),
+    ],
+    host,
+  );
+  const connections: unknown[] = [];
+  server.on('connection', (socket) => connections.push(socket));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const refused = await get(`${url}/image?req=saveToFile&name=image`, { agent });
+  expect(refused.reply.error?.code).toBe('renderer-refused');
+  replied.resolve();
+  // The same way once more takes longer than the late one needs to fail.
+  const { status, body, headers } = await get(`${url}/image`, { agent });
+  expect([status, errors, connections.length]).toEqual([200, [], 1]);
+  const bytes = headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
+  expect((await sharp(bytes).metadata()).width).toBeGreaterThan(0);
+  agent.destroy();
+}
+
 /** One row of the table. */
 export interface Combination {
   readonly host: string;
@@ -252,6 +303,20 @@ export function testCombinations(rows: readonly Combination[]): void {
     'in $host with $surroundings, saves the bytes of $way that it would have delivered',
     async ({ host, surroundings, way }) => {
       await expectSavedAsDelivered(host, surroundings, waysIn(host)[way]!);
+    },
+  );
+}
+
+/** Makes a test of each way after the reply, in Express 5 and, where it is Express's own, in Express 4. Call it after {@link testCombinations}, whose files it needs. */
+export function testAfterReply(): void {
+  const rows = [
+    ...Object.keys({ ...ways, ...expressWays }).map((way) => ({ host: 'Express 5', way })),
+    ...Object.keys(expressWays).map((way) => ({ host: 'Express 4', way })),
+  ];
+  test.each(rows)(
+    'in $host, $way after the reply disturbs neither the host nor the next request',
+    async ({ host, way }) => {
+      await expectHarmlessAfterReply(host, waysIn(host)[way]!);
     },
   );
 }
