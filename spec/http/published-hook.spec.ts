@@ -178,10 +178,10 @@ describe('publicUrl', () => {
 
   test('may depend on the request', async () => {
     const save = await mount({
-      publicUrl: (name, req) => `https://${req.headers['x-tenant'] as string}/${name}`,
+      publicUrl: (name, req) => `https://${req.headers['x-tenant'] as string}/${name}?by=${req.method}`,
     });
-    const { reply } = await save('a.jpg', { headers: { 'X-Tenant': 'acme.example' } });
-    expect(reply.url).toBe('https://acme.example/a.jpg');
+    const { reply } = await save('a.jpg', { method: 'POST', headers: { 'X-Tenant': 'acme.example' } });
+    expect(reply.url).toBe('https://acme.example/a.jpg?by=POST');
   });
 
   test('that throws leaves the reply without a URL, and the record has the warning', async () => {

@@ -21,6 +21,7 @@ import serverless from 'serverless-http';
 import { imageSave, parseReply } from '../../lib/index.js';
 import { get } from '../support/client.js';
 import { start, type Handler } from '../support/host.js';
+import { built, runInChild } from '../support/run-in-child.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
 
 /** Typed here, because its own types need those of AWS Lambda. */
@@ -268,6 +269,36 @@ describe('a renderer’s header', () => {
     expect(reply.status).toBe(status);
     expect(headers).not.toHaveProperty('set-cookie');
   });
+});
+
+test('leaves a response in its domain while it renders and after the reply', async () => {
+  const { answer, errors, active } = (await runInChild(`
+    import domain from 'node:domain';
+    import { once } from 'node:events';
+    import { createServer } from 'node:http';
+    import { imageSave } from ${built('lib/index.ts')};
+    const save = imageSave({ savePath: ${JSON.stringify(folder())} });
+    const [errors, active] = [[], []];
+    const requests = createServer().listen(0, '127.0.0.1');
+    await once(requests, 'listening');
+    const reply = fetch('http://127.0.0.1:' + requests.address().port + ${JSON.stringify(SAVE)});
+    const [req, res] = await once(requests, 'request');
+    const own = domain.create().on('error', (error) => errors.push(error.message));
+    own.add(res);
+    await new Promise((resolve) => save(req, res, resolve));
+    // Here no domain is active. That of the response becomes active for its listeners, and gets its errors.
+    const isActive = () => active.push(process.domain === own);
+    isActive();
+    res.once('step', isActive).emit('step');
+    res.emit('error', new Error('while it renders'));
+    res.end(Buffer.from('${image().toString('base64')}', 'base64'));
+    const answer = await (await reply).text();
+    res.once('step', isActive).emit('step');
+    requests.close();
+    console.log(JSON.stringify({ answer, errors, active }));
+  `)) as { answer: string; errors: string[]; active: boolean[] };
+  expectSaved(answer);
+  expect([errors, active]).toEqual([['while it renders'], [false, true, true]]);
 });
 
 test('announces one response for each save to Node’s diagnostics', async () => {
