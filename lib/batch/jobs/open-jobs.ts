@@ -39,7 +39,7 @@ export interface OpenJobs {
   /** What the lines of an access log were. */
   readonly logCounts?: LogCounts;
   /** @throws UsageError The list has been read and had nothing in it. */
-  checkCount(): void;
+  readonly checkCount: () => void;
 }
 
 type UncountedJobs = Omit<OpenJobs, 'checkCount'>;
@@ -63,7 +63,7 @@ export async function openJobs(list: JobList, stdin: Readable): Promise<OpenJobs
 function describeEmpty(list: JobList, counts: LogCounts | undefined): string {
   if (list.kind === 'matrix') return 'There are no jobs: a file of --set has no values.';
   if (counts === undefined) return `There are no jobs in ${list.path}.`;
-  return `There are no ${counts.kindName} in ${list.path} (${counts}). Check --under, or name the column of the URL with --column.`;
+  return `There are no ${counts.kindName} in ${list.path} (${counts.toString()}). Check --under, or name the column of the URL with --column.`;
 }
 
 async function openList(list: JobList, stdin: Readable): Promise<UncountedJobs> {
@@ -101,9 +101,10 @@ async function openTemplates(
 
 /** A template that makes no job of the first combination makes none of the others. */
 async function checkFirst(jobs: AsyncGenerator<JobEntry | InvalidJob>): Promise<void> {
-  const { value: entry } = await jobs.next();
+  const first = await jobs.next();
   await jobs.return(undefined);
-  if (!entry) return;
+  if (first.done === true) return;
+  const entry = first.value;
   const defaults = { server: 'http://any', timeout: undefined };
   const prepared = entry instanceof InvalidJob ? entry : prepareJob(entry, defaults);
   if (prepared instanceof InvalidJob)

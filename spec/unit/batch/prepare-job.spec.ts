@@ -62,6 +62,7 @@ describe('a whole list', () => {
   ): Promise<string[]> {
     const found: string[] = [];
     async function* read(): AsyncGenerator<{ where: string; job: unknown }> {
+      await Promise.resolve();
       yield* entries;
     }
     for await (const each of prepareJobs(read(), { ...defaults, shard })) {
