@@ -170,7 +170,10 @@ describe('docs/batch.md', () => {
     writeFileSync(join(cwd, 'jobs.txt'), '/x x.jpg\n');
     writeFileSync(join(cwd, 'pim.csv'), 'sku,source,width\nS1,shoe,320\n');
     writeFileSync(join(cwd, 'pictures.txt'), 'shoe\n');
-    writeFileSync(join(cwd, 'access.log'), '::1 - - [1/Jan/2026:00:00:00 +0000] "GET /is/image/x?wid=1 HTTP/1.1" 200 1\n');
+    writeFileSync(
+      join(cwd, 'access.log'),
+      '::1 - - [1/Jan/2026:00:00:00 +0000] "GET /is/image/x?wid=1 HTTP/1.1" 200 1\n',
+    );
     const commands = markdownFiles().flatMap((page) =>
       blocks(read(page))
         .filter(({ language }) => language === 'sh')

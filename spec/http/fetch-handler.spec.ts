@@ -7,6 +7,7 @@ import { parseReply, SaveError, type SaveRecord, type SaveReply } from '../../li
 import { createSigner } from '../../lib/sign.js';
 import { eventually } from '../support/eventually.js';
 import { createDeferred } from '../support/deferred.js';
+import { LONG, useManualDeadline } from '../support/manual-timer.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
 
 const { image, folder } = useSaveFixture();
@@ -293,25 +294,30 @@ describe('a response', () => {
 });
 
 describe('a save ends early', () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
   it.each([
-    ['its deadline passes', 'timeout', '&timeout=50'],
-    ['its client leaves', 'client-disconnected', ''],
-  ])('when %s: the signals abort, and the body is cancelled', async (_how, code, end) => {
+    ['its deadline passes', 'timeout'],
+    ['its client leaves', 'client-disconnected'],
+  ])('when %s: the signals abort, and the body is cancelled', async (_how, code) => {
     const client = new AbortController();
+    const deadline = useManualDeadline();
     const body = streamOf([image().subarray(0, 1000)], 'never');
     const signals: (AbortSignal | undefined)[] = [];
     const records: SaveRecord[] = [];
     const { code: refusal } = await save(
       (request) => {
         signals.push(request.signal, saveOf(request)?.signal);
-        if (end === '')
-          setImmediate(() => {
-            client.abort();
-          });
+        setImmediate(() => {
+          if (code === 'timeout') deadline.expire();
+          else client.abort();
+        });
         return new Response(body.stream);
       },
       {
-        query: COMMAND + end,
+        ...LONG,
         init: { signal: client.signal },
         onSave: (record) => void records.push(record),
       },
@@ -324,7 +330,14 @@ describe('a save ends early', () => {
   it('when its handler is still busy: a late response is cancelled', async () => {
     const late = createDeferred<Response>();
     const body = streamOf([image()]);
-    expect((await save(() => late.promise, { query: `${COMMAND}&timeout=20` })).code).toBe('timeout');
+    const deadline = useManualDeadline();
+    const handler = (): Promise<Response> => {
+      setImmediate(() => {
+        deadline.expire();
+      });
+      return late.promise;
+    };
+    expect((await save(handler, LONG)).code).toBe('timeout');
     late.resolve(new Response(body.stream));
     expect(await body.cancelled).toBe(true);
   });

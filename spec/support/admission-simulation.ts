@@ -102,14 +102,20 @@ export async function simulate(scenario: Scenario, seed: number): Promise<Simula
 
     const send = (name: string, { work = 0, wait = 0, timeout }: Stream, next?: () => void): void => {
       const render: Render = {
-        ...{ stream: name, at: now, deadline: now + timeout, controller: new AbortController(), next },
-        ...{
-          work: work * (0.5 + chance()),
-          wait: wait * (0.9 + chance() / 5),
-          ended: false,
-          atUpstream: upstream === Infinity,
-        },
+        stream: name,
+        at: now,
+        deadline: now + timeout,
+        controller: new AbortController(),
+        next,
+        work: work * (0.5 + chance()),
+        wait: wait * (0.9 + chance() / 5),
+        ended: false,
+        atUpstream: upstream === Infinity,
       };
+      plan(render.deadline, () => {
+        end(render, 'timeout');
+        if (scenario.ignoresSignal !== true) rendering.delete(render);
+      });
       const begin = (slot: Slot): void => {
         waiting.delete(render);
         render.slot = slot;
@@ -176,12 +182,6 @@ export async function simulate(scenario: Scenario, seed: number): Promise<Simula
         rendering.delete(render);
         end(render, 'done');
       }
-      for (const render of rendering) {
-        if (now < render.deadline) continue;
-        end(render, 'timeout');
-        if (scenario.ignoresSignal !== true) rendering.delete(render);
-      }
-      for (const render of waiting) if (now >= render.deadline) end(render, 'timeout');
       admission.poll();
       // A save that gets its slot or its refusal hears of it in a later microtask.
       if (waiting.size > 0) for (let turn = 0; turn < 3; turn += 1) await Promise.resolve();

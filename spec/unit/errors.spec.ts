@@ -35,7 +35,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   ELOOP: 'folder-missing',
   EISDIR: 'not-a-file',
   EIO: 'write-failed',
-  EFBIG: 'write-failed',
+  EFBIG: 'too-many-bytes',
   EBUSY: 'write-failed',
   ESTALE: 'write-failed',
   EXDEV: 'write-failed',
@@ -53,7 +53,7 @@ describe('an error of the file system', () => {
       expect(error.message).not.toMatch(/E[A-Z]{3,}|\/|\n|secret|errno|at .*:\d/);
       expect(error.message).toMatch(/^[A-Z].*\.$/);
       // The message contains advice.
-      expect(error.message).toMatch(/\b(Try|Save|Shorten|Name|Choose)\b/);
+      expect(error.message).toMatch(/\b(Ask|Try|Save|Shorten|Name|Choose)\b/);
     },
   );
 

@@ -54,7 +54,8 @@ async function withEachSeed(
 describe('a renderer that is bound by two processors', () => {
   const bursts = (load: number, timeout: number): Stream => ({
     burst: { saves: load * CAPACITY, everySeconds: 1 },
-    ...{ work: WORK, timeout },
+    work: WORK,
+    timeout,
   });
   test.each([
     [0.5, 2000],
@@ -100,7 +101,9 @@ describe('a renderer that waits', () => {
 describe('renders that hang or take a hundred times as long', () => {
   const hanging = (saves: number, from: number): Stream => ({
     burst: { saves, everySeconds: 1000 },
-    ...{ from, wait: Infinity, timeout: 25_000 },
+    from,
+    wait: Infinity,
+    timeout: 25_000,
   });
   test.each<[string, Stream, Stream]>([
     ['6 that hang from the start', fast, hanging(6, 0)],
@@ -144,7 +147,9 @@ describe('a renderer that fails for a while', () => {
     async (slowness, load, timeout) => {
       for (const ignoresSignal of [false, true]) {
         const scenario: Scenario = {
-          ...{ streams: { stream: processorBound(load, timeout) }, seconds: 55, ignoresSignal },
+          streams: { stream: processorBound(load, timeout) },
+          seconds: 55,
+          ignoresSignal,
           speed: (second) => (second >= 15 && second < 35 ? slowness : 1),
         };
         await withEachSeed(scenario, (result) => {
