@@ -1,10 +1,12 @@
 // The recipes as an operator runs them: each a program in a project with the package.
 import { execFile, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import sharp from 'sharp';
 import { get, type Answer } from '../../support/client.js';
 import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 import { jpeg, png } from '../../support/images.js';
@@ -25,7 +27,7 @@ const hasSqlite = spawnSync(process.execPath, ['-e', "require('node:sqlite')"]).
 let project: string;
 
 beforeAll(() => {
-  project = makeProject(['express-session', 'pino', 'prom-client', '@opentelemetry']);
+  project = makeProject(['express-session', 'multer', 'pino', 'prom-client', '@opentelemetry']);
   cpSync('docs/recipes', project, { recursive: true });
   cpSync('spec/integration/recipes/tracing.mjs', join(project, 'tracing.mjs'));
 });
@@ -402,6 +404,74 @@ describe('client-addresses.mjs', () => {
   ])('does not start with the list %j', async (list, why) => {
     const output = await runProgram(join(project, 'client-addresses.mjs'), surroundings({ SAVE_FROM: list }));
     expect(output).toContain(why);
+  });
+});
+
+describe('from code', () => {
+  test('upload.mjs saves the image of a form, once for a name, and says why it refuses', async () => {
+    const around = surroundings();
+    const program = await recipe('upload.mjs', around);
+    const upload = async (name: string, image: Buffer): Promise<[number, Line]> => {
+      const body = new FormData();
+      body.set('image', new Blob([image]), 'their name.jpg');
+      const response = await fetch(`${program.url}/upload/${name}`, { method: 'POST', body });
+      return [response.status, (await response.json()) as Line];
+    };
+    const image = await jpeg();
+    expect(await upload('shoe.jpg', image)).toEqual([200, expect.objectContaining({ length: image.length })]);
+    expect(await upload('shoe.jpg', image)).toEqual([422, expect.objectContaining({ code: 'file-exists' })]);
+    expect(await upload('half.jpg', image.subarray(0, -100))).toEqual([
+      503,
+      expect.objectContaining({ code: 'incomplete-image' }),
+    ]);
+    expect(list(join(around.cwd, 'saved'))).toEqual(['shoe.jpg']);
+  });
+
+  test('worker.mjs saves the jobs of its input, and tries again what may pass', async () => {
+    let requests = 0;
+    const image = await jpeg();
+    const source = createServer((req, res) => {
+      requests += 1;
+      if (req.url === '/none') res.writeHead(404).end();
+      else if (req.url === '/busy' && requests % 2 === 1) res.writeHead(503).end();
+      else res.end(image);
+    }).listen(0, '127.0.0.1');
+    try {
+      await once(source, 'listening');
+      const { port } = source.address() as AddressInfo;
+      const around = surroundings();
+      started.add('worker.mjs');
+      const jobs = ['busy', 'none'].map((path) => ({
+        source: `http://127.0.0.1:${port}/${path}`,
+        name: `${path}.jpg`,
+      }));
+      const worker = execFile(process.execPath, [join(project, 'worker.mjs')], { cwd: around.cwd });
+      let output = '';
+      worker.stdout?.on('data', (text: string) => (output += text));
+      worker.stdin?.end(jobs.map((job) => `${JSON.stringify(job)}\n`).join(''));
+      await once(worker, 'close');
+      expect(output.trim().split('\n').sort()).toEqual([
+        'failed none.jpg renderer-status',
+        expect.stringMatching(/^saved busy.jpg \d+$/),
+      ]);
+      expect(list(join(around.cwd, 'saved'))).toEqual(['busy.jpg']);
+    } finally {
+      source.close();
+    }
+  });
+
+  test('pages.mjs saves each page of a document', async () => {
+    const around = surroundings();
+    started.add('pages.mjs');
+    const pages = sharp(Buffer.alloc(8 * 12 * 3), {
+      raw: { width: 8, height: 12, channels: 3, pageHeight: 6 },
+    });
+    await pages.tiff().toFile(join(around.cwd, 'scan.tif'));
+    const { stdout } = await promisify(execFile)(process.execPath, [join(project, 'pages.mjs'), 'scan.tif'], {
+      cwd: around.cwd,
+    });
+    expect(stdout.trim().split('\n')).toEqual(['scan/1.jpg 8 × 6', 'scan/2.jpg 8 × 6']);
+    expect(list(join(around.cwd, 'saved/scan'))).toEqual(['1.jpg', '2.jpg']);
   });
 });
 
