@@ -28,7 +28,7 @@ const MAX_COMPLAINT = 1000;
 
 /** A process that inspects one image at a time. Node keeps running for it only while it starts or has an image. */
 export class Decoder {
-  /** Resolves when it takes images; rejects with {@link DecoderEnded} where it never will. */
+  /** Resolves when the process takes images. Rejects with {@link DecoderEnded} if it fails to start. */
   readonly ready: Promise<void>;
   /** Resolves when the process has ended, however that came about. Never rejects. */
   readonly ended: Promise<void>;
@@ -171,7 +171,7 @@ export class Decoder {
 
 function spawnDecoder(): ChildProcess {
   const child = spawn(process.execPath, getDecoderProgram(), {
-    // The host's folder may go away, or be kept from going away by us.
+    // Not in the host's working directory, which may be removed, and which Windows locks while a process runs in it.
     cwd: dirname(process.execPath),
     env: environment(),
     // The first pipe tells the process that its host has ended.
@@ -189,7 +189,7 @@ function spawnDecoder(): ChildProcess {
 
 /**
  * The host's environment without the variables for the host alone: options of Node (a debugger's port, profilers) and
- * the channels of `fork` and `cluster`. The C library is told to give freed memory back.
+ * the channels of `fork` and `cluster`.
  */
 function environment(): NodeJS.ProcessEnv {
   const hostOnly = ['NODE_OPTIONS', 'NODE_CHANNEL_FD', 'NODE_UNIQUE_ID', 'NODE_V8_COVERAGE'];
