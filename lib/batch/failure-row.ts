@@ -7,8 +7,17 @@ const MAX_IN_A_ROW = 10;
 
 /** Errors that would meet every other job too. */
 const CONCERNS_EVERY_JOB = new Set([
-  ...['saving-disabled', 'not-authorized', 'save-path-missing', 'store-missing', 'not-a-reply', 'http-401'],
-  ...['connection-refused', 'host-not-found', 'host-unreachable', 'tls-failed', 'folder-missing'],
+  'saving-disabled',
+  'not-authorized',
+  'save-path-missing',
+  'store-missing',
+  'not-a-reply',
+  'http-401',
+  'connection-refused',
+  'host-not-found',
+  'host-unreachable',
+  'tls-failed',
+  'folder-missing',
 ]);
 
 /**

@@ -17,8 +17,18 @@ const ENTRIES_PER_TURN = 256;
 
 /** The fields of a job and of its result. Further fields of a job have other names. */
 export const OWN_FIELDS = [
-  ...(['url', 'name', 'timeout', 'status', 'code', 'message', 'rendererStatus'] as const),
-  ...(['attempts', 'milliseconds', 'bytes', 'pixels', 'at'] as const),
+  'url',
+  'name',
+  'timeout',
+  'status',
+  'code',
+  'message',
+  'rendererStatus',
+  'attempts',
+  'milliseconds',
+  'bytes',
+  'pixels',
+  'at',
 ];
 const IS_OWN: ReadonlySet<string> = new Set(OWN_FIELDS);
 

@@ -147,9 +147,13 @@ export class SaveClient {
     const credentials =
       user === ':' ? {} : { 'Proxy-Authorization': `Basic ${Buffer.from(user).toString('base64')}` };
     return {
-      ...{ server, isTls: isProxyTls, prefix: origin },
+      server,
+      isTls: isProxyTls,
+      prefix: origin,
       options: {
-        ...{ protocol: proxy.protocol, ...toAddress(proxy.hostname, proxy.port), agent },
+        protocol: proxy.protocol,
+        ...toAddress(proxy.hostname, proxy.port),
+        agent,
         headers: { Host: host, ...credentials, ...headers },
       },
     };

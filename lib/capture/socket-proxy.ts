@@ -11,9 +11,22 @@ export function connectionOf({ socket }: { readonly socket?: Socket | null }): S
 /** Properties of the null socket. All others are those of the client's socket. */
 const WRITE_SIDE_PROPERTIES = new Set<PropertyKey>([
   ...EMITTER_METHODS,
-  ...['write', 'end', 'destroy', 'destroySoon', 'resetAndDestroy'],
-  ...['destroyed', 'closed', 'errored', 'writable', 'writableEnded', 'writableFinished'],
-  ...['cork', 'uncork', '_writableState', 'timeout', 'setTimeout'],
+  'write',
+  'end',
+  'destroy',
+  'destroySoon',
+  'resetAndDestroy',
+  'destroyed',
+  'closed',
+  'errored',
+  'writable',
+  'writableEnded',
+  'writableFinished',
+  'cork',
+  'uncork',
+  '_writableState',
+  'timeout',
+  'setTimeout',
 ]);
 
 /**

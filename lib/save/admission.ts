@@ -91,7 +91,8 @@ export class Admission {
         reject(signal.reason as Error);
       };
       const waiter: Waiter = {
-        ...{ deadline, timeLimit },
+        deadline,
+        timeLimit,
         admit(slot) {
           signal.removeEventListener('abort', leave);
           resolve(slot);

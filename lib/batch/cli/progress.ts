@@ -34,7 +34,11 @@ export function showLines(output: ErrorOutput, tally: Tally): Progress {
 /** A bar in the last line of a terminal, as wide as there is room. Without a total, there are only the numbers. */
 export function showBar(output: NodeJS.WritableStream & ErrorOutput, tally: Tally): Progress {
   const bars = new MultiBar({
-    ...{ stream: output, fps: 8, hideCursor: true, clearOnComplete: true, gracefulExit: false },
+    stream: output,
+    fps: 8,
+    hideCursor: true,
+    clearOnComplete: true,
+    gracefulExit: false,
     forceRedraw: true,
     format: () => drawLine(tally, (output.columns ?? 80) - 1),
   });

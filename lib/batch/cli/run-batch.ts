@@ -74,7 +74,11 @@ export async function runBatch(
   const how = isStopped ? 'stopped' : gaveUp === undefined ? 'finished' : 'gave up';
   if (how === 'finished') checkCount();
   const end: BatchEnd = {
-    ...{ tally, how, reason: gaveUp?.code, folders: gaveUp?.folders, log: logCounts?.toString() },
+    tally,
+    how,
+    reason: gaveUp?.code,
+    folders: gaveUp?.folders,
+    log: logCounts?.toString(),
     columns: Math.min(proc.stderr.columns ?? DEFAULT_COLUMNS, 120),
     ledger: settings.ledger,
     command: formatCommand(proc.args),

@@ -81,8 +81,12 @@ async function* readRows(source: TextSource): AsyncGenerator<Row, void, undefine
   for (let next; !head.includes('\n') && (next = await chunks.next()).done !== true;) head += next.value;
   const parser = parse({
     delimiter: findDelimiter(head),
-    ...{ record_delimiter: '\n', relax_column_count: true, relax_quotes: true, skip_empty_lines: true },
-    ...{ info: true, max_record_size: MAX_LINE_LENGTH },
+    record_delimiter: '\n',
+    relax_column_count: true,
+    relax_quotes: true,
+    skip_empty_lines: true,
+    info: true,
+    max_record_size: MAX_LINE_LENGTH,
   });
   const text = (async function* (): AsyncGenerator<string> {
     yield head;
