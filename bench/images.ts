@@ -20,6 +20,9 @@ export async function createImages(dir: string): Promise<void> {
     await image.resize(width, height).jpeg({ quality }).toFile(join(dir, name));
   }
   await scale(join(dir, 'source.jpg')).toFile(join(dir, 'scaled.jpg'));
+  // 95 megapixels in less than a megabyte, and a progressive JPEG is decoded as a whole.
+  const huge = sharp({ create: { width: 9800, height: 9700, channels: 3, background: 'teal' } });
+  await huge.jpeg({ progressive: true }).toFile(join(dir, 'huge.jpg'));
 }
 
 /** What the renderer does. */

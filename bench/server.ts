@@ -45,7 +45,13 @@ function createApp({ name, library, ...options }: AppSettings): Express {
     await sleep(300);
     res.type('jpeg').send(readFileSync(join(images, '20kb.jpg')));
   });
-  for (const file of ['20kb.jpg', '200kb.jpg', '5mb.jpg']) {
+  app.get('/quick.jpg', async (_req, res) => {
+    await sleep(25);
+    res.type('jpeg').send(readFileSync(join(images, '20kb.jpg')));
+  });
+  // Never answers.
+  app.get('/stuck.jpg', () => undefined);
+  for (const file of ['20kb.jpg', '200kb.jpg', '5mb.jpg', 'huge.jpg']) {
     const image = readFileSync(join(images, file));
     const save = HAND_WRITTEN[name];
     if (save !== undefined) app.get(`/${file}`, saveRoute(save, image, options));
