@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 /**
  * The arguments with which `process.execPath` runs the program.
@@ -13,9 +14,9 @@ export function getDecoderProgram(): string[] {
   // File tracers (of Next, Vercel, Nitro) follow a literal name.
   const program = join(__dirname, 'process.js');
   if (existsSync(program)) return [...resolver(), program];
-  // The sources, which the demo runs as they are.
+  // The sources, which some specs run as they are. The process has another working directory.
   const source = join(__dirname, 'process.ts');
-  if (existsSync(source)) return ['--import', 'tsx', source];
+  if (existsSync(source)) return ['--import', pathToFileURL(resolvePackage('tsx')).href, source];
   // A bundler has omitted the file.
   throw new Error(`There is no ${program}`);
 }
@@ -23,7 +24,12 @@ export function getDecoderProgram(): string[] {
 /** Under Yarn's Plug'n'Play, packages are in zip files, which a process reads only with Yarn's own resolver. */
 function resolver(): string[] {
   if (process.versions['pnp'] === undefined) return [];
-  return ['--require', createRequire(__filename).resolve('pnpapi')];
+  return ['--require', resolvePackage('pnpapi')];
+}
+
+/** The file of a package. Asked for when needed: in a bundle of ES modules there is no `__filename`. */
+function resolvePackage(name: string): string {
+  return createRequire(__filename).resolve(name);
 }
 
 /** Whether this process is a single executable application: of Node, pkg, nexe, `bun build --compile` and the like. */
