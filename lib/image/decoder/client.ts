@@ -163,9 +163,9 @@ export class Decoder {
     const error = new DecoderEnded(reason, options);
     this.#starting?.reject(error);
     this.#replying?.reject(error);
+    // It keeps Node running until it has ended, since the next image may wait for its memory.
     this.#child.kill('SIGKILL');
     this.#channel.destroy();
-    this.unref();
   }
 }
 
