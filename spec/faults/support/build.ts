@@ -48,8 +48,12 @@ function compile(path: string, folder: string): void {
   });
   const target = join(folder, path.replace(/\.ts$/, '.js'));
   mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target, code);
+  // The package is CommonJS, where Node gives these to each module.
+  const place = /__(?:dir|file)name/.test(code) ? PLACE_OF_MODULE : '';
+  writeFileSync(target, place + code);
 }
+
+const PLACE_OF_MODULE = 'const { dirname: __dirname, filename: __filename } = import.meta;\n';
 
 /** Writes a program that applies a patch and then starts the server. */
 function writePatched(folder: string, patch: string): string {
