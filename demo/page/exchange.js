@@ -49,7 +49,6 @@ export async function exchange(url) {
   byId('reply-status', HTMLElement).textContent = status;
   byId('reply-status', HTMLElement).className = done ? 'good' : 'bad';
   await showStages(id);
-  byId('reply', HTMLElement).closest('section')?.scrollIntoView({ block: 'nearest' });
   const message =
     status === 'none' ? 'The server did not respond. Is it still running?' : properties.get('error.message');
   return { done, code: properties.get('error.code') ?? '', message: message ?? '' };
@@ -102,9 +101,15 @@ export async function showHeld(name, file, verdict = '', contrast = '') {
   const element = byId('verdict', HTMLElement);
   element.replaceChildren(...(verdict ? [createElement('strong', {}, verdict), ` ${contrast}`] : []));
   held.hidden = file === undefined;
-  if (file === undefined) return;
+  if (file !== undefined) await showImage(name, file, element);
+  // Last, since all of this changes the height.
+  byId('reply', HTMLElement).closest('section')?.scrollIntoView({ block: 'nearest' });
+}
+
+/** @type {(name: string, file: Blob, verdict: HTMLElement) => Promise<void>} */
+async function showImage(name, file, verdict) {
   const image = createElement('img', { alt: `The image that ${name} holds`, src: URL.createObjectURL(file) });
-  await image.decode().catch(() => (element.textContent = `${name} is damaged.`));
+  await image.decode().catch(() => (verdict.textContent = `${name} is damaged.`));
   const old = held.querySelector('img');
   old?.replaceWith(image);
   if (old?.src.startsWith('blob:')) URL.revokeObjectURL(old.src);
