@@ -154,7 +154,7 @@ const checked: readonly Checked[] = [
     faults: [
       {
         fault: 'takes a command from a nested request',
-        wrappers: [{ wrapper: 'ignoresBrackets', file: 'protocol/parse-command.ts', name: 'parseCommand' }],
+        wrappers: [{ wrapper: 'ignoresBrackets', file: 'protocol/query.ts', name: 'parseQuery' }],
         says: /nested/,
       },
     ],

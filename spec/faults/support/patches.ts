@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import { readFile, realpath, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { checkName } from '../../../lib/protocol/file-name.js';
-import type { hasSaveCommand, parseCommand } from '../../../lib/protocol/parse-command.js';
+import type { hasSaveCommand } from '../../../lib/protocol/parse-command.js';
+import type { parseQuery } from '../../../lib/protocol/query.js';
 import { Admission, type Slot } from '../../../lib/save/admission.js';
 import type { openTarget } from '../../../lib/stores/folder/resolve-path.js';
 import type { fsCalls } from '../../../lib/temp-files/fs.js';
@@ -227,8 +228,8 @@ export const wrappers = {
     typeof openTarget
   >,
 
-  ignoresBrackets: ((original) => (url) => original(url.replaceAll(/[(){}]/g, '_'))) satisfies Wrapper<
-    typeof parseCommand
+  ignoresBrackets: ((original) => (query) => original(query.replaceAll(/[(){}]/g, '_'))) satisfies Wrapper<
+    typeof parseQuery
   >,
 
   backtracks: ((original) => (url) => original(url) || /\(+!/.test(url)) satisfies Wrapper<
