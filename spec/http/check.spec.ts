@@ -51,7 +51,7 @@ describe('of a folder', () => {
     ['writev', 'EIO', 'write-failed'],
     ['fsync', 'EIO', 'write-failed'],
     ['rename', 'ERR_ACCESS_DENIED', 'not-writable'],
-    ['unlink', 'EACCES', 'not-writable'],
+    ['unlink', 'EROFS', 'not-writable'],
   ] as const)('rejects where %s fails with %s, with the code %s', async (call, error, code) => {
     interceptFsCall(call, () => Promise.reject(systemError(error)));
     const { code: actual, cause } = await refusalOf(() => imageSave({ savePath: folder() }).check());

@@ -1,7 +1,5 @@
 // Saves on Windows to a name that another program has open: pretended on every system, and real on Windows.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { imageSave, type SaveRecord } from '../../lib/index.js';
@@ -89,30 +87,15 @@ describe('a name that is in use', () => {
   });
 });
 
-const onWindows = process.platform === 'win32' ? describe : describe.skip;
-
-onWindows('a name that a program of Windows has open', () => {
-  /** Opens the name in another process so that no other may replace it. Returns a function that closes it. */
-  async function openExclusively(): Promise<() => Promise<void>> {
-    const path = join(folder(), 'a.jpg');
-    const script =
-      `$file = [IO.File]::Open('${path}', 'Open', 'Read', 'None'); ` +
-      "Write-Output 'open'; [Console]::In.ReadLine() | Out-Null; $file.Close()";
-    const child = spawn('powershell.exe', ['-NoProfile', '-Command', script], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    const exit = once(child, 'exit');
-    await Promise.race([once(child.stdout, 'data'), exit]);
-    return async () => {
-      child.stdin.end('\n');
-      await exit;
-    };
-  }
+(process.platform === 'win32' ? describe : describe.skip)('a name that really is in use', () => {
+  /** libuv's `UV_FS_O_EXLOCK`: while the file is open, Windows lets no other handle read, replace or remove it. */
+  const EXCLUSIVE = 0x10000000;
+  const openExclusively = (): number => openSync(join(folder(), 'a.jpg'), constants.O_RDONLY | EXCLUSIVE);
 
   test('is kept, and replaced by a save after it was closed', async () => {
-    const close = await openExclusively();
+    const fd = openExclusively();
     const refused = await save();
-    await close();
+    closeSync(fd);
     expect([refused.status, refused.reply.error?.code]).toEqual([403, 'file-in-use']);
     expect([list(folder()), String(content())]).toEqual([['a.jpg'], 'old']);
     expect((await save()).reply.status).toBe('done');
@@ -120,10 +103,10 @@ onWindows('a name that a program of Windows has open', () => {
   });
 
   test('is replaced by a save that was waiting for it', async () => {
-    const close = await openExclusively();
+    const fd = openExclusively();
     let calls = 0;
-    interceptFsCall('rename', async (real) => {
-      if ((calls += 1) === 2) await close();
+    interceptFsCall('rename', (real) => {
+      if ((calls += 1) === 2) closeSync(fd);
       return real();
     });
     expect((await save()).reply.status).toBe('done');

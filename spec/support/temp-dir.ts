@@ -1,5 +1,5 @@
 // Directories for specs on real files, below the system's temporary one.
-import { mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { readdir, readlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,18 +19,21 @@ export function removeTempDirs(): void {
 }
 
 /**
- * Makes a new directory for each test of the file, and removes it after the test. Call it at the top of a file.
+ * Makes a new directory for each test of the file, and removes it when all hooks after the test have run: Windows keeps
+ * a directory whose files are open. Call it at the top of a file.
  *
  * @returns A function that joins the directory and the segments of a path.
  */
 export function useTempDir(): (...segments: string[]) => string {
   let path = '';
+  const remove = (): void => {
+    if (path !== '') rmSync(path, { recursive: true, force: true });
+  };
   beforeEach(() => {
+    remove();
     path = makeTempDir();
   });
-  afterEach(() => {
-    rmSync(path, { recursive: true, force: true });
-  });
+  afterAll(remove);
   return (...segments) => join(path, ...segments);
 }
 
@@ -62,7 +65,8 @@ export const canLink = ((): boolean => {
   const path = makeTempDir();
   try {
     symlinkSync('target', join(path, 'link'));
-    return true;
+    // Wine says that it has made the link.
+    return lstatSync(join(path, 'link')).isSymbolicLink();
   } catch {
     return false;
   } finally {

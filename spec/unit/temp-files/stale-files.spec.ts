@@ -98,7 +98,8 @@ describe('sweeping', () => {
       nameOf('A'.repeat(32)),
       nameOf('g'.repeat(32)),
       `${nameOf(zeros)}.png`,
-      `${nameOf(zeros)}\n`,
+      // Windows has no such name.
+      ...(process.platform === 'win32' ? [] : [`${nameOf(zeros)}\n`]),
       `x${nameOf(zeros)}`,
       `.image-save-1-${zeros}xtmp`,
     ];

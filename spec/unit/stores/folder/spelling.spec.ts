@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { checkSpelling } from '../../../../lib/stores/folder/spelling.js';
 import { fsCalls } from '../../../../lib/temp-files/fs.js';
 import { codeOf, refusalOf } from '../../../support/refusal.js';
-import { testWithLinks, useTempDir } from '../../../support/temp-dir.js';
+import { testOnLinux, testWithLinks, useTempDir } from '../../../support/temp-dir.js';
 import { usePlatform } from '../../../support/windows.js';
 
 const inFolder = useTempDir();
@@ -25,7 +25,7 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-it('is exact on a file system that tells all spellings apart', async () => {
+testOnLinux('is exact on a file system that tells all spellings apart', async () => {
   await mkdir(inFolder('PRIVATE FOLDER'));
   for (const name of ['private folder/logo.png', 'PRIVATE FOLDER/logo.png', 'none/a.png', '靴', '2024', '']) {
     await checkSpelling(inFolder(), name.split('/'));
