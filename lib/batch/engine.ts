@@ -1,26 +1,59 @@
 // The engine of a batch: takes jobs as slots become free, sends them, tries again, and hands out the results.
-import type { Ledger } from './ledger.js';
-import type { BatchSettings } from './options.js';
-import { FailureRow } from './failure-row.js';
+import { Ledger } from './ledger.js';
+import { checkBatchOptions, type BatchSettings } from './options.js';
 import type { Outcome } from './outcome.js';
-import { Pace, retryDelay } from './pace.js';
-import type { PreparedJob } from './prepare-job.js';
+import { FailureRow, Pace, retryDelay } from './pace.js';
+import { prepareJobs, type JobEntry, type PreparedJob } from './prepare-job.js';
 import { SaveClient } from './save-client.js';
 import { Slots } from './slots.js';
-import { InvalidJob, type ReadableJob, type SaveResult } from './types.js';
+import { InvalidJob, type ReadableJob, type SaveAllOptions, type SaveJob, type SaveResult } from './types.js';
+
+/**
+ * Saves many images: sends a save command for each job and follows it to its end.
+ *
+ * Jobs are taken from the iterable as slots become free, so that a list may be endless. Results come in the order in
+ * which jobs end, also those of jobs that failed, with the further fields of the job (`sku`). Leaving the loop early
+ * breaks off the running requests.
+ *
+ * @param jobs Any iterable or async iterable of jobs. What is no job fails as `invalid-job`.
+ * @throws TypeError An option is wrong, the ledger cannot be used, or the first hundred entries are no jobs; the message
+ * names the fix.
+ * @throws Error The same error would meet every job, ten times in a row: its `code` is that of the results. The reason
+ * of the signal, when it aborts. What the iterable itself throws.
+ * @example
+ * const jobs = [{ url: '/is/image/shoe?wid=800', name: 'shoe-800.jpg' }];
+ * for await (const result of saveAll(jobs, { server: 'http://localhost:3000', ledger: 'done.ndjson' })) {
+ *   if (result.status === 'failed') console.error(result.name, result.code, result.message);
+ * }
+ */
+export function saveAll<Job extends SaveJob>(
+  jobs: Iterable<Job> | AsyncIterable<Job>,
+  options?: SaveAllOptions,
+): AsyncGenerator<SaveResult, void, undefined> {
+  // Checked now and not at the first step of the loop, so that the stack shows the caller.
+  const settings = checkBatchOptions(options);
+  return run();
+
+  async function* run(): AsyncGenerator<SaveResult, void, undefined> {
+    const ledger = settings.ledger === undefined ? undefined : await Ledger.open(settings.ledger);
+    try {
+      yield* new Engine(number(), settings, ledger).run();
+    } finally {
+      await ledger?.close();
+    }
+  }
+
+  async function* number(): AsyncGenerator<JobEntry, void, undefined> {
+    let count = 0;
+    for await (const job of jobs) yield { where: `job ${++count}`, job };
+  }
+}
 
 /** A job that has been taken from the list. */
 interface Task extends PreparedJob {
   /** When its first request was sent. */
   begin: number;
   attempts: number;
-  hasSlot: boolean;
-}
-
-/** What an engine tells while it runs. */
-export interface EngineEvents {
-  /** An attempt has failed, and another one follows. */
-  onRetry?(outcome: Outcome): void;
 }
 
 /**
@@ -28,10 +61,10 @@ export interface EngineEvents {
  * there are slots.
  */
 export class Engine {
-  readonly #jobs: AsyncIterator<PreparedJob | InvalidJob>;
+  readonly #jobs: AsyncGenerator<PreparedJob | InvalidJob>;
   readonly #settings: BatchSettings;
   readonly #ledger: Ledger | undefined;
-  readonly #events: EngineEvents;
+  readonly #onRetry: (outcome: Outcome) => void;
   readonly #client: SaveClient;
   readonly #pace: Pace;
   readonly #slots: Slots<Task>;
@@ -49,16 +82,17 @@ export class Engine {
   #fatal: { readonly error: unknown } | undefined;
   #resume: () => void = () => undefined;
 
+  /** @param onRetry Called when an attempt has failed, and another one follows. */
   constructor(
-    jobs: AsyncIterator<PreparedJob | InvalidJob>,
+    entries: AsyncIterable<JobEntry | InvalidJob>,
     settings: BatchSettings,
     ledger: Ledger | undefined,
-    events: EngineEvents = {},
+    onRetry: (outcome: Outcome) => void = () => undefined,
   ) {
-    this.#jobs = jobs;
+    this.#jobs = prepareJobs(entries, settings);
     this.#settings = settings;
     this.#ledger = ledger;
-    this.#events = events;
+    this.#onRetry = onRetry;
     this.#client = new SaveClient(settings);
     this.#pace = new Pace(settings.concurrency);
     this.#slots = new Slots(settings.concurrency);
@@ -107,7 +141,7 @@ export class Engine {
       clearTimeout(this.#pause);
       this.#client.close();
       // A list that waits for its next job, as from a terminal, would answer only after it.
-      Promise.resolve(this.#jobs.return?.()).catch(() => undefined);
+      this.#jobs.return(undefined).catch(() => undefined);
     }
   }
 
@@ -152,30 +186,25 @@ export class Engine {
   /** Takes the next job from the list. */
   #take(): void {
     this.#isTaking = true;
-    this.#takeOne().then(
-      () => {
+    this.#takeOne()
+      .catch((error: unknown) => {
+        this.#endWith(error);
+      })
+      .finally(() => {
         this.#isTaking = false;
         this.#proceed();
-      },
-      (error: unknown) => {
-        this.#isTaking = false;
-        this.#endWith(error);
-      },
-    );
+      });
   }
 
   async #takeOne(): Promise<void> {
     const next = await this.#jobs.next();
     if (this.#isStopping) return;
-    if (next.done === true) {
-      this.#isExhausted = true;
-      return;
-    }
-    if (next.value instanceof InvalidJob) await this.#reject(next.value);
+    if (next.done === true) this.#isExhausted = true;
+    else if (next.value instanceof InvalidJob) await this.#reject(next.value);
     else if (next.value.isRepeated) this.#skip(next.value, { code: 'repeated' });
     else if (this.#ledger?.isDone(next.value.job) === true) this.#skip(next.value);
     // Sent by `#start` alone, which looks at the pace of now: the list may have taken its time.
-    else this.#slots.add({ ...next.value, begin: 0, attempts: 0, hasSlot: false });
+    else this.#slots.add({ ...next.value, begin: 0, attempts: 0 });
   }
 
   #skip(job: ReadableJob, more: Partial<SaveResult> = {}): void {
@@ -216,21 +245,12 @@ export class Engine {
     this.#slots.delay(task, retryDelay(task.attempts, outcome, this.#hasReplied), keepsSlot, () => {
       this.#proceed();
     });
-    this.#events.onRetry?.(outcome);
+    this.#onRetry(outcome);
   }
 
   async #finish(task: Task, outcome: Outcome): Promise<void> {
-    const { status, code, message, rendererStatus, bytes, pixels } = outcome;
-    const result = createResult(task, {
-      status,
-      ...(code === undefined ? {} : { code }),
-      ...(message === undefined ? {} : { message }),
-      ...(rendererStatus === undefined ? {} : { rendererStatus }),
-      attempts: task.attempts,
-      milliseconds: Math.round(performance.now() - task.begin),
-      ...(bytes === undefined ? {} : { bytes }),
-      ...(pixels === undefined ? {} : { pixels }),
-    });
+    const milliseconds = Math.round(performance.now() - task.begin);
+    const result = createResult(task, { ...outcome.result, attempts: task.attempts, milliseconds });
     try {
       await this.#ledger?.append(result);
     } catch (error) {
@@ -250,7 +270,7 @@ export class Engine {
   }
 }
 
-/** The fields of the ledger come first, in this order. */
+/** A line of a ledger begins with the URL. */
 function createResult(
   { job: { url, name }, fields }: ReadableJob,
   more: Pick<SaveResult, 'status'> & Partial<SaveResult>,

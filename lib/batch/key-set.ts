@@ -1,14 +1,13 @@
 // Which of a million keys have been seen, in 16 megabytes.
 import { createHash } from 'node:crypto';
 
-const INITIAL_SLOTS = 1024;
-
 /**
  * A set of strings that keeps 64 bits of the hash of each, in a table of numbers. Two of a million keys are the same to
  * it with a probability of 1 to 37 million (n² / 2⁶⁵).
  */
 export class KeySet {
-  #slots = new Uint32Array(2 * INITIAL_SLOTS);
+  /** Each hash is at its lowest bits, or in the next slot that was free; 0 marks a free slot. */
+  #slots = new BigUint64Array(1024);
   #size = 0;
 
   get size(): number {
@@ -16,46 +15,37 @@ export class KeySet {
   }
 
   has(...key: readonly string[]): boolean {
-    const [high, low] = hash(key);
-    return this.#slots[this.#find(high, low)] !== 0;
+    return this.#slots[this.#find(hash(key))] !== 0n;
   }
 
   /** @returns Whether it is new. */
   add(...key: readonly string[]): boolean {
-    const [high, low] = hash(key);
-    const at = this.#find(high, low);
-    if (this.#slots[at] !== 0) return false;
-    this.#slots[at] = high;
-    this.#slots[at + 1] = low;
+    const value = hash(key);
+    const at = this.#find(value);
+    if (this.#slots[at] !== 0n) return false;
+    this.#slots[at] = value;
     this.#size++;
-    if (this.#size > this.#slots.length / 4) this.#grow();
+    if (this.#size > this.#slots.length / 2) this.#grow();
     return true;
   }
 
-  /** Where a hash is, or would be: `high` at the position, `low` behind it. */
-  #find(high: number, low: number): number {
+  /** Where a hash is, or would be. */
+  #find(value: bigint): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    let at = (2 * low) & mask;
-    while (slots[at] !== 0 && (slots[at] !== high || slots[at + 1] !== low)) at = (at + 2) & mask;
+    let at = Number(value & BigInt(mask));
+    while (slots[at] !== 0n && slots[at] !== value) at = (at + 1) & mask;
     return at;
   }
 
   #grow(): void {
     const old = this.#slots;
-    this.#slots = new Uint32Array(2 * old.length);
-    for (let from = 0; from < old.length; from += 2) {
-      const [high = 0, low = 0] = [old[from], old[from + 1]];
-      if (high === 0) continue;
-      const at = this.#find(high, low);
-      this.#slots[at] = high;
-      this.#slots[at + 1] = low;
-    }
+    this.#slots = new BigUint64Array(2 * old.length);
+    for (const value of old) if (value !== 0n) this.#slots[this.#find(value)] = value;
   }
 }
 
-/** 64 bits of a hash. The first number is never 0, which marks a free slot. */
-export function hash(key: readonly string[]): [high: number, low: number] {
-  const digest = createHash('sha256').update(JSON.stringify(key)).digest();
-  return [digest.readUInt32LE(0) || 1, digest.readUInt32LE(4)];
+/** 64 bits of a hash, never 0. */
+export function hash(key: readonly string[]): bigint {
+  return createHash('sha256').update(JSON.stringify(key)).digest().readBigUInt64LE() || 1n;
 }

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open, realpath, type FileHandle } from 'node:fs/promises';
 import { KeySet } from './key-set.js';
 import { lockLedger } from './ledger-lock.js';
-import { readLines } from './read-lines.js';
+import { readLines } from './text.js';
 import { UsageError, type SaveJob, type SaveResult } from './types.js';
 
 /** What every line begins with: a file without it is not a ledger, and is not touched. */
@@ -12,27 +12,18 @@ const BEGINNING = '{"url":';
 /** How much is read at once when the end of the last whole line is looked for. */
 const BLOCK_BYTES = 65_536;
 
-interface Batch {
-  readonly text: string[];
-  readonly written: Promise<void>;
-}
-
 /** An open ledger. */
 export class Ledger {
-  readonly path: string;
+  readonly #path: string;
   readonly #done: KeySet;
   readonly #file: FileHandle | undefined;
-  readonly #unlock: () => Promise<void>;
-  #next: Batch | undefined;
+  readonly #unlock: (() => Promise<void>) | undefined;
+  /** Lines that come while others are being written are written together. */
+  #next: { readonly lines: string[]; readonly written: Promise<void> } | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(
-    path: string,
-    done: KeySet,
-    file?: FileHandle,
-    unlock = (): Promise<void> => Promise.resolve(),
-  ) {
-    this.path = path;
+  private constructor(path: string, done: KeySet, file?: FileHandle, unlock?: () => Promise<void>) {
+    this.#path = path;
     this.#done = done;
     this.#file = file;
     this.#unlock = unlock;
@@ -57,9 +48,7 @@ export class Ledger {
     } catch (error) {
       await file?.close();
       await unlock?.();
-      throw error instanceof UsageError
-        ? error
-        : new UsageError(describe(path, error as NodeJS.ErrnoException));
+      throw describeError(path, error);
     }
   }
 
@@ -68,9 +57,8 @@ export class Ledger {
     try {
       return new Ledger(path, await readDone(path));
     } catch (error) {
-      if (error instanceof UsageError) throw error;
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Ledger(path, new KeySet());
-      throw new UsageError(describe(path, error as NodeJS.ErrnoException));
+      throw describeError(path, error);
     }
   }
 
@@ -85,30 +73,29 @@ export class Ledger {
    * @throws UsageError It could not be written.
    */
   append(result: SaveResult): Promise<void> {
-    const line = JSON.stringify(result);
+    const line = `${JSON.stringify(result)}\n`;
     if (this.#next === undefined) {
-      const text: string[] = [];
-      // Lines that come while others are being written are written together.
-      const written = this.#writing.then(() => this.#write(text));
-      this.#next = { text, written };
+      const lines: string[] = [];
+      const written = this.#writing.then(() => this.#write(lines));
+      this.#next = { lines, written };
       this.#writing = written.catch(() => undefined);
     }
-    this.#next.text.push(line, '\n');
+    this.#next.lines.push(line);
     return this.#next.written;
   }
 
   async close(): Promise<void> {
     await this.#writing;
     await this.#file?.close();
-    await this.#unlock();
+    await this.#unlock?.();
   }
 
-  async #write(text: readonly string[]): Promise<void> {
+  async #write(lines: readonly string[]): Promise<void> {
     this.#next = undefined;
     try {
-      await this.#file?.appendFile(text.join(''));
+      await this.#file?.appendFile(lines.join(''));
     } catch (error) {
-      throw new UsageError(describe(this.path, error as NodeJS.ErrnoException));
+      throw describeError(this.#path, error);
     }
   }
 }
@@ -181,20 +168,24 @@ function parseEntry(line: string): LedgerEntry | 'cut' | 'no entry' {
   }
 }
 
-function describe(path: string, { code, message }: NodeJS.ErrnoException): string {
-  switch (code) {
-    case 'ENOENT':
-      return `The folder of the ledger ${path} does not exist. Make it, or name another file.`;
-    case 'EISDIR':
-      return `The ledger ${path} is a folder. Name a file.`;
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return `The ledger ${path} may not be written. Change its rights, or name another file.`;
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return `There is no room for the ledger ${path}. Make room, then run the same command again.`;
-    default:
-      return `The ledger ${path} cannot be used (${message}). Name another file.`;
-  }
+const NO_RIGHT = 'may not be written. Change its rights, or name another file.';
+const NO_ROOM = 'has no room. Make room, then run the same command again.';
+
+/** What to do about an error of the file system. */
+const ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: 'is in a folder that does not exist. Make it, or name another file.',
+  EISDIR: 'is a folder. Name a file.',
+  EACCES: NO_RIGHT,
+  EPERM: NO_RIGHT,
+  EROFS: NO_RIGHT,
+  ENOSPC: NO_ROOM,
+  EDQUOT: NO_ROOM,
+};
+
+function describeError(path: string, error: unknown): UsageError {
+  if (error instanceof UsageError) return error;
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return new UsageError(
+    `The ledger ${path} ${ERRORS[code] ?? `cannot be used (${message}). Name another file.`}`,
+  );
 }

@@ -1,12 +1,13 @@
-// The options of `saveAll()`: defaults and checks. The command has the same ones.
+// The options of `saveAll()` and of the program: their checks, their defaults and their usage.
 import { validateHeaderName, validateHeaderValue } from 'node:http';
-import { isIntegerBetween, MILLISECONDS, validateOptions, type Rules } from '../validate-options.js';
+import {
+  isIntegerBetween,
+  MILLISECONDS,
+  validateOptions,
+  type Rule,
+  type Rules,
+} from '../validate-options.js';
 import { UsageError, type SaveAllOptions } from './types.js';
-
-export const DEFAULT_CONCURRENCY = 8;
-export const DEFAULT_RETRIES = 5;
-export const MAX_CONCURRENCY = 1000;
-export const MAX_RETRIES = 100;
 
 /** Options that have been checked, with defaults filled in. */
 export interface BatchSettings {
@@ -28,12 +29,28 @@ export interface Shard {
   readonly count: number;
 }
 
-const RULES: Rules<SaveAllOptions> = {
+const DEFAULTS = { concurrency: 8, retries: 5 };
+
+/** An option of the program: its flags and its usage, as commander takes them, and its rule. */
+export interface ProgramOption extends Rule {
+  readonly flags: string;
+  readonly usage: string;
+  readonly kind?: 'number' | 'repeatable';
+  readonly default?: number;
+}
+
+/** The options that `saveAll()` and the program share. */
+export const SHARED_OPTIONS: Readonly<Record<Exclude<keyof SaveAllOptions, 'signal'>, ProgramOption>> = {
   server: {
+    flags: '--server <origin>',
+    usage: 'the server of URLs that are paths: http://localhost:3000',
     expected: 'scheme, host and port alone, as in http://localhost:3000',
     isValid: (value) => typeof value === 'string' && parseServer(value) !== undefined,
   },
   header: {
+    flags: '--header <line>',
+    usage: "a header of every request: 'Authorization: Bearer …'",
+    kind: 'repeatable',
     expected: "an object, or lines as in ['Authorization: Bearer …']",
     isValid: (value) =>
       typeof value === 'object' &&
@@ -41,19 +58,43 @@ const RULES: Rules<SaveAllOptions> = {
       Object.values(value).every((each) => typeof each === 'string'),
   },
   concurrency: {
-    expected: `a whole number from 1 to ${MAX_CONCURRENCY}`,
-    isValid: (value) => isIntegerBetween(value, 1, MAX_CONCURRENCY),
+    flags: '--concurrency <n>',
+    usage: 'requests at once, at most',
+    kind: 'number',
+    default: DEFAULTS.concurrency,
+    expected: 'a whole number from 1 to 1000',
+    isValid: (value) => isIntegerBetween(value, 1, 1000),
   },
   retries: {
-    expected: `a whole number from 0 to ${MAX_RETRIES}`,
-    isValid: (value) => isIntegerBetween(value, 0, MAX_RETRIES),
+    flags: '--retries <n>',
+    usage: 'further attempts after a failure that may pass',
+    kind: 'number',
+    default: DEFAULTS.retries,
+    expected: 'a whole number from 0 to 100',
+    isValid: (value) => isIntegerBetween(value, 0, 100),
   },
-  timeout: MILLISECONDS,
-  ledger: { expected: 'the path of a file', isValid: (value) => typeof value === 'string' && value !== '' },
+  timeout: {
+    flags: '--timeout <ms>',
+    usage: 'milliseconds that the server may take, for jobs that set none',
+    kind: 'number',
+    ...MILLISECONDS,
+  },
+  ledger: {
+    flags: '--ledger <file>',
+    usage: 'a line for each job that has ended; a second run does only what is missing',
+    expected: 'the path of a file, as in done.ndjson',
+    isValid: (value) => typeof value === 'string' && value !== '',
+  },
   shard: {
+    flags: '--shard <part>',
+    usage: 'only one part of the list: 2/4 is the second of four',
     expected: 'a part and the number of parts, as in 2/4',
     isValid: (value) => typeof value === 'string' && parseShard(value) !== undefined,
   },
+};
+
+const RULES: Rules<SaveAllOptions> = {
+  ...SHARED_OPTIONS,
   signal: { expected: 'an AbortSignal', isValid: (value) => value instanceof AbortSignal },
 };
 
@@ -67,8 +108,8 @@ export function checkBatchOptions(options: SaveAllOptions = {}): BatchSettings {
   return {
     server: options.server === undefined ? undefined : parseServer(options.server),
     headers: readHeaders(options.header ?? []),
-    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
-    retries: options.retries ?? DEFAULT_RETRIES,
+    concurrency: options.concurrency ?? DEFAULTS.concurrency,
+    retries: options.retries ?? DEFAULTS.retries,
     timeout: options.timeout,
     ledger: options.ledger,
     shard: options.shard === undefined ? undefined : parseShard(options.shard),
@@ -83,7 +124,7 @@ export function parseServer(text: string): string | undefined {
 }
 
 /** The part that a text such as `2/4` names, or undefined where it names none. */
-export function parseShard(text: string): Shard | undefined {
+function parseShard(text: string): Shard | undefined {
   const [, index, count] = (/^([1-9]\d{0,5})\/([1-9]\d{0,5})$/.exec(text) ?? []).map(Number);
   return index === undefined || count === undefined || index > count ? undefined : { index, count };
 }

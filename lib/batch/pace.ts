@@ -1,12 +1,14 @@
-// How fast a batch goes: how many requests may be in flight, and how long a job waits for its next attempt.
+// How fast a batch goes: how many requests may be in flight, how long a job waits, and when the batch gives up.
+import { dirname } from 'node:path/posix';
 import type { Outcome } from './outcome.js';
+import { GaveUpError, type SaveResult } from './types.js';
 
 /** A refusal lowers the limit to this part of it. */
 const DECREASE = 0.75;
 
 /**
- * So many requests more, for each limit's worth of successes. Slow, because the next refusal is the price of going over
- * what the server takes.
+ * Added to the limit after `limit` successes. Slow, because the next refusal is the price of going over what the server
+ * takes.
  */
 const INCREASE = 0.25;
 
@@ -49,7 +51,7 @@ export class Pace {
       if (decreases !== this.#decreases) return;
       this.#limit = Math.max(1, this.#limit * DECREASE);
       this.#decreases++;
-    } else if (outcome.status === 'done') {
+    } else if (outcome.result.status === 'done') {
       this.#limit = Math.min(this.#max, this.#limit + INCREASE / this.#limit);
     }
   }
@@ -77,4 +79,46 @@ export function retryDelay(
   const max = hasReplied ? MAX_DELAY_MS : MAX_FIRST_CONTACT_DELAY_MS;
   const delay = Math.min(max, FIRST_DELAY_MS * 2 ** (attempts - 1));
   return Math.max(outcome.retryAfter ?? 0, delay * (1 - random() / 2));
+}
+
+/** The batch gives up after this many consecutive failures that would meet every other job too. */
+const MAX_IN_A_ROW = 10;
+
+const CONCERNS_EVERY_JOB = new Set([
+  'saving-disabled',
+  'not-authorized',
+  'save-path-missing',
+  'store-missing',
+  'not-a-reply',
+  'http-401',
+  'connection-refused',
+  'host-not-found',
+  'host-unreachable',
+  'tls-failed',
+  'folder-missing',
+]);
+
+/**
+ * Errors that would do so if nothing was done before: the server drops each connection, or something in front of it
+ * redirects to a login or has lost it. Later they may be an outage that passes.
+ */
+const CONCERNS_EVERY_JOB_AT_FIRST = /^(?:connection-broken|no-reply|http-(?:[13]\d\d|403|407|502|503|504))$/;
+
+/** Counts the failures in a row. */
+export class FailureRow {
+  readonly #folders = new Set<string>();
+  #count = 0;
+  #hasDone = false;
+
+  /** @returns Why the batch should give up, or undefined. */
+  add({ status, name, code = '', message = '' }: SaveResult): GaveUpError | undefined {
+    this.#hasDone ||= status === 'done';
+    const concernsAll =
+      CONCERNS_EVERY_JOB.has(code) || (!this.#hasDone && CONCERNS_EVERY_JOB_AT_FIRST.test(code));
+    this.#count = concernsAll ? this.#count + 1 : 0;
+    if (this.#count === 0) this.#folders.clear();
+    if (code === 'folder-missing') this.#folders.add(dirname(name));
+    if (this.#count < MAX_IN_A_ROW) return undefined;
+    return new GaveUpError(code, message, code === 'folder-missing' ? [...this.#folders] : []);
+  }
 }

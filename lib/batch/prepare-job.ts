@@ -1,6 +1,6 @@
 // A list of jobs → the jobs that this batch sends, or what is wrong with an entry.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isIntegerBetween, MAX_TIMEOUT_MS } from '../validate-options.js';
+import { MILLISECONDS } from '../validate-options.js';
 import { hash, KeySet } from './key-set.js';
 import type { BatchSettings } from './options.js';
 import { createRequest, type BatchRequest } from './save-url.js';
@@ -16,21 +16,10 @@ const MAX_INVALID_AT_START = 100;
 const ENTRIES_PER_TURN = 256;
 
 /** The fields of a job and of its result. Further fields of a job have other names. */
-export const OWN_FIELDS = [
-  'url',
-  'name',
-  'timeout',
-  'status',
-  'code',
-  'message',
-  'rendererStatus',
-  'attempts',
-  'milliseconds',
-  'bytes',
-  'pixels',
-  'at',
-];
-const IS_OWN: ReadonlySet<string> = new Set(OWN_FIELDS);
+export const OWN_FIELDS: ReadonlySet<string> = new Set([
+  ...['url', 'name', 'timeout', 'status', 'code', 'message', 'rendererStatus'],
+  ...['attempts', 'milliseconds', 'bytes', 'pixels', 'at'],
+]);
 
 /** An entry of a list, as it was read. */
 export interface JobEntry {
@@ -101,13 +90,10 @@ function compareName(
 
 function isInShard(entry: PreparedJob | InvalidJob, { shard }: Pick<BatchSettings, 'shard'>): boolean {
   if (shard === undefined) return true;
-  const readable = entry instanceof InvalidJob ? entry.job : entry;
+  const job = entry instanceof InvalidJob ? entry.job?.job : entry.job;
   // What has neither URL nor name is told by one of the parts: by the number of its line, because paths may differ.
-  const key =
-    readable === undefined
-      ? [/\d*$/.exec((entry as InvalidJob).where)?.[0] ?? '']
-      : [readable.job.url, readable.job.name];
-  return hash(key)[1] % shard.count === shard.index - 1;
+  const key = job === undefined ? [/\d*$/.exec((entry as InvalidJob).where)?.[0] ?? ''] : [job.url, job.name];
+  return hash(key) % BigInt(shard.count) === BigInt(shard.index - 1);
 }
 
 /** The fields of a result that a job has are left out: so the lines of a ledger are jobs. */
@@ -124,12 +110,10 @@ function checkJob(entry: unknown): ReadableJob {
   // Half a surrogate pair becomes the same character when it is sent.
   if (/[\ufffd\p{Surrogate}]/u.test(url + name))
     throw new TypeError('its url or name has characters that were lost when the list was converted to UTF-8');
-  const further = Object.entries(entry).filter(([field]) => !IS_OWN.has(field));
-  const fields = Object.fromEntries(further);
-  if (further.length > 0 && JSON.stringify(fields).length > MAX_JOB_LENGTH)
-    throw new TypeError(`its further fields are longer than ${MAX_JOB_LENGTH} characters`);
-  if (timeout === undefined) return { job: { url, name }, fields };
-  if (!isIntegerBetween(timeout, 1, MAX_TIMEOUT_MS))
+  if (timeout !== undefined && !MILLISECONDS.isValid(timeout))
     throw new TypeError('its timeout must be whole milliseconds, as in "timeout": 5000');
-  return { job: { url, name, timeout: timeout as number }, fields };
+  const fields = Object.fromEntries(Object.entries(entry).filter(([field]) => !OWN_FIELDS.has(field)));
+  if (JSON.stringify(fields).length > MAX_JOB_LENGTH)
+    throw new TypeError(`its further fields are longer than ${MAX_JOB_LENGTH} characters`);
+  return { job: { url, name, ...(timeout !== undefined && { timeout: timeout as number }) }, fields };
 }

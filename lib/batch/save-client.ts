@@ -28,8 +28,8 @@ const MAX_REPLY_BYTES = 65_536;
 interface Route {
   /** The server, for messages. */
   readonly server: string;
-  readonly isTls: boolean;
-  readonly options: http.RequestOptions;
+  /** Those of every request. */
+  readonly options: http.RequestOptions & { readonly agent: http.Agent };
   /** What the path of each request begins with: a proxy is sent a whole URL. (RFC 9112, 3.2.2.) */
   readonly prefix: string;
 }
@@ -37,7 +37,6 @@ interface Route {
 /** Sends save commands over connections that stay open. */
 export class SaveClient {
   readonly #settings: Pick<BatchSettings, 'headers' | 'retries'>;
-  readonly #agents: http.Agent[] = [];
   readonly #running = new Set<http.ClientRequest>();
   readonly #routes = new Map<string, Route>();
 
@@ -62,11 +61,12 @@ export class SaveClient {
   /** Breaks off the requests that are running, and closes all connections. */
   close(): void {
     for (const req of this.#running) req.destroy();
-    for (const agent of this.#agents) agent.destroy();
+    for (const { options } of this.#routes.values()) options.agent.destroy();
   }
 
-  #send(request: BatchRequest, { isTls, options, prefix }: Route): Promise<Outcome> {
+  #send(request: BatchRequest, { options, prefix }: Route): Promise<Outcome> {
     return new Promise((resolve, reject) => {
+      const isTls = options.protocol === 'https:';
       const req = (isTls ? https : http).request({ ...options, path: prefix + request.path });
       const failAfter = (milliseconds: number, code: string): NodeJS.Timeout =>
         setTimeout(() => {
@@ -88,6 +88,12 @@ export class SaveClient {
       req.once('response', (res) => {
         clearTimeout(connecting);
         collect(res, resolve, reject);
+      });
+      // Its tunnel is refused. What the proxy says of it beside the status may be cut off.
+      req.once('proxyConnect', (res: Pick<http.IncomingMessage, 'headers' | 'statusCode'>) => {
+        if (res.statusCode === 200) return;
+        resolve(summarize(res, ''));
+        req.destroy();
       });
       // Node closes the connection, and tells nothing else, where the server changes the protocol.
       req.once('upgrade', (res, socket) => {
@@ -116,64 +122,41 @@ export class SaveClient {
   }
 
   #createRoute(origin: string): Route {
-    const { protocol, hostname, port, host } = new URL(origin);
-    const isTls = protocol === 'https:';
+    const url = new URL(origin);
+    const proxy = findProxy(origin);
+    const server = proxy === undefined ? origin : `${origin} (through the proxy ${proxy.origin})`;
     const headers = { 'User-Agent': 'express-image-save', ...this.#settings.headers };
     // A connection that is used again may be closed just as the request goes out, which takes a second attempt.
     const keepAlive = this.#settings.retries > 0;
-    const proxy = findProxy(origin);
-    if (proxy === undefined) {
-      const agent = this.#add(new (isTls ? https : http).Agent({ keepAlive }));
-      return {
-        server: origin,
-        isTls,
-        prefix: '',
-        options: { protocol, ...toAddress(hostname, port), headers, agent },
-      };
+    if (proxy !== undefined && url.protocol === 'https:') {
+      const agent = new HttpsProxyAgent(proxy, { keepAlive });
+      return { server, prefix: '', options: { ...toAddress(url), headers, agent } };
     }
-    const server = `${origin} (through the proxy ${proxy.origin})`;
-    if (isTls) {
-      const agent = this.#add(new HttpsProxyAgent(proxy, { keepAlive }));
-      return {
-        server,
-        isTls,
-        prefix: '',
-        options: { protocol, ...toAddress(hostname, port), headers, agent },
-      };
-    }
-    const isProxyTls = proxy.protocol === 'https:';
-    const agent = this.#add(new (isProxyTls ? https : http).Agent({ keepAlive }));
+    const asked = proxy ?? url;
+    const agent = new (asked.protocol === 'https:' ? https : http).Agent({ keepAlive });
+    if (proxy === undefined) return { server, prefix: '', options: { ...toAddress(url), headers, agent } };
     const user = [proxy.username, proxy.password].map(decodeURIComponent).join(':');
-    const credentials =
-      user === ':' ? {} : { 'Proxy-Authorization': `Basic ${Buffer.from(user).toString('base64')}` };
-    return {
-      server,
-      isTls: isProxyTls,
-      prefix: origin,
-      options: {
-        protocol: proxy.protocol,
-        ...toAddress(proxy.hostname, proxy.port),
-        agent,
-        headers: { Host: host, ...credentials, ...headers },
-      },
+    const credentials = user !== ':' && {
+      'Proxy-Authorization': `Basic ${Buffer.from(user).toString('base64')}`,
     };
-  }
-
-  #add<Agent extends http.Agent>(agent: Agent): Agent {
-    this.#agents.push(agent);
-    return agent;
+    const proxyHeaders = { Host: url.host, ...credentials, ...headers };
+    return { server, prefix: origin, options: { ...toAddress(proxy), headers: proxyHeaders, agent } };
   }
 }
 
 /** Node takes an IPv6 address without its brackets. */
-function toAddress(hostname: string, port: string): Pick<http.RequestOptions, 'hostname' | 'port'> {
-  return { hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port };
+function toAddress({ protocol, hostname, port }: URL): http.RequestOptions {
+  return { protocol, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port };
 }
 
 /** @throws UsageError It is no HTTP proxy. */
 function findProxy(origin: string): URL | undefined {
-  const text = getProxyForUrl(origin);
+  let text = getProxyForUrl(origin);
   if (text === '') return undefined;
+  // A proxy without a scheme, `proxy:3128`, gets that of the server. It is a server without TLS, as for curl.
+  const withoutScheme = text.replace(/^https:\/\//, '');
+  if (withoutScheme !== text && Object.values(process.env).includes(withoutScheme))
+    text = `http://${withoutScheme}`;
   if (/^https?:\/\//i.test(text) && URL.canParse(text)) return new URL(text);
   throw new UsageError(
     `The proxy ${text.replace(/\/\/.*@/, '//…@')} of the environment cannot be used. Name an HTTP proxy, as in http://proxy:3128, or list the host in NO_PROXY.`,
@@ -203,7 +186,10 @@ function collect(
   res.once('error', fail);
 }
 
-function summarize({ headers, statusCode = 0 }: http.IncomingMessage, text: string): Outcome {
+function summarize(
+  { headers, statusCode = 0 }: Pick<http.IncomingMessage, 'headers' | 'statusCode'>,
+  text: string,
+): Outcome {
   return readResponse({
     status: statusCode,
     text,

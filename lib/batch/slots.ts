@@ -6,44 +6,39 @@
  */
 const MAX_WAITING_FACTOR = 16;
 
-/** Something that takes a slot. */
-export interface Occupant {
-  hasSlot: boolean;
-}
-
-/** A number of slots, and the tasks that wait for theirs. */
-export class Slots<Task extends Occupant> {
+/** A number of slots, and the tasks that have one or wait. */
+export class Slots<Task> {
   readonly #count: number;
+  readonly #withSlot = new Set<Task>();
+  readonly #withoutSlot = new Set<Task>();
   readonly #delayed = new Map<Task, NodeJS.Timeout>();
+  /** Tasks that may take a slot, or have one and need no longer wait. */
   readonly #due: Task[] = [];
-  #taken = 0;
-  #waitingWithoutSlot = 0;
 
   constructor(count: number) {
     this.#count = count;
   }
 
-  /** Whether no task has a slot or waits for one. */
+  /** Whether there is no task. */
   get isEmpty(): boolean {
-    return this.#taken === 0 && this.#waitingWithoutSlot === 0;
+    return this.#withSlot.size + this.#withoutSlot.size === 0;
   }
 
   /** Whether a new task may begin. */
   get hasRoom(): boolean {
-    return this.#taken < this.#count && this.#waitingWithoutSlot < MAX_WAITING_FACTOR * this.#count;
+    return this.#withSlot.size < this.#count && this.#withoutSlot.size < MAX_WAITING_FACTOR * this.#count;
   }
 
   /** Adds a new task: {@link takeDue} returns it when there is a slot for it. */
   add(task: Task): void {
-    this.#waitingWithoutSlot++;
+    this.#withoutSlot.add(task);
     this.#due.push(task);
   }
 
   /** Ends a task. */
   release(task: Task): void {
-    if (task.hasSlot) this.#taken--;
-    else this.#waitingWithoutSlot--;
-    task.hasSlot = false;
+    this.#withSlot.delete(task);
+    this.#withoutSlot.delete(task);
   }
 
   /**
@@ -54,8 +49,8 @@ export class Slots<Task extends Occupant> {
    */
   delay(task: Task, milliseconds: number, keepsSlot: boolean, whenDue: () => void): void {
     if (!keepsSlot) {
-      this.release(task);
-      this.#waitingWithoutSlot++;
+      this.#withSlot.delete(task);
+      this.#withoutSlot.add(task);
     }
     const timer = setTimeout(() => {
       this.#delayed.delete(task);
@@ -67,25 +62,19 @@ export class Slots<Task extends Occupant> {
 
   /** A task whose wait is over, now with a slot; undefined where there is none, or no slot for it. */
   takeDue(): Task | undefined {
-    const isFree = this.#taken < this.#count;
-    const at = this.#due.findIndex((task) => isFree || task.hasSlot);
-    if (at < 0) return undefined;
-    const [task] = this.#due.splice(at, 1);
-    if (task?.hasSlot === false) {
-      this.#waitingWithoutSlot--;
-      this.#taken++;
-      task.hasSlot = true;
-    }
+    const isFree = this.#withSlot.size < this.#count;
+    const task = this.#due.find((each) => isFree || this.#withSlot.has(each));
+    if (task === undefined) return undefined;
+    this.#due.splice(this.#due.indexOf(task), 1);
+    this.#withoutSlot.delete(task);
+    this.#withSlot.add(task);
     return task;
   }
 
   /** Ends every task that waits. */
   clear(): void {
-    for (const [task, timer] of this.#delayed) {
-      clearTimeout(timer);
-      this.release(task);
-    }
+    for (const timer of this.#delayed.values()) clearTimeout(timer);
+    for (const task of [...this.#delayed.keys(), ...this.#due.splice(0)]) this.release(task);
     this.#delayed.clear();
-    for (const task of this.#due.splice(0)) this.release(task);
   }
 }

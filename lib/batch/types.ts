@@ -17,23 +17,20 @@ export interface SaveResult {
   readonly name: string;
   /** `skipped`: an earlier batch with the same ledger has saved it, or the list has it twice (`code` is `repeated`). */
   readonly status: 'done' | 'failed' | 'skipped';
-  /**
-   * Why it failed: the server's `error.code`, or one of the batch's own, which `docs/batch.md` lists, such as
-   * `http-404`, `connection-refused` or `invalid-job`.
-   */
+  /** Why it failed: the server's `error.code`, or one of the batch's own, which `docs/batch.md` lists. */
   readonly code?: string;
   /** What to do about it; only when failed. */
   readonly message?: string;
   /** The status of the rendered response; only with `renderer-status`. */
   readonly rendererStatus?: number;
-  /** Requests that were sent. */
-  readonly attempts: number;
-  /** From the first request to the end, waiting between attempts included. */
-  readonly milliseconds: number;
   /** Length of the saved file, if the server says it. */
   readonly bytes?: number;
   /** Width × height × pages, if the server says it. */
   readonly pixels?: number;
+  /** Requests that were sent. */
+  readonly attempts: number;
+  /** From the first request to the end, waiting between attempts included. */
+  readonly milliseconds: number;
   /** When it ended, as in `2026-11-24T20:15:00.000Z`. */
   readonly at: string;
   /** The further fields of the job, except those that bear a name of this list. */
@@ -93,16 +90,16 @@ export class UsageError extends TypeError {
 /** The batch has ended early, because the same error kept coming and would meet every other job too. */
 export class GaveUpError extends Error {
   override readonly name = 'GaveUpError';
-  /** The code of the last result. */
-  readonly code: string;
 
-  /** @param folders The folders that the server lacks, relative to its save folder; only with `folder-missing`. */
+  /**
+   * @param code That of the last result.
+   * @param folders The folders that the server lacks, relative to its save folder; only with `folder-missing`.
+   */
   constructor(
-    code: string,
+    readonly code: string,
     message: string,
-    readonly folders: readonly string[] = [],
+    readonly folders: readonly string[],
   ) {
     super(message);
-    this.code = code;
   }
 }

@@ -1,18 +1,9 @@
 // The arguments of the command → what it is asked to do.
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { isIntegerBetween, MAX_TIMEOUT_MS } from '../../validate-options.js';
-import {
-  checkBatchOptions,
-  DEFAULT_CONCURRENCY,
-  DEFAULT_RETRIES,
-  MAX_CONCURRENCY,
-  MAX_RETRIES,
-  parseServer,
-  parseShard,
-  type BatchSettings,
-} from '../options.js';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { isIntegerBetween } from '../../validate-options.js';
+import { SHARED_OPTIONS, checkBatchOptions, type BatchSettings, type ProgramOption } from '../options.js';
 import type { JobList } from '../jobs/open-jobs.js';
-import { UsageError } from '../types.js';
+import { UsageError, type SaveAllOptions } from '../types.js';
 
 /** What the command is asked to do: to save, or to report what a ledger says is missing. */
 export type CliTask =
@@ -41,7 +32,8 @@ export interface ArgumentOutput {
   readonly writeErr: (text: string) => void;
 }
 
-interface RawOptions {
+/** The options as they are given: those of `saveAll()`, and those that say what to save and what to print. */
+interface RawOptions extends SaveAllOptions {
   readonly url?: string;
   readonly name?: string;
   readonly set?: readonly string[];
@@ -50,13 +42,6 @@ interface RawOptions {
   readonly column?: number;
   readonly saves?: true;
   readonly under?: string;
-  readonly server?: string;
-  readonly header?: readonly string[];
-  readonly concurrency: number;
-  readonly retries: number;
-  readonly timeout?: number;
-  readonly ledger?: string;
-  readonly shard?: string;
   readonly json?: true;
   readonly quiet?: true;
   readonly dryRun?: true;
@@ -123,44 +108,28 @@ function createProgram(
     )
     .option('--name <template>', 'the name of each image, with places')
     .option('--set <place=values>', 'values of a place: wid=320,640, or picture=@file', collect)
-    .option('--from-log <file>', 'instead of JOBS: the GET requests of an access log, each URL once')
+    .addOption(
+      new Option(
+        '--from-log <file>',
+        'instead of JOBS: the GET requests of an access log, each URL once',
+      ).conflicts(['csv', 'url', 'set']),
+    )
     .option('--under <path>', 'only the requests of the log below this path')
-    .option('--saves', 'the save commands of the log instead, with their names')
-    .option(
-      '--column <n>',
-      'the column of the URL in the log, if its format is another one',
-      integer(1, 1000),
+    .addOption(
+      new Option('--saves', 'the save commands of the log instead, with their names').conflicts('name'),
     )
-    .option('--server <origin>', 'the server of URLs that are paths: http://localhost:3000', origin)
-    .option('--header <line>', "a header of every request: 'Authorization: Bearer …'", collect)
-    .option(
-      '--concurrency <n>',
-      'requests at once, at most',
-      integer(1, MAX_CONCURRENCY),
-      DEFAULT_CONCURRENCY,
-    )
-    .option(
-      '--retries <n>',
-      'further attempts after a failure that may pass',
-      integer(0, MAX_RETRIES),
-      DEFAULT_RETRIES,
-    )
-    .option('--timeout <ms>', 'milliseconds for jobs that set none', integer(1, MAX_TIMEOUT_MS))
-    .option('--ledger <file>', 'a line for each ended job; a second run does only what is missing')
-    .option('--shard <part>', 'only a part of the list: 2/4 is the second of four', shard)
+    .addOption(createOption(COLUMN));
+  for (const option of Object.values(SHARED_OPTIONS)) batch.addOption(createOption(option));
+  batch
     .option('--json', 'print each result as a line of JSON')
     .option('--quiet', 'print only errors')
     .option('--dry-run', 'print the commands and send nothing')
     .addHelpText('after', AFTER_HELP)
     .action((jobs: string | undefined, options: RawOptions) => {
-      act({
-        kind: 'batch',
-        list: chooseList(jobs, options),
-        settings: createSettings(options),
-        json: options.json === true,
-        quiet: options.quiet === true,
-        dryRun: options.dryRun === true,
-      });
+      const { json = false, quiet = false, dryRun = false } = options;
+      const names = Object.keys(SHARED_OPTIONS) as (keyof typeof SHARED_OPTIONS)[];
+      const settings = checkBatchOptions(Object.fromEntries(names.map((name) => [name, options[name]])));
+      act({ kind: 'batch', list: chooseList(jobs, options), settings, json, quiet, dryRun });
     });
   // Its options are not those of `batch` behind it, where both have --csv.
   for (const command of [program, batch]) command.enablePositionalOptions();
@@ -182,62 +151,50 @@ function collect(value: string, values: readonly string[] = []): readonly string
   return [...values, value];
 }
 
-function integer(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : NaN;
-    if (!isIntegerBetween(value, min, max))
-      throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`);
-    return value;
-  };
+const COLUMN: ProgramOption = {
+  flags: '--column <n>',
+  usage: 'the column of the URL in the log, if its format is another one',
+  kind: 'number',
+  expected: 'a whole number from 1 to 1000',
+  isValid: (value) => isIntegerBetween(value, 1, 1000),
+};
+
+function createOption({ flags, usage, kind, default: value, expected, isValid }: ProgramOption): Option {
+  const option = new Option(flags, usage);
+  if (value !== undefined) option.default(value);
+  if (kind === 'repeatable') return option.argParser(collect);
+  return option.argParser((text) => {
+    const given = kind === 'number' ? (/^\d+$/.test(text) ? Number(text) : NaN) : text;
+    if (!isValid(given)) throw new InvalidArgumentError(`It must be ${expected}.`);
+    return given;
+  });
 }
 
-function origin(text: string): string {
-  if (parseServer(text) === undefined)
-    throw new InvalidArgumentError('Give scheme, host and port alone, as in http://localhost:3000.');
-  return text;
-}
-
-function shard(text: string): string {
-  if (parseShard(text) === undefined)
-    throw new InvalidArgumentError('Give a part and the number of parts, as in 2/4.');
-  return text;
-}
-
+/** @throws UsageError No list is named, more than one is, or options do not fit it. */
 function chooseList(jobs: string | undefined, options: RawOptions): JobList {
-  const { url, name, set = [], csv, fromLog, column, saves, under } = options;
-  const lists = [jobs, csv, fromLog].filter((each) => each !== undefined);
-  if (lists.length > 1)
+  const { url, name, set = [], csv, fromLog, column, saves = false, under } = options;
+  if (jobs !== undefined && (csv ?? fromLog) !== undefined)
     throw new UsageError('Name one list of jobs: a file (or -), --csv, or --from-log, not several of them.');
-  if (lists.length === 0 && url === undefined)
-    throw new UsageError(
-      'Say what to save: a file of jobs, - for standard input, --csv, --url with --set, or --from-log.',
-    );
   if (fromLog !== undefined) {
-    if (url !== undefined || set.length > 0)
-      throw new UsageError('--url and --set fill no places of --from-log: leave them out.');
-    if ((name === undefined) !== (saves === true))
+    if (name === undefined && !saves)
       throw new UsageError(
-        saves === true
-          ? 'The save commands of a log have names: leave --name out.'
-          : "Say how to name the images, as in --name '{hash}.{ext}', or add --saves for the save commands of the log.",
+        "Say how to name the images, as in --name '{hash}.{ext}', or add --saves for the save commands of the log.",
       );
     return { kind: 'log', path: fromLog, name, column, under: under ?? '' };
   }
-  if (column !== undefined || saves !== undefined || under !== undefined)
+  if ((column ?? under) !== undefined || saves)
     throw new UsageError('--column, --saves and --under belong to --from-log: add it, or leave them out.');
-  if (jobs !== undefined && url === undefined && name === undefined) {
-    if (set.length > 0) throw new UsageError('--set fills the places of --url: add --url, or leave it out.');
-    return { kind: 'lines', path: jobs, templates: undefined };
-  }
-  if (lists.length === 0 && name === undefined)
+  const path = jobs ?? csv;
+  if (path === undefined && url === undefined)
+    throw new UsageError(
+      'Say what to save: a file of jobs, - for standard input, --csv, --url with --set, or --from-log.',
+    );
+  if (path === undefined && name === undefined)
     throw new UsageError(`Say how to name the images, as in --name '{picture}-{wid}.jpg'`);
   const templates = { url: url ?? '{url}', name: name ?? '{name}', set };
-  if (csv !== undefined) return { kind: 'csv', path: csv, templates };
-  return jobs === undefined ? { kind: 'matrix', templates } : { kind: 'lines', path: jobs, templates };
-}
-
-function createSettings(options: RawOptions): BatchSettings {
-  const { server, header, concurrency, retries, timeout, ledger, shard: part } = options;
-  if (ledger === '') throw new UsageError('--ledger needs the path of a file, as in --ledger done.ndjson');
-  return checkBatchOptions({ server, header, concurrency, retries, timeout, ledger, shard: part });
+  if (path === undefined) return { kind: 'matrix', templates };
+  if (csv !== undefined) return { kind: 'csv', path, templates };
+  if ((url ?? name) !== undefined) return { kind: 'lines', path, templates };
+  if (set.length > 0) throw new UsageError('--set fills the places of --url: add --url, or leave it out.');
+  return { kind: 'lines', path, templates: undefined };
 }

@@ -4,9 +4,10 @@ import { Ledger } from '../ledger.js';
 import { prepareJobs } from '../prepare-job.js';
 import { InvalidJob, UsageError } from '../types.js';
 import { Exit, parseArguments, type BatchArguments } from './arguments.js';
-import { openOutput, type CliProcess } from './process.js';
+import { printable } from './format.js';
 import { printReport } from './report.js';
 import { InvalidEntries, runBatch } from './run-batch.js';
+import { Output, type CliProcess } from './terminal.js';
 
 /**
  * Runs the command.
@@ -28,7 +29,8 @@ export async function main(proc: CliProcess): Promise<number> {
     return await (task.dryRun ? printCommands : runBatch)(jobs, task, proc);
   } catch (error) {
     if (error instanceof Exit) return error.status;
-    if (!isForUser(error)) throw error;
+    // An error of the system is no bug of ours.
+    if (!(error instanceof UsageError || (error instanceof Error && 'syscall' in error))) throw error;
     stderr.write(`error: ${error.message}\n`);
     return 2;
   } finally {
@@ -37,24 +39,19 @@ export async function main(proc: CliProcess): Promise<number> {
   }
 }
 
-/** An error whose message is enough: no bug of ours. */
-function isForUser(error: unknown): error is Error {
-  return error instanceof UsageError || (error instanceof Error && 'syscall' in error);
-}
-
 /**
  * Prints a URL for each job that is not done, one a line. Changes nothing, the ledger included.
  *
  * @returns The exit status: 1 where an entry of the list is no job.
  */
 async function printCommands(
-  { jobs, checkCount }: OpenJobs,
+  { jobs }: OpenJobs,
   { settings }: BatchArguments,
   { stdout, stderr }: Pick<CliProcess, 'stdout' | 'stderr'>,
 ): Promise<number> {
   const ledger = settings.ledger === undefined ? undefined : await Ledger.read(settings.ledger);
-  const output = openOutput(stdout);
-  const invalid = new InvalidEntries((line) => stderr.write(`${line}\n`));
+  const output = new Output(stdout);
+  const invalid = new InvalidEntries((line) => stderr.write(`${printable(line)}\n`));
   try {
     for await (const prepared of prepareJobs(jobs, settings)) {
       if (prepared instanceof InvalidJob) {
@@ -69,6 +66,5 @@ async function printCommands(
     invalid.end();
   }
   if (output.failure !== undefined) throw output.failure;
-  if (!output.isClosed) checkCount();
   return invalid.count > 0 ? 1 : 0;
 }

@@ -4,12 +4,10 @@ import { readLedger, type LedgerEntry } from '../ledger.js';
 import { OWN_FIELDS } from '../prepare-job.js';
 import { UsageError } from '../types.js';
 import { formatCount, printable } from './format.js';
-import { openOutput, type CliProcess } from './process.js';
+import { Output, type CliProcess } from './terminal.js';
 
-/** The columns of the table that are not the job's own. */
-const COLUMNS = ['code', 'rendererStatus', 'message', 'url', 'name', 'attempts', 'at'] as const;
-
-const IS_OWN: ReadonlySet<string> = new Set(OWN_FIELDS);
+/** The columns of the table before those of the jobs. */
+const COLUMNS = ['code', 'rendererStatus', 'message', 'url', 'name', 'attempts', 'at'];
 
 /**
  * Prints a line for each job that is not done. Only reads, also while a batch writes.
@@ -23,49 +21,42 @@ export async function printReport(
   { stdout, stderr }: Pick<CliProcess, 'stdout' | 'stderr'>,
 ): Promise<number> {
   const [done, missing] = [new Set<string>(), new Map<string, LedgerEntry>()];
-  for await (const entry of readAll(ledgers)) {
-    const key = JSON.stringify([entry.url, entry.name]);
-    if (entry.status === 'done') {
-      done.add(key);
-      missing.delete(key);
-    } else if (!done.has(key)) {
-      missing.set(key, entry);
-    }
-  }
-  const output = openOutput(stdout);
-  const entries = [...missing.values()];
-  const fields = [...new Set(entries.flatMap((entry) => Object.keys(entry)))].filter(
-    (key) => !IS_OWN.has(key),
-  );
-  if (isCsv) await output.write(formatRow([...COLUMNS, ...fields]));
-  for (const entry of entries) {
-    await output.write(
-      isCsv ? formatRow([...COLUMNS, ...fields].map((key) => entry[key])) : formatLine(entry),
-    );
-  }
-  stderr.write(
-    `${formatCount(missing.size)} of ${formatCount(done.size + missing.size)} jobs in ${ledgers.join(', ')} are not done.\n`,
-  );
-  return missing.size > 0 ? 1 : 0;
-}
-
-async function* readAll(ledgers: readonly string[]): AsyncGenerator<LedgerEntry, void, undefined> {
   for (const path of ledgers) {
     await stat(path).catch(() => {
       throw new UsageError(`There is no ledger ${path}. Check the name.`);
     });
-    yield* readLedger(path);
+    for await (const entry of readLedger(path)) {
+      const key = JSON.stringify([entry.url, entry.name]);
+      if (entry.status === 'done') done.add(key);
+      else missing.set(key, entry);
+    }
   }
+  for (const key of done) missing.delete(key);
+  const output = new Output(stdout);
+  const entries = [...missing.values()];
+  const columns = [...COLUMNS, ...new Set(entries.flatMap(jobFields))];
+  if (isCsv) await output.write(formatRow(columns));
+  for (const entry of entries)
+    await output.write(isCsv ? formatRow(columns.map((key) => entry[key])) : formatLine(entry));
+  const counts = [missing.size, done.size + missing.size].map(formatCount);
+  stderr.write(`${counts.join(' of ')} jobs in ${ledgers.join(', ')} are not done.\n`);
+  return missing.size > 0 ? 1 : 0;
+}
+
+/** The names of the fields that are the job's own. */
+function jobFields(entry: LedgerEntry): string[] {
+  return Object.keys(entry).filter((key) => !OWN_FIELDS.has(key));
 }
 
 /** `renderer-status 404  shoe-800.jpg  /is/image/shoe  Check the URL.  sku=17` */
 function formatLine(entry: LedgerEntry): string {
   const { code = 'failed', rendererStatus, url, name, message } = entry;
-  const own = Object.entries(entry).filter(([key]) => !IS_OWN.has(key));
   const parts = [
-    [code, rendererStatus].map(toText).join(' ').trim(),
+    `${toText(code)} ${toText(rendererStatus)}`.trim(),
     ...[name, url, message].map(toText),
-    own.map(([key, value]) => `${key}=${toText(value)}`).join(' '),
+    jobFields(entry)
+      .map((key) => `${key}=${toText(entry[key])}`)
+      .join(' '),
   ];
   return `${printable(parts.filter((part) => part !== '').join('  '))}\n`;
 }

@@ -1,17 +1,15 @@
-// Runs a batch as the command does: with progress, a summary, and a way to stop it.
+// Runs a batch as the program does: with progress, a summary, and a way to stop it.
 import { Engine } from '../engine.js';
+import { describeCounts } from '../jobs/access-log.js';
+import { NOT_UTF8 } from '../jobs/lines.js';
+import type { OpenJobs } from '../jobs/open-jobs.js';
 import { Ledger } from '../ledger.js';
 import type { Outcome } from '../outcome.js';
-import type { OpenJobs } from '../jobs/open-jobs.js';
-import { NOT_UTF8 } from '../jobs/text.js';
-import { prepareJobs } from '../prepare-job.js';
 import { GaveUpError } from '../types.js';
 import type { BatchArguments } from './arguments.js';
 import { formatCount, formatDuration, plural, printable } from './format.js';
-import { showBar, showLines, showNothing, type Progress } from './progress.js';
-import { describeFailures, formatCommand, summarize, type BatchEnd } from './summary.js';
-import { Tally } from './tally.js';
-import { openOutput, type CliProcess } from './process.js';
+import { summarize, Tally } from './summary.js';
+import { Output, showBar, showLines, type CliProcess, type Progress } from './terminal.js';
 
 /** Status when a signal has stopped the command, as shells have it: 128 + SIGINT. */
 const INTERRUPTED = 130;
@@ -28,71 +26,63 @@ const MAX_PRINTED = 10;
 /** A second Ctrl-C that comes sooner is the first one, in milliseconds: npm passes on the signal that all have got. */
 const SAME_INTERRUPT_MS = 500;
 
-/** Characters in a line where no terminal says how many. */
+/** Characters in a line: where no terminal says how many, and at most. */
 const DEFAULT_COLUMNS = 80;
+const MAX_COLUMNS = 120;
 
 /**
  * @returns The exit status.
- * @throws UsageError The ledger cannot be used, or a job needs `--server`.
+ * @throws UsageError The list is empty, the ledger cannot be used, or a job needs `--server`.
  */
 export async function runBatch(
-  { jobs, total, logCounts, checkCount }: OpenJobs,
-  args: BatchArguments,
+  { jobs, total, logCounts }: OpenJobs,
+  { settings, json, quiet }: BatchArguments,
   proc: CliProcess,
 ): Promise<number> {
-  const { settings } = args;
+  const { stderr } = proc;
   const ledger = settings.ledger === undefined ? undefined : await Ledger.open(settings.ledger);
   const tally = new Tally(total);
-  const progress = showProgress(args, tally, proc);
-  const engine = new Engine(prepareJobs(jobs, settings)[Symbol.asyncIterator](), settings, ledger, {
-    onRetry: reportOutages(progress, args),
-  });
+  const isTerminal = stderr.isTTY === true && process.env['TERM'] !== 'dumb';
+  const progress =
+    isTerminal && !quiet ? showBar(stderr, tally) : showLines(stderr, quiet ? undefined : tally);
+  const print = (line: string): void => {
+    progress.print(printable(line));
+  };
+  const engine = new Engine(jobs, settings, ledger, quiet ? undefined : reportOutages(print));
   const stopping = listenForStop(engine, progress, proc);
-  const output = openOutput(proc.stdout, () => {
+  const output = new Output(proc.stdout, () => {
     engine.stop();
   });
-  const invalid = new InvalidEntries((line) => {
-    progress.print(line);
-  });
-  let gaveUp: GaveUpError | undefined;
+  const invalid = new InvalidEntries(print);
+  let reason: GaveUpError | undefined;
   try {
     for await (const result of engine.run()) {
       tally.add(result);
       if (result.code === 'invalid-job') invalid.add(result.message ?? '');
-      if (args.json) await output.write(`${JSON.stringify(result)}\n`);
+      if (json) await output.write(`${JSON.stringify(result)}\n`);
     }
   } catch (error) {
     if (!(error instanceof GaveUpError)) throw error;
-    gaveUp = error;
+    reason = error;
   } finally {
     stopping.end();
     invalid.end();
     progress.stop();
     await ledger?.close();
   }
-  const isStopped = stopping.isStopped || output.isClosed;
-  const how = isStopped ? 'stopped' : gaveUp === undefined ? 'finished' : 'gave up';
-  if (how === 'finished') checkCount();
-  const end: BatchEnd = {
-    tally,
-    how,
-    reason: gaveUp?.code,
-    folders: gaveUp?.folders,
-    log: logCounts?.toString(),
-    columns: Math.min(proc.stderr.columns ?? DEFAULT_COLUMNS, 120),
-    ledger: settings.ledger,
-    command: formatCommand(proc.args),
-  };
-  proc.stderr.write(args.quiet ? describeErrors(end) : summarize(end));
+  const columns = Math.min(stderr.columns ?? DEFAULT_COLUMNS, MAX_COLUMNS);
+  if (quiet) {
+    const lines = tally.describeFailures(columns).slice(1);
+    stderr.write(lines.map((line) => `${line}\n`).join(''));
+  } else {
+    const how =
+      stopping.isStopped || output.isClosed ? 'stopped' : reason === undefined ? 'finished' : 'gave up';
+    const log = describeCounts(logCounts);
+    stderr.write(summarize({ tally, how, reason, log, columns, ledger: settings.ledger, args: proc.args }));
+  }
   if (output.failure !== undefined) throw output.failure;
   if (stopping.isStopped) return INTERRUPTED;
   return tally.failed > 0 || output.isClosed ? 1 : 0;
-}
-
-function showProgress({ quiet }: BatchArguments, tally: Tally, { stderr }: CliProcess): Progress {
-  if (quiet) return showNothing(stderr);
-  const isTerminal = stderr.isTTY === true && process.env['TERM'] !== 'dumb';
-  return isTerminal ? showBar(stderr, tally) : showLines(stderr, tally);
 }
 
 /** Prints the first entries that are no jobs and counts the others: a wrong template makes all of them so. */
@@ -112,7 +102,7 @@ export class InvalidEntries {
     if (this.#printed === MAX_PRINTED || (isEncoding && this.#isEncodingTold)) return;
     this.#isEncodingTold ||= isEncoding;
     this.#printed++;
-    this.#print(printable(message));
+    this.#print(message);
   }
 
   end(): void {
@@ -122,38 +112,36 @@ export class InvalidEntries {
 }
 
 /** Says that a server cannot be reached, or asks for a pause: both take their time. */
-function reportOutages(progress: Progress, { quiet }: BatchArguments): (outcome: Outcome) => void {
+function reportOutages(print: (line: string) => void): (outcome: Outcome) => void {
   let reportedAt = -Infinity;
-  return ({ isUnanswered, retryAfter = 0, message = '' }) => {
+  return ({ isUnanswered, retryAfter = 0, result: { message = '' } }) => {
     const now = performance.now();
     const isPause = retryAfter >= MIN_REPORTED_PAUSE_MS;
-    if (quiet || (isUnanswered !== true && !isPause) || now - reportedAt < REPORT_INTERVAL_MS) return;
+    if ((isUnanswered !== true && !isPause) || now - reportedAt < REPORT_INTERVAL_MS) return;
     reportedAt = now;
     const when = isPause ? ` in ${formatDuration(retryAfter)}, as the server asks` : '';
-    progress.print(printable(`${message} Trying again${when}.`));
+    print(`${message} Trying again${when}.`);
   };
 }
 
 function listenForStop(
   engine: Engine,
   progress: Progress,
-  proc: CliProcess,
+  { stderr, onInterrupt, exit }: CliProcess,
 ): { readonly isStopped: boolean; end(): void } {
   let stoppedAt: number | undefined;
-  const end = proc.onInterrupt(() => {
+  const end = onInterrupt(() => {
     const now = performance.now();
-    if (stoppedAt !== undefined) {
-      if (now - stoppedAt < SAME_INTERRUPT_MS) return;
+    if (stoppedAt === undefined) {
+      stoppedAt = now;
+      const running = plural(engine.inFlight, 'running save');
+      progress.print(`Stopping: waiting for ${running}. Ctrl-C again stops at once.`);
+      engine.stop();
+    } else if (now - stoppedAt >= SAME_INTERRUPT_MS) {
       progress.stop();
-      proc.stderr.write('Stopped at once. The server may still end saves that were running.\n');
-      proc.exit(INTERRUPTED);
-      return;
+      stderr.write('Stopped at once. The server may still end saves that were running.\n');
+      exit(INTERRUPTED);
     }
-    stoppedAt = now;
-    progress.print(
-      `Stopping: waiting for ${plural(engine.inFlight, 'running save')}. Ctrl-C again stops at once.`,
-    );
-    engine.stop();
   });
   return {
     get isStopped() {
@@ -161,9 +149,4 @@ function listenForStop(
     },
     end,
   };
-}
-
-function describeErrors(end: BatchEnd): string {
-  const lines = describeFailures(end);
-  return lines.length === 0 ? '' : `${lines.slice(1).join('\n')}\n`;
 }

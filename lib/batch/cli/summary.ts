@@ -1,24 +1,90 @@
-// The end of a batch in words: what was done, what failed and why, and how to go on.
+// The results of a batch in numbers and in words: what was done, what failed and why, and how to go on.
+import type { SaveResult } from '../types.js';
 import { formatBytes, formatCount, formatDuration, plural, printable, quote, wrap } from './format.js';
-import type { Tally } from './tally.js';
+
+/** Results further back do not count for the rate, in milliseconds. */
+const RATE_WINDOW_MS = 15_000;
+const RATE_STEP_MS = 1000;
+
+/** Counts results: how many of each kind, and one example of each failure. */
+export class Tally {
+  /** How many jobs there are; undefined where that is not known beforehand. */
+  readonly total: number | undefined;
+  readonly #begin = performance.now();
+  readonly #failures = new Map<string, { count: number; readonly example: SaveResult }>();
+  /** How many had been sent at some moments of the last seconds. */
+  readonly #samples: { readonly at: number; readonly sent: number }[] = [{ at: this.#begin, sent: 0 }];
+  done = 0;
+  skipped = 0;
+  /** Of those that are skipped: the list had them before. */
+  repeated = 0;
+  failed = 0;
+  bytes = 0;
+  pixels = 0;
+
+  constructor(total: number | undefined) {
+    this.total = total;
+  }
+
+  /** Jobs that have ended. */
+  get count(): number {
+    return this.done + this.skipped + this.failed;
+  }
+
+  get milliseconds(): number {
+    return performance.now() - this.#begin;
+  }
+
+  add(result: SaveResult): void {
+    this[result.status]++;
+    if (result.code === 'repeated') this.repeated++;
+    this.bytes += result.bytes ?? 0;
+    this.pixels += result.pixels ?? 0;
+    if (result.status !== 'failed') return;
+    const { code = 'failed' } = result;
+    const failures = this.#failures.get(code) ?? { count: 0, example: result };
+    failures.count++;
+    this.#failures.set(code, failures);
+  }
+
+  /** Recent jobs per second, without skipped ones. */
+  rate(now = performance.now()): number {
+    const sent = this.done + this.failed;
+    const samples = this.#samples;
+    if (now - (samples.at(-1)?.at ?? 0) >= RATE_STEP_MS) samples.push({ at: now, sent });
+    while (samples.length > 2 && now - (samples[1]?.at ?? now) > RATE_WINDOW_MS) samples.shift();
+    const [first = { at: now, sent }] = samples;
+    return now <= first.at ? 0 : (1000 * (sent - first.sent)) / (now - first.at);
+  }
+
+  /** The failures by code, the most frequent first, with an example of each and what to do. */
+  describeFailures(columns: number): string[] {
+    const failures = [...this.#failures].sort(([, a], [, b]) => b.count - a.count);
+    return failures.flatMap(([code, { count, example }]) => {
+      const { url, name, message = '' } = example;
+      return [
+        '',
+        `  ${formatCount(count)} × ${printable(code)}`,
+        ...(url === '' ? [] : [`    ${printable(url)}  →  ${printable(name)}`]),
+        // Entries that are no jobs are named where they stand, as they come.
+        ...(code === 'invalid-job' && count > 1 ? [] : [wrap(printable(message), '    ', columns)]),
+      ];
+    });
+  }
+}
 
 /** How a batch ended. */
 export interface BatchEnd {
   readonly tally: Tally;
-  /**
-   * `stopped`: by a signal, or because the reader of the results has gone. `gave up`: the same error would have met every
-   * job.
-   */
+  /** `stopped`: by a signal, or because the reader of the results has gone. */
   readonly how: 'finished' | 'stopped' | 'gave up';
-  /** The code of the error for which it gave up. */
-  readonly reason?: string | undefined;
-  /** The folders that the server lacks, where that is the reason. */
-  readonly folders?: readonly string[] | undefined;
-  /** What the lines of an access log were, in words. */
-  readonly log?: string | undefined;
+  /** Why it gave up: the error, and the folders that the server lacks. */
+  readonly reason: { readonly code: string; readonly folders: readonly string[] } | undefined;
+  /** What the lines of an access log were, in words; empty without a log. */
+  readonly log: string;
   readonly ledger: string | undefined;
-  /** The command with its arguments. */
-  readonly command: string;
+  /** The arguments of the program. */
+  readonly args: readonly string[];
   /** Characters in a line. */
   readonly columns: number;
 }
@@ -27,46 +93,34 @@ const HEADINGS = { finished: 'Finished', stopped: 'Stopped', 'gave up': 'Gave up
 
 /** The whole summary, with an end of line. */
 export function summarize(end: BatchEnd): string {
-  const { tally, how, reason, ledger } = end;
-  const sizes = [
-    ...(tally.bytes > 0 ? [formatBytes(tally.bytes)] : []),
-    ...(tally.pixels >= 1e6 ? [`${formatCount(Math.round(tally.pixels / 1e6))} megapixels`] : []),
-  ];
-  const inLedger = ledger === undefined ? '' : `done before, says ${ledger}`;
-  const skipped =
-    tally.repeated === 0
-      ? inLedger
-      : [`${formatCount(tally.repeated)} repeated in the list`, inLedger]
-          .filter((each) => each !== '')
-          .join(', others ');
+  const { tally, how, reason, ledger, log } = end;
+  const { done, skipped, repeated, failed, bytes, pixels, total, count } = tally;
+  const why = reason === undefined ? '' : `: ${printable(reason.code)} would meet every other job too`;
+  const sizes = joinSome(
+    bytes > 0 && formatBytes(bytes),
+    pixels >= 1e6 && `${formatCount(Math.round(pixels / 1e6))} megapixels`,
+  );
+  const reasons = joinSome(
+    repeated > 0 && `${formatCount(repeated)} repeated in the list`,
+    ledger !== undefined && `${repeated > 0 ? 'others ' : ''}done before, says ${ledger}`,
+  );
+  const left = how === 'finished' || total === undefined ? undefined : Math.max(0, total - count);
   return [
-    `${HEADINGS[how]} after ${formatDuration(tally.milliseconds)}${reason === undefined ? '' : `: ${printable(reason)} would meet every other job too`}.`,
-    `  done     ${formatCount(tally.done)}${sizes.length > 0 ? ` (${sizes.join(', ')})` : ''}`,
-    ...(tally.skipped > 0 ? [`  skipped  ${formatCount(tally.skipped)} (${skipped})`] : []),
-    `  failed   ${formatCount(tally.failed)}`,
-    ...(how === 'finished' || tally.total === undefined
-      ? []
-      : [`  left     ${formatCount(Math.max(0, tally.total - tally.count))}`]),
-    ...(end.log === undefined ? [] : [`  log      ${end.log}`]),
-    ...describeFailures(end),
-    ...describeFolders(end.folders ?? []),
-    ...describeHowToGoOn(end),
+    `${HEADINGS[how]} after ${formatDuration(tally.milliseconds)}${why}.`,
+    `  done     ${formatCount(done)}${sizes === '' ? '' : ` (${sizes})`}`,
+    ...(skipped > 0 ? [`  skipped  ${formatCount(skipped)} (${reasons})`] : []),
+    `  failed   ${formatCount(failed)}`,
+    ...(left === undefined ? [] : [`  left     ${formatCount(left)}`]),
+    ...(log === '' ? [] : [`  log      ${log}`]),
+    ...tally.describeFailures(end.columns),
+    ...describeFolders(reason?.folders ?? []),
+    ...(how === 'finished' && failed === 0 ? [] : ['', ...describeHowToGoOn(end)]),
     '',
   ].join('\n');
 }
 
-/** The failures by code, with an example of each and what to do. */
-export function describeFailures({ tally, columns }: Pick<BatchEnd, 'tally' | 'columns'>): string[] {
-  return tally.failures.flatMap(([code, { count, example }]) => {
-    const { url, name, message = '' } = example;
-    return [
-      '',
-      `  ${formatCount(count)} × ${printable(code)}`,
-      ...(url === '' ? [] : [`    ${printable(url)}  →  ${printable(name)}`]),
-      // Entries that are no jobs are named where they stand, as they come.
-      ...(code === 'invalid-job' && count > 1 ? [] : [wrap(printable(message), '    ', columns)]),
-    ];
-  });
+function joinSome(...parts: readonly (string | false)[]): string {
+  return parts.filter((part) => part !== false).join(', ');
 }
 
 /** Where the save folder is, only the server's operator knows. */
@@ -79,20 +133,18 @@ function describeFolders(folders: readonly string[]): string[] {
   ];
 }
 
-function describeHowToGoOn({ tally, how, ledger, command, columns }: BatchEnd): string[] {
-  const missing = how !== 'finished' || tally.failed > 0;
-  if (!missing) return [];
+function describeHowToGoOn({ tally, how, ledger, args, columns }: BatchEnd): string[] {
   if (ledger === undefined) {
     const advice =
       'Without a ledger, the same command starts from the beginning. With --ledger done.ndjson, the next run does only what is missing.';
-    return ['', wrap(advice, '', columns)];
+    return [wrap(advice, '', columns)];
   }
   const what = how === 'finished' ? `try ${plural(tally.failed, 'failed job')} again` : 'go on';
-  return ['', `The ledger ${ledger} knows what is done. To ${what}:`, `  ${command}`];
+  return [`The ledger ${ledger} knows what is done. To ${what}:`, `  ${formatCommand(args)}`];
 }
 
 /** The command as a shell takes it. Values of headers, which may be secrets, are left out. */
-export function formatCommand(args: readonly string[]): string {
+function formatCommand(args: readonly string[]): string {
   const shown = args.map((argument, index) => {
     if (args[index - 1] === '--header') return argument.replace(/:.*/s, ': …');
     return argument.replace(/^(--header=[^:]*):.*/s, '$1: …');

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { decode, decodeEscapes, parseQuery, type QueryParam } from '../../protocol/query.js';
 import { KeySet } from '../key-set.js';
 import type { JobEntry } from '../prepare-job.js';
-import { readLines } from '../read-lines.js';
 import { isCommandParam } from '../save-url.js';
+import { readLines, type TextSource } from '../text.js';
 import { InvalidJob } from '../types.js';
-import { Template } from './template.js';
-import { isSkipped, type TextSource } from './text.js';
+import { isSkipped } from './lines.js';
+import { Template } from './templates.js';
 
 export interface AccessLogOptions {
   /**
@@ -21,44 +21,8 @@ export interface AccessLogOptions {
   readonly under: string;
 }
 
-/** What the lines of a log were. */
-export class LogCounts {
-  readonly kindName: string;
-  readonly #otherKindName: string;
-  taken = 0;
-  repeated = 0;
-  /** Images where save commands are taken, otherwise save commands. */
-  otherKind = 0;
-  /** No GET of an image: other methods, refused requests, requests that no server could read. */
-  other = 0;
-
-  constructor(takesSaves: boolean) {
-    const kinds = ['images', 'save commands'] as const;
-    [this.kindName, this.#otherKindName] = takesSaves ? [kinds[1], kinds[0]] : kinds;
-  }
-
-  /** `2 taken, 1 repeated, 2 save commands, 14 other` */
-  toString(): string {
-    return `${this.taken} taken, ${this.repeated} repeated, ${this.otherKind} ${this.#otherKindName}, ${this.other} other`;
-  }
-}
-
-/** A request in a log. */
-interface LoggedRequest {
-  readonly method: string;
-  readonly url: string;
-  /** Undefined where the log has none. */
-  readonly status: number | undefined;
-}
-
-/** Image Serving's default for requests without `fmt=`. */
-const DEFAULT_EXTENSION = 'jpg';
-
-/** The value of `fmt=`, without its options → the extension, where they differ. */
-const EXTENSIONS: ReadonlyMap<string, string> = new Map([
-  ...(['jpeg', 'pjpeg'] as const).map((format) => [format, 'jpg'] as const),
-  ['tiff', 'tif'],
-]);
+/** How many lines of a log were what: taken, repeated, of the other kind, or neither images nor save commands. */
+export type LogCounts = Map<string, number>;
 
 /** Reads a log. Each distinct URL, or save command, is a job; the other lines are counted. */
 export async function* readAccessLog(
@@ -67,23 +31,34 @@ export async function* readAccessLog(
   counts: LogCounts,
 ): AsyncGenerator<JobEntry | InvalidJob, void, undefined> {
   const template = name === undefined ? undefined : new Template(name);
+  const otherKind = template === undefined ? 'images' : 'save commands';
+  for (const kind of ['taken', 'repeated', otherKind, 'other']) counts.set(kind, 0);
+  const count = (kind: string): number => {
+    const number = (counts.get(kind) ?? 0) + 1;
+    counts.set(kind, number);
+    return number;
+  };
   const seen = new KeySet();
   for await (const line of readLines(source.read())) {
     if (isSkipped(line)) continue;
-    const where = `${source.name}:${line.number}`;
     const logged = line.text === undefined ? undefined : parseLine(line.text, column);
     const request = logged === undefined ? undefined : readRequest(logged, under);
-    if (request === undefined) counts.other++;
-    else if (request.isSave !== (template === undefined)) counts.otherKind++;
-    else if (!seen.add(request.target, request.name ?? '')) counts.repeated++;
+    if (request === undefined) count('other');
+    else if ((request.command === undefined) !== (template !== undefined)) count(otherKind);
+    else if (!seen.add(request.target, request.command?.name ?? '')) count('repeated');
     else {
-      counts.taken++;
-      const { target, name: savedAs, timeout } = request;
+      const number = count('taken');
+      const where = `${source.name}:${line.number}`;
       yield template === undefined
-        ? { where, job: { url: target, name: savedAs, ...(timeout === undefined ? {} : { timeout }) } }
-        : nameJob(where, template, request, counts.taken);
+        ? { where, job: { url: request.target, ...request.command } }
+        : nameJob(where, template, request, number);
     }
   }
+}
+
+/** `2 taken, 1 repeated, 2 save commands, 14 other` */
+export function describeCounts(counts: LogCounts): string {
+  return [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ');
 }
 
 /** A GET of an image, or a save command. */
@@ -92,29 +67,25 @@ interface ImageRequest {
   readonly params: readonly QueryParam[];
   /** Path and query, without a save command. */
   readonly target: string;
-  readonly isSave: boolean;
-  /** Of a save command. */
-  readonly name?: string | undefined;
-  readonly timeout?: number | undefined;
+  readonly command?: { readonly name: string; readonly timeout?: number };
 }
 
 /** Undefined where it is neither an image nor a save command. */
 function readRequest({ method, url, status = 200 }: LoggedRequest, under: string): ImageRequest | undefined {
-  const [, path = '', query] = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)(?:\?([^#]*))?/i.exec(url) ?? [];
+  const [, path = '', query = ''] = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)(?:\?([^#]*))?/i.exec(url) ?? [];
   if (path === '' || !path.startsWith(under)) return undefined;
-  const all = query === undefined || query === '' ? [] : parseQuery(query);
+  const all = query === '' ? [] : parseQuery(query);
   const params = all.filter((param) => !isCommandParam(param));
   const text = params.map((param) => param.text).join('&');
   const image = { path, params, target: text === '' ? path : `${path}?${text}` };
   const command = all.filter(isCommandParam).map((param) => [param.name, decode(param.rawValue)] as const);
-  if (command.length === 0)
-    return method === 'GET' && (status < 300 || status === 304) ? { ...image, isSave: false } : undefined;
+  if (command.length === 0) return method === 'GET' && (status < 300 || status === 304) ? image : undefined;
   const { req, name, timeout } = Object.fromEntries(command) as Record<string, string | undefined>;
-  // What a server refuses in any case: a parameter twice, another req=, no name.
-  const isSave = /^savetofile(?:,text)?$/i.test(req ?? '') && name !== undefined && name !== '';
-  if (!isSave || new Set(command.map(([key]) => key)).size < command.length) return undefined;
+  // What a server refuses in any case: a parameter twice, another req=, no name, another method.
+  if (new Set(command.map(([key]) => key)).size < command.length) return undefined;
+  if (!/^savetofile(?:,text)?$/i.test(req ?? '') || name === undefined || name === '') return undefined;
   if (method !== 'GET' && method !== 'POST') return undefined;
-  return { ...image, isSave, name, timeout: timeout === undefined ? undefined : Number(timeout) };
+  return { ...image, command: timeout === undefined ? { name } : { name, timeout: Number(timeout) } };
 }
 
 function nameJob(
@@ -124,7 +95,7 @@ function nameJob(
   number: number,
 ): JobEntry | InvalidJob {
   const get = (place: string): string | undefined => getValue(place, request, number);
-  const missing = template.names.find((place) => get(place) === undefined);
+  const missing = [...template.places].find((place) => get(place) === undefined);
   if (missing !== undefined)
     return new InvalidJob(where, `its URL has no ${missing}=, which --name needs: ${request.target}`);
   return { where, job: { url: request.target, name: template.fill((place) => get(place) ?? '') } };
@@ -144,11 +115,22 @@ function getValue(place: string, { path, params, target }: ImageRequest, number:
   return place === 'ext' ? findExtension(value, file) : value;
 }
 
-/** `fmt=png-alpha,rgb` → `png`. A path may end in the extension of an image, as that of a file does. */
+/** Formats of `fmt=` that have another extension. */
+const EXTENSIONS: Readonly<Record<string, string>> = { jpeg: 'jpg', pjpeg: 'jpg', tiff: 'tif' };
+
+/** `fmt=png-alpha,rgb` → `png`. Without it, that of the path, or that of Image Serving's default format. */
 function findExtension(format: string | undefined, file: string): string {
-  const named = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i.exec(file)?.[1];
-  const [value] = /^[a-z\d]+/i.exec(format ?? named ?? DEFAULT_EXTENSION) ?? [DEFAULT_EXTENSION];
-  return EXTENSIONS.get(value.toLowerCase()) ?? value.toLowerCase();
+  const [, inPath] = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i.exec(file) ?? [];
+  const [value = 'jpg'] = /^[a-z\d]+/.exec((format ?? inPath ?? 'jpg').toLowerCase()) ?? [];
+  return EXTENSIONS[value] ?? value;
+}
+
+/** A request in a log. */
+interface LoggedRequest {
+  readonly method: string;
+  readonly url: string;
+  /** Undefined where the log has none. */
+  readonly status: number | undefined;
 }
 
 /** The request of a line; undefined where there is none. */
@@ -175,20 +157,16 @@ function parseJson(line: string): LoggedRequest | undefined {
   } catch {
     return undefined;
   }
-  const status = /^\d{3}$/.exec(String(entry['status']))?.[0];
   const { request } = entry;
+  const status = /^\d{3}$/.exec(String(entry['status']))?.[0];
   if (typeof request === 'string') return parseRequest(request, status);
-  const fields = (typeof request === 'object' && request !== null ? request : entry) as Record<
-    string,
-    unknown
-  >;
+  const fields = { ...entry, ...(request as object | null | undefined) } as Record<string, unknown>;
   const find = (...names: readonly string[]): string | undefined =>
     names.map((name) => fields[name]).find((value): value is string => typeof value === 'string');
   const [method, url] = [find('method', 'request_method'), find('uri', 'request_uri', 'url', 'path')];
-  const args = find('args', 'query_string', 'query');
+  const args = find('args', 'query_string', 'query') ?? '';
   if (method === undefined || url === undefined) return undefined;
-  const target = args === undefined || args === '' || url.includes('?') ? url : `${url}?${args}`;
-  return { method, url: target, status: status === undefined ? undefined : Number(status) };
+  return parseRequest(`${method} ${args === '' || url.includes('?') ? url : `${url}?${args}`}`, status);
 }
 
 /** nginx and Apache write what is not ASCII, and quotes, with a backslash. */

@@ -1,23 +1,21 @@
 // A table as CSV: its first row names the columns.
 import { Readable, pipeline } from 'node:stream';
 import { parse, CsvError } from 'csv-parse';
-import { MAX_LINE_LENGTH } from '../read-lines.js';
+import type { JobEntry } from '../prepare-job.js';
+import { MAX_LINE_LENGTH, type TextSource } from '../text.js';
 import { InvalidJob, UsageError } from '../types.js';
-import type { Values } from './template.js';
-import { checkText, type TextSource } from './text.js';
-
-/** One record of a list, as the values of its places, or what is wrong with it. */
-export type ListRecord = { readonly where: string; readonly values: Values } | InvalidJob;
-
-export interface Table {
-  readonly columns: readonly string[];
-  readonly records: AsyncIterable<ListRecord>;
-}
+import { checkText } from './lines.js';
 
 /** What csv-parse gives with the option `info`. */
 interface Row {
   readonly record: readonly string[];
   readonly info: { readonly lines: number };
+}
+
+export interface Table {
+  readonly columns: readonly string[];
+  /** The fields of each further row, by their columns. */
+  readonly entries: AsyncIterable<JobEntry | InvalidJob>;
 }
 
 /**
@@ -33,45 +31,33 @@ export async function openCsv(source: TextSource): Promise<Table> {
   const repeated = columns.find((column, index) => column !== '' && columns.indexOf(column) !== index);
   if (repeated !== undefined)
     throw new UsageError(`${source.name} has two columns "${repeated}". Give each a name of its own.`);
-  return { columns, records: readRecords(source, columns, rows) };
+  return { columns, entries: readEntries(source.name, columns, rows) };
 }
 
-/** How many records a table has. */
-export async function countRecords(source: TextSource): Promise<number> {
-  let count = -1;
-  const rows = readRows(source);
-  while ((await rows.next()).done !== true) count++;
-  return Math.max(0, count);
-}
-
-async function* readRecords(
-  source: TextSource,
+async function* readEntries(
+  file: string,
   columns: readonly string[],
   rows: AsyncIterable<Row>,
-): AsyncGenerator<ListRecord, void, undefined> {
+): AsyncGenerator<JobEntry | InvalidJob, void, undefined> {
   for await (const { record, info } of rows) {
     const text = record.join('');
     // The line of its beginning, as an editor counts them.
-    const where = `${source.name}:${info.lines - (text.match(/\n/g)?.length ?? 0)}`;
-    const count = record.length;
-    const wrong =
-      count === columns.length
-        ? checkText(where, text)
-        : new InvalidJob(
-            where,
-            `it has ${count} fields instead of ${columns.length}, which the first row has`,
-          );
-    if (wrong === undefined) yield { where, values: createValues(columns, record) };
-    else yield wrong;
+    const where = `${file}:${info.lines - (text.match(/\n/g)?.length ?? 0)}`;
+    if (record.length === columns.length) {
+      yield checkText(where, text) ?? { where, job: createValues(columns, record) };
+    } else {
+      const reason = `it has ${record.length} fields instead of ${columns.length}, which the first row has`;
+      yield new InvalidJob(where, reason);
+    }
   }
 }
 
-function createValues(columns: readonly string[], record: readonly string[]): Values {
+function createValues(columns: readonly string[], record: readonly string[]): object {
   const values = Object.fromEntries(columns.map((column, index) => [column, record[index] ?? '']));
   // What a place cannot name is no field either.
   delete values[''];
-  const { timeout, ...others } = values;
-  return timeout === undefined || timeout === '' ? others : { ...others, timeout: Number(timeout) };
+  const { timeout = '', ...others } = values;
+  return timeout === '' ? others : { ...others, timeout: Number(timeout) };
 }
 
 /** @throws UsageError A quote is opened and never closed. */

@@ -1,112 +1,83 @@
 // The list of jobs that the arguments name, and how long it is.
 import type { Readable } from 'node:stream';
 import { prepareJob, type JobEntry } from '../prepare-job.js';
+import { openText } from '../text.js';
 import { InvalidJob, UsageError } from '../types.js';
-import { LogCounts, readAccessLog } from './access-log.js';
-import { countRecords, openCsv, type ListRecord } from './csv.js';
-import { countLines, readJobLines, readJsonRecords } from './lines.js';
-import { checkTemplates, countCombinations, fillTemplates, readSets } from './matrix.js';
-import { Template } from './template.js';
-import { openText } from './text.js';
-
-/** Templates, and the sets of values that fill them besides what a record has. */
-interface Templates {
-  readonly url: string;
-  readonly name: string;
-  /** As in `wid=320,640`, or `picture=@pictures.txt` for a file with a value in each line. */
-  readonly set: readonly string[];
-}
+import { describeCounts, readAccessLog, type AccessLogOptions, type LogCounts } from './access-log.js';
+import { openCsv, type Table } from './csv.js';
+import { countAll, readJobLines } from './lines.js';
+import { openTemplates, type JobTemplates } from './templates.js';
 
 /** Where the jobs come from. */
 export type JobList =
-  | { readonly kind: 'lines'; readonly path: string; readonly templates: Templates | undefined }
-  | { readonly kind: 'csv'; readonly path: string; readonly templates: Templates }
-  | { readonly kind: 'matrix'; readonly templates: Templates }
-  | {
-      readonly kind: 'log';
-      readonly path: string;
-      /** Undefined where the save commands of the log are taken, which have names. */
-      readonly name: string | undefined;
-      readonly column: number | undefined;
-      /** Only requests whose path begins with this. */
-      readonly under: string;
-    };
+  | { readonly kind: 'lines'; readonly path: string; readonly templates: JobTemplates | undefined }
+  | { readonly kind: 'csv'; readonly path: string; readonly templates: JobTemplates }
+  | { readonly kind: 'matrix'; readonly templates: JobTemplates }
+  | ({ readonly kind: 'log'; readonly path: string } & AccessLogOptions);
 
 export interface OpenJobs {
+  /** Throws a UsageError at its end if it had no entry. */
   readonly jobs: AsyncIterable<JobEntry | InvalidJob>;
   /** Undefined where only reading them tells: standard input, and the distinct URLs of a log. */
   readonly total: number | undefined;
-  /** What the lines of an access log were. */
-  readonly logCounts?: LogCounts;
-  /** @throws UsageError The list has been read and had nothing in it. */
-  readonly checkCount: () => void;
+  /** What the lines of an access log are; only with a log. */
+  readonly logCounts: LogCounts;
 }
-
-type UncountedJobs = Omit<OpenJobs, 'checkCount'>;
 
 /** @throws UsageError A file cannot be read, or the templates do not fit; the message names the fix. */
 export async function openJobs(list: JobList, stdin: Readable): Promise<OpenJobs> {
-  const { jobs, ...opened } = await openList(list, stdin);
-  let count = 0;
-  async function* countEntries(): AsyncGenerator<JobEntry | InvalidJob, void, undefined> {
-    for await (const entry of jobs) {
-      count++;
-      yield entry;
-    }
-  }
-  const checkCount = (): void => {
-    if (count === 0) throw new UsageError(describeEmpty(list, opened.logCounts));
-  };
-  return { ...opened, jobs: countEntries(), checkCount };
+  const logCounts: LogCounts = new Map();
+  const { jobs, total } = await openList(list, logCounts, stdin);
+  return { jobs: refuseEmpty(jobs, () => describeEmpty(list, logCounts)), total, logCounts };
 }
 
-function describeEmpty(list: JobList, counts: LogCounts | undefined): string {
+async function* refuseEmpty(
+  entries: AsyncIterable<JobEntry | InvalidJob>,
+  describe: () => string,
+): AsyncGenerator<JobEntry | InvalidJob, void, undefined> {
+  let isEmpty = true;
+  for await (const entry of entries) {
+    isEmpty = false;
+    yield entry;
+  }
+  if (isEmpty) throw new UsageError(describe());
+}
+
+function describeEmpty(list: JobList, counts: LogCounts): string {
   if (list.kind === 'matrix') return 'There are no jobs: a file of --set has no values.';
-  if (counts === undefined) return `There are no jobs in ${list.path}.`;
-  return `There are no ${counts.kindName} in ${list.path} (${counts.toString()}). Check --under, or name the column of the URL with --column.`;
+  if (list.kind !== 'log') return `There are no jobs in ${list.path}.`;
+  const what = list.name === undefined ? 'save commands' : 'images';
+  return `There are no ${what} in ${list.path} (${describeCounts(counts)}). Check --under, or name the column of the URL with --column.`;
 }
 
-async function openList(list: JobList, stdin: Readable): Promise<UncountedJobs> {
-  if (list.kind === 'matrix')
-    return await openTemplates(list.templates, [{ where: '', values: {} }], [], 1, stdin);
-  const source = await openText(list.path, stdin);
-  if (list.kind === 'log') {
-    const logCounts = new LogCounts(list.name === undefined);
-    return { jobs: readAccessLog(source, list, logCounts), total: undefined, logCounts };
-  }
-  if (list.kind === 'csv') {
-    const { columns, records } = await openCsv(source);
-    const count = source.isFile ? await countRecords(source) : undefined;
-    return await openTemplates(list.templates, records, columns, count, stdin);
-  }
-  const count = source.isFile ? await countLines(source) : undefined;
-  if (list.templates === undefined) return { jobs: readJobLines(source), total: count };
-  return await openTemplates(list.templates, readJsonRecords(source), undefined, count, stdin);
-}
-
-async function openTemplates(
-  templates: Templates,
-  records: Iterable<ListRecord> | AsyncIterable<ListRecord>,
-  columns: readonly string[] | undefined,
-  count: number | undefined,
+async function openList(
+  list: JobList,
+  logCounts: LogCounts,
   stdin: Readable,
-): Promise<UncountedJobs> {
-  const [url, name] = [new Template(templates.url, columns), new Template(templates.name, columns)];
-  const sets = await readSets(templates.set, stdin);
-  checkTemplates(url, name, sets, columns);
-  if (columns?.length === 0) await checkFirst(fillTemplates(url, name, [{ where: '', values: {} }], sets));
-  const total = count === undefined ? undefined : count * countCombinations(sets);
-  return { jobs: fillTemplates(url, name, records, sets), total };
+): Promise<Pick<OpenJobs, 'jobs' | 'total'>> {
+  if (list.kind === 'matrix') {
+    const { fill, combinations } = await openTemplates(list.templates, [], stdin);
+    const entries = [{ where: '', job: {} }];
+    await checkFirst(fill(entries));
+    return { jobs: fill(entries), total: combinations };
+  }
+  const source = await openText(list.path, stdin);
+  if (list.kind === 'log') return { jobs: readAccessLog(source, list, logCounts), total: undefined };
+  const open = async (): Promise<Partial<Table> & Pick<Table, 'entries'>> =>
+    list.kind === 'csv' ? openCsv(source) : { entries: readJobLines(source) };
+  const { columns, entries } = await open();
+  const count = source.isFile ? await countAll((await open()).entries) : undefined;
+  if (list.templates === undefined) return { jobs: entries, total: count };
+  const { fill, combinations } = await openTemplates(list.templates, columns, stdin);
+  return { jobs: fill(entries), total: count === undefined ? undefined : count * combinations };
 }
 
 /** A template that makes no job of the first combination makes none of the others. */
-async function checkFirst(jobs: AsyncGenerator<JobEntry | InvalidJob>): Promise<void> {
-  const first = await jobs.next();
-  await jobs.return(undefined);
-  if (first.done === true) return;
-  const entry = first.value;
+async function checkFirst(jobs: AsyncIterable<JobEntry | InvalidJob>): Promise<void> {
   const defaults = { server: 'http://any', timeout: undefined };
-  const prepared = entry instanceof InvalidJob ? entry : prepareJob(entry, defaults);
-  if (prepared instanceof InvalidJob)
+  for await (const entry of jobs) {
+    const prepared = entry instanceof InvalidJob ? entry : prepareJob(entry, defaults);
+    if (!(prepared instanceof InvalidJob)) return;
     throw new UsageError(`The first combination is no job: ${prepared.reason}. Correct --url or --name.`);
+  }
 }

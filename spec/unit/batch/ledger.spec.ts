@@ -151,7 +151,7 @@ it.each([
 
 it('refuses a ledger in a folder that does not exist, and a folder', async () => {
   mkdirSync(dir('folder'));
-  await expect(Ledger.open(dir('no', 'l'))).rejects.toThrow(/folder of the ledger .* does not exist/);
+  await expect(Ledger.open(dir('no', 'l'))).rejects.toThrow(/in a folder that does not exist. Make it/);
   await expect(Ledger.open(dir('folder'))).rejects.toThrow(/is a folder/);
   await expect(Ledger.read(dir('folder'))).rejects.toThrow(UsageError);
 });

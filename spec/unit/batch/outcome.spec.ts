@@ -1,19 +1,21 @@
-import { parseRetryAfter, readConnectionError, readResponse } from '../../../lib/batch/outcome.js';
+import {
+  parseRetryAfter,
+  readConnectionError,
+  readResponse,
+  type Outcome,
+} from '../../../lib/batch/outcome.js';
 import { DONE, formatBody } from '../../support/reply-server.js';
 
-const read = (
+/** The outcome, and its result, in one object. */
+function read(
   status: number,
   text: string,
   more: Record<string, string> = {},
-): ReturnType<typeof readResponse> =>
-  readResponse({
-    status,
-    text,
-    contentType: 'text/plain',
-    retryAfter: undefined,
-    location: undefined,
-    ...more,
-  });
+): Omit<Outcome, 'result'> & Outcome['result'] {
+  const response = { status, text, contentType: 'text/plain', retryAfter: undefined, location: undefined };
+  const { result, ...outcome } = readResponse({ ...response, ...more });
+  return { ...outcome, ...result };
+}
 
 it('reads the bytes and the pixels of a reply', () => {
   expect(read(200, DONE)).toEqual({ status: 'done', bytes: 100, pixels: 12 });
@@ -47,7 +49,7 @@ it.each([429, 502, 503, 504])('tries again after status %s, whatever the body is
   expect(read(status, '<html>')).toMatchObject({ code: `http-${status}`, retry: true });
 });
 
-it.each([301, 400, 401, 403, 404, 414, 500, 501])('does not try again after status %s', (status) => {
+it.each([301, 400, 401, 403, 404, 407, 414, 500, 501])('does not try again after status %s', (status) => {
   const outcome = read(status, '<html>');
   expect(outcome).toMatchObject({ status: 'failed', code: `http-${status}`, retry: false });
   expect(outcome.message).toMatch(/\.$/);
@@ -112,6 +114,6 @@ it.each([
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'tls-failed', false],
 ])('turns %s into %s', (error, code, retry) => {
   const outcome = readConnectionError(Object.assign(new Error('x'), { code: error }), 'http://host');
-  expect(outcome).toMatchObject({ status: 'failed', code, retry, isUnanswered: true });
-  if (code !== 'too-many-connections') expect(outcome.message).toMatch(/http:\/\/host[. ].*\.$/);
+  expect(outcome).toMatchObject({ result: { status: 'failed', code }, retry, isUnanswered: true });
+  if (code !== 'too-many-connections') expect(outcome.result.message).toMatch(/http:\/\/host .*\.$/);
 });

@@ -1,7 +1,9 @@
-import { Pace, retryDelay } from '../../../lib/batch/pace.js';
+import { FailureRow, Pace, retryDelay } from '../../../lib/batch/pace.js';
+import type { GaveUpError, SaveResult } from '../../../lib/batch/types.js';
 
-const done = { status: 'done' } as const;
-const busy = { status: 'failed', isBusy: true } as const;
+const done = { result: { status: 'done' } } as const;
+const failure = { result: { status: 'failed' } } as const;
+const busy = { ...failure, isBusy: true } as const;
 
 function repeat(pace: Pace, outcome: typeof done | typeof busy, times: number): void {
   for (let i = 0; i < times; i++) pace.record(outcome, pace.decreases);
@@ -59,7 +61,7 @@ it('settles near what a server takes at once', () => {
 
 it('does not change with failures that say nothing of the load', () => {
   const pace = new Pace(8);
-  pace.record({ status: 'failed', code: 'broken-image' }, pace.decreases);
+  pace.record(failure, pace.decreases);
   expect(pace.limit).toBe(8);
 });
 
@@ -77,8 +79,6 @@ it('does not pause for a save that the server is too busy for', () => {
 });
 
 describe('the wait for the next attempt', () => {
-  const failure = { status: 'failed' } as const;
-
   it('doubles with each attempt, up to half a minute', () => {
     const delays = [1, 2, 3, 4, 5, 6, 7, 8, 60].map((attempts) =>
       retryDelay(attempts, failure, true, () => 0),
@@ -99,5 +99,56 @@ describe('the wait for the next attempt', () => {
     expect([1, 2, 9].map((attempts) => retryDelay(attempts, failure, false, () => 0))).toEqual([
       500, 1000, 1000,
     ]);
+  });
+});
+
+describe('a row of failures', () => {
+  const result = (code: string, name = 'a.jpg'): SaveResult => ({
+    ...{ url: '/x', name, attempts: 1, milliseconds: 1, at: 'now', code },
+    status: code === '' ? 'done' : 'failed',
+  });
+
+  /** How many results it takes until the batch ends. */
+  function countUntilEnd(codes: readonly string[]): number | undefined {
+    const row = new FailureRow();
+    const at = codes.findIndex((code) => row.add(result(code)) !== undefined);
+    return at < 0 ? undefined : at + 1;
+  }
+
+  const ten = (code: string): string[] => Array.from({ length: 10 }, () => code);
+
+  it.each([
+    'saving-disabled',
+    'not-authorized',
+    'connection-refused',
+    'host-not-found',
+    'folder-missing',
+    'http-401',
+  ])('ends the batch after ten in a row: %s', (code) => {
+    expect(countUntilEnd(ten(code))).toBe(10);
+    expect(countUntilEnd(['', ...ten(code)])).toBe(11);
+    expect(countUntilEnd([...ten(code).slice(1), '', ...ten(code)])).toBe(20);
+  });
+
+  it.each(['connection-broken', 'no-reply', 'http-302', 'http-101', 'http-502'])(
+    'ends the batch after ten in a row before anything was done, and not later: %s',
+    (code) => {
+      expect(countUntilEnd(ten(code))).toBe(10);
+      expect(countUntilEnd(['', ...ten(code)])).toBeUndefined();
+    },
+  );
+
+  it.each(['too-busy', 'timeout', 'http-404', 'broken-image', 'renderer-status'])(
+    'goes on after any number of %s',
+    (code) => {
+      expect(countUntilEnd(ten(code))).toBeUndefined();
+    },
+  );
+
+  it('names the folders that are missing, each once', () => {
+    const row = new FailureRow();
+    let reason: GaveUpError | undefined;
+    for (let i = 0; i < 10; i++) reason = row.add(result('folder-missing', `SKU-${i % 2}/a/${i}.jpg`));
+    expect(reason).toMatchObject({ code: 'folder-missing', folders: ['SKU-0/a', 'SKU-1/a'] });
   });
 });

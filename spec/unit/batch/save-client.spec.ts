@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import type { Outcome } from '../../../lib/batch/outcome.js';
 import { SaveClient } from '../../../lib/batch/save-client.js';
 import { createDeferred } from '../../support/deferred.js';
 import { sendDone, startReplyServer, stopReplyServers } from '../../support/reply-server.js';
@@ -29,8 +30,12 @@ afterEach(() => {
   client.close();
 });
 
-const save = (origin: string, timeout?: number): ReturnType<SaveClient['save']> =>
-  client.save({ origin, image: `${origin}/x`, path: '/x?req=saveToFile&name=a', timeout });
+/** The outcome of a save, and its result, in one object. */
+async function save(origin: string, timeout?: number): Promise<Omit<Outcome, 'result'> & Outcome['result']> {
+  const request = { origin, image: `${origin}/x`, path: '/x?req=saveToFile&name=a', timeout };
+  const { result, ...outcome } = await client.save(request);
+  return { ...outcome, ...result };
+}
 
 it('uses a connection again', async () => {
   const sockets = new Set<Socket>();
@@ -117,18 +122,25 @@ describe('with a proxy in the environment', () => {
     expect([proxy.requests.length, server.requests.length]).toEqual([0, 1]);
   });
 
-  it('asks it for a tunnel to a server with TLS, and names it where that fails', async () => {
+  it.each([
+    ['', 'connection-broken', /https:\/\/images\.invalid \(through the proxy http:\/\/127/],
+    ['HTTP/1.1 407 No\r\nContent-Length: 9\r\n\r\n', 'http-407', /proxy asks for a user and a password/],
+    ['HTTP/1.1 403 No\r\n\r\n', 'http-403', /does not let this client in/],
+  ])('asks it, also without a scheme, for a tunnel to a server with TLS; it replies %j', async (...row) => {
+    const [reply, code, message] = row;
     let head = '';
     const proxy = await listen((socket) => {
       socket.once('data', (chunk) => {
         head = chunk.toString();
-        socket.destroy();
+        socket.write(reply, () => socket.destroy());
       });
     });
-    process.env['https_proxy'] = proxy;
-    const refused = await save('https://images.invalid');
+    process.env['https_proxy'] = proxy.replace('http://', '');
+    expect(await save('https://images.invalid')).toMatchObject({
+      code,
+      message: expect.stringMatching(message) as string,
+    });
     expect(head).toMatch(/^CONNECT images\.invalid:443 HTTP\/1\.1\r\n/);
-    expect(refused.message).toContain(`https://images.invalid (through the proxy ${proxy})`);
   });
 
   it('refuses one that is no HTTP proxy, and does not show its password', async () => {

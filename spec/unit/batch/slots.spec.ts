@@ -7,17 +7,15 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-const createTask = (): { hasSlot: boolean } => ({ hasSlot: false });
-
-function takeNew(slots: Slots<{ hasSlot: boolean }>): { hasSlot: boolean } {
-  const task = createTask();
+function takeNew(slots: Slots<object>): object {
+  const task = {};
   slots.add(task);
   expect(slots.takeDue()).toBe(task);
   return task;
 }
 
 it('has room until all slots are taken', () => {
-  const slots = new Slots(2);
+  const slots = new Slots<object>(2);
   const task = takeNew(slots);
   expect([slots.hasRoom, slots.isEmpty]).toEqual([true, false]);
   takeNew(slots);
@@ -27,7 +25,7 @@ it('has room until all slots are taken', () => {
 });
 
 it('keeps the slot of a task that waits with it', () => {
-  const slots = new Slots(1);
+  const slots = new Slots<object>(1);
   const task = takeNew(slots);
   slots.delay(task, 100, true, () => undefined);
   expect(slots.hasRoom).toBe(false);
@@ -37,7 +35,7 @@ it('keeps the slot of a task that waits with it', () => {
 });
 
 it('gives the slot of a task that waits without it to others', () => {
-  const slots = new Slots(1);
+  const slots = new Slots<object>(1);
   const task = takeNew(slots);
   const whenDue = jest.fn();
   slots.delay(task, 100, false, whenDue);
@@ -54,7 +52,7 @@ it('gives the slot of a task that waits without it to others', () => {
 });
 
 it('has no room for new tasks when sixteen times as many wait as there are slots', () => {
-  const slots = new Slots(2);
+  const slots = new Slots<object>(2);
   for (let i = 0; i < 32; i++) {
     expect(slots.hasRoom).toBe(true);
     slots.delay(takeNew(slots), 100, false, () => undefined);
@@ -63,7 +61,7 @@ it('has no room for new tasks when sixteen times as many wait as there are slots
 });
 
 it('forgets all tasks that wait or are due when it is cleared', () => {
-  const slots = new Slots(3);
+  const slots = new Slots<object>(3);
   slots.delay(takeNew(slots), 50, true, () => undefined);
   slots.delay(takeNew(slots), 100, true, () => undefined);
   slots.delay(takeNew(slots), 100, false, () => undefined);

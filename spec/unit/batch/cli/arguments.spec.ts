@@ -111,24 +111,25 @@ it.each([
   [['batch', 'a', '--csv', 'b'], /not several/],
   [['batch', '--url', '/x'], /--name/],
   [['batch', '--from-log', 'l'], /--name '\{hash\}/],
-  [['batch', '--from-log', 'l', '--saves', '--name', 'x'], /have names/],
-  [['batch', '--from-log', 'l', '--url', '/x', '--name', 'x'], /fill no places/],
   [['batch', 'a', '--set', 'x=1'], /--set fills/],
   [['batch', 'a', '--column', '1'], /belong to --from-log/],
   [['batch', 'a', '--header', 'x'], /is no header/],
-  [['batch', 'a', '--ledger', ''], /--ledger needs/],
 ])('says how %j should be', (args, message) => {
   expect(() => parse(...args)).toThrow(message);
 });
 
 it.each([
   [['batch', 'a', '--ledgr', 'l'], /unknown option '--ledgr'\n\(Did you mean --ledger\?\)/],
-  [['batch', 'a', '--concurrency', '0'], /'0' is invalid. Give a whole number from 1/],
+  [['batch', 'a', '--concurrency', '0'], /'0' is invalid. It must be a whole number from 1 to 1000/],
   [['batch', 'a', '--retries', '1.5'], /whole number from 0/],
   [['batch', 'a', '--server', 'localhost:3000'], /as in http:\/\/localhost:3000/],
   [['batch', 'a', 'b'], /too many arguments/],
   [['batch', 'a', '--shard', '5/4'], /as in 2\/4/],
   [['batch', 'a', '--shard', '0/4'], /as in 2\/4/],
+  [['batch', 'a', '--ledger', ''], /It must be the path of a file/],
+  [['batch', '--from-log', 'l', '--saves', '--name', 'x'], /--saves' cannot be used with option '--name/],
+  [['batch', '--from-log', 'l', '--url', '/x', '--name', 'x'], /cannot be used with option '--url/],
+  [['batch', '--from-log', 'l', '--csv', 'x'], /cannot be used with option '--csv/],
   [['batch', 'report'], /missing required argument/],
   [['bach'], /unknown command 'bach'/],
   [['batch', '--url'], /argument missing/],

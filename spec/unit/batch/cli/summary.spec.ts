@@ -1,25 +1,15 @@
-import { formatCommand, summarize, type BatchEnd } from '../../../../lib/batch/cli/summary.js';
-import { Tally } from '../../../../lib/batch/cli/tally.js';
+import { summarize, Tally, type BatchEnd } from '../../../../lib/batch/cli/summary.js';
+import type { SaveResult } from '../../../../lib/batch/types.js';
 
-const createEnd = (more: Partial<BatchEnd> = {}): BatchEnd => ({
-  ...{ tally: new Tally(10), how: 'finished', ledger: undefined, command: 'the command', columns: 80 },
+const result = (status: SaveResult['status'], more: Partial<SaveResult> = {}): SaveResult => ({
+  ...{ url: '/x', name: 'x.jpg', status, attempts: 1, milliseconds: 1, at: 'now' },
   ...more,
 });
 
-function fail(tally: Tally, code: string, message: string): void {
-  tally.add({
-    ...{ url: '/x', name: 'x.jpg', status: 'failed', code, message, attempts: 1, milliseconds: 1, at: 'now' },
-  });
-}
-
-it('says nothing of going on when everything is done', () => {
-  const end = createEnd({ ledger: 'l' });
-  end.tally.done = 10;
-  end.tally.pixels = 12_300_000;
-  end.tally.bytes = 4500;
-  expect(summarize(end).replace(/\d\.\d s/, '1 s')).toBe(
-    'Finished after 1 s.\n  done     10 (4.50 kB, 12 megapixels)\n  failed   0\n',
-  );
+const createEnd = (more: Partial<BatchEnd> = {}): BatchEnd => ({
+  ...{ tally: new Tally(10), how: 'finished', reason: undefined, log: '', ledger: undefined },
+  ...{ args: ['batch', 'jobs.txt'], columns: 80 },
+  ...more,
 });
 
 it.each([
@@ -29,20 +19,60 @@ it.each([
   const end = createEnd({ how, ledger: 'l' });
   end.tally.done = 4;
   expect(summarize(end)).toMatch(
-    new RegExp(`^${heading} [^]* left {5}6\n\nThe ledger l [^]*To go on:\n {2}the command\n$`),
+    new RegExp(
+      `^${heading} [^]* left {5}6\n\nThe ledger l [^]*To go on:\n {2}npx express-image-save batch jobs.txt\n$`,
+    ),
   );
 });
 
 it('lists failures by code, breaks their messages into lines, and lets none steer the terminal', () => {
   const end = createEnd({ columns: 30 });
-  fail(end.tally, 'b', 'Write this and that, then try it again.\u001b[2J');
+  const message = 'Write this and that, then try it again.\u001b[2J';
+  for (const [code, name] of [
+    ['a', '1'],
+    ['b', '2'],
+    ['b', '3'],
+  ])
+    end.tally.add(result('failed', { code: code!, name: name!, message }));
+  const text = '    Write this and that, then\n    try it again.\uFFFD[2J\n';
   expect(summarize(end)).toContain(
-    '\n  1 × b\n    /x  →  x.jpg\n    Write this and that, then\n    try it again.\uFFFD[2J\n\nWithout a ledger',
+    `\n  2 × b\n    /x  →  2\n${text}\n  1 × a\n    /x  →  1\n${text}\nWithout a ledger`,
   );
 });
 
 it('shows the command as a shell takes it, without the values of headers', () => {
-  expect(formatCommand(['batch', 'a b.txt', '--header', 'Authorization: Bearer x', '--header=A: y'])).toBe(
+  const args = ['batch', 'a b.txt', '--header', 'Authorization: Bearer x', '--header=A: y'];
+  expect(summarize(createEnd({ how: 'stopped', ledger: 'l', args }))).toContain(
     "npx express-image-save batch 'a b.txt' --header 'Authorization: …' '--header=A: …'",
   );
+});
+
+it('counts results, bytes and pixels, and what the list repeats', () => {
+  const end = createEnd({ ledger: 'l', log: '4 taken' });
+  for (const each of [
+    result('done', { bytes: 3000, pixels: 2e6 }),
+    result('done', { bytes: 4000 }),
+    result('skipped'),
+    result('skipped', { code: 'repeated' }),
+  ])
+    end.tally.add(each);
+  expect(summarize(end).replace(/\d\.\d s/, '1 s')).toBe(
+    `Finished after 1 s.
+  done     2 (7.00 kB, 2 megapixels)
+  skipped  2 (1 repeated in the list, others done before, says l)
+  failed   0
+  log      4 taken
+`,
+  );
+});
+
+it('takes the rate from the last seconds, without what is skipped', () => {
+  const tally = new Tally(undefined);
+  const begin = performance.now();
+  for (let second = 1; second <= 100; second++) {
+    tally.add(result('skipped'));
+    if (second > 50) for (let i = 0; i < 4; i++) tally.add(result('done'));
+    tally.rate(begin + 1000 * second);
+  }
+  expect(tally.rate(begin + 100_000)).toBeCloseTo(4, 0);
 });

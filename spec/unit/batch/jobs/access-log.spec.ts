@@ -1,5 +1,10 @@
 import { Readable } from 'node:stream';
-import { LogCounts, readAccessLog, type AccessLogOptions } from '../../../../lib/batch/jobs/access-log.js';
+import {
+  describeCounts,
+  readAccessLog,
+  type AccessLogOptions,
+  type LogCounts,
+} from '../../../../lib/batch/jobs/access-log.js';
 import { InvalidJob } from '../../../../lib/batch/types.js';
 
 async function read(
@@ -13,7 +18,7 @@ async function read(
     read: () => Readable.from([lines.join('\n')]) as AsyncIterable<string>,
   };
   const found: string[] = [];
-  counts = new LogCounts('name' in more);
+  counts = new Map();
   for await (const entry of readAccessLog(source, { name, column: undefined, under: '', ...more }, counts)) {
     if (entry instanceof InvalidJob) found.push(`${entry.where}: ${entry.reason}`);
     else found.push(Object.values(entry.job as object).join(' '));
@@ -48,7 +53,7 @@ it('leaves out other methods, requests that could not be read, and requests with
     'GET /a?req=saveToFile&name=x HTTP/1.1',
   ];
   expect(await read(requests.map(common))).toEqual([]);
-  expect(String(counts)).toBe('0 taken, 0 repeated, 1 save commands, 4 other');
+  expect(describeCounts(counts)).toBe('0 taken, 0 repeated, 1 save commands, 4 other');
 });
 
 it('takes the host away from a URL that has one, as proxies log it', async () => {
@@ -92,7 +97,7 @@ it('counts what is no GET of an image, and does not fail for it', async () => {
   ];
   const refused = get('/b').replace('" 200', '" 404');
   expect(await read([get('/a'), get('/a'), refused, ...lines], '{file}')).toEqual(['/a a']);
-  expect(String(counts)).toBe('1 taken, 1 repeated, 0 save commands, 6 other');
+  expect(describeCounts(counts)).toBe('1 taken, 1 repeated, 0 save commands, 6 other');
 });
 
 it.each([
@@ -141,7 +146,7 @@ it('takes the save commands with their names and timeouts, where it is asked to'
   expect(await read(lines, undefined, { name: undefined })).toEqual([
     ...['/a?wid=1&fmt=jpeg x/y z.jpg 5000', '/b $v$.jpg'],
   ]);
-  expect(String(counts)).toBe('2 taken, 1 repeated, 1 images, 3 other');
+  expect(describeCounts(counts)).toBe('2 taken, 1 repeated, 1 images, 3 other');
 });
 
 it('finds the URL in a column of a log of another format', async () => {

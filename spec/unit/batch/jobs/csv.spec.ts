@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { openCsv } from '../../../../lib/batch/jobs/csv.js';
-import { openText } from '../../../../lib/batch/jobs/text.js';
+import { openText } from '../../../../lib/batch/text.js';
 import { InvalidJob } from '../../../../lib/batch/types.js';
 
 async function read(text: string): Promise<unknown[]> {
@@ -9,10 +9,10 @@ async function read(text: string): Promise<unknown[]> {
     bytes.subarray(7 * at, 7 * at + 7),
   );
   const source = { ...(await openText('-', Readable.from(chunks))), name: 'pim.csv' };
-  const { records } = await openCsv(source);
+  const { entries } = await openCsv(source);
   const found: unknown[] = [];
-  for await (const record of records)
-    found.push(record instanceof InvalidJob ? `${record.where}: ${record.reason}` : record.values);
+  for await (const record of entries)
+    found.push(record instanceof InvalidJob ? `${record.where}: ${record.reason}` : record.job);
   return found;
 }
 

@@ -1,12 +1,12 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
+import { Tally } from '../../../../lib/batch/cli/summary.js';
 import {
   describe as describeTally,
   drawLine,
+  Output,
   showBar,
   showLines,
-  showNothing,
-} from '../../../../lib/batch/cli/progress.js';
-import { Tally } from '../../../../lib/batch/cli/tally.js';
+} from '../../../../lib/batch/cli/terminal.js';
 import { readText } from '../../../support/read-text.js';
 
 function createTally(total: number | undefined, done: number): Tally {
@@ -37,27 +37,17 @@ it('draws no bar where the total is not known or there is no room', () => {
   expect(drawLine(createTally(1000, 500), 50)).not.toContain('[');
 });
 
-it('writes a line every ten seconds where there is no terminal', () => {
+it('writes a line every ten seconds where there is no terminal, and none where it is quiet', () => {
   jest.useFakeTimers({ doNotFake: ['performance'] });
-  const output = { write: jest.fn() };
-  const progress = showLines(output, createTally(10, 5));
+  const output = new PassThrough();
+  const [progress, quiet] = [showLines(output, createTally(10, 5)), showLines(output)];
   jest.advanceTimersByTime(20_000);
   progress.print('a line');
   progress.stop();
+  quiet.stop();
   jest.advanceTimersByTime(20_000);
   jest.useRealTimers();
-  const written = output.write.mock.calls.map(([text]) => text as string);
-  expect(written).toHaveLength(3);
-  expect(written.slice(0, 2).every((text) => /^50 %.*\n$/.test(text))).toBe(true);
-  expect(written[2]).toBe('a line\n');
-});
-
-it('writes only what is printed where it is quiet', () => {
-  const output = { write: jest.fn() };
-  const progress = showNothing(output);
-  progress.print('x');
-  progress.stop();
-  expect(output.write.mock.calls).toEqual([['x\n']]);
+  expect(readText(output)).toMatch(/^(?:50 %.*\n){2}a line\n$/);
 });
 
 it('prints above the bar, shows the cursor again and leaves nothing of the bar', () => {
@@ -69,4 +59,37 @@ it('prints above the bar, shows the cursor again and leaves nothing of the bar',
   expect(text).toMatch(/a line that stays\n[^]*\[=+ +\] 50 %/);
   expect(text.lastIndexOf('\u001b[?25h')).toBeGreaterThan(text.lastIndexOf('\u001b[?25l'));
   expect(text.slice(text.lastIndexOf('50 %'))).toContain('\u001b[0J');
+});
+
+it('waits until its reader has room', async () => {
+  let read = (): void => undefined;
+  const stream = new Writable({
+    highWaterMark: 4,
+    write: (_chunk, _encoding, done) => {
+      read = done;
+    },
+  });
+  const output = new Output(stream);
+  let isWritten = false;
+  const writing = output.write('abcdef').then(() => (isWritten = true));
+  await new Promise(setImmediate);
+  expect(isWritten).toBe(false);
+  read();
+  await writing;
+});
+
+it.each(['EPIPE', 'ENOSPC'])('drops what is written after %s, and says so once', async (code) => {
+  const whenClosed = jest.fn();
+  const stream = new Writable({
+    highWaterMark: 1,
+    write: (_chunk, _encoding, done) => {
+      done(Object.assign(new Error('no'), { code }));
+    },
+  });
+  const output = new Output(stream, whenClosed);
+  await output.write('abc');
+  await output.write('def');
+  expect([output.isClosed, whenClosed.mock.calls.length]).toEqual([true, 1]);
+  // A reader that leaves is no failure, as `head` does.
+  expect(output.failure === undefined).toBe(code === 'EPIPE');
 });

@@ -1,12 +1,17 @@
-// The text of a list: a file, a pipe or standard input, as UTF-8 whose lines end in `\n`.
+// Text files, pipes and standard input: UTF-8 whose lines end in `\n`, one chunk in memory at a time.
 import { constants, createReadStream, openSync, statSync } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { MAX_LINE_LENGTH, type Line } from '../read-lines.js';
-import { InvalidJob, UsageError } from '../types.js';
+import { UsageError } from './types.js';
 
-/** A source of text, by the name that messages give it. */
+/**
+ * The longest line, in characters. No ledger has a longer one: a job, its further fields and a reply have up to 65,536
+ * characters each, of which JSON writes some as six.
+ */
+export const MAX_LINE_LENGTH = 1_048_576;
+
+/** A text, by the name that messages give it. */
 export interface TextSource {
   readonly name: string;
   /** Whether it can be read more than once: standard input and pipes cannot. */
@@ -15,7 +20,7 @@ export interface TextSource {
   read(): AsyncIterable<string>;
 }
 
-/** What the first characters say that a text is, where it is no text: bytes that are not UTF-8 are read as U+FFFD. */
+/** What the first characters say of a file that is no text: bytes that are not UTF-8 are read as U+FFFD. */
 const OTHER_FORMATS: readonly (readonly [pattern: RegExp, what: string, fix: string])[] = [
   [/^\u001f\ufffd/, 'compressed (gzip)', 'Unpack it: gunzip -c FILE | npx express-image-save batch … -'],
   [
@@ -38,20 +43,19 @@ export async function openText(path: string, stdin: Readable): Promise<TextSourc
     const stats = await stat(path);
     if (stats.isDirectory()) throw new UsageError(`${path} is a folder. Name a file.`);
     await access(path, constants.R_OK);
-    const isFile = stats.isFile();
-    const open = isFile
-      ? openFile
-      : stats.isFIFO()
-        ? (pipe: string) => openPipe(pipe, stdin)
-        : createReadStream;
-    return { name: path, isFile, read: () => readText(open(path), path) };
+    const open = (): Readable => {
+      if (stats.isFile()) return openFile(path);
+      return stats.isFIFO() ? openPipe(path, stdin) : createReadStream(path);
+    };
+    return { name: path, isFile: stats.isFile(), read: () => readText(open(), path) };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT')
       throw new UsageError(`There is no file ${path}. Check the name, or use - for standard input.`);
-    if (code === 'EACCES') throw new UsageError(`The file ${path} may not be read. Change its rights.`);
-    throw new UsageError(`The file ${path} cannot be read (${message}).`);
+    throw new UsageError(
+      `The file ${path} cannot be read (${message}). Change its rights, or name another file.`,
+    );
   }
 }
 
@@ -73,9 +77,9 @@ function openPipe(path: string, stdin: Readable): Readable {
 async function* readText(stream: Readable, name: string): AsyncGenerator<string, void, undefined> {
   let [isFirst, endsInReturn] = [true, false];
   for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>) {
-    const [, what, fix = ''] =
-      (isFirst ? OTHER_FORMATS.find(([pattern]) => pattern.test(chunk)) : undefined) ?? [];
-    if (what !== undefined) throw new UsageError(`${name} is ${what}. ${fix.replace('FILE', name)}`);
+    const format = isFirst ? OTHER_FORMATS.find(([pattern]) => pattern.test(chunk)) : undefined;
+    if (format !== undefined)
+      throw new UsageError(`${name} is ${format[1]}. ${format[2].replace('FILE', name)}`);
     // A \r\n that two chunks share ends one line.
     const start = (isFirst && chunk.startsWith('\ufeff')) || (endsInReturn && chunk.startsWith('\n')) ? 1 : 0;
     [isFirst, endsInReturn] = [false, chunk.endsWith('\r')];
@@ -83,15 +87,29 @@ async function* readText(stream: Readable, name: string): AsyncGenerator<string,
   }
 }
 
-/** Whether a line of a list is empty or a comment. */
-export function isSkipped({ text }: Line): boolean {
-  return text !== undefined && /^\s*(?:#|$)/.test(text);
+export interface Line {
+  /** Counted from 1. */
+  readonly number: number;
+  /** Without its end. Undefined where it is longer than {@link MAX_LINE_LENGTH}. */
+  readonly text: string | undefined;
 }
 
-/** Why a part of a list is no job, whatever it says: it is too long, or its bytes are not UTF-8. */
-export function checkText(where: string, text: string | undefined): InvalidJob | undefined {
-  if (text === undefined) return new InvalidJob(where, `it is longer than ${MAX_LINE_LENGTH} characters`);
-  return text.includes('\ufffd') ? new InvalidJob(where, NOT_UTF8) : undefined;
+/** Reads the lines of a text whose lines end in `\n`. */
+export async function* readLines(chunks: AsyncIterable<string>): AsyncGenerator<Line, void, undefined> {
+  let [number, rest, isTooLong] = [0, '', false];
+  const end = (text: string): Line => {
+    const isWhole = !isTooLong && text.length <= MAX_LINE_LENGTH;
+    [rest, isTooLong] = ['', false];
+    return { number: ++number, text: isWhole ? text : undefined };
+  };
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let at = chunk.indexOf('\n'); at >= 0; at = chunk.indexOf('\n', start)) {
+      yield end(rest + chunk.slice(start, at));
+      start = at + 1;
+    }
+    rest += chunk.slice(start);
+    if (rest.length > MAX_LINE_LENGTH) [rest, isTooLong] = ['', true];
+  }
+  if (rest !== '' || isTooLong) yield end(rest);
 }
-
-export const NOT_UTF8 = 'it is not UTF-8: convert the list, as with iconv -f WINDOWS-1252 -t UTF-8';

@@ -232,16 +232,6 @@ describe('with a ledger', () => {
   });
 });
 
-describe('a common failure', () => {
-  it('gives up on a server that does not listen', async () => {
-    const server = await startReplyServer();
-    await server.stop();
-    await expect(collect(createJobs(100), { server: server.origin, retries: 1 })).rejects.toMatchObject({
-      code: 'connection-refused',
-    });
-  });
-});
-
 describe('an early end', () => {
   it('ends when the signal aborts, and breaks off the running requests', async () => {
     const arrived = createDeferred();

@@ -1,16 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { openJobs } from '../../../../lib/batch/jobs/open-jobs.js';
+import { Template } from '../../../../lib/batch/jobs/templates.js';
 import { InvalidJob } from '../../../../lib/batch/types.js';
 import { useTempDir } from '../../../support/temp-dir.js';
 
 const dir = useTempDir();
 
-interface Templates {
-  readonly url: string;
-  readonly name: string;
-  readonly set: readonly string[];
-}
+type Templates = Record<'url' | 'name', string> & { readonly set: readonly string[] };
 
 async function expand(
   options: Partial<Templates>,
@@ -38,9 +35,10 @@ async function expand(
 it('expands to every combination, the first set slowest, and knows how many there are', async () => {
   expect(await expand({ set: ['p=a,b', 'wid=1,2,3'] })).toEqual({
     total: 6,
-    jobs: ['/a?wid=1 a-1.jpg', '/a?wid=2 a-2.jpg', '/a?wid=3 a-3.jpg']
-      .flatMap((line) => line)
-      .concat([...['/b?wid=1 b-1.jpg', '/b?wid=2 b-2.jpg', '/b?wid=3 b-3.jpg']]),
+    jobs: [
+      ...['/a?wid=1 a-1.jpg', '/a?wid=2 a-2.jpg', '/a?wid=3 a-3.jpg'],
+      ...['/b?wid=1 b-1.jpg', '/b?wid=2 b-2.jpg', '/b?wid=3 b-3.jpg'],
+    ],
   });
 });
 
@@ -62,7 +60,7 @@ it('reads values from a file, one a line, also for an inner set', async () => {
 it('refuses a line that is too long for a value, by its number', async () => {
   writeFileSync(dir('list'), `x\n${'y'.repeat(1_100_000)}\nz\n`);
   await expect(expand({ set: ['wid=1', `p=@${dir('list')}`] })).rejects.toThrow(
-    `${dir('list')}:2 is longer than 1048576 characters. Shorten this value, or leave it out.`,
+    `${dir('list')}:2: it is longer than 1048576 characters: shorten it, or leave it out`,
   );
 });
 
@@ -105,4 +103,22 @@ it.each<[string, Partial<Templates>, RegExp]>([
   ['standard input as a file', { set: ['p=@-', 'wid=1'] }, /needs a file/],
 ])('refuses %s and names the fix', async (_what, options, message) => {
   await expect(expand(options)).rejects.toThrow(message);
+});
+
+describe('a template', () => {
+  it('has places, and leaves brackets that are none as they are', () => {
+    const template = new Template('/{picture}?wid={wid}&again={picture}&src={cat/y?wid=3}&a={}&b={ c }');
+    expect([...template.places]).toEqual(['picture', 'wid']);
+    expect(template.fill((name) => name.toUpperCase())).toBe(
+      '/PICTURE?wid=WID&again=PICTURE&src={cat/y?wid=3}&a={}&b={ c }',
+    );
+  });
+
+  it('puts a value in as it is, whatever it holds', () => {
+    expect(new Template('{a}{b}').fill((name) => (name === 'a' ? '{b}$&' : '2'))).toBe('{b}$&2');
+  });
+
+  it('takes the name of a column for a place, whatever it looks like', () => {
+    expect(new Template('/{Artikel Nr.}{x y}', ['Artikel Nr.']).fill(() => '!')).toBe('/!{x y}');
+  });
 });

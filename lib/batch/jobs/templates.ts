@@ -1,0 +1,165 @@
+// Templates with places, `/is/image/{picture}?wid={wid}`, and the sets of values that fill them.
+import type { Readable } from 'node:stream';
+import type { JobEntry } from '../prepare-job.js';
+import { encodeValue } from '../save-url.js';
+import { openText, type TextSource } from '../text.js';
+import { InvalidJob, UsageError } from '../types.js';
+import { countAll, readListLines } from './lines.js';
+
+/** A text in braces is a place where it looks like a name, or where it is the name of a column. */
+const BRACES = /\{([^{}]+)\}/g;
+const NAME = /^[A-Za-z_][\w.-]*$/;
+
+/** What an entry of a list has for the places, by their names. */
+type Values = Readonly<Record<string, unknown>>;
+
+export class Template {
+  readonly text: string;
+  /** The names of its places. */
+  readonly places: ReadonlySet<string>;
+
+  constructor(text: string, columns: readonly string[] = []) {
+    const names = Array.from(text.matchAll(BRACES), ([, name = '']) => name);
+    this.text = text;
+    this.places = new Set(names.filter((name) => NAME.test(name) || columns.includes(name)));
+  }
+
+  fill(getValue: (place: string) => string): string {
+    return this.text.replace(BRACES, (text, name: string) => (this.places.has(name) ? getValue(name) : text));
+  }
+}
+
+/** Templates of a URL and a name, and the sets of values that fill them besides what an entry has. */
+export interface JobTemplates {
+  readonly url: string;
+  readonly name: string;
+  /** As in `wid=320,640`, or `picture=@pictures.txt` for a file with a value in each line. */
+  readonly set: readonly string[];
+}
+
+/** Templates whose sets have been read. */
+export interface OpenTemplates {
+  /** How many jobs each entry makes. */
+  readonly combinations: number;
+  /** Fills the templates with each entry, in every combination with the values of the sets, the first set slowest. */
+  readonly fill: (
+    entries: Iterable<JobEntry> | AsyncIterable<JobEntry | InvalidJob>,
+  ) => AsyncGenerator<JobEntry | InvalidJob>;
+}
+
+/**
+ * @param columns The names of the values that each entry has; undefined where each has names of its own, as in JSON.
+ * @throws UsageError A set is wrong, a place has no values, or several images would get the same name.
+ */
+export async function openTemplates(
+  templates: JobTemplates,
+  columns: readonly string[] | undefined,
+  stdin: Readable,
+): Promise<OpenTemplates> {
+  const [url, name] = [new Template(templates.url, columns), new Template(templates.name, columns)];
+  const sets = await Promise.all(templates.set.map((text) => readSet(text, stdin)));
+  checkPlaces(url, name, sets, columns);
+  return {
+    combinations: sets.reduce((product, set) => product * set.count, 1),
+    async *fill(entries) {
+      let number = 0;
+      for await (const entry of entries) {
+        if (entry instanceof InvalidJob) {
+          yield entry;
+          continue;
+        }
+        for await (const values of combine(sets, entry.job as Values)) {
+          const where = entry.where === '' ? `combination ${++number}` : entry.where;
+          yield fillJob(where, url, name, values);
+        }
+      }
+    },
+  };
+}
+
+/** The values of one place. */
+interface ValueSet {
+  readonly name: string;
+  readonly count: number;
+  /** Those of a file are not kept in memory: a catalogue may have a million pictures. */
+  readonly values: () => Iterable<string> | AsyncIterable<string>;
+}
+
+async function readSet(text: string, stdin: Readable): Promise<ValueSet> {
+  const [, name, list = ''] = /^([A-Za-z_][\w.-]*)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined) throw new UsageError(`"${text}" is no set of values. Write --set wid=320,640`);
+  if (!list.startsWith('@')) {
+    const values = list.split(',').map((value) => value.trim());
+    if (values.includes(''))
+      throw new UsageError(`--set ${text} has an empty value. Leave out the comma too many.`);
+    return { name, count: values.length, values: () => values };
+  }
+  const file = await openText(list.slice(1), stdin);
+  // It is read again for each value of the sets before it.
+  if (!file.isFile)
+    throw new UsageError(
+      `--set ${name} needs a file, because it is read more than once. Save it to one first.`,
+    );
+  return { name, count: await countAll(readValues(file)), values: () => readValues(file) };
+}
+
+/** @throws UsageError A line is too long, or not UTF-8. */
+async function* readValues(file: TextSource): AsyncGenerator<string, void, undefined> {
+  for await (const line of readListLines(file)) {
+    if (line instanceof InvalidJob) throw new UsageError(`${line.where}: ${line.reason}`);
+    yield line.text;
+  }
+}
+
+function checkPlaces(
+  url: Template,
+  name: Template,
+  sets: readonly ValueSet[],
+  columns: readonly string[] | undefined,
+): void {
+  const names = sets.map((set) => set.name);
+  const repeated = names.find((each, index) => names.indexOf(each) !== index);
+  if (repeated !== undefined)
+    throw new UsageError(
+      `--set ${repeated} is given twice. Write its values together, as in --set ${repeated}=a,b`,
+    );
+  for (const [option, { places }] of [['--url', url] as const, ['--name', name] as const]) {
+    const unknown = [...places].find((place) => !names.includes(place) && columns?.includes(place) === false);
+    if (unknown === undefined) continue;
+    const shown = columns?.filter((column) => column !== '').join(', ') ?? '';
+    const advice = shown === '' ? `Give its values, as in --set ${unknown}=a,b` : `The columns are ${shown}.`;
+    throw new UsageError(`${option} has the place {${unknown}}. ${advice}`);
+  }
+  const missing = sets.find((set) => set.count > 1 && !name.places.has(set.name));
+  if (missing !== undefined)
+    throw new UsageError(`Several images would get the same name. Add {${missing.name}} to --name`);
+}
+
+/** The values with those of each combination added. */
+async function* combine(
+  [set, ...others]: readonly ValueSet[],
+  values: Values,
+): AsyncGenerator<Values, void, undefined> {
+  if (set === undefined) {
+    yield values;
+    return;
+  }
+  for await (const value of set.values()) yield* combine(others, { ...values, [set.name]: value });
+}
+
+/** The job of some values, which it keeps as its further fields. A URL that is one place is taken as it is. */
+function fillJob(where: string, url: Template, name: Template, values: Values): JobEntry | InvalidJob {
+  const get = (place: string): string => readValue(values, place);
+  const empty = [...url.places, ...name.places].find((place) => get(place) === '');
+  if (empty !== undefined) return new InvalidJob(where, `it has no value for the place {${empty}}`);
+  const [onlyPlace = ''] = url.places;
+  const encode = (place: string): string => encodeValue(get(place));
+  const filledUrl = url.text === `{${onlyPlace}}` ? get(onlyPlace) : url.fill(encode);
+  return { where, job: { ...values, url: filledUrl, name: name.fill(get) } };
+}
+
+/** A value as text: JSON has numbers and truth values too. Empty where there is none. */
+function readValue(values: Values, place: string): string {
+  const value = Object.hasOwn(values, place) ? values[place] : undefined;
+  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : '';
+}
