@@ -1,17 +1,18 @@
-// The engine of a batch: takes jobs as slots become free, sends them, tries again, and hands out the results.
+// The engine of a batch: takes jobs from the list, sends them, tries again, and hands out the results.
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Ledger } from './ledger.js';
 import { checkBatchOptions, type BatchSettings } from './options.js';
 import type { Outcome } from './outcome.js';
 import { FailureRow, Pace, retryDelay } from './pace.js';
 import { prepareJobs, type JobEntry, type PreparedJob } from './prepare-job.js';
 import { SaveClient } from './save-client.js';
-import { Slots } from './slots.js';
 import { InvalidJob, type ReadableJob, type SaveAllOptions, type SaveJob, type SaveResult } from './types.js';
 
 /**
  * Saves many images: sends a save command for each job and follows it to its end.
  *
- * Jobs are taken from the iterable as slots become free, so that a list may be endless. Results come in the order in
+ * Jobs are taken from the iterable when they can be sent, so that a list may be endless. Results come in the order in
  * which jobs end, also those of jobs that failed, with the further fields of the job (`sku`). Leaving the loop early
  * breaks off the running requests.
  *
@@ -57,8 +58,14 @@ interface Task extends PreparedJob {
 }
 
 /**
- * One batch. A job keeps its slot until its line is in the ledger: a kill makes the next batch repeat no more jobs than
- * there are slots.
+ * Jobs that the server was too busy for, for each worker. When more wait, no new job begins: a server that refuses
+ * everything would otherwise be asked for all jobs at once.
+ */
+const MAX_WAITING_FACTOR = 16;
+
+/**
+ * One batch: as many workers as requests may be sent at once. A worker keeps its job until its line is in the ledger, so
+ * a kill makes the next batch repeat no more jobs than there are workers.
  */
 export class Engine {
   readonly #jobs: AsyncGenerator<PreparedJob | InvalidJob>;
@@ -67,20 +74,23 @@ export class Engine {
   readonly #onRetry: (outcome: Outcome) => void;
   readonly #client: SaveClient;
   readonly #pace: Pace;
-  readonly #slots: Slots<Task>;
-  readonly #results: SaveResult[] = [];
-  #inFlight = 0;
-  #isTaking = false;
-  /** There are no more jobs, or none is wanted. */
-  #isExhausted = false;
-  #isStopping = false;
-  #hasReplied = false;
   readonly #failureRow = new FailureRow();
-  #pause: NodeJS.Timeout | undefined;
+  /** Those that the consumer has not taken yet. */
+  readonly #results: SaveResult[] = [];
+  /** Jobs that wait for their next attempt without a worker, and those whose wait is over. */
+  #waiting = 0;
+  readonly #due: Task[] = [];
+  /** Workers that have a job. */
+  #busy = 0;
+  #inFlight = 0;
+  #isExhausted = false;
+  #hasReplied = false;
+  readonly #stopping = new AbortController();
   /** Why the batch ends early, after the running requests. */
   #ending: { readonly error: unknown } | undefined;
+  /** Why it ends at once. */
   #fatal: { readonly error: unknown } | undefined;
-  #resume: () => void = () => undefined;
+  readonly #watchers: (() => void)[] = [];
 
   /** @param onRetry Called when an attempt has failed, and another one follows. */
   constructor(
@@ -95,7 +105,8 @@ export class Engine {
     this.#onRetry = onRetry;
     this.#client = new SaveClient(settings);
     this.#pace = new Pace(settings.concurrency);
-    this.#slots = new Slots(settings.concurrency);
+    // Each job that waits for its next attempt listens.
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   /** Requests that are running. */
@@ -103,11 +114,14 @@ export class Engine {
     return this.#inFlight;
   }
 
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
   /** Lets running requests end and begins none. Jobs that wait for their next attempt are left without a result. */
   stop(): void {
-    this.#isStopping = this.#isExhausted = true;
-    this.#slots.clear();
-    this.#proceed();
+    this.#stopping.abort();
+    this.#change();
   }
 
   /**
@@ -118,93 +132,105 @@ export class Engine {
    * @throws Error The ledger fails, or the signal aborts; running requests are broken off.
    */
   async *run(): AsyncGenerator<SaveResult, void, undefined> {
-    const { signal } = this.#settings;
+    const { signal, concurrency } = this.#settings;
     const abort = (): void => {
       this.#fail(signal?.reason);
     };
     if (signal?.aborted === true) abort();
     signal?.addEventListener('abort', abort);
+    for (let worker = 0; worker < concurrency; worker++) {
+      this.#work().catch((error: unknown) => {
+        this.#fail(error);
+      });
+    }
     try {
       for (;;) {
-        this.#start();
         if (this.#fatal !== undefined) throw this.#fatal.error;
         const result = this.#results.shift();
-        if (result !== undefined) yield result;
-        else if (this.#isExhausted && this.#slots.isEmpty) break;
-        else await new Promise<void>((resolve) => (this.#resume = resolve));
+        if (result !== undefined) {
+          this.#change();
+          yield result;
+        } else if (this.#hasEnded()) break;
+        else await this.#nextChange();
       }
       if (this.#ending !== undefined) throw this.#ending.error;
     } finally {
       signal?.removeEventListener('abort', abort);
       this.#fatal ??= { error: undefined };
       this.stop();
-      clearTimeout(this.#pause);
       this.#client.close();
       // A list that waits for its next job, as from a terminal, would answer only after it.
       this.#jobs.return(undefined).catch(() => undefined);
     }
   }
 
-  /** Called after every change: sends what may be sent now, and lets {@link run} look again. */
-  #proceed(): void {
-    this.#start();
-    this.#resume();
+  #hasEnded(): boolean {
+    if (this.#busy > 0) return false;
+    return this.#isStopping || (this.#isExhausted && this.#waiting === 0 && this.#due.length === 0);
+  }
+
+  /** Lets whatever waits for a change look again. */
+  #change(): void {
+    for (const resolve of this.#watchers.splice(0)) resolve();
+  }
+
+  #nextChange(): Promise<void> {
+    return new Promise((resolve) => this.#watchers.push(resolve));
   }
 
   #fail(error: unknown): void {
     this.#fatal ??= { error };
     // Now, and not when the consumer asks for its next result: it may be busy with the last one.
     this.#client.close();
-    this.#proceed();
+    this.stop();
   }
 
-  /** Sends what may be sent now, jobs whose wait is over first. */
-  #start(): void {
-    while (this.#fatal === undefined && this.#maySend()) {
-      const task = this.#slots.takeDue();
-      if (task === undefined) {
-        if (this.#slots.hasRoom && !this.#isTaking && !this.#isExhausted) this.#take();
-        return;
+  /** Lets running requests end, and then throws. */
+  #endWith(error: unknown): void {
+    this.#ending ??= { error };
+    this.stop();
+  }
+
+  /** Saves one job after another, those first whose wait is over. */
+  async #work(): Promise<void> {
+    while (!this.#isStopping) {
+      const due = this.#due.shift();
+      if (due === undefined && !this.#mayTake()) {
+        await this.#nextChange();
+        continue;
       }
-      void this.#attempt(task);
+      if (due !== undefined) this.#busy++;
+      const task = due ?? (await this.#take());
+      if (task === undefined) continue;
+      await this.#save(task);
+      this.#busy--;
+      this.#change();
     }
   }
 
-  #maySend(): boolean {
-    // A consumer that is slower than the server must not make results pile up.
-    if (this.#inFlight >= this.#pace.limit || this.#results.length >= this.#settings.concurrency)
-      return false;
-    const pause = this.#pace.remainingPause();
-    if (pause === 0) return true;
-    this.#pause ??= setTimeout(() => {
-      this.#pause = undefined;
-      this.#proceed();
-    }, pause);
-    return false;
-  }
-
-  /** Takes the next job from the list. */
-  #take(): void {
-    this.#isTaking = true;
-    this.#takeOne()
-      .catch((error: unknown) => {
-        this.#endWith(error);
-      })
-      .finally(() => {
-        this.#isTaking = false;
-        this.#proceed();
-      });
-  }
-
-  async #takeOne(): Promise<void> {
-    const next = await this.#jobs.next();
-    if (this.#isStopping) return;
+  /** Takes the next entry of the list. Undefined where it is not sent, or there is none. */
+  async #take(): Promise<Task | undefined> {
+    const next = await this.#jobs.next().catch((error: unknown) => {
+      this.#endWith(error);
+    });
+    if (next === undefined || this.#isStopping) return undefined;
+    this.#busy++;
     if (next.done === true) this.#isExhausted = true;
     else if (next.value instanceof InvalidJob) await this.#reject(next.value);
     else if (next.value.isRepeated) this.#skip(next.value, { code: 'repeated' });
     else if (this.#ledger?.isDone(next.value.job) === true) this.#skip(next.value);
-    // Sent by `#start` alone, which looks at the pace of now: the list may have taken its time.
-    else this.#slots.add({ ...next.value, begin: 0, attempts: 0 });
+    else return { ...next.value, begin: 0, attempts: 0 };
+    this.#busy--;
+    this.#change();
+    return undefined;
+  }
+
+  #mayTake(): boolean {
+    const { concurrency } = this.#settings;
+    if (this.#isExhausted) return false;
+    // A consumer that is slower than the server must not make results pile up.
+    if (this.#results.length >= concurrency) return false;
+    return this.#waiting + this.#due.length < MAX_WAITING_FACTOR * concurrency;
   }
 
   #skip(job: ReadableJob, more: Partial<SaveResult> = {}): void {
@@ -219,54 +245,73 @@ export class Engine {
     this.#results.push(result);
   }
 
-  /** Sends a job once. Never rejects. */
-  async #attempt(task: Task): Promise<void> {
+  /** Sends a job until it has its result, or waits without a worker. */
+  async #save(task: Task): Promise<void> {
+    for (;;) {
+      const outcome = await this.#send(task);
+      if (outcome === undefined) return;
+      if (outcome.retry !== true || task.attempts > this.#settings.retries) {
+        await this.#finish(task, outcome);
+        return;
+      }
+      // The next batch tries it again.
+      if (this.#isStopping) return;
+      this.#onRetry(outcome);
+      const wait = this.#sleep(retryDelay(task.attempts, outcome, this.#hasReplied));
+      // A refusal cost the server nothing, so that other jobs may go on. After a failure, they would fail as well.
+      if (outcome.isBusy === true) {
+        this.#waiting++;
+        void wait.then(() => {
+          this.#waiting--;
+          this.#due.push(task);
+          this.#change();
+        });
+        return;
+      }
+      await wait;
+    }
+  }
+
+  /** Resolves after so many milliseconds, or when the batch stops. */
+  #sleep(milliseconds: number): Promise<void> {
+    return sleep(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+  }
+
+  /** Sends a job once, as soon as that may be. Undefined where the batch has stopped or failed. */
+  async #send(task: Task): Promise<Outcome | undefined> {
+    while (!this.#isStopping && !this.#maySend()) {
+      const pause = this.#pace.remainingPause();
+      await (pause > 0 ? this.#sleep(pause) : this.#nextChange());
+    }
+    if (this.#isStopping) return undefined;
     this.#inFlight++;
     if (task.attempts++ === 0) task.begin = performance.now();
     const { decreases } = this.#pace;
-    const outcome = await this.#client.save(task.request).catch((error: unknown) => {
-      this.#fail(error);
-    });
-    this.#inFlight--;
-    // The requests that `close` broke off have no outcome.
-    if (this.#fatal !== undefined || outcome === undefined) return;
-    this.#pace.record(outcome, decreases);
-    if (outcome.isUnanswered !== true) this.#hasReplied = true;
-    if (outcome.retry !== true || task.attempts > this.#settings.retries) await this.#finish(task, outcome);
-    // The next batch tries it again.
-    else if (this.#isStopping) this.#slots.release(task);
-    else this.#delay(task, outcome);
-    this.#proceed();
+    try {
+      const outcome = await this.#client.save(task.request);
+      // The requests that `close` broke off have no outcome.
+      if (this.#fatal !== undefined) return undefined;
+      this.#pace.record(outcome, decreases);
+      if (outcome.isUnanswered !== true) this.#hasReplied = true;
+      return outcome;
+    } finally {
+      this.#inFlight--;
+      this.#change();
+    }
   }
 
-  #delay(task: Task, outcome: Outcome): void {
-    // A refusal cost the server nothing, so that other jobs may go on. After a failure, they would fail as well.
-    const keepsSlot = outcome.isBusy !== true;
-    this.#slots.delay(task, retryDelay(task.attempts, outcome, this.#hasReplied), keepsSlot, () => {
-      this.#proceed();
-    });
-    this.#onRetry(outcome);
+  #maySend(): boolean {
+    if (this.#pace.remainingPause() > 0) return false;
+    return this.#inFlight < this.#pace.limit && this.#results.length < this.#settings.concurrency;
   }
 
   async #finish(task: Task, outcome: Outcome): Promise<void> {
     const milliseconds = Math.round(performance.now() - task.begin);
     const result = createResult(task, { ...outcome.result, attempts: task.attempts, milliseconds });
-    try {
-      await this.#ledger?.append(result);
-    } catch (error) {
-      this.#fail(error);
-      return;
-    }
-    this.#slots.release(task);
+    await this.#ledger?.append(result);
     this.#results.push(result);
     const reason = this.#failureRow.add(result);
     if (reason !== undefined) this.#endWith(reason);
-  }
-
-  /** Lets running requests end, and then throws. */
-  #endWith(error: unknown): void {
-    this.#ending ??= { error };
-    this.stop();
   }
 }
 

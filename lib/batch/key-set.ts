@@ -1,5 +1,5 @@
 // Which of a million keys have been seen, in 16 megabytes.
-import { createHash } from 'node:crypto';
+import { hash as hashText } from 'node:crypto';
 
 /**
  * A set of strings that keeps 64 bits of the hash of each, in a table of numbers. Two of a million keys are the same to
@@ -9,10 +9,6 @@ export class KeySet {
   /** Each hash is at its lowest bits, or in the next slot that was free; 0 marks a free slot. */
   #slots = new BigUint64Array(1024);
   #size = 0;
-
-  get size(): number {
-    return this.#size;
-  }
 
   has(...key: readonly string[]): boolean {
     return this.#slots[this.#find(hash(key))] !== 0n;
@@ -47,5 +43,5 @@ export class KeySet {
 
 /** 64 bits of a hash, never 0. */
 export function hash(key: readonly string[]): bigint {
-  return createHash('sha256').update(JSON.stringify(key)).digest().readBigUInt64LE() || 1n;
+  return hashText('sha256', JSON.stringify(key), 'buffer').readBigUInt64LE() || 1n;
 }

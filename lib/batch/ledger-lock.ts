@@ -41,7 +41,12 @@ export async function lockLedger(ledger: string): Promise<() => Promise<void>> {
 /** Of two batches that find the same lock left over, the second must not remove the new lock of the first. */
 async function removeLeftOver(path: string): Promise<void> {
   const aside = `${path}.${process.pid}`;
-  await rename(path, aside).catch(() => undefined);
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return;
+  }
   if (isRunning(await readHolder(aside))) await rename(aside, path);
   else await rm(aside, { force: true });
 }

@@ -16,13 +16,11 @@ const BLOCK_BYTES = 65_536;
 export class Ledger {
   readonly #path: string;
   readonly #done: KeySet;
-  readonly #file: FileHandle | undefined;
-  readonly #unlock: (() => Promise<void>) | undefined;
-  /** Lines that come while others are being written are written together. */
-  #next: { readonly lines: string[]; readonly written: Promise<void> } | undefined;
+  readonly #file: FileHandle;
+  readonly #unlock: () => Promise<void>;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, done: KeySet, file?: FileHandle, unlock?: () => Promise<void>) {
+  private constructor(path: string, done: KeySet, file: FileHandle, unlock: () => Promise<void>) {
     this.#path = path;
     this.#done = done;
     this.#file = file;
@@ -52,19 +50,9 @@ export class Ledger {
     }
   }
 
-  /** Reads a ledger, if there is one, without changing it. {@link append} then fails. */
-  static async read(path: string): Promise<Ledger> {
-    try {
-      return new Ledger(path, await readDone(path));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Ledger(path, new KeySet());
-      throw describeError(path, error);
-    }
-  }
-
   /** Whether an earlier batch has saved this image under this name. */
   isDone({ url, name }: SaveJob): boolean {
-    return this.#done.size > 0 && this.#done.has(url, name);
+    return this.#done.has(url, name);
   }
 
   /**
@@ -72,31 +60,18 @@ export class Ledger {
    *
    * @throws UsageError It could not be written.
    */
-  append(result: SaveResult): Promise<void> {
-    const line = `${JSON.stringify(result)}\n`;
-    if (this.#next === undefined) {
-      const lines: string[] = [];
-      const written = this.#writing.then(() => this.#write(lines));
-      this.#next = { lines, written };
-      this.#writing = written.catch(() => undefined);
-    }
-    this.#next.lines.push(line);
-    return this.#next.written;
+  async append(result: SaveResult): Promise<void> {
+    const written = this.#writing.then(() => this.#file.appendFile(`${JSON.stringify(result)}\n`));
+    this.#writing = written.catch(() => undefined);
+    await written.catch((error: unknown) => {
+      throw describeError(this.#path, error);
+    });
   }
 
   async close(): Promise<void> {
     await this.#writing;
-    await this.#file?.close();
-    await this.#unlock?.();
-  }
-
-  async #write(lines: readonly string[]): Promise<void> {
-    this.#next = undefined;
-    try {
-      await this.#file?.appendFile(lines.join(''));
-    } catch (error) {
-      throw describeError(this.#path, error);
-    }
+    await this.#file.close();
+    await this.#unlock();
   }
 }
 
@@ -129,9 +104,18 @@ async function findEnd(file: FileHandle, size: number, find: (bytes: Uint8Array)
   return 0;
 }
 
-async function readDone(path: string): Promise<KeySet> {
+/**
+ * What a ledger says is done, by URL and name; nothing where there is none. Does not change it.
+ *
+ * @throws UsageError It is no ledger, or cannot be read.
+ */
+export async function readDone(path: string): Promise<KeySet> {
   const done = new KeySet();
-  for await (const { url, name, status } of readLedger(path)) if (status === 'done') done.add(url, name);
+  try {
+    for await (const { url, name, status } of readLedger(path)) if (status === 'done') done.add(url, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw describeError(path, error);
+  }
   return done;
 }
 

@@ -9,7 +9,7 @@ import { getProxyForUrl } from 'proxy-from-env';
 import { MAX_TIMEOUT_MS } from '../validate-options.js';
 import type { BatchSettings } from './options.js';
 import { readConnectionError, readResponse, type Outcome } from './outcome.js';
-import type { BatchRequest } from './save-url.js';
+import type { BatchRequest } from './prepare-job.js';
 import { UsageError } from './types.js';
 
 /** A host that takes no connection for so long cannot be reached, in milliseconds. */

@@ -3,7 +3,7 @@ import { constants, createReadStream, openSync, statSync } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { UsageError } from './types.js';
+import { InvalidJob, UsageError } from './types.js';
 
 /**
  * The longest line, in characters. No ledger has a longer one: a job, its further fields and a reply have up to 65,536
@@ -112,4 +112,40 @@ export async function* readLines(chunks: AsyncIterable<string>): AsyncGenerator<
     if (rest.length > MAX_LINE_LENGTH) [rest, isTooLong] = ['', true];
   }
   if (rest !== '' || isTooLong) yield end(rest);
+}
+
+export const NOT_UTF8 = 'it is not UTF-8: convert the list, as with iconv -f WINDOWS-1252 -t UTF-8';
+
+/** Whether a line of a list is empty or a comment. */
+export function isSkipped({ text }: Line): boolean {
+  return text !== undefined && /^\s*(?:#|$)/.test(text);
+}
+
+/** Why a part of a list is no job, whatever it says: it is too long, or its bytes are not UTF-8. */
+export function checkText(where: string, text: string | undefined): InvalidJob | undefined {
+  if (text === undefined)
+    return new InvalidJob(
+      where,
+      `it is longer than ${MAX_LINE_LENGTH} characters: shorten it, or leave it out`,
+    );
+  return text.includes('\ufffd') ? new InvalidJob(where, NOT_UTF8) : undefined;
+}
+
+/** The lines of a list, without white space at their ends. Empty lines and lines that start with # are skipped. */
+export async function* readListLines(
+  source: TextSource,
+): AsyncGenerator<{ readonly where: string; readonly text: string } | InvalidJob, void, undefined> {
+  for await (const line of readLines(source.read())) {
+    if (isSkipped(line)) continue;
+    const where = `${source.name}:${line.number}`;
+    yield checkText(where, line.text) ?? { where, text: line.text?.trim() ?? '' };
+  }
+}
+
+/** How many entries a list has. */
+export async function countAll(entries: AsyncIterable<unknown>): Promise<number> {
+  const iterator = entries[Symbol.asyncIterator]();
+  let count = 0;
+  while ((await iterator.next()).done !== true) count++;
+  return count;
 }

@@ -56,20 +56,19 @@ export class StoreUnderTest {
 
   /** Saves an image. */
   async save(name: string, image: Buffer, options: SaveOptions = {}): Promise<PublishResult> {
-    const { signal = new AbortController().signal, commit = () => undefined } = options;
+    const { signal, commit = () => signal?.throwIfAborted() } = options;
     return this.#withTarget(name, options, async (target) => {
       await options.onPrepared?.();
+      const facts = {
+        format: 'png',
+        type: 'image/png',
+        width: 30,
+        height: 20,
+        pages: 1,
+        pixels: 600,
+      } as const;
       const publish = (bytes: ReadableBytes): Promise<PublishResult> =>
-        target.publish(
-          { bytes, format: 'png', type: 'image/png', width: 30, height: 20, pages: 1, pixels: 600 },
-          {
-            commit: () => {
-              if (options.commit === undefined) signal.throwIfAborted();
-              commit();
-            },
-            rollback: () => undefined,
-          },
-        );
+        target.publish({ ...facts, bytes }, { commit, rollback: () => undefined });
       return options.inFile === true ? withTempFile(target, image, publish) : publish(new MemoryBytes(image));
     });
   }
@@ -146,33 +145,12 @@ async function withTempFile<Value>(
   }
 }
 
-/** Makes its callers wait until all of them have arrived. */
-export class Barrier {
-  #missing: number;
-  readonly #all: Promise<void>;
-  #open: () => void = () => undefined;
-
-  constructor(count: number) {
-    this.#missing = count;
-    this.#all = new Promise((resolve) => {
-      this.#open = resolve;
-    });
-  }
-
-  arrive(): Promise<void> {
-    this.#missing -= 1;
-    if (this.#missing === 0) this.#open();
-    return this.#all;
-  }
-}
-
 export async function expectRefusal(code: SaveErrorCode, save: Promise<unknown>): Promise<void> {
-  const outcome = await save.then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  );
-  assert(outcome !== undefined, `The save was acknowledged, but should be refused with ${code}`);
-  assertRefusal(code, outcome.error);
+  const check = (error: unknown): true => {
+    assertRefusal(code, error);
+    return true;
+  };
+  await assert.rejects(save, check, `The save was acknowledged, but should be refused with ${code}`);
 }
 
 export function assertRefusal(code: SaveErrorCode, error: unknown): void {

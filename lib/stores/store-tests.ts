@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { SaveError } from '../errors.js';
 import {
   assertRefusal,
-  Barrier,
   expectRefusal,
   StoreUnderTest,
   type StoreTest,
@@ -34,16 +33,13 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
   });
 
   return [
-    test('publishes an image from memory', async (store) => {
-      const image = randomBytes(100_000);
-      await store.save(NAME, image);
-      await store.expectContents({ [NAME]: image });
-    }),
-    test('publishes an image from a file', async (store) => {
-      const image = randomBytes(100_000);
-      await store.save(NAME, image, { inFile: true });
-      await store.expectContents({ [NAME]: image });
-    }),
+    ...['memory', 'a file'].map((source) =>
+      test(`publishes an image from ${source}`, async (store) => {
+        const image = randomBytes(100_000);
+        await store.save(NAME, image, { inFile: source === 'a file' });
+        await store.expectContents({ [NAME]: image });
+      }),
+    ),
     test('publishes a large image, from memory and from a file', async (store) => {
       const [one, other] = [randomBytes(largeImageBytes), randomBytes(largeImageBytes + 1)];
       await store.save('memory.png', one);
@@ -68,35 +64,29 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
       await expectRefusal('file-exists', store.save(NAME, randomBytes(3000), { overwrite: false }));
       await store.expectContents({ [NAME]: image });
     }),
-    test('keeps an image that was published during a save with overwrite: false', async (store) => {
-      const image = randomBytes(3000);
-      const onPrepared = async (): Promise<void> => {
-        await store.save(NAME, image);
-      };
-      await expectRefusal(
-        'file-exists',
-        store.save(NAME, randomBytes(3000), { overwrite: false, onPrepared }),
-      );
-      await store.expectContents({ [NAME]: image });
-    }),
-    test('keeps an image that was published during a large save with overwrite: false', async (store) => {
-      const image = randomBytes(3000);
-      const onPrepared = async (): Promise<void> => {
-        await store.save(NAME, image);
-      };
-      const late = store.save(NAME, randomBytes(largeImageBytes), {
-        overwrite: false,
-        inFile: true,
-        onPrepared,
-      });
-      await expectRefusal('file-exists', late);
-      await store.expectContents({ [NAME]: image });
-    }),
+    ...['', 'large '].map((kind) =>
+      test(`keeps an image that was published during a ${kind}save with overwrite: false`, async (store) => {
+        const image = randomBytes(3000);
+        const late = store.save(NAME, randomBytes(kind === '' ? 3000 : largeImageBytes), {
+          overwrite: false,
+          inFile: kind !== '',
+          async onPrepared() {
+            await store.save(NAME, image);
+          },
+        });
+        await expectRefusal('file-exists', late);
+        await store.expectContents({ [NAME]: image });
+      }),
+    ),
     test('acknowledges exactly one of many saves of a name with overwrite: false', async (store) => {
       const images = Array.from({ length: 16 }, () => randomBytes(20_000));
       // Every save has found the name free before the first one publishes.
-      const barrier = new Barrier(images.length);
-      const onPrepared = (): Promise<void> => barrier.arrive();
+      let [missing, goOn] = [images.length, (): void => undefined];
+      const allPrepared = new Promise<void>((resolve) => (goOn = resolve));
+      const onPrepared = (): Promise<void> => {
+        if (--missing === 0) goOn();
+        return allPrepared;
+      };
       const outcomes = await Promise.allSettled(
         images.map((image) => store.save(NAME, image, { overwrite: false, onPrepared })),
       );
@@ -124,16 +114,10 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
       await store.expectContents(images);
     }),
     test('keeps similar names apart', async (store) => {
-      const names = [
-        'a b.png',
-        'a+b.png',
-        'a%20b.png',
-        'größe.png',
-        '靴.png',
-        "it's (1)&x=#~!.png",
-        'sub/a b.png',
-      ];
-      const images = Object.fromEntries(names.map((name, index) => [name, randomBytes(1000 + index)]));
+      const names = ['a b', 'a+b', 'a%20b', 'größe', '靴', "it's (1)&x=#~!", 'sub/a b'];
+      const images = Object.fromEntries(
+        names.map((name, index) => [`${name}.png`, randomBytes(1000 + index)]),
+      );
       for (const [name, image] of Object.entries(images)) {
         await store.prepare(name);
         await store.save(name, image);
@@ -158,11 +142,8 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
           const refuse = (): void => {
             throw new SaveError('timeout', 'Too late.');
           };
-          await expectRefusal('timeout', store.save(NAME, randomBytes(length), { inFile, commit: refuse }));
-          await expectRefusal(
-            'timeout',
-            store.save('new.png', randomBytes(length), { inFile, commit: refuse }),
-          );
+          for (const name of [NAME, 'new.png'])
+            await expectRefusal('timeout', store.save(name, randomBytes(length), { inFile, commit: refuse }));
           await store.expectContents({ [NAME]: image });
         }),
         test(`ignores the signal after commit of a ${kind} image`, async (store) => {
@@ -191,13 +172,8 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
             stop.abort(new SaveError('client-disconnected', 'The client has disconnected.'));
             stop.signal.throwIfAborted();
           };
-          const save = store.save(NAME, randomBytes(length), {
-            inFile,
-            signal: stop.signal,
-            onPrepared,
-            commit,
-          });
-          await expectRefusal('client-disconnected', save);
+          const options = { inFile, signal: stop.signal, onPrepared, commit };
+          await expectRefusal('client-disconnected', store.save(NAME, randomBytes(length), options));
           await store.expectContents({ [NAME]: image });
         }),
       ];

@@ -4,6 +4,7 @@ import { isIntegerBetween } from '../../validate-options.js';
 import { SHARED_OPTIONS, checkBatchOptions, type BatchSettings, type ProgramOption } from '../options.js';
 import type { JobList } from '../jobs/open-jobs.js';
 import { UsageError, type SaveAllOptions } from '../types.js';
+import type { CliProcess } from './terminal.js';
 
 /** What the command is asked to do: to save, or to report what a ledger says is missing. */
 export type CliTask =
@@ -16,20 +17,6 @@ export interface BatchArguments {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly dryRun: boolean;
-}
-
-/** Ends the program without a batch. Help or the error is already printed. */
-export class Exit extends Error {
-  constructor(readonly status: number) {
-    super('exit');
-  }
-}
-
-export interface ArgumentOutput {
-  /** Of the package, for `--version`. */
-  readonly version: string;
-  readonly writeOut: (text: string) => void;
-  readonly writeErr: (text: string) => void;
 }
 
 /** The options as they are given: those of `saveAll()`, and those that say what to save and what to print. */
@@ -66,35 +53,35 @@ Exit status: 0 all done, 1 some failed, 2 wrong usage or no jobs, 130 stopped.`;
 /**
  * Reads the arguments.
  *
- * @param args Without the program's own name.
- * @throws Exit There is no batch to run.
+ * @returns What to do; or the exit status, where help or an error is printed and there is nothing to do.
  * @throws UsageError The arguments do not fit each other; the message names the fix.
  */
-export function parseArguments(args: readonly string[], output: ArgumentOutput): CliTask {
-  let task: CliTask | undefined;
-  const program = createProgram(output, (parsed) => {
+export function parseArguments(
+  proc: Pick<CliProcess, 'args' | 'version' | 'stdout' | 'stderr'>,
+): CliTask | number {
+  // Without a command, commander shows the help.
+  let task: CliTask | number = 2;
+  const program = createProgram(proc, (parsed) => {
     task = parsed;
   });
   try {
-    program.parse(args, { from: 'user' });
+    program.parse(proc.args, { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError) throw new Exit(error.exitCode === 0 ? 0 : 2);
-    throw error;
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : 2;
   }
-  // Without a command, commander has shown the help.
-  if (task === undefined) throw new Exit(2);
   return task;
 }
 
 function createProgram(
-  { version, writeOut, writeErr }: ArgumentOutput,
+  { version, stdout, stderr }: Pick<CliProcess, 'version' | 'stdout' | 'stderr'>,
   act: (task: CliTask) => void,
 ): Command {
   const program = new Command('express-image-save')
     .description('Saves images on a server that speaks the saveToFile command.')
     .version(version)
     .exitOverride()
-    .configureOutput({ writeOut, writeErr })
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
     .showHelpAfterError('Run it with --help to see all options.');
   const batch = program
     .command('batch')

@@ -47,18 +47,3 @@ export function quote(argument: string, platform = process.platform): string {
 export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\uFFFD');
 }
-
-/** Breaks text at spaces, and indents its lines. */
-export function wrap(text: string, indent: string, columns: number): string {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && indent.length + line.length + 1 + word.length > columns) {
-      lines.push(indent + line);
-      line = word;
-    } else {
-      line += line === '' ? word : ` ${word}`;
-    }
-  }
-  return [...lines, indent + line].join('\n');
-}

@@ -1,9 +1,9 @@
 // `express-image-save batch`: from its arguments to its exit status.
 import { openJobs, type OpenJobs } from '../jobs/open-jobs.js';
-import { Ledger } from '../ledger.js';
+import { readDone } from '../ledger.js';
 import { prepareJobs } from '../prepare-job.js';
 import { InvalidJob, UsageError } from '../types.js';
-import { Exit, parseArguments, type BatchArguments } from './arguments.js';
+import { parseArguments, type BatchArguments } from './arguments.js';
 import { printable } from './format.js';
 import { printReport } from './report.js';
 import { InvalidEntries, runBatch } from './run-batch.js';
@@ -15,20 +15,16 @@ import { Output, type CliProcess } from './terminal.js';
  * @returns The exit status: 0 all done or skipped, 1 some failed, 2 wrong usage or it could not start, 130 stopped.
  */
 export async function main(proc: CliProcess): Promise<number> {
-  const { args, version, stdin, stdout, stderr } = proc;
+  const { stdin, stdout, stderr } = proc;
   // A reader may leave at any time, as `head` does. The saves that are running must not be lost with it.
   for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
   try {
-    const task = parseArguments(args, {
-      version,
-      writeOut: (text) => stdout.write(text),
-      writeErr: (text) => stderr.write(text),
-    });
+    const task = parseArguments(proc);
+    if (typeof task === 'number') return task;
     if (task.kind === 'report') return await printReport(task.ledgers, task.csv, proc);
     const jobs = await openJobs(task.list, stdin);
     return await (task.dryRun ? printCommands : runBatch)(jobs, task, proc);
   } catch (error) {
-    if (error instanceof Exit) return error.status;
     // An error of the system is no bug of ours.
     if (!(error instanceof UsageError || (error instanceof Error && 'syscall' in error))) throw error;
     stderr.write(`error: ${error.message}\n`);
@@ -49,14 +45,14 @@ async function printCommands(
   { settings }: BatchArguments,
   { stdout, stderr }: Pick<CliProcess, 'stdout' | 'stderr'>,
 ): Promise<number> {
-  const ledger = settings.ledger === undefined ? undefined : await Ledger.read(settings.ledger);
+  const done = settings.ledger === undefined ? undefined : await readDone(settings.ledger);
   const output = new Output(stdout);
   const invalid = new InvalidEntries((line) => stderr.write(`${printable(line)}\n`));
   try {
     for await (const prepared of prepareJobs(jobs, settings)) {
       if (prepared instanceof InvalidJob) {
         invalid.add(`${prepared.where}: ${prepared.reason}`);
-      } else if (!prepared.isRepeated && ledger?.isDone(prepared.job) !== true) {
+      } else if (!prepared.isRepeated && done?.has(prepared.job.url, prepared.job.name) !== true) {
         const { origin, path } = prepared.request;
         await output.write(`${origin}${path}\n`);
       }

@@ -1,10 +1,10 @@
 // Runs a batch as the program does: with progress, a summary, and a way to stop it.
 import { Engine } from '../engine.js';
 import { describeCounts } from '../jobs/access-log.js';
-import { NOT_UTF8 } from '../jobs/lines.js';
 import type { OpenJobs } from '../jobs/open-jobs.js';
 import { Ledger } from '../ledger.js';
 import type { Outcome } from '../outcome.js';
+import { NOT_UTF8 } from '../text.js';
 import { GaveUpError } from '../types.js';
 import type { BatchArguments } from './arguments.js';
 import { formatCount, formatDuration, plural, printable } from './format.js';
@@ -25,10 +25,6 @@ const MAX_PRINTED = 10;
 
 /** A second Ctrl-C that comes sooner is the first one, in milliseconds: npm passes on the signal that all have got. */
 const SAME_INTERRUPT_MS = 500;
-
-/** Characters in a line: where no terminal says how many, and at most. */
-const DEFAULT_COLUMNS = 80;
-const MAX_COLUMNS = 120;
 
 /**
  * @returns The exit status.
@@ -70,15 +66,14 @@ export async function runBatch(
     progress.stop();
     await ledger?.close();
   }
-  const columns = Math.min(stderr.columns ?? DEFAULT_COLUMNS, MAX_COLUMNS);
   if (quiet) {
-    const lines = tally.describeFailures(columns).slice(1);
+    const lines = tally.describeFailures().slice(1);
     stderr.write(lines.map((line) => `${line}\n`).join(''));
   } else {
     const how =
       stopping.isStopped || output.isClosed ? 'stopped' : reason === undefined ? 'finished' : 'gave up';
     const log = describeCounts(logCounts);
-    stderr.write(summarize({ tally, how, reason, log, columns, ledger: settings.ledger, args: proc.args }));
+    stderr.write(summarize({ tally, how, reason, log, ledger: settings.ledger, args: proc.args }));
   }
   if (output.failure !== undefined) throw output.failure;
   if (stopping.isStopped) return INTERRUPTED;

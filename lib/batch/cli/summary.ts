@@ -1,6 +1,6 @@
 // The results of a batch in numbers and in words: what was done, what failed and why, and how to go on.
 import type { SaveResult } from '../types.js';
-import { formatBytes, formatCount, formatDuration, plural, printable, quote, wrap } from './format.js';
+import { formatBytes, formatCount, formatDuration, plural, printable, quote } from './format.js';
 
 /** Results further back do not count for the rate, in milliseconds. */
 const RATE_WINDOW_MS = 15_000;
@@ -58,7 +58,7 @@ export class Tally {
   }
 
   /** The failures by code, the most frequent first, with an example of each and what to do. */
-  describeFailures(columns: number): string[] {
+  describeFailures(): string[] {
     const failures = [...this.#failures].sort(([, a], [, b]) => b.count - a.count);
     return failures.flatMap(([code, { count, example }]) => {
       const { url, name, message = '' } = example;
@@ -67,7 +67,7 @@ export class Tally {
         `  ${formatCount(count)} × ${printable(code)}`,
         ...(url === '' ? [] : [`    ${printable(url)}  →  ${printable(name)}`]),
         // Entries that are no jobs are named where they stand, as they come.
-        ...(code === 'invalid-job' && count > 1 ? [] : [wrap(printable(message), '    ', columns)]),
+        ...(code === 'invalid-job' && count > 1 ? [] : [`    ${printable(message)}`]),
       ];
     });
   }
@@ -85,8 +85,6 @@ export interface BatchEnd {
   readonly ledger: string | undefined;
   /** The arguments of the program. */
   readonly args: readonly string[];
-  /** Characters in a line. */
-  readonly columns: number;
 }
 
 const HEADINGS = { finished: 'Finished', stopped: 'Stopped', 'gave up': 'Gave up' } as const;
@@ -112,7 +110,7 @@ export function summarize(end: BatchEnd): string {
     `  failed   ${formatCount(failed)}`,
     ...(left === undefined ? [] : [`  left     ${formatCount(left)}`]),
     ...(log === '' ? [] : [`  log      ${log}`]),
-    ...tally.describeFailures(end.columns),
+    ...tally.describeFailures(),
     ...describeFolders(reason?.folders ?? []),
     ...(how === 'finished' && failed === 0 ? [] : ['', ...describeHowToGoOn(end)]),
     '',
@@ -133,12 +131,11 @@ function describeFolders(folders: readonly string[]): string[] {
   ];
 }
 
-function describeHowToGoOn({ tally, how, ledger, args, columns }: BatchEnd): string[] {
-  if (ledger === undefined) {
-    const advice =
-      'Without a ledger, the same command starts from the beginning. With --ledger done.ndjson, the next run does only what is missing.';
-    return [wrap(advice, '', columns)];
-  }
+function describeHowToGoOn({ tally, how, ledger, args }: BatchEnd): string[] {
+  if (ledger === undefined)
+    return [
+      'Without a ledger, the same command starts from the beginning. With --ledger done.ndjson, the next run does only what is missing.',
+    ];
   const what = how === 'finished' ? `try ${plural(tally.failed, 'failed job')} again` : 'go on';
   return [`The ledger ${ledger} knows what is done. To ${what}:`, `  ${formatCommand(args)}`];
 }

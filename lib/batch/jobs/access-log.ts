@@ -2,11 +2,9 @@
 import { createHash } from 'node:crypto';
 import { decode, decodeEscapes, parseQuery, type QueryParam } from '../../protocol/query.js';
 import { KeySet } from '../key-set.js';
-import type { JobEntry } from '../prepare-job.js';
-import { isCommandParam } from '../save-url.js';
-import { readLines, type TextSource } from '../text.js';
+import { isCommandParam, type JobEntry } from '../prepare-job.js';
+import { isSkipped, readLines, type TextSource } from '../text.js';
 import { InvalidJob } from '../types.js';
-import { isSkipped } from './lines.js';
 import { Template } from './templates.js';
 
 export interface AccessLogOptions {

@@ -2,9 +2,8 @@
 import { Readable, pipeline } from 'node:stream';
 import { parse, CsvError } from 'csv-parse';
 import type { JobEntry } from '../prepare-job.js';
-import { MAX_LINE_LENGTH, type TextSource } from '../text.js';
+import { checkText, MAX_LINE_LENGTH, type TextSource } from '../text.js';
 import { InvalidJob, UsageError } from '../types.js';
-import { checkText } from './lines.js';
 
 /** What csv-parse gives with the option `info`. */
 interface Row {

@@ -1,11 +1,10 @@
 // The list of jobs that the arguments name, and how long it is.
 import type { Readable } from 'node:stream';
 import { prepareJob, type JobEntry } from '../prepare-job.js';
-import { openText } from '../text.js';
+import { countAll, openText, readListLines, type TextSource } from '../text.js';
 import { InvalidJob, UsageError } from '../types.js';
 import { describeCounts, readAccessLog, type AccessLogOptions, type LogCounts } from './access-log.js';
 import { openCsv, type Table } from './csv.js';
-import { countAll, readJobLines } from './lines.js';
 import { openTemplates, type JobTemplates } from './templates.js';
 
 /** Where the jobs come from. */
@@ -80,4 +79,26 @@ async function checkFirst(jobs: AsyncIterable<JobEntry | InvalidJob>): Promise<v
     if (!(prepared instanceof InvalidJob)) return;
     throw new UsageError(`The first combination is no job: ${prepared.reason}. Correct --url or --name.`);
   }
+}
+
+/** Reads a list with one job a line: JSON, or a URL and a name. */
+export async function* readJobLines(
+  source: TextSource,
+): AsyncGenerator<JobEntry | InvalidJob, void, undefined> {
+  for await (const line of readListLines(source))
+    yield line instanceof InvalidJob ? line : parseLine(line.where, line.text);
+}
+
+function parseLine(where: string, line: string): JobEntry | InvalidJob {
+  if (line.startsWith('{')) {
+    try {
+      return { where, job: JSON.parse(line) as unknown };
+    } catch {
+      const example = '{"url": "/is/image/shoe", "name": "shoe.jpg"}';
+      return new InvalidJob(where, `it starts with { and is not JSON, as in ${example}`);
+    }
+  }
+  const [, url, name] = /^(\S+)\s+(\S.*)$/.exec(line) ?? [];
+  if (url !== undefined) return { where, job: { url, name } };
+  return new InvalidJob(where, 'there is no name behind the URL, as in: /is/image/shoe shoe.jpg');
 }

@@ -206,57 +206,6 @@ const SWAPPER = `
   })();
 `;
 
-/** The same changes as a race, at random moments. */
-export const race: Check = async ({ app, folder, times }) => {
-  const [savePath, outside] = [join(folder, 'saved'), join(folder, 'outside')];
-  mkdirSync(join(savePath, 'in'), { recursive: true });
-  mkdirSync(outside);
-  const server = await Server.start({ app, options: { savePath, durable: false } });
-  let seenOutside = '';
-  // Also notices a file outside that is removed at once.
-  const watcher = watch(outside, (event, name) => (seenOutside = `${event} ${name}`));
-  const swapper = spawn(process.execPath, ['-e', SWAPPER, savePath, outside], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const tally: Record<string, number> = {};
-  const done: string[] = [];
-  let swaps = 0;
-  try {
-    let seed = 0;
-    const most = times(600);
-    // Eight at once.
-    await Promise.all(
-      Array.from({ length: 8 }, async () => {
-        while (seed < most && seenOutside === '') {
-          seed += 1;
-          const name = `${seed}.tif`;
-          const how = seed % 2 === 0 ? 'whole' : 'stream';
-          const verdict = verdictOf(await server.save(`${how}/${seed}/1200000`, `in/${name}`));
-          tally[verdict] = (tally[verdict] ?? 0) + 1;
-          if (verdict === 'done') done.push(name);
-        }
-      }),
-    );
-  } finally {
-    watcher.close();
-    swaps = await end(swapper);
-  }
-  assertPromise(seenOutside === '', `something was made outside: ${seenOutside}`);
-  assertPromise(readdirSync(outside).length === 0, 'something is outside');
-  for (const name of done) assertSeed(join(savePath, 'in'), name, Number.parseInt(name, 10));
-  const found = readdirSync(join(savePath, 'in'));
-  await server.letsGoOf(savePath);
-  assertPromise(found.length === done.length, `${found.length} files of ${done.length} that were done`);
-  const allowed = ['done', 'folder-changed', 'folder-missing', 'outside-save-path'];
-  assertPromise(
-    Object.keys(tally).every((verdict) => allowed.includes(verdict)),
-    `verdicts: ${JSON.stringify(tally)}`,
-  );
-  await server.stop();
-  const verdicts = Object.entries(tally).map(([verdict, count]) => `${number(count)} ${verdict}`);
-  return `${number(swaps)} swaps, ${verdicts.join(', ')}; each done is there, nothing outside, 0 leftovers`;
-};
-
 /** Moves a folder away as often as a save makes it, and puts a link in its place for a moment. */
 const MOVER = `
   const { renameSync, symlinkSync, unlinkSync } = require('node:fs');
@@ -273,54 +222,74 @@ const MOVER = `
   })();
 `;
 
-/** Folders that saves create, while another process moves them and puts links in their place. */
-export const createdFolders: Check = async ({ app, folder, times }) => {
-  const [savePath, outside] = [join(folder, 'saved'), join(folder, 'outside')];
-  for (const path of [join(savePath, 'kept'), outside]) mkdirSync(path, { recursive: true });
-  const server = await Server.start({ app, options: { savePath, durable: false, createFolders: true } });
-  let seenOutside = '';
-  const watcher = watch(outside, (event, name) => (seenOutside = `${event} ${name}`));
-  const mover = spawn(process.execPath, ['-e', MOVER, savePath, outside], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const tally: Record<string, number> = {};
-  const done: number[] = [];
-  let moves = 0;
-  try {
-    let seed = 0;
+/** A program that changes the places of eight savers at random moments. */
+interface Race {
+  readonly program: string;
+  readonly createFolders: boolean;
+  /** What the renderer sends, and the name, for each seed. */
+  readonly save: (seed: number) => readonly [how: string, name: string];
+  readonly verdicts: readonly string[];
+}
+
+const hold =
+  ({ program, createFolders, save, verdicts }: Race): Check =>
+  async ({ app, folder, times }) => {
+    const [savePath, outside] = [join(folder, 'saved'), join(folder, 'outside')];
+    const folders = createFolders ? ['kept'] : ['kept', 'in'];
+    for (const path of folders) mkdirSync(join(savePath, path), { recursive: true });
+    mkdirSync(outside);
+    const server = await Server.start({ app, options: { savePath, durable: false, createFolders } });
+    let seenOutside = '';
+    // Also notices a file outside that is removed at once.
+    const watcher = watch(outside, (event, name) => (seenOutside = `${event} ${name}`));
+    const changer = spawn(process.execPath, ['-e', program, savePath, outside], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const tally: Record<string, number> = {};
+    let [seed, changes] = [0, 0];
     const most = times(600);
-    await Promise.all(
-      Array.from({ length: 8 }, async () => {
-        while (seed < most && seenOutside === '') {
-          const own = (seed += 1);
-          const verdict = verdictOf(await server.save(`whole/${own}/20000`, `in/a/${own % 5}/${own}.tif`));
-          tally[verdict] = (tally[verdict] ?? 0) + 1;
-          if (verdict === 'done') done.push(own);
-        }
-      }),
-    );
-  } finally {
-    watcher.close();
-    moves = await end(mover);
-  }
-  assertPromise(
-    seenOutside === '' && readdirSync(outside).length === 0,
-    `something was made outside: ${seenOutside}`,
-  );
-  await server.letsGoOf(savePath);
-  const paths = readdirSync(savePath, { recursive: true, encoding: 'utf8' });
-  const files = paths.filter((path) => lstatSync(join(savePath, path)).isFile());
-  assertPromise(files.length === done.length, `${files.length} files of ${done.length} that were done`);
-  for (const path of files) assertSeed(savePath, path, Number.parseInt(basename(path), 10));
-  const allowed = ['done', 'folder-changed', 'folder-missing', 'outside-save-path', 'save-path-missing'];
-  assertPromise(
-    Object.keys(tally).every((verdict) => allowed.includes(verdict)),
-    `verdicts: ${JSON.stringify(tally)}`,
-  );
-  await server.stop();
-  const verdicts = Object.entries(tally).map(([verdict, count]) => `${number(count)} ${verdict}`);
-  return `${number(moves)} folders moved, ${verdicts.join(', ')}; each done is there, nothing outside, 0 leftovers`;
-};
+    const saveSome = async (): Promise<void> => {
+      while (seed < most && seenOutside === '') {
+        const verdict = verdictOf(await server.save(...save((seed += 1))));
+        tally[verdict] = (tally[verdict] ?? 0) + 1;
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: 8 }, saveSome));
+    } finally {
+      watcher.close();
+      changes = await end(changer);
+    }
+    assertPromise(seenOutside === '', `something was made outside: ${seenOutside}`);
+    assertPromise(readdirSync(outside).length === 0, 'something is outside');
+    await server.letsGoOf(savePath);
+    const paths = readdirSync(savePath, { recursive: true, encoding: 'utf8' });
+    const files = paths.filter((path) => lstatSync(join(savePath, path)).isFile());
+    const done = tally['done'] ?? 0;
+    assertPromise(files.length === done, `${files.length} files of ${done} that were done`);
+    for (const path of files) assertSeed(savePath, path, Number.parseInt(basename(path), 10));
+    const given = Object.entries(tally).map(([verdict, count]) => `${number(count)} ${verdict}`);
+    const isAllowed = (verdict: string): boolean => ['done', ...verdicts].includes(verdict);
+    assertPromise(Object.keys(tally).every(isAllowed), `verdicts: ${given.join(', ')}`);
+    await server.stop();
+    return `${number(changes)} changes, ${given.join(', ')}; each done is there, nothing outside, 0 leftovers`;
+  };
+
+/** The same changes as a race. */
+export const race = hold({
+  program: SWAPPER,
+  createFolders: false,
+  save: (seed) => [`${seed % 2 === 0 ? 'whole' : 'stream'}/${seed}/1200000`, `in/${seed}.tif`],
+  verdicts: ['folder-changed', 'folder-missing', 'outside-save-path'],
+});
+
+/** Folders that saves create, while another process moves them and puts links in their place. */
+export const createdFolders = hold({
+  program: MOVER,
+  createFolders: true,
+  save: (seed) => [`whole/${seed}/20000`, `in/a/${seed % 5}/${seed}.tif`],
+  verdicts: ['folder-changed', 'folder-missing', 'outside-save-path', 'save-path-missing'],
+});
 
 /** Ends the swapping. Returns how often it was done. */
 async function end(swapper: ChildProcess): Promise<number> {

@@ -6,12 +6,11 @@ it('has the keys that were added, through every time that it grows, and no other
   expect(added!.filter((key) => !keys.add('url', key))).toEqual([]);
   expect(added!.filter((key) => !keys.has('url', key))).toEqual([]);
   expect(others!.filter((key) => keys.has('url', key))).toEqual([]);
-  expect(keys.size).toBe(5000);
 });
 
 it('says whether a key is new', () => {
   const keys = new KeySet();
-  expect([keys.add('a'), keys.add('a'), keys.size]).toEqual([true, false, 1]);
+  expect([keys.add('a'), keys.add('a')]).toEqual([true, false]);
 });
 
 it('tells where one part of a key ends and the next begins', () => {

@@ -1,9 +1,5 @@
-// Every rejection of a store belongs to a call of the middleware, so none reaches the process.
-import { mkdir } from 'node:fs/promises';
+// Every rejection of the S3 store belongs to a call of the middleware, so none reaches the process.
 import { built, runInChild } from '../../support/run-in-child.js';
-import { useTempDir } from '../../support/temp-dir.js';
-
-const inFolder = useTempDir();
 
 const BEFORE = `
   import { IncomingMessage } from 'node:http';
@@ -31,29 +27,6 @@ const BEFORE = `
     await Promise.all([target?.tempFile?.discard(), target?.tempFile?.discard()]);
     await target?.close?.();
   };`;
-
-it('leaves no rejection of a folder store unhandled when a file system call fails', async () => {
-  await mkdir(inFolder('saved'));
-  const outcome = await runInChild(`${BEFORE}
-    import { fsCalls } from ${built('lib/temp-files/fs.ts')};
-    import { folderStore } from ${built('lib/stores/folder/folder-store.ts')};
-    import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};
-    const { signal } = new AbortController();
-    for (const name of Object.keys(fsCalls)) {
-      const original = fsCalls[name];
-      fsCalls[name] = async (...args) => {
-        // Files opened so far are closed all the same.
-        if (name === 'close') await original(...args);
-        throw Object.assign(new Error('EIO'), { code: 'EIO' });
-      };
-      const store = folderStore(() => ${JSON.stringify(inFolder('saved'))}, new StaleFileSweeper(1000));
-      await attempt(store, signal, Buffer.alloc(1000));
-      fsCalls[name] = original;
-    }
-    await sleep(50);
-    console.log(JSON.stringify({ unhandled, rejected: rejected > 3 }));`);
-  expect(outcome).toEqual({ unhandled: 0, rejected: true });
-});
 
 it('leaves no rejection of an S3 store unhandled when a request fails or is aborted', async () => {
   const outcome = await runInChild(`${BEFORE}

@@ -354,37 +354,6 @@ describe('a call that uses the fd while the file is discarded', () => {
     expect(held).toHaveBeenCalledTimes(1);
     expect(happened).toEqual([`${name} begins`, `${name} ends`, 'close']);
   });
-
-  it('finds the file open for the rest of a short write', async () => {
-    const happened: string[] = [];
-    const [begun, removed, goesOn] = [createDeferred(), createDeferred(), createDeferred()];
-    interceptFsCall('writev', async (real, _descriptor, chunks) => {
-      happened.push('writev');
-      if (happened.length > 1) return real();
-      begun.resolve();
-      await goesOn.promise;
-      return { bytesWritten: (chunks as Buffer[])[0]!.length };
-    });
-    watchDiscarding(happened, removed);
-    const writing = file.write([Buffer.from('one'), Buffer.from('two')]);
-    await begun.promise;
-    const discarding = file.discard();
-    await removed.promise;
-    goesOn.resolve();
-    await Promise.all([writing, discarding]);
-    expect(happened).toEqual(['writev', 'writev', 'close']);
-    expect(file.length).toBe(6);
-  });
-
-  it('is refused after discard has begun', async () => {
-    await file.write(bytes('image'));
-    const discarding = file.discard();
-    const used = [interceptFsCall('writev', (real) => real()), interceptFsCall('read', (real) => real())];
-    expect(await codeOf(() => file.write(bytes('more')))).toBe('write-failed');
-    await expect(textFrom(0)).rejects.toThrow('closed');
-    await discarding;
-    for (const call of used) expect(call).not.toHaveBeenCalled();
-  });
 });
 
 testOnLinux('closes every fd, however a file ends', async () => {

@@ -1,36 +1,21 @@
+import { PassThrough } from 'node:stream';
 import type { JobList } from '../../../../lib/batch/jobs/open-jobs.js';
-import {
-  Exit,
-  parseArguments,
-  type BatchArguments,
-  type CliTask,
-} from '../../../../lib/batch/cli/arguments.js';
+import { parseArguments, type BatchArguments, type CliTask } from '../../../../lib/batch/cli/arguments.js';
+import { readText } from '../../../support/read-text.js';
 
-let written: string;
+let written: PassThrough;
 beforeEach(() => {
-  written = '';
+  written = new PassThrough();
 });
 
-function parseTask(...args: string[]): CliTask {
-  const write = (text: string): void => void (written += text);
-  return parseArguments(args, { version: '1.2.3', writeOut: write, writeErr: write });
-}
+const parseTask = (...args: string[]): CliTask | number =>
+  parseArguments({ args, version: '1.2.3', stdout: written, stderr: written });
 
 function parse(...args: string[]): BatchArguments {
   const task = parseTask(...args);
-  if (task.kind !== 'batch') throw new Error('no batch');
+  if (typeof task === 'number' || task.kind !== 'batch') throw new Error('no batch');
   const { list, settings, json, quiet, dryRun } = task;
   return { list, settings, json, quiet, dryRun };
-}
-
-function statusOf(...args: string[]): number {
-  try {
-    parse(...args);
-  } catch (error) {
-    if (error instanceof Exit) return error.status;
-    throw error;
-  }
-  throw new Error('it did not exit');
 }
 
 it('reads a file of jobs with every option', () => {
@@ -134,8 +119,8 @@ it.each([
   [['bach'], /unknown command 'bach'/],
   [['batch', '--url'], /argument missing/],
 ])('exits with 2 at %j, after a message', (args, message) => {
-  expect(statusOf(...args)).toBe(2);
-  expect(written).toMatch(message);
+  expect(parseTask(...args)).toBe(2);
+  expect(readText(written)).toMatch(message);
 });
 
 it.each([
@@ -143,11 +128,11 @@ it.each([
   [['batch', '--help'], /--ledger <file>[^]*Exit status/],
   [['--version'], /^1\.2\.3$/m],
 ])('exits with 0 after %j', (args, text) => {
-  expect(statusOf(...args)).toBe(0);
-  expect(written).toMatch(text);
+  expect(parseTask(...args)).toBe(0);
+  expect(readText(written)).toMatch(text);
 });
 
 it('shows the help and exits with 2 without a command', () => {
-  expect(statusOf()).toBe(2);
-  expect(written).toMatch(/Usage: express-image-save/);
+  expect(parseTask()).toBe(2);
+  expect(readText(written)).toMatch(/Usage: express-image-save/);
 });

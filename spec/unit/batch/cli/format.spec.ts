@@ -6,7 +6,6 @@ import {
   plural,
   printable,
   quote,
-  wrap,
 } from '../../../../lib/batch/cli/format.js';
 
 it('shows numbers with their units', () => {
@@ -36,11 +35,6 @@ it('quotes what a shell would change', () => {
 it('shows nothing that steers a terminal', () => {
   expect(printable('a\u001b[2Jb\r\n\u009b\u202ec')).toBe('a\uFFFD[2Jb\uFFFD\uFFFD\uFFFD\uFFFDc');
   expect(printable('schön 日本')).toBe('schön 日本');
-});
-
-it('breaks text at spaces, and words nowhere', () => {
-  expect(wrap('one two three', '  ', 9)).toBe('  one two\n  three');
-  expect(wrap('a-very-long-word b', '', 5)).toBe('a-very-long-word\nb');
 });
 
 it('quotes for cmd on Windows', () => {

@@ -28,8 +28,8 @@ interface Running {
   readonly ended: Promise<Ended>;
 }
 
-function start(args: string[], stdin: string | Readable = '', columns = 80): Running {
-  const [stdout, stderr] = [new PassThrough(), Object.assign(new PassThrough(), { columns })];
+function start(args: string[], stdin: string | Readable = ''): Running {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const exited = createDeferred<number>();
   let listener = (): void => undefined;
   const ended = main({
@@ -88,8 +88,7 @@ Finished after 1 s.
   1 × invalid-job
     stdin:4: there is no name behind the URL, as in: /is/image/shoe shoe.jpg
 
-Without a ledger, the same command starts from the beginning. With --ledger
-done.ndjson, the next run does only what is missing.
+Without a ledger, the same command starts from the beginning. With --ledger done.ndjson, the next run does only what is missing.
 `);
 });
 

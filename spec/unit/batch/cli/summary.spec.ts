@@ -8,7 +8,7 @@ const result = (status: SaveResult['status'], more: Partial<SaveResult> = {}): S
 
 const createEnd = (more: Partial<BatchEnd> = {}): BatchEnd => ({
   ...{ tally: new Tally(10), how: 'finished', reason: undefined, log: '', ledger: undefined },
-  ...{ args: ['batch', 'jobs.txt'], columns: 80 },
+  ...{ args: ['batch', 'jobs.txt'] },
   ...more,
 });
 
@@ -25,8 +25,8 @@ it.each([
   );
 });
 
-it('lists failures by code, breaks their messages into lines, and lets none steer the terminal', () => {
-  const end = createEnd({ columns: 30 });
+it('lists failures by code, the most frequent first, and lets none steer the terminal', () => {
+  const end = createEnd();
   const message = 'Write this and that, then try it again.\u001b[2J';
   for (const [code, name] of [
     ['a', '1'],
@@ -34,7 +34,7 @@ it('lists failures by code, breaks their messages into lines, and lets none stee
     ['b', '3'],
   ])
     end.tally.add(result('failed', { code: code!, name: name!, message }));
-  const text = '    Write this and that, then\n    try it again.\uFFFD[2J\n';
+  const text = '    Write this and that, then try it again.\uFFFD[2J\n';
   expect(summarize(end)).toContain(
     `\n  2 × b\n    /x  →  2\n${text}\n  1 × a\n    /x  →  1\n${text}\nWithout a ledger`,
   );

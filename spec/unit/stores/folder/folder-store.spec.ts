@@ -30,7 +30,7 @@ import { StaleFileSweeper } from '../../../../lib/temp-files/stale-files.js';
 import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
 import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
 import { openTarget } from '../../../../lib/stores/folder/resolve-path.js';
-import { built, canMount, runInChild } from '../../../support/run-in-child.js';
+import { built, runInChild } from '../../../support/run-in-child.js';
 import { createDeferred } from '../../../support/deferred.js';
 import { interceptFsCall } from '../../../support/intercept-fs.js';
 import {
@@ -206,32 +206,6 @@ describe('publishing', () => {
     },
   );
 
-  testOnLinux('shows readers whole files at any moment', async () => {
-    const images = ['a', 'b', 'c'].map((letter) => letter.repeat(300_000));
-    await writeFile(inFolder('saved/a.png'), images[0] ?? '');
-    let publishing = true;
-    const read = async (): Promise<number> => {
-      let reads = 0;
-      for (; publishing || reads === 0; reads++) {
-        if (!images.includes(await content())) throw new Error('A reader saw something else than an image');
-      }
-      return reads;
-    };
-    const write = async (): Promise<void> => {
-      for (let round = 0; round < 30; round++) {
-        const one = await createTarget({ durable: round % 2 === 0 });
-        const image = Buffer.from(images[round % 3] ?? '');
-        await one.tempFile.write([image.subarray(0, 1000)]);
-        await one.tempFile.write([image.subarray(1000)]);
-        await publish(one);
-        await close(one);
-      }
-      publishing = false;
-    };
-    const [reads] = await Promise.all([read(), write()]);
-    expect(reads).toBeGreaterThan(0);
-  });
-
   it('fails if the temporary file was removed', async () => {
     await writeFile(inFolder('saved/a.png'), 'old');
     await target.tempFile.write(bytes('new'));
@@ -345,22 +319,6 @@ onLinux('the steps of publishing', () => {
   );
 });
 
-describe('commit', () => {
-  it.each([true, false])('keeps the old file by throwing (overwrite: %s)', async (overwrite) => {
-    const one = await targetWithImage(overwrite);
-    await writeFile(inFolder('saved/a.png'), 'old');
-    const late = new Error('too late');
-    const refusal = await refusalOf(() =>
-      publish(one, () => {
-        throw late;
-      }),
-    );
-    expect(refusal.cause).toBe(late);
-    await close(one);
-    expect([await inSaved(), await content()]).toEqual([['a.png'], 'old']);
-  });
-});
-
 describe('a temporary file with a wrong size', () => {
   test.each([
     ['shorter', (path: string) => truncate(path, 2)],
@@ -418,41 +376,6 @@ describe('closing', () => {
     await closing;
     expect(await descriptorsBelow(inFolder())).toEqual([]);
   });
-
-  testOnLinux('closes every fd, however a save ends', async () => {
-    await close(target);
-    const ways: ((one: FolderTarget) => Promise<unknown>)[] = [
-      (one) => one.tempFile.discard(),
-      (one) => one.tempFile.write(bytes('x')),
-      (one) => publish(one),
-      async (one) => {
-        await one.tempFile.write(bytes('x'));
-        await publish(one);
-      },
-      async (one) => {
-        await one.tempFile.write(bytes('x'));
-        await publish(one, () => {
-          throw new Error('too late');
-        });
-      },
-      (one) => one.publish({ bytes: inMemory('x') }, allow),
-      async (one) => {
-        await one.tempFile.write(bytes('x'));
-        await truncate(one.tempFile.path);
-        await publish(one);
-      },
-      (one) => Promise.all([one.tempFile.write(bytes('x')), one.tempFile.discard()]),
-    ];
-    for (const overwrite of [true, false]) {
-      for (const way of ways) {
-        await rm(inFolder('saved/a.png'), { force: true });
-        const one = await createTarget({ overwrite });
-        await way(one).catch(() => undefined);
-        await close(one);
-      }
-    }
-    expect(await descriptorsBelow(inFolder())).toEqual([]);
-  });
 });
 
 /** What a child needs to save to a folder. */
@@ -491,35 +414,6 @@ onLinux('the mode of a saved file', () => {
     expect((await stat(inFolder('saved/a.png'))).mode & 0o777).toBe(
       (await stat(inFolder('outside/a.png'))).mode & 0o777,
     );
-  });
-});
-
-(canMount ? describe : describe.skip)('a full disk', () => {
-  it('refuses with disk-full after a short write, and keeps the old file alone', async () => {
-    const seen = await runInChild(
-      `import { readdir, readFile, writeFile } from 'node:fs/promises';
-      ${OWN_IMPORTS}
-      const savePath = ${JSON.stringify(inFolder('saved'))};
-      await writeFile(savePath + '/a.png', 'old');
-      const seen = [];
-      for (const chunks of [[1 << 20], [50_000, 50_000, 50_000], Array(200).fill(1000)]) {
-        const resolved = await openTarget(savePath, ['a.png'], { overwrite: true });
-        const target = new FolderTarget(resolved, { overwrite: true, durable: true }, new StaleFileSweeper(60_000));
-        try {
-          await target.tempFile.write(chunks.map((size) => Buffer.alloc(size)));
-          await target.publish({ bytes: target.tempFile }, { commit() {} });
-          seen.push('published');
-        } catch (error) {
-          seen.push(error.code, error.cause.code);
-        }
-        await target.close();
-        seen.push(await readFile(savePath + '/a.png', 'utf8'), (await readdir(savePath)).length);
-      }
-      console.log(JSON.stringify(seen));`,
-      { mount: { at: inFolder('saved'), options: 'size=100k' } },
-    );
-    const once = ['disk-full', 'ENOSPC', 'old', 1];
-    expect(seen).toEqual([...once, ...once, ...once]);
   });
 });
 

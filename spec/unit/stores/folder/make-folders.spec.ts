@@ -63,13 +63,6 @@ describe.each<[string, NodeJS.Platform]>([
     expect(await refused('hats/a.png')).toBe('save-path-missing');
   });
 
-  it('are not created unless the option is set', async () => {
-    expect(await codeOf(() => folderOf('hats/a.png', { ...CREATE, createFolders: false }))).toBe(
-      'folder-missing',
-    );
-    expect((await inSaved()).sort()).toEqual(['shoes']);
-  });
-
   testWithLinks(
     'are created through a link inside the save path, and never outside or through a broken link',
     async () => {

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { readJobLines } from '../../../../lib/batch/jobs/lines.js';
+import { readJobLines } from '../../../../lib/batch/jobs/open-jobs.js';
 import { openText } from '../../../../lib/batch/text.js';
 
 async function read(text: string | Buffer): Promise<unknown[]> {
