@@ -22,7 +22,7 @@ export async function checkSaving(
   req?: unknown,
 ): Promise<void> {
   try {
-    await store.check?.(req as never, settings);
+    await store.check?.(req, settings);
     // A folder collects large images itself.
     if (settings.store !== undefined) await checkTempFolder(sweeper);
     if (!decoded) await inspectImage(new MemoryBytes(PIXEL), settings);

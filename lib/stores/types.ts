@@ -1,13 +1,14 @@
 // The store interface: what the middleware needs from a folder, a bucket or any other place for images.
-import type { IncomingMessage } from 'node:http';
 import type { ReadableBytes, TempFile } from '../bytes/image-bytes.js';
 import type { ImageInfo } from '../image/types.js';
 
 /**
  * Publishes images. The middleware checks names, inspects images and replies to commands. A store decides whether a
  * name can be saved to, and publishes one whole image under it in a single step.
+ *
+ * @typeParam Request What a store that differs per tenant reads: Node's request, or one of the Fetch API.
  */
-export interface ImageStore {
+export interface ImageStore<Request = unknown> {
   /**
    * Prepares a save before the image is rendered. Refuse a name here if a cheap check shows that it cannot be saved.
    *
@@ -15,16 +16,16 @@ export interface ImageStore {
    * with a dot.
    * @throws SaveError The name cannot be saved to. Any other error is reported as `internal-error`.
    */
-  prepare(name: string, options: PrepareOptions): Promise<SaveTarget>;
+  prepare(name: string, options: PrepareOptions<Request>): Promise<SaveTarget>;
 
   /**
    * Checks that images can be saved, for a readiness probe: tries what a save needs, and leaves nothing behind.
    *
-   * @param req The request that the operator gave to `check()` of the middleware, for stores that differ per tenant.
+   * @param req The request that the operator gave to `check()`, if any.
    * @param options How saves will be published. The middleware always gives them.
    * @throws SaveError No image can be saved now. Any other error is reported as `internal-error`.
    */
-  check?(req?: IncomingMessage, options?: CheckOptions): Promise<void>;
+  check?(req?: Request, options?: CheckOptions): Promise<void>;
 }
 
 /** How images are published. */
@@ -36,12 +37,9 @@ export interface CheckOptions {
 }
 
 /** The circumstances of a save. */
-export interface PrepareOptions extends CheckOptions {
-  /**
-   * The request with the save command, for stores that differ per tenant: Node's in the middleware, the client's own
-   * `Request` in a handler of the Fetch API, undefined from code.
-   */
-  readonly req: IncomingMessage;
+export interface PrepareOptions<Request = unknown> extends CheckOptions {
+  /** The client's request with the save command; undefined from code. */
+  readonly req: Request;
   /** Whether to create the folders of the name that are missing, in a store that has folders. */
   readonly createFolders?: boolean;
   /** Aborts when the save ends early: deadline, disconnected client, refused image. Its reason is a `SaveError`. */

@@ -1,5 +1,4 @@
 // The store that keeps images as files below a folder.
-import type { IncomingMessage } from 'node:http';
 import { SaveError, fileSystemError } from '../../errors.js';
 import { temporaryName, type StaleFileSweeper } from '../../temp-files/stale-files.js';
 import type { ImageStore } from '../types.js';
@@ -13,7 +12,7 @@ import { openTarget } from './resolve-path.js';
  * @param sweeper Removes stale temporary files from the folder of each save.
  */
 export function folderStore(
-  resolveSavePath: (req?: IncomingMessage) => string | Promise<string>,
+  resolveSavePath: (req?: unknown) => string | Promise<string>,
   sweeper: StaleFileSweeper,
 ): ImageStore {
   return {
@@ -41,8 +40,8 @@ export function folderStore(
 }
 
 async function readSavePath(
-  req: IncomingMessage | undefined,
-  resolveSavePath: (req?: IncomingMessage) => string | Promise<string>,
+  req: unknown,
+  resolveSavePath: (req?: unknown) => string | Promise<string>,
 ): Promise<string> {
   try {
     const savePath = await resolveSavePath(req);
