@@ -1,4 +1,15 @@
-// Waits for a promise until a signal aborts.
+// Waits for a signal to abort, or for a promise until then.
+
+/**
+ * Calls a function when a signal aborts; at once if it has already.
+ *
+ * @returns Stops waiting.
+ */
+export function whenAborted(signal: AbortSignal | undefined, call: () => void): () => void {
+  if (signal?.aborted === true) call();
+  else signal?.addEventListener('abort', call);
+  return () => signal?.removeEventListener('abort', call);
+}
 
 /**
  * Settles like a promise, or rejects with the signal's reason if that aborts first.
@@ -10,18 +21,16 @@ export async function raceAbort<Value>(
   promise: Promise<Value>,
   onAbort?: () => void,
 ): Promise<Value> {
-  const listening = new AbortController();
+  let stop: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
-    const abort = (): void => {
+    stop = whenAborted(signal, () => {
       onAbort?.();
       reject(signal.reason as Error);
-    };
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { signal: listening.signal });
+    });
   });
   try {
     return await Promise.race([aborted, promise]);
   } finally {
-    listening.abort();
+    stop?.();
   }
 }

@@ -10,6 +10,7 @@ import {
   isIntegerBetween,
   positiveInteger,
   validateOptions,
+  type Rule,
   type Rules,
 } from './validate-options.js';
 
@@ -25,7 +26,7 @@ export interface ImageSaveOptions<Request = IncomingMessage> {
    */
   savePath?: string | ((req: Request) => string | Promise<string>) | undefined;
   /** A store other than a folder: an object store, or one of your own. Replaces `savePath`. */
-  store?: ImageStore | undefined;
+  store?: ImageStore<Request> | undefined;
   /** The deadline of commands without `timeout=`, in milliseconds. Default 60,000. */
   timeout?: number | undefined;
   /** The upper limit for `timeout=`, in milliseconds; larger values are capped. Default 600,000. */
@@ -137,14 +138,16 @@ const RULES: Rules<ImageSaveOptions<unknown>> = {
  * Checks the options and fills in the defaults.
  *
  * @param example A typical call of the factory, for messages.
+ * @param more The rules of further options of this factory.
  * @throws TypeError An option is unknown or wrong; the message names it and says what it must be.
  */
 export function checkOptions<Request>(
   factory: string,
   example: string,
   options: ImageSaveOptions<Request>,
+  more: Readonly<Record<string, Rule>> = {},
 ): Settings {
-  validateOptions<ImageSaveOptions<Request>>(factory, example, RULES, options);
+  validateOptions<ImageSaveOptions<Request>>(factory, example, { ...RULES, ...more }, options);
   // Only the host's own functions depend on its request type.
   const given = { ...options } as ImageSaveOptions<unknown>;
   if (given.savePath !== undefined && given.store !== undefined) {

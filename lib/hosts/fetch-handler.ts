@@ -1,11 +1,12 @@
 // The Fetch handler: starts a save for each save command, and hands every other request on.
+import { whenAborted } from '../abort.js';
 import { STRIPPED_HEADERS } from '../capture/rewrite-request.js';
 import { SaveError } from '../errors.js';
-import { checkOptions, type ImageSaveOptions, type Settings } from '../options.js';
+import { checkOptions, type ImageSaveOptions } from '../options.js';
 import { hasSaveCommand, parseCommand, type SaveCommand } from '../protocol/parse-command.js';
 import { createReply, type SaveOutcome } from '../protocol/reply.js';
-import type { Exchange, RenderedImage, Save } from '../save/exchange.js';
-import { checkAuthorized, checkRequest } from './check-request.js';
+import type { Exchange, RenderedImage, Save, SentBy } from '../save/exchange.js';
+import type { Rule } from '../validate-options.js';
 import { attachSave } from './save-of.js';
 import { Saver, type SaveControls } from './saver.js';
 import { fromResponse, type Source } from './source.js';
@@ -28,6 +29,11 @@ export interface ImageSaveHandler<Client extends Request, More extends readonly 
 
 const EXAMPLE = "imageSave(handler, { savePath: './saved' })";
 
+const MOUNT: Rule = {
+  expected: "a path that starts with /, as in '/is/image'",
+  isValid: (value) => typeof value === 'string' && /^\/[^?#]*$/.test(value),
+};
+
 /**
  * Wraps a handler so that it obeys `req=saveToFile`: the image of its `Response` is saved, and the client gets the
  * result. All other requests, and their responses, pass through untouched.
@@ -41,28 +47,32 @@ export function imageSave<Client extends Request = Request, More extends readonl
   options: FetchImageSaveOptions<Client> = {},
 ): ImageSaveHandler<Client, More> {
   if (typeof handler !== 'function') {
-    throw new TypeError(`imageSave of 'express-image-save/fetch' wraps a handler, as in ${EXAMPLE}`);
+    throw new TypeError(
+      `imageSave of 'express-image-save/fetch' wraps a handler, as in ${EXAMPLE}; of an app, app.fetch`,
+    );
   }
-  const { mount = '/', ...others } = options;
-  const prefix = checkMount(mount);
-  const saver = new Saver(checkOptions('imageSave', EXAMPLE, others));
+  const saver = new Saver(checkOptions('imageSave', EXAMPLE, options, { mount: MOUNT }));
+  const prefix = new URL(`http://localhost${options.mount ?? '/'}`).pathname.replace(/\/+$/, '');
 
   function imageSaveHandler(this: unknown, request: Client, ...more: More): Response | Promise<Response> {
+    refuseOtherHosts(request);
     const render = (changed: Client): Response | Promise<Response> => handler.call(this, changed, ...more);
-    const target = hasSaveCommand(request.url) ? readTarget(request.url, prefix) : undefined;
+    const [url = ''] = request.url.split('#', 1);
+    const target = hasSaveCommand(url) ? readTarget(url, prefix) : undefined;
     if (target === undefined) return render(request);
     return new Promise((resolve) => {
-      saver.start(new FetchExchange(saver.settings, request, target, { render, resolve }));
+      saver.start(new FetchExchange(request, target, { render, resolve }));
     });
   }
 
   return saver.control(imageSaveHandler);
 }
 
-function checkMount(mount: unknown): string {
-  if (typeof mount === 'string' && /^\/[^?#]*$/.test(mount)) return mount.replace(/\/+$/, '');
+/** @throws TypeError The host hands on something else, as most frameworks do. */
+function refuseOtherHosts(request: { url?: unknown; headers?: { get?: unknown } } | undefined): void {
+  if (typeof request?.url === 'string' && typeof request.headers?.get === 'function') return;
   throw new TypeError(
-    'The option "mount" of imageSave must be a path that starts with /, as in \'/is/image\'',
+    "This handler of imageSave must be called with a Request: save(c.req.raw) in Hono, save(event.req) in h3, ({ request }) => save(request) in SvelteKit, Astro and React Router. Where Node's own request and response come, imageSave of 'express-image-save' makes the middleware. See docs/hosts.md",
   );
 }
 
@@ -74,9 +84,10 @@ interface Target {
 
 /** @returns Undefined for a URL that is not below the mount. */
 function readTarget(url: string, prefix: string): Target | undefined {
-  const [, origin = '', path = ''] = /^([a-z][a-z\d+.-]*:\/\/[^/?#]*)?([^#]*)/i.exec(url) ?? [];
-  if (!path.startsWith(prefix) || !/^(?:[/?]|$)/.test(path.slice(prefix.length))) return undefined;
-  return { base: origin + prefix, path: path.slice(prefix.length) };
+  const [origin = ''] = /^[a-z][a-z\d+.-]*:\/\/[^/?]*/i.exec(url) ?? [];
+  const base = origin + prefix;
+  const path = url.slice(base.length);
+  return url.startsWith(base) && /^(?:[/?]|$)/.test(path) ? { base, path } : undefined;
 }
 
 interface FetchCall<Client> {
@@ -87,40 +98,31 @@ interface FetchCall<Client> {
 class FetchExchange<Client extends Request> implements Exchange {
   readonly arrival = performance.now();
   readonly request: Client;
-  readonly #settings: Settings;
+  readonly sentBy: SentBy;
   readonly #target: Target;
   readonly #call: FetchCall<Client>;
-  #onAbort: (() => void) | undefined;
+  #rendererPath = '';
+  #stopWatching: (() => void) | undefined;
   #source: Source | undefined;
   #released = false;
 
-  constructor(settings: Settings, request: Client, target: Target, call: FetchCall<Client>) {
-    this.#settings = settings;
+  constructor(request: Client, target: Target, call: FetchCall<Client>) {
     this.request = request;
+    this.sentBy = { method: request.method, site: request.headers.get('sec-fetch-site') };
     this.#target = target;
     this.#call = call;
   }
 
   begin(abort: (error: SaveError) => void): void {
-    const { signal } = this.request;
-    this.#onAbort = () => {
+    this.#stopWatching = whenAborted(this.request.signal, () => {
       abort(new SaveError('client-disconnected'));
-    };
-    signal.addEventListener('abort', this.#onAbort);
-    if (signal.aborted) this.#onAbort();
+    });
   }
 
   readCommand(): SaveCommand {
-    return parseCommand(this.#target.path);
-  }
-
-  checkRequest(): void {
-    const { method, headers } = this.request;
-    checkRequest(method, headers.get('sec-fetch-site'), this.#settings);
-  }
-
-  authorize(name: string): Promise<void> {
-    return checkAuthorized(this.#settings, this.request, name);
+    const command = parseCommand(this.#target.path);
+    this.#rendererPath = command.rendererUrl;
+    return command;
   }
 
   async render(save: Save): Promise<RenderedImage> {
@@ -138,22 +140,18 @@ class FetchExchange<Client extends Request> implements Exchange {
     return this.#source.rendered;
   }
 
-  /** A GET without the command, of the class of the client's own request where that can be made in the usual way. */
+  /** A GET without the command. */
   #createRequest(signal: AbortSignal): Client {
     const { request } = this;
-    const url = this.#target.base + this.readCommand().rendererUrl;
+    const url = this.#target.base + this.#rendererPath;
     const headers = new Headers(request.headers);
     for (const name of [...headers.keys()]) if (STRIPPED_HEADERS.test(name)) headers.delete(name);
     // Those of a body that a GET has not.
     for (const name of ['content-length', 'transfer-encoding']) headers.delete(name);
-    const init = { method: 'GET', headers, signal };
-    try {
-      const made = Reflect.construct(request.constructor, [url, init]) as Client;
-      if (made instanceof Request && made.method === 'GET') return made;
-    } catch {
-      // A class with another constructor.
-    }
-    return new Request(url, init) as Client;
+    const made = createLike(request, url, { method: 'GET', headers, signal });
+    // What other code has set on it, such as a user.
+    for (const [name, value] of Object.entries(request)) if (!(name in made)) Reflect.set(made, name, value);
+    return made as Client;
   }
 
   release(): void {
@@ -166,8 +164,19 @@ class FetchExchange<Client extends Request> implements Exchange {
   }
 
   reply(outcome: SaveOutcome): void {
-    if (this.#onAbort !== undefined) this.request.signal.removeEventListener('abort', this.#onAbort);
+    this.#stopWatching?.();
     const { status, headers, text } = createReply(outcome);
     this.#call.resolve(new Response(text, { status, headers }));
   }
+}
+
+/** A request of the same class, where its constructor takes what that of `Request` takes. */
+function createLike(request: Request, url: string, init: RequestInit): Request {
+  try {
+    const made: unknown = Reflect.construct(request.constructor, [url, init]);
+    if (made instanceof Request && made.method === 'GET') return made;
+  } catch {
+    // Another constructor.
+  }
+  return new Request(url, init);
 }

@@ -1,4 +1,5 @@
 // createImageSaver: saves images from code, without HTTP.
+import { whenAborted } from '../abort.js';
 import { SaveError } from '../errors.js';
 import { checkOptions, type ImageSaveOptions } from '../options.js';
 import type { SaveOutcome } from '../protocol/reply.js';
@@ -119,7 +120,7 @@ class CodeExchange implements Exchange {
   readonly #source: Source;
   readonly #options: SaveImageOptions;
   readonly #settle: Settle;
-  #onAbort: (() => void) | undefined;
+  #stopWatching: (() => void) | undefined;
 
   constructor(source: Source, options: SaveImageOptions, settle: Settle) {
     this.#source = source;
@@ -129,11 +130,9 @@ class CodeExchange implements Exchange {
 
   begin(abort: (error: SaveError) => void): void {
     const { signal } = this.#options;
-    this.#onAbort = () => {
+    this.#stopWatching = whenAborted(signal, () => {
       abort(new SaveError('client-disconnected', {}, signal?.reason));
-    };
-    signal?.addEventListener('abort', this.#onAbort);
-    if (signal?.aborted === true) this.#onAbort();
+    });
   }
 
   readCommand(): SaveImageOptions {
@@ -153,14 +152,13 @@ class CodeExchange implements Exchange {
   }
 
   reply(outcome: SaveOutcome): void {
-    const { signal } = this.#options;
-    if (this.#onAbort !== undefined) signal?.removeEventListener('abort', this.#onAbort);
+    this.#stopWatching?.();
     if (outcome.status === 'done') {
       const { name, url, info, length, lastUpdated } = outcome;
       const { width, height, type, pages, pixels } = info;
       this.#settle.resolve({ name, url, width, height, type, pages, pixels, length, lastUpdated });
     } else if (outcome.error.code === 'client-disconnected') {
-      this.#settle.reject(signal?.reason);
+      this.#settle.reject(this.#options.signal?.reason);
     } else {
       this.#settle.reject(outcome.error);
     }

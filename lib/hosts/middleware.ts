@@ -35,7 +35,7 @@ export function imageSave<Request extends IncomingMessage = IncomingMessage>(
     } else if (req.httpVersionMajor >= 2) {
       next(new TypeError('express-image-save works on HTTP/1 requests; serve HTTP/2 by a proxy in front'));
     } else {
-      saver.start(new NodeExchange(saver.settings, req, res, next));
+      saver.start(new NodeExchange(req, res, next));
     }
   }
 

@@ -7,11 +7,9 @@ import { ResponseCapture } from '../capture/response-capture.js';
 import { rewriteForRenderer } from '../capture/rewrite-request.js';
 import { connectionOf } from '../capture/socket-proxy.js';
 import { SaveError, describeError } from '../errors.js';
-import type { Settings } from '../options.js';
 import { parseCommand, type SaveCommand } from '../protocol/parse-command.js';
 import { cutConnection, sendReply, type SaveOutcome } from '../protocol/reply.js';
-import type { Exchange, RenderedImage, Save } from '../save/exchange.js';
-import { checkAuthorized, checkRequest } from './check-request.js';
+import type { Exchange, RenderedImage, Save, SentBy } from '../save/exchange.js';
 import { attachSave } from './save-of.js';
 
 /** Passes a request on: to the renderer, or with an error to the host's error handlers. */
@@ -21,20 +19,21 @@ export type Next = (error?: unknown) => unknown;
 export class NodeExchange implements Exchange {
   readonly arrival = performance.now();
   readonly request: IncomingMessage;
-  readonly #settings: Settings;
+  readonly sentBy: SentBy;
   readonly #res: ServerResponse;
   readonly #next: Next;
   /** With the command, also while the renderer sees another. */
   readonly #url: string;
+  #rendererUrl = '';
   /** The client's own connection, also while the renderer sees another. */
   readonly #socket: Socket;
   readonly #releaseTimer: () => void;
   #capture: ResponseCapture | undefined;
   #abort: (error: SaveError) => void = () => undefined;
 
-  constructor(settings: Settings, req: IncomingMessage, res: ServerResponse, next: Next) {
-    this.#settings = settings;
+  constructor(req: IncomingMessage, res: ServerResponse, next: Next) {
     this.request = req;
+    this.sentBy = { method: req.method, site: req.headers['sec-fetch-site'] };
     this.#res = res;
     this.#next = next;
     this.#url = req.url ?? '';
@@ -59,16 +58,9 @@ export class NodeExchange implements Exchange {
   };
 
   readCommand(): SaveCommand {
-    return parseCommand(this.#url);
-  }
-
-  checkRequest(): void {
-    const { method, headers } = this.request;
-    checkRequest(method, headers['sec-fetch-site'], this.#settings);
-  }
-
-  authorize(name: string): Promise<void> {
-    return checkAuthorized(this.#settings, this.request, name);
+    const command = parseCommand(this.#url);
+    this.#rendererUrl = command.rendererUrl;
+    return command;
   }
 
   /** The renderer sees a GET without the command. */
@@ -80,7 +72,7 @@ export class NodeExchange implements Exchange {
       this.#abort(new SaveError('renderer-aborted', {}, cause ?? undefined));
     });
     this.#capture = capture;
-    rewriteForRenderer(req, this.readCommand().rendererUrl);
+    rewriteForRenderer(req, this.#rendererUrl);
     attachSave(res, save);
     this.#callRenderer();
     return { ...(await capture.head), body: capture.body };

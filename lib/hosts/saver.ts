@@ -33,13 +33,11 @@ export interface SaveControls<Request> {
 
 /** Starts saves with the same options, which share their store and its limits. */
 export class Saver {
-  readonly settings: Settings;
   readonly #context: SaveContext;
   readonly #operations = new Set<Promise<void>>();
   #checking: Promise<void> | undefined;
 
   constructor(settings: Settings) {
-    this.settings = settings;
     // A temporary file that is older belongs to no save that still runs.
     const sweeper = new StaleFileSweeper(2 * settings.maxTimeout);
     const store = settings.store ?? folderStore(settings.savePath, sweeper);

@@ -11,6 +11,7 @@ export type ImageSource =
 
 /** An image that can be read once, and how to let go of it. */
 export interface Source {
+  /** @throws SaveError `renderer-failed`: it has been used before, or is no image at all. */
   readonly rendered: RenderedImage;
   /** No more is read. May be called before, during and after reading. */
   release(): void;
@@ -19,23 +20,36 @@ export interface Source {
 const NO_HEAD: RenderedHead = { status: 200, contentLength: undefined, contentEncoding: '' };
 
 /**
- * Takes an image of any kind. Bytes are copied at once, because the caller may change them.
+ * Takes an image of any kind, by what it can do: libraries have responses, blobs and streams of their own classes. Bytes
+ * are copied at once, because the caller may change them.
  *
- * @throws SaveError `renderer-failed`: its body has been used before, or it is `Response.error()`.
  * @throws TypeError It is none of these kinds.
  */
-export function createSource(image: ImageSource): Source {
-  if (types.isUint8Array(image)) return fromBytes(copyBytes(image));
+export function createSource(image: unknown): Source {
   if (isResponse(image)) return fromResponse(image);
-  if (isObject(image)) {
-    if ('getReader' in image) return fromStream(image, NO_HEAD);
-    if (image instanceof Blob)
-      return fromStream(image.stream(), { ...NO_HEAD, contentLength: String(image.size) });
-    if (Symbol.asyncIterator in image) return fromIterable(image);
-  }
+  const source = isBlob(image)
+    ? fromBody(image.stream(), { ...NO_HEAD, contentLength: String(image.size) })
+    : fromBody(image, NO_HEAD);
+  if (source !== undefined) return source;
   throw new TypeError(
     'An image is a Buffer or Uint8Array, a Readable or ReadableStream, an async iterable of bytes, a Blob or a Response',
   );
+}
+
+/** Takes what a handler has returned. */
+export function fromResponse(value: unknown): Source {
+  if (!isResponse(value)) return refused('It returned no Response');
+  if (value.bodyUsed) return refused('The body of its Response has been used');
+  if (value.status === 0)
+    return refused('It returned Response.error(), or a redirect that nothing may follow');
+  const head = {
+    status: value.status,
+    contentLength: value.headers.get('content-length') ?? undefined,
+    contentEncoding: value.headers.get('content-encoding') ?? '',
+    retryAfter: value.headers.get('retry-after') ?? undefined,
+    mayBeDecoded: true,
+  };
+  return fromBody(value.body ?? Buffer.alloc(0), head) ?? refused('The body of its Response is no stream');
 }
 
 function isObject(value: unknown): value is object {
@@ -44,41 +58,44 @@ function isObject(value: unknown): value is object {
 
 function isResponse(value: unknown): value is Response {
   if (!isObject(value)) return false;
-  // Not by instanceof: frameworks have classes of their own.
   const { status, headers, body } = value as Partial<Response>;
   return typeof status === 'number' && typeof headers?.get === 'function' && body !== undefined;
 }
 
-/**
- * Takes what a handler has returned.
- *
- * @throws SaveError `renderer-failed`: it is no `Response`, one that has been used, or `Response.error()`.
- */
-export function fromResponse(value: unknown): Source {
-  if (!isResponse(value)) throw failed('It returned no Response');
-  if (value.bodyUsed || value.body?.locked === true) throw failed('The body of its Response has been used');
-  if (value.status === 0) throw failed('It returned Response.error(), or a redirect that nothing may follow');
-  const head = {
-    status: value.status,
-    contentLength: value.headers.get('content-length') ?? undefined,
-    contentEncoding: value.headers.get('content-encoding') ?? '',
-    retryAfter: value.headers.get('retry-after') ?? undefined,
-    mayBeDecoded: true,
-  };
-  return value.body === null ? fromBytes(Buffer.alloc(0), head) : fromStream(value.body, head);
+function isBlob(value: unknown): value is Blob {
+  if (!isObject(value)) return false;
+  const { size, stream } = value as Partial<Blob>;
+  return typeof size === 'number' && typeof stream === 'function';
+}
+
+/** @returns Undefined if it can be read in none of these ways. */
+function fromBody(body: unknown, head: RenderedHead): Source | undefined {
+  if (types.isUint8Array(body)) {
+    const batch: Batch = { chunks: [copyBytes(body)], last: true };
+    return { rendered: { ...head, body: Readable.from([batch]) }, release: () => undefined };
+  }
+  if (!isObject(body)) return undefined;
+  if ('getReader' in body) return fromStream(body as ReadableStream<Uint8Array>, head);
+  if (Symbol.asyncIterator in body) return fromIterable(body as AsyncIterable<Uint8Array>, head);
+  return undefined;
 }
 
 function failed(reason: string): SaveError {
   return new SaveError('renderer-failed', {}, new TypeError(reason));
 }
 
-function fromBytes(bytes: Buffer, head = NO_HEAD): Source {
-  const batch: Batch = { chunks: [bytes], last: true };
-  return { rendered: { ...head, body: Readable.from([batch]) }, release: () => undefined };
+/** An image whose save fails. */
+function refused(reason: string): Source {
+  return {
+    get rendered(): never {
+      throw failed(reason);
+    },
+    release: () => undefined,
+  };
 }
 
 function fromStream(stream: ReadableStream<Uint8Array>, head: RenderedHead): Source {
-  if (stream.locked) throw failed('The stream has been used');
+  if (stream.locked || Readable.isDisturbed(stream as never)) return refused('The stream has been used');
   const reader = stream.getReader();
   return fromReads(
     () => reader.read(),
@@ -87,38 +104,38 @@ function fromStream(stream: ReadableStream<Uint8Array>, head: RenderedHead): Sou
   );
 }
 
-function fromIterable(iterable: AsyncIterable<Uint8Array>): Source {
-  const iterator = iterable[Symbol.asyncIterator]();
-  if (!(iterable instanceof Readable)) {
-    return fromReads(
-      () => iterator.next(),
-      () => iterator.return?.(),
-      NO_HEAD,
-    );
-  }
+function fromIterable(iterable: AsyncIterable<Uint8Array>, head: RenderedHead): Source {
+  const stream = iterable as Partial<Pick<Readable, 'readableEnded' | 'on' | 'destroy'>>;
+  if (stream.readableEnded === true) return refused('The stream has been read');
   // An error that comes before the first read must not end the process. The read will have it.
-  iterable.on('error', () => undefined);
+  stream.on?.('error', () => undefined);
+  let iterator: AsyncIterator<Uint8Array> | undefined;
   return fromReads(
-    () => iterator.next(),
-    () => iterable.destroy(),
-    NO_HEAD,
+    () => (iterator ??= iterable[Symbol.asyncIterator]()).next(),
+    // The end of a stream's iterator would wait for the next chunk.
+    () => (typeof stream.destroy === 'function' ? stream.destroy() : iterator?.return?.()),
+    head,
   );
 }
 
 function fromReads(
-  read: () => Promise<{ readonly done?: boolean | undefined; readonly value?: Uint8Array | undefined }>,
+  read: () => Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>,
   stop: () => unknown,
   head: RenderedHead,
 ): Source {
   let released = false;
   async function* readBody(): AsyncGenerator<Batch> {
     for (;;) {
-      const { done, value } = await read().catch((error: unknown) => {
+      let next;
+      try {
+        next = await read();
+        // A stream that is cancelled seems to end.
+        if (released) throw new Error('The save has ended');
+        if (next.done === true) return;
+      } catch (error) {
         throw new SaveError('renderer-aborted', {}, error);
-      });
-      // A stream that is cancelled seems to end.
-      if (released) throw new SaveError('renderer-aborted');
-      if (done === true) return;
+      }
+      const { value } = next;
       if (!types.isUint8Array(value)) throw failed('Its stream has chunks that are no bytes');
       yield { chunks: [Buffer.from(value.buffer, value.byteOffset, value.byteLength)], last: false };
     }

@@ -1,5 +1,6 @@
 // Signed save commands: makes URLs that may save until they expire, and recognises them.
-import { createHmac, timingSafeEqual, type BinaryLike } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { types } from 'node:util';
 import { parseQuery } from './query.js';
 
 /** A key: text or bytes. 32 random bytes are a good one. */
@@ -58,8 +59,8 @@ const SIGNED_URL = /^(.*&expires=(\d{1,16}))&signature=([\w-]{43})$/s;
  * app.use('/is/image', imageSave({ savePath: './saved', authorize: signer.authorize }), renderer);
  * signer.sign('/is/image/shoe?wid=800', { name: 'shoe.jpg', expires: Date.now() + 600_000 });
  */
-export function createSigner({ keys }: SignerOptions): Signer {
-  const [newest] = checkKeys(keys);
+export function createSigner(options: SignerOptions): Signer {
+  const keys = readKeys(options.keys);
   const authorize = (req: SignedRequest): true => {
     const [, text, expires, signature] =
       SIGNED_URL.exec(withoutOrigin(req.originalUrl ?? req.url ?? '')) ?? [];
@@ -74,21 +75,24 @@ export function createSigner({ keys }: SignerOptions): Signer {
   };
   const sign = (url: string, command: SignedCommand): string => {
     const { origin, target } = addCommand(url, command);
-    return `${origin}${target}&signature=${digest(newest, target)}`;
+    return `${origin}${target}&signature=${digest(keys[0], target)}`;
   };
   return { sign, authorize };
 }
 
-function checkKeys(keys: unknown): readonly [SignerKey, ...SignerKey[]] {
+/** Copies the keys: the caller may wipe or change its own. */
+function readKeys(keys: unknown): readonly [KeyObject, ...KeyObject[]] {
   const isKey = (key: unknown): boolean =>
-    (typeof key === 'string' || key instanceof Uint8Array) && key.length > 0;
-  if (Array.isArray(keys) && keys.length > 0 && keys.every(isKey)) return keys as [SignerKey];
+    (typeof key === 'string' || types.isUint8Array(key)) && key.length > 0;
+  if (Array.isArray(keys) && keys.length > 0 && keys.every(isKey)) {
+    return (keys as [SignerKey]).map((key) => createSecretKey(Buffer.from(key as string))) as [KeyObject];
+  }
   throw new TypeError(
     'keys of createSigner must be a list of texts or bytes, the newest first, none of them empty',
   );
 }
 
-function digest(key: BinaryLike, text: string): string {
+function digest(key: KeyObject, text: string): string {
   return createHmac('sha256', key).update(text).digest('base64url');
 }
 

@@ -1,7 +1,8 @@
-// The checks of a rendered response: its status, and its format against the name's extension.
+// The checks of a command's sender, and of a rendered response: its status, and its format against the name's extension.
 import { SaveError } from '../errors.js';
 import { getFormatByName, type ImageFormat } from '../image/formats.js';
-import type { Batch, RenderedImage } from './exchange.js';
+import type { Settings } from '../options.js';
+import type { Batch, Exchange, RenderedImage } from './exchange.js';
 import { waitAtMost } from './wait-at-most.js';
 
 /** The bytes of an error page that go into the record. */
@@ -19,6 +20,33 @@ const FORMATS: Readonly<Record<ImageFormat, readonly [label: string, extension: 
   tiff: ['a TIFF', '.tif'],
   avif: ['an AVIF', '.avif'],
 };
+
+/**
+ * Checks the method, and keeps a page on another site from saving through its visitors' browsers. (Fetch Metadata, 2.4.)
+ *
+ * @throws SaveError `method-not-allowed` or `cross-site`.
+ */
+export function checkSender({ sentBy }: Exchange, { allowCrossSite }: Settings): void {
+  if (sentBy === undefined) return;
+  if (sentBy.method !== 'GET' && sentBy.method !== 'POST') throw new SaveError('method-not-allowed');
+  if (sentBy.site === 'cross-site' && !allowCrossSite) throw new SaveError('cross-site');
+}
+
+/** @throws SaveError `not-authorized`. */
+export async function checkAuthorized(
+  { request }: Exchange,
+  name: string,
+  { authorize }: Settings,
+): Promise<void> {
+  if (authorize === undefined) return;
+  let cause: unknown;
+  try {
+    if ((await authorize(request, { name })) === true) return;
+  } catch (error) {
+    cause = error;
+  }
+  throw new SaveError('not-authorized', {}, cause);
+}
 
 /**
  * Checks the status of a rendered response. Its `Retry-After` goes along if it is in seconds.

@@ -33,7 +33,9 @@ export async function collectBody(
 ): Promise<ImageBytes> {
   const { maxBytes, createTempFile, signal } = options;
   const decoders = findDecoders(contentEncoding);
-  const expectedLength = contentLength === undefined ? undefined : Number(contentLength);
+  // That of a response whose unknown encoding may have been undone is of other bytes.
+  const isUsable = contentLength !== undefined && !(mayBeDecoded && decoders === undefined);
+  const expectedLength = isUsable ? Number(contentLength) : undefined;
   const received = new LengthCheck(maxBytes, expectedLength);
   if (decoders === undefined || decoders.length === 0) {
     received.checkExpected();
@@ -70,11 +72,8 @@ class BodyStart {
   add(chunks: readonly Buffer[]): void {
     if (this.#format !== 'undecided') return;
     for (const chunk of chunks) {
-      const missing = MAGIC_BYTES - this.#head.length;
-      this.#head =
-        this.#head.length === 0
-          ? chunk.subarray(0, missing)
-          : Buffer.concat([this.#head, chunk.subarray(0, missing)]);
+      // A copy: code that hands its own chunks on may use their memory again.
+      this.#head = Buffer.concat([this.#head, chunk.subarray(0, MAGIC_BYTES - this.#head.length)]);
       this.#format = sniffFormat(this.#head);
       if (this.#format === 'none') throw new SaveError(this.#refusal);
       if (this.#format !== 'undecided') return;

@@ -2,13 +2,16 @@
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
-import { MAGIC_BYTES, sniffFormat } from '../image/formats.js';
+import { MAGIC_BYTES, getFormatByBytes, sniffFormat } from '../image/formats.js';
 
 /** The maximum number of codings. Each one costs a decoder with buffers, and no real renderer uses more. */
 const MAX_CODINGS = 4;
 
 /** The low half of the first byte of zlib's format: the method "deflate". (RFC 1950, 2.2.) */
 const ZLIB_METHOD = 8;
+
+/** So many bytes tell whether a body is text. */
+const TEXT_BYTES = 16;
 
 /** Makes the decoder for a body that begins with some bytes. */
 type DecoderFactory = (head: Buffer) => Transform;
@@ -43,8 +46,8 @@ export function findDecoders(contentEncoding: string): readonly DecoderFactory[]
 /**
  * Undoes one coding.
  *
- * @param onUndone Called if the bytes begin like an image, so that the coding has been undone on the way; they are
- * handed on as they are. Without this function, the coding is always undone.
+ * @param onUndone Called if the bytes begin like an image or a text, so that the coding has been undone on the way; they
+ * are handed on as they are. Without this function, the coding is always undone.
  */
 export async function* decode(
   source: AsyncIterable<Buffer>,
@@ -53,7 +56,7 @@ export async function* decode(
   onUndone?: () => void,
 ): AsyncGenerator<Buffer> {
   const { head, all } = await peek(source);
-  if (onUndone !== undefined && isImage(head)) {
+  if (onUndone !== undefined && (isImage(head) || isText(head))) {
     onUndone();
     yield* all;
     return;
@@ -66,19 +69,22 @@ export async function* decode(
   await piped;
 }
 
-/** Whether a body that begins with some bytes may be an image of a format that can be saved. */
-export function isImage(head: Buffer): boolean {
-  const format = sniffFormat(head);
-  return format !== 'none' && format !== 'undecided';
+function isImage(head: Buffer): boolean {
+  return getFormatByBytes(head) !== undefined;
 }
 
-/** Reads as many bytes as it takes to recognise an image. */
+/** An error page, for example. No coded bytes begin like this. */
+function isText(head: Buffer): boolean {
+  return /^(?:\xef\xbb\xbf)?[\t\n\r\x20-\x7e]+$/.test(head.toString('latin1', 0, TEXT_BYTES));
+}
+
+/** Reads as many bytes as it takes to recognise an image or a text. */
 async function peek(
   source: AsyncIterable<Buffer>,
 ): Promise<{ readonly head: Buffer; readonly all: AsyncGenerator<Buffer> }> {
   const chunks = source[Symbol.asyncIterator]();
   let head: Buffer = Buffer.alloc(0);
-  while (head.length < MAGIC_BYTES && sniffFormat(head) === 'undecided') {
+  while (head.length < TEXT_BYTES || (head.length < MAGIC_BYTES && sniffFormat(head) === 'undecided')) {
     const next = await chunks.next();
     if (next.done === true) break;
     head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);

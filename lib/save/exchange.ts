@@ -42,12 +42,21 @@ export interface RenderedImage extends RenderedHead {
   readonly body: AsyncIterable<Batch>;
 }
 
+/** How an HTTP client has sent a command. */
+export interface SentBy {
+  readonly method: string | undefined;
+  /** The value of `Sec-Fetch-Site`. */
+  readonly site: unknown;
+}
+
 /** One command and its reply: by HTTP, or by a call from code. */
 export interface Exchange {
   /** When the command arrived, a reading of `performance.now()`. */
   readonly arrival: number;
   /** What stores and a `savePath` that is a function get: the request, or undefined from code. */
   readonly request: unknown;
+  /** Undefined from code. */
+  readonly sentBy?: SentBy;
   /** @param abort Ends the save at any time from now on, as when the client disconnects. More calls do no harm. */
   begin(abort: (error: SaveError) => void): void;
   /**
@@ -56,10 +65,6 @@ export interface Exchange {
    * @throws SaveError The command is malformed.
    */
   readCommand(): { readonly name: string; readonly timeout?: number | undefined };
-  /** @throws SaveError The command came in a way that is not allowed. */
-  checkRequest?(): void;
-  /** @throws SaveError The client may not save under this name, which is checked. */
-  authorize?(name: string): Promise<void>;
   /** Has the image rendered. Rejects if that is impossible. */
   render(save: Save): RenderedImage | Promise<RenderedImage>;
   /** Lets go of the rendered response, of which no more is read. Called once, whether or not it was rendered. */

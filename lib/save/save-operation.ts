@@ -12,7 +12,7 @@ import { createPrivateTempFile } from '../temp-files/temp-file.js';
 import type { Admission, Slot } from './admission.js';
 import { createPublicUrl, joinWarnings, waitForHook } from './after-publish.js';
 import { Cancellation } from './cancellation.js';
-import { checkExtension, checkStatus } from './checks.js';
+import { checkAuthorized, checkExtension, checkSender, checkStatus } from './checks.js';
 import { collectBody } from './collect-body.js';
 import type { Exchange, Save } from './exchange.js';
 import { createRecord, StageTimer, type SaveRecord, type StageTimes } from './save-record.js';
@@ -87,9 +87,9 @@ export class SaveOperation {
     this.#deadline = exchange.arrival + timeout;
     this.#cancellation.startTimer(timeout, exchange.arrival);
 
-    exchange.checkRequest?.();
+    checkSender(exchange, settings);
     checkName(name);
-    await exchange.authorize?.(name);
+    await checkAuthorized(exchange, name, settings);
     signal.throwIfAborted();
     this.#stages.begin('waiting');
     this.#slot = await admission.admit(this.#deadline, signal);
@@ -119,7 +119,7 @@ export class SaveOperation {
     const { settings, store } = this.#context;
     const { overwrite, durable, createFolders } = settings;
     const { signal } = this.#cancellation;
-    const req = this.#exchange.request as never;
+    const req = this.#exchange.request;
     return store.prepare(name, { req, overwrite, durable, createFolders, signal });
   }
 

@@ -1,12 +1,14 @@
 // The Fetch handler: ordinary requests pass untouched, commands save what the handler returns.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { imageSave, saveOf, type FetchHandler, type FetchImageSaveOptions } from '../../lib/fetch.js';
 import { parseReply, SaveError, type SaveRecord, type SaveReply } from '../../lib/index.js';
 import { createSigner } from '../../lib/sign.js';
 import { eventually } from '../support/eventually.js';
 import { createDeferred } from '../support/deferred.js';
+import { refusedRenderings } from '../support/renderings.js';
 import { LONG, useManualDeadline } from '../support/manual-timer.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
 
@@ -38,7 +40,7 @@ async function save(
 const saved = (name = 'x.jpg'): Buffer => readFileSync(join(folder(), name));
 
 /** A stream of chunks, and whether it was cancelled. */
-function streamOf(chunks: readonly Uint8Array[], end: 'close' | 'error' | 'never' = 'close') {
+function streamOf(chunks: readonly Uint8Array[], end: 'close' | 'never' = 'close') {
   const cancelled = createDeferred<true>();
   let pulls = 0;
   const stream = new ReadableStream<Uint8Array>({
@@ -47,7 +49,6 @@ function streamOf(chunks: readonly Uint8Array[], end: 'close' | 'error' | 'never
       pulls += 1;
       if (chunk !== undefined) controller.enqueue(chunk);
       else if (end === 'close') controller.close();
-      else if (end === 'error') controller.error(new Error('The upstream is lost'));
       else return new Promise(() => undefined);
       return undefined;
     },
@@ -140,6 +141,31 @@ describe('a command', () => {
     expect(parseReply(await answer('/is/image/shoe'))).toMatchObject({ status: 'done', name: 'shoe.jpg' });
   });
 
+  it.each([
+    ['/büch er', '/büch er/shoe'],
+    ['/a/../is', '/is/shoe'],
+  ])('is obeyed below the mount %s, however a URL writes that', async (mount, path) => {
+    const handle = wrap(() => new Response(image()), { mount });
+    const response = await handle(new Request(`http://host${path}?req=saveToFile&name=$object$.jpg`));
+    expect(parseReply(await response.text())).toMatchObject({ status: 'done', name: 'shoe.jpg' });
+  });
+
+  it('is no command in the fragment of a URL', async () => {
+    const handle = wrap(() => new Response('plain'));
+    expect(await (await handle(new Request(`http://host/#?${COMMAND}`))).text()).toBe('plain');
+  });
+
+  it('is rendered with what other code has set on the request', async () => {
+    let user: unknown;
+    const handle = wrap((request) => {
+      user = Reflect.get(request, 'user');
+      return new Response(image());
+    });
+    const request = Object.assign(new Request(`http://host/?${COMMAND}`), { user: 'someone' });
+    expect((await handle(request)).status).toBe(200);
+    expect(user).toBe('someone');
+  });
+
   it('keeps the class of the request', async () => {
     class AppRequest extends Request {
       readonly app = true;
@@ -201,6 +227,9 @@ describe('a response', () => {
     Array.from({ length: 10 }, (_, at) =>
       image().subarray((at * image().length) / 10, ((at + 1) * image().length) / 10),
     );
+  /** As the responses of libraries that are older than Node's own. */
+  const foreign = (body: unknown): Response =>
+    ({ status: 200, headers: new Headers(), body, bodyUsed: false }) as unknown as Response;
   const used = async (): Promise<Response> => {
     const response = new Response(image());
     await response.arrayBuffer();
@@ -220,12 +249,33 @@ describe('a response', () => {
       () => new Response(image(), { headers: { 'content-length': String(image().length) } }),
     ],
     ['a Blob', () => new Response(new Blob([image()]))],
+    [
+      'bytes that fetch has decoded, of an encoding that Node 20 does not know',
+      () => new Response(image(), { headers: { 'content-encoding': 'zstd', 'content-length': '7' } }),
+    ],
+    ['another library, with a stream of Node', () => foreign(Readable.from(pieces()))],
+    ['another library, with bytes', () => foreign(image())],
   ])('of %s is saved', async (_what, handler) => {
     expect(await save(handler)).toMatchObject({ status: 'done' });
     expect(saved().equals(image())).toBe(true);
   });
 
+  const sending =
+    (render: (typeof refusedRenderings)[number]['render']): Handler =>
+    () => {
+      const { status = 200, headers = {}, body = null } = render(image());
+      return new Response(body instanceof Readable ? (Readable.toWeb(body) as ReadableStream) : body, {
+        status,
+        headers,
+      });
+    };
+
   it.each<[string, string, Handler]>([
+    ...refusedRenderings.map(({ code, name, render }): [string, string, Handler] => [
+      code,
+      `a handler that ${name}`,
+      sending(render),
+    ]),
     [
       'renderer-failed',
       'a handler that throws',
@@ -238,28 +288,13 @@ describe('a response', () => {
     ['renderer-failed', 'text instead of a response', () => 'image' as never],
     ['renderer-failed', 'a response that has been used', used],
     ['renderer-failed', 'Response.error()', () => Response.error()],
+    ['renderer-failed', 'a response of another library without a stream', () => foreign('image')],
     ['renderer-failed', 'a stream of text', () => new Response(streamOf(['text' as never]).stream)],
-    ['renderer-status', 'a redirect', () => Response.redirect('http://host/other', 302)],
-    ['renderer-status', 'status 304', () => new Response(null, { status: 304 })],
-    ['renderer-status', 'status 503', () => new Response('busy', { status: 503 })],
-    [
-      'renderer-aborted',
-      'a stream that errors in the middle',
-      () => new Response(streamOf(pieces().slice(0, 3), 'error').stream),
-    ],
-    [
-      'length-mismatch',
-      'a wrong length',
-      () => new Response(image(), { headers: { 'content-length': '7' } }),
-    ],
-    [
-      'broken-encoding',
-      'a cut encoding',
-      () => new Response(gzipSync(image()).subarray(0, 99), { headers: { 'content-encoding': 'gzip' } }),
-    ],
-    ['not-an-image', 'no body', () => new Response(null)],
-    ['not-an-image', 'text', () => new Response('<!doctype html>')],
-    ['incomplete-image', 'half an image', () => new Response(image().subarray(0, image().length / 2))],
+    ...['gzip', 'deflate', 'br', 'gzip, br'].map((encoding): [string, string, Handler] => [
+      'not-an-image',
+      `text of which fetch has undone ${encoding}`,
+      () => new Response('<!doctype html>', { headers: { 'content-encoding': encoding } }),
+    ]),
     [
       'renderer-refused',
       'a placeholder',
@@ -360,8 +395,18 @@ describe('a save ends early', () => {
   });
 });
 
+const calledWith = (request: unknown) => () => wrap(() => new Response())(request as Request);
+const request = new Request(`http://host/?${COMMAND}`);
+
 test.each([
   [() => imageSave({ savePath: '.' } as never), 'wraps a handler'],
+  [() => imageSave({ fetch: () => undefined } as never), 'app.fetch'],
+  [() => imageSave(() => new Response(), null as never), 'object of options'],
+  [calledWith({ req: { url: request.url, raw: request } }), 'c.req.raw'], // Hono
+  [calledWith({ req: request, url: new URL(request.url) }), 'event.req'], // h3
+  [calledWith({ request, url: new URL(request.url) }), '({ request })'], // SvelteKit, Astro, React Router
+  [calledWith({ url: `/?${COMMAND}`, method: 'GET', headers: {} }), 'a Request'], // Node
+  [calledWith(undefined), 'a Request'],
   [() => wrap(() => new Response(), { mount: 'is/image' }), 'mount'],
   [() => wrap(() => new Response(), { savepath: '.' } as never), 'savePath'],
 ])('names the fix of a wrong call', (call, word) => {

@@ -1,10 +1,12 @@
 // createImageSaver: saves from code, under the promises of the middleware.
 import { createReadStream, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { createImageSaver, SaveError, type ImageSaverOptions, type SaveRecord } from '../../../lib/index.js';
 import { createDeferred } from '../../support/deferred.js';
 import { eventually } from '../../support/eventually.js';
 import { jpeg } from '../../support/images.js';
+import { MemoryStore } from '../../support/memory-store.js';
 import { codeOf } from '../../support/refusal.js';
 import { useTempDir } from '../../support/temp-dir.js';
 
@@ -37,7 +39,28 @@ const KINDS: [string, () => Parameters<ReturnType<typeof createImageSaver>>[0]][
   ['an async iterable', () => chunked()],
   ['a Blob', () => new Blob([image])],
   ['a Response', () => new Response(image)],
+  [
+    'a Blob of another library',
+    () => ({ size: image.length, stream: () => new Blob([image]).stream() }) as never,
+  ],
+  ['a stream of another library', () => foreignStream().stream as never],
+  ['an async iterable that uses its memory again', () => reusing()],
 ];
+
+/** A stream that is none of Node's, and how often it was destroyed. */
+function foreignStream(end?: () => Promise<unknown>): { stream: object; destroyed: () => number } {
+  const chunks = chunked(end);
+  let destroyed = 0;
+  const stream = { [Symbol.asyncIterator]: () => chunks, on: () => stream, destroy: () => (destroyed += 1) };
+  return { stream, destroyed: () => destroyed };
+}
+
+async function* reusing(): AsyncGenerator<Uint8Array> {
+  const memory = Buffer.alloc(2);
+  for (let at = 0; at < image.length; at += 2) {
+    yield Promise.resolve(memory.subarray(0, image.copy(memory, 0, at)));
+  }
+}
 
 it.each(KINDS)('saves %s', async (_kind, make) => {
   const published: unknown[][] = [];
@@ -60,6 +83,14 @@ it.each(KINDS)('saves %s', async (_kind, make) => {
   expect(published).toEqual([[expect.objectContaining({ outcome: 'done', url: '/saved/x.jpg' })]]);
 });
 
+it('saves into a store, which gets no request', async () => {
+  const store = new MemoryStore();
+  const prepare = jest.spyOn(store, 'prepare');
+  await createImageSaver({ store })(image, { name: 'a/x.jpg' });
+  expect(store.images.get('a/x.jpg')?.equals(image)).toBe(true);
+  expect(prepare).toHaveBeenCalledWith('a/x.jpg', expect.objectContaining({ req: undefined }));
+});
+
 it('saves the bytes as they were when it was called', async () => {
   const bytes = Buffer.from(image);
   const saving = create()(bytes, { name: 'x.jpg' });
@@ -68,6 +99,7 @@ it('saves the bytes as they were when it was called', async () => {
   expect(readFileSync(inFolder('x.jpg')).equals(image)).toBe(true);
 });
 
+const iterating = (iterate: () => unknown): object => ({ [Symbol.asyncIterator]: iterate });
 const used = (): Response => {
   const response = new Response(image);
   void response.arrayBuffer();
@@ -86,7 +118,43 @@ it.each<[string, string, () => unknown, string?]>([
     () => Readable.from(chunked(() => Promise.reject(new Error('lost')))),
   ],
   ['renderer-aborted', 'a missing file', () => createReadStream(inFolder('none'))],
+  [
+    'renderer-aborted',
+    'an iterable that throws',
+    () =>
+      iterating(() => {
+        throw new Error('lost');
+      }),
+  ],
+  ['renderer-aborted', 'an iterable that is none', () => iterating(() => ({ next: () => undefined }))],
   ['renderer-failed', 'a stream of objects', () => Readable.from([{ a: 1 }])],
+  [
+    'renderer-failed',
+    'a stream that has been read',
+    async () => {
+      const stream = Readable.from(chunked());
+      await buffer(stream);
+      return stream;
+    },
+  ],
+  [
+    'renderer-failed',
+    'a ReadableStream that has been read',
+    async () => {
+      const { body } = new Response(image);
+      await buffer(body as never);
+      return body;
+    },
+  ],
+  [
+    'renderer-failed',
+    'a ReadableStream that is being read',
+    () => {
+      const { body } = new Response(image);
+      body!.getReader();
+      return body;
+    },
+  ],
   ['renderer-failed', 'a Response that has been used', used],
   ['renderer-status', 'a Response of another status', () => new Response(image, { status: 404 })],
   [
@@ -97,10 +165,11 @@ it.each<[string, string, () => unknown, string?]>([
 ])('rejects with %s: %s', async (code, _what, make, name = 'x.jpg') => {
   const records: SaveRecord[] = [];
   const save = create({ onSave: (record) => void records.push(record) });
-  expect(await codeOf(() => save(make() as never, { name }))).toBe(code);
+  const source = (await make()) as never;
+  expect(await codeOf(() => save(source, { name }))).toBe(code);
   await save.idle();
   expect(readdirSync(inFolder())).toEqual([]);
-  if (code !== 'renderer-failed') expect(records[0]?.code).toBe(code);
+  expect(records.map((record) => record.code)).toEqual([code]);
 });
 
 it('rejects at its time limit, and destroys the stream', async () => {
@@ -108,6 +177,26 @@ it('rejects at its time limit, and destroys the stream', async () => {
   const save = create();
   await expect(save(stream, { name: 'x.jpg', timeout: 50 })).rejects.toMatchObject({ code: 'timeout' });
   expect(stream.destroyed).toBe(true);
+  const foreign = foreignStream(() => new Promise(() => undefined));
+  await expect(save(foreign.stream as never, { name: 'x.jpg', timeout: 50 })).rejects.toMatchObject({
+    code: 'timeout',
+  });
+  expect(foreign.destroyed()).toBe(1);
+});
+
+it('rejects for a stream that fails while the save waits for its turn', async () => {
+  const first = createDeferred<undefined>();
+  const save = create({ concurrency: 1 });
+  const running = save(
+    chunked(() => first.promise),
+    { name: 'a.jpg' },
+  );
+  const stream = createReadStream(inFolder('none'));
+  const waiting = codeOf(() => save(stream, { name: 'b.jpg' }));
+  await eventually(() => stream.closed);
+  first.resolve(undefined);
+  await running;
+  expect(await waiting).toBe('renderer-aborted');
 });
 
 it.each(['before', 'during'])('rejects with the reason of a signal that aborts %s', async (when) => {
@@ -159,6 +248,8 @@ it.each([
   ['timeout', () => create()(image, { name: 'x.jpg', timeout: 0 })],
   ['signal', () => create()(image, { name: 'x.jpg', signal: {} as never })],
   ['An image is a Buffer', () => create()('x' as never, { name: 'x.jpg' })],
+  ['An image is a Buffer', () => create()(new ArrayBuffer(1) as never, { name: 'x.jpg' })],
+  ['an object of options', () => create()(image, undefined as never)],
   ['An image is a Buffer', () => create()(null as never, { name: 'x.jpg' })],
 ])('rejects with a TypeError for a wrong %s', async (word, call) => {
   await expect(call()).rejects.toThrow(TypeError);

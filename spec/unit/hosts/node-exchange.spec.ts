@@ -4,7 +4,6 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { SaveError } from '../../../lib/errors.js';
 import { NodeExchange } from '../../../lib/hosts/node-exchange.js';
-import { checkOptions } from '../../../lib/options.js';
 
 let socket: Socket;
 let ended: string[];
@@ -20,8 +19,7 @@ afterEach(() => {
 /** Begins a save on a connection. Its end is noted under its name. */
 function begin(name: string, connection = socket): NodeExchange {
   const req = new IncomingMessage(connection);
-  const settings = checkOptions('imageSave', '', {});
-  const exchange = new NodeExchange(settings, req, new ServerResponse(req), () => undefined);
+  const exchange = new NodeExchange(req, new ServerResponse(req), () => undefined);
   exchange.begin(({ code }) => ended.push(`${name}: ${code}`));
   return exchange;
 }
