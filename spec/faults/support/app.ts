@@ -1,9 +1,17 @@
-// The server under test, a process of its own: the middleware and a renderer of distinguishable pictures.
+// The server under test, a process of its own: the middleware, or an image saver, and a renderer of distinguishable pictures.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { imageSave, type ImageSaveOptions } from '../../../lib/index.js';
+import {
+  createImageSaver,
+  imageSave,
+  SaveError,
+  type ImageSaveOptions,
+  type ImageSaverOptions,
+  type SaveRecord,
+} from '../../../lib/index.js';
+import { createReply, type SaveOutcome } from '../../../lib/protocol/reply.js';
 import type { FromServer, ToServer } from './messages.js';
 import { bytesOf, picture, piecesOf } from './picture.js';
 
@@ -44,12 +52,11 @@ async function render(req: IncomingMessage, res: ServerResponse): Promise<void> 
   // Any other path never gets a response.
 }
 
-const options = JSON.parse(process.env['IMAGE_SAVE_OPTIONS'] ?? '{}') as ImageSaveOptions;
-const save = imageSave({
+const options: ImageSaverOptions = {
   // Most checks count on every save being in progress; the load check sets a limit.
   concurrency: Infinity,
-  ...options,
-  onSave: ({ outcome, code, name, milliseconds, cause }) => {
+  ...(JSON.parse(process.env['IMAGE_SAVE_OPTIONS'] ?? '{}') as ImageSaverOptions),
+  onSave: ({ outcome, code, name, milliseconds, cause }: SaveRecord) => {
     tell({
       kind: 'saved',
       outcome,
@@ -59,10 +66,31 @@ const save = imageSave({
       cause: cause instanceof Error ? (cause.stack ?? '') : String(cause),
     });
   },
-});
+};
+const fromCode = process.env['SAVE_FROM_CODE'] !== undefined;
+const save = imageSave(options as ImageSaveOptions);
+const saveImage = createImageSaver(options);
+
+/** Gives the picture to the image saver, and replies as the middleware does. */
+async function reply(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const name = new URL(req.url ?? '', 'http://host').searchParams.get('name') ?? '';
+  const image = Object.assign(new PassThrough(), { setHeader: () => image });
+  render(req, image as never).catch(() => undefined);
+  let outcome: SaveOutcome;
+  try {
+    const { length, lastUpdated, ...info } = await saveImage(image, { name });
+    outcome = { status: 'done', name, info: { ...info, format: 'tiff' }, length, lastUpdated };
+  } catch (error) {
+    if (!(error instanceof SaveError)) throw error;
+    outcome = { status: 'failed', error };
+  }
+  const { status, headers, text } = createReply(outcome);
+  res.writeHead(status, headers).end(text);
+}
 
 const server = createServer((req, res) => {
-  save(req, res, () => render(req, res).catch(() => undefined));
+  if (fromCode) void reply(req, res);
+  else save(req, res, () => render(req, res).catch(() => undefined));
 });
 
 function state(): FromServer {
@@ -72,7 +100,7 @@ function state(): FromServer {
   const resources: Record<string, number> = {};
   for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
   const listeners = process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
-  const { running } = save;
+  const { running } = fromCode ? saveImage : save;
   return { kind: 'state', running, resources, listeners, memory: process.memoryUsage(), peak };
 }
 

@@ -76,6 +76,18 @@ export function check(name: string, run: Check, ...needs: Need[]): void {
   });
 }
 
+/** The same check of a server that saves by `createImageSaver`. */
+export const fromCode =
+  (run: Check): Check =>
+  async (how) => {
+    process.env['SAVE_FROM_CODE'] = 'yes';
+    try {
+      return await run(how);
+    } finally {
+      Reflect.deleteProperty(process.env, 'SAVE_FROM_CODE');
+    }
+  };
+
 /** The first of the needs that is not met, in words. */
 export function whyNot(needs: readonly Need[]): string | undefined {
   return needs.map((need) => need()).find((reason) => reason !== undefined);
