@@ -32,8 +32,7 @@ const RUN_BY: Record<string, string> = {
   'docs/stores.md': 'spec/docs/stores.spec.ts, and the first spec/integration/s3/stores-page.s3.ts',
   'docs/in-your-app.md': 'spec/docs/in-your-app.spec.ts',
   'docs/migration.md': 'spec/docs/migration.spec.ts',
-  'docs/hosts.md, program 1': 'needs Hono; spec/http/fetch-handler.spec.ts calls such a handler',
-  'docs/hosts.md, program 2': 'needs an upload; spec/unit/hosts/image-saver.spec.ts makes such calls',
+  'docs/hosts.md': 'spec/integration/hosts/hosts-page.spec.ts',
 };
 
 test('the suite runs every program of the documents', () => {

@@ -5,8 +5,9 @@ import { Server } from 'node:net';
 const { listen } = Server.prototype;
 
 Server.prototype.listen = function (port, ...rest) {
-  if (port === 0) return listen.call(this, port, ...rest);
-  if (port !== 3000) throw new Error(`The documents say port 3000, this program ${port}`);
+  const { port: wanted, ...others } = typeof port === 'object' ? port : { port };
+  if (wanted === 0) return listen.call(this, port, ...rest);
+  if (wanted !== 3000) throw new Error(`The documents say port 3000, this program ${wanted}`);
   this.once('listening', () => process.send({ port: this.address().port }));
-  return listen.call(this, 0, ...rest);
+  return listen.call(this, typeof port === 'object' ? { ...others, port: 0 } : 0, ...rest);
 };

@@ -199,8 +199,8 @@ test('the command and saveAll run where neither sharp nor express is, and the mi
   expect(runNode(folder, '-p', `typeof require('express-image-save/sign').createSigner`)).toBe('function\n');
 
   const loaded = `
-    require('express-image-save');
-    const parts = Object.keys(require.cache).filter((file) => /dist.(batch|cli)|commander|cli-progress/.test(file));
+    for (const entry of ['', '/fetch', '/sign']) require('express-image-save' + entry);
+    const parts = Object.keys(require.cache).filter((file) => /dist.(batch|cli)|commander|cli-progress|node_modules.express[^-]/.test(file));
     console.log(parts.length);`;
   expect(runNode(consumer({ 'x.cjs': loaded }), 'x.cjs')).toBe('0\n');
 });
@@ -272,8 +272,10 @@ const TYPED = `
 import express, { type Request } from 'express';
 import http from 'node:http';
 import { storeTests } from 'express-image-save/store-tests';
+import { imageSave as wrap, saveOf as saveOfRequest } from 'express-image-save/fetch';
+import { createSigner, type Signer } from 'express-image-save/sign';
 import { saveAll, type SaveAllOptions, type SaveJob, type SaveResult } from 'express-image-save/batch';
-import imageSaveByDefault, { imageSave, saveOf, SaveError, parseReply, type ImageStore, type ImageSaveOptions, type SaveRecord, type SaveReply } from 'express-image-save';
+import imageSaveByDefault, { createImageSaver, imageSave, saveOf, type ImageSaver, type SavedImage, SaveError, parseReply, type ImageStore, type ImageSaveOptions, type SaveRecord, type SaveReply } from 'express-image-save';
 const options: ImageSaveOptions = { savePath: 'x', timeout: undefined, onSave: (record: SaveRecord) => console.log(record.outcome, record.code) };
 const app = express();
 app.use(imageSave(options), imageSaveByDefault());
@@ -290,8 +292,23 @@ const batch: SaveAllOptions = { server: 'http://x', header: ['A: 1'], ledger: un
 const jobs: SaveJob[] = [{ url: '/x', name: 'x.jpg' }];
 async function run(): Promise<void> { for await (const result of saveAll(jobs, batch)) { const each: SaveResult = result; console.log(each.status, each.code); } }
 void run();
+const signer: Signer = createSigner({ keys: [new Uint8Array(32), 'older'] });
+app.use(imageSave({ store, authorize: signer.authorize }));
+const handle = wrap((request: globalThis.Request, env: { a: string }) => new Response(saveOfRequest(request)?.name ?? env.a), { store, mount: '/x', authorize: signer.authorize, onSave: (_record, request) => console.log(request.headers.get('a')) });
+const answer: Response | Promise<Response> = handle(new globalThis.Request(signer.sign('http://x/x', { name: 'x.jpg', expires: new Date() })), { a: 'b' });
+const saver: ImageSaver = createImageSaver({ store, onSave: (record) => console.log(record.code) });
+const saved: Promise<SavedImage> = saver(Buffer.from(''), { name: 'x.jpg', timeout: 1, signal: AbortSignal.timeout(1) });
+console.log(answer, saved, handle.running + saver.waiting, handle.check(), saver.idle());
+const perTenant: ImageStore<Request> = { prepare: async (name, { req, ...options }) => store.prepare(name + req.hostname, { req, ...options }) };
+app.use(imageSave({ store: perTenant }));
 // @ts-expect-error there is no such option
 imageSave({ savepath: 'x' });
+// @ts-expect-error there is no handler
+wrap({ savePath: 'x' });
+// @ts-expect-error there is no request
+createImageSaver({ authorize: () => true });
+// @ts-expect-error a signed URL expires
+signer.sign('/x', { name: 'x.jpg' });
 `;
 
 const WITH_S3 = `${TYPED}
