@@ -50,17 +50,13 @@ export function saveAll<Job extends SaveJob>(
   }
 }
 
-/** A job that has been taken from the list. */
 interface Task extends PreparedJob {
   /** When its first request was sent. */
   begin: number;
   attempts: number;
 }
 
-/**
- * Jobs that the server was too busy for, for each worker. When more wait, no new job begins: a server that refuses
- * everything would otherwise be asked for all jobs at once.
- */
+/** When more jobs per worker wait for a busy server, no new one begins: otherwise it would be asked for all at once. */
 const MAX_WAITING_FACTOR = 16;
 
 /**
@@ -320,5 +316,6 @@ function createResult(
   { job: { url, name }, fields }: ReadableJob,
   more: Pick<SaveResult, 'status'> & Partial<SaveResult>,
 ): SaveResult {
-  return { url, name, attempts: 0, milliseconds: 0, ...more, at: new Date().toISOString(), ...fields };
+  const { attempts = 0, milliseconds = 0, ...outcome } = more;
+  return { url, name, ...outcome, attempts, milliseconds, at: new Date().toISOString(), ...fields };
 }

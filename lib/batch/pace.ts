@@ -6,10 +6,7 @@ import { GaveUpError, type SaveResult } from './types.js';
 /** A refusal lowers the limit to this part of it. */
 const DECREASE = 0.75;
 
-/**
- * Added to the limit after `limit` successes. Slow, because the next refusal is the price of going over what the server
- * takes.
- */
+/** Added to the limit after `limit` successes: slowly, because the next refusal is the price of too much. */
 const INCREASE = 0.25;
 
 /**
@@ -98,10 +95,7 @@ const CONCERNS_EVERY_JOB = new Set([
   'folder-missing',
 ]);
 
-/**
- * Errors that would do so if nothing was done before: the server drops each connection, or something in front of it
- * redirects to a login or has lost it. Later they may be an outage that passes.
- */
+/** Errors that do so while nothing is done: dropped connections, redirects to a login. Later, they may be an outage. */
 const CONCERNS_EVERY_JOB_AT_FIRST = /^(?:connection-broken|no-reply|http-(?:[13]\d\d|403|407|502|503|504))$/;
 
 /** Counts the failures in a row. */

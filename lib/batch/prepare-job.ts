@@ -168,10 +168,7 @@ export function isCommandParam({ name }: QueryParam): boolean {
   return COMMAND_PARAMS.has(name);
 }
 
-/**
- * Percent-encodes a value for a URL, its slashes left as they are. Brackets are encoded too, because one in a nested
- * request would take the parameters behind it along.
- */
+/** Percent-encodes a value, but for its slashes. A bracket would take the parameters behind a nested request along. */
 export function encodeValue(value: string): string {
   return encode(value, /[^\w\-.~/]+/g);
 }

@@ -1,7 +1,4 @@
-// Sends one save command and follows it to its end.
-//
-// With `node:http` and not with `fetch`: `fetch` gives up after 300 seconds without headers, while a save may take ten
-// minutes, and it changes some bytes of a URL.
+// Sends save commands by `node:http`: `fetch` gives up after 300 seconds without headers, and changes some bytes of a URL.
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { HttpsProxyAgent } from 'https-proxy-agent';
@@ -12,13 +9,13 @@ import { readConnectionError, readResponse, type Outcome } from './outcome.js';
 import type { BatchRequest } from './prepare-job.js';
 import { UsageError } from './types.js';
 
-/** A host that takes no connection for so long cannot be reached, in milliseconds. */
+/** A host that takes no connection for so long cannot be reached. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** The longest time that a server of ours takes unless its operator allows more, in milliseconds. */
+/** The longest time that a server of ours takes unless its operator allows more. */
 const MAX_SERVER_TIMEOUT_MS = 600_000;
 
-/** How much later than its own deadline a server may reply, in milliseconds. */
+/** How much later than its own deadline a server may reply. */
 const REPLY_GRACE_MS = 30_000;
 
 /** A reply is a few hundred bytes long. What is longer is none. */
@@ -50,7 +47,8 @@ export class SaveClient {
    * @throws UsageError The proxy that the environment names cannot be used.
    */
   async save(request: BatchRequest): Promise<Outcome> {
-    const route = this.#getRoute(request.origin);
+    const route = this.#routes.get(request.origin) ?? this.#createRoute(request.origin);
+    this.#routes.set(request.origin, route);
     try {
       return await this.#send(request, route);
     } catch (error) {
@@ -109,16 +107,6 @@ export class SaveClient {
       });
       req.end();
     });
-  }
-
-  /** Found once for all jobs of a server. */
-  #getRoute(origin: string): Route {
-    let route = this.#routes.get(origin);
-    if (route === undefined) {
-      route = this.#createRoute(origin);
-      this.#routes.set(origin, route);
-    }
-    return route;
   }
 
   #createRoute(origin: string): Route {

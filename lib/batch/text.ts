@@ -5,10 +5,7 @@ import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { InvalidJob, UsageError } from './types.js';
 
-/**
- * The longest line, in characters. No ledger has a longer one: a job, its further fields and a reply have up to 65,536
- * characters each, of which JSON writes some as six.
- */
+/** In characters. In a ledger, a job, its further fields and a reply have up to 65,536 each, some of them six in JSON. */
 export const MAX_LINE_LENGTH = 1_048_576;
 
 /** A text, by the name that messages give it. */

@@ -14,16 +14,16 @@ import { Output, showBar, showLines, type CliProcess, type Progress } from './te
 /** Status when a signal has stopped the command, as shells have it: 128 + SIGINT. */
 const INTERRUPTED = 130;
 
-/** An outage is reported no more often, in milliseconds. */
+/** An outage is reported no more often. */
 const REPORT_INTERVAL_MS = 30_000;
 
-/** A pause that the server asks for is reported from here on, in milliseconds. */
+/** A pause that the server asks for is reported from here on. */
 const MIN_REPORTED_PAUSE_MS = 5000;
 
 /** Entries that are no jobs are printed, up to so many. */
 const MAX_PRINTED = 10;
 
-/** A second Ctrl-C that comes sooner is the first one, in milliseconds: npm passes on the signal that all have got. */
+/** A second Ctrl-C that comes sooner is the first one: npm passes on the signal that all have got. */
 const SAME_INTERRUPT_MS = 500;
 
 /**

@@ -1,7 +1,7 @@
 // The built command with real servers, signals, shells, pipes and terminals.
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeProject } from '../../support/project.js';
@@ -161,6 +161,16 @@ it('is done with 100,000 jobs in the memory that 1,000 take', async () => {
   expect(many - few).toBeLessThan(45);
 });
 
+/** The files that a process has open. (proc(5).) */
+const filesOf = (pid: number): string[] =>
+  readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return [];
+    }
+  });
+
 it('ends at once where its list is a pipe that goes on, and one that is never written', async () => {
   const server = await startReplyServer((_request, res) => {
     sendError(res, 'not-authorized');
@@ -172,7 +182,8 @@ it('ends at once where its list is a pipe that goes on, and one that is never wr
     if (writer !== undefined) writeSync(writer, text);
     const command = spawnCommand(program, [fifo, '--server', server.origin]);
     if (text === '') {
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      // It reads when it has prepared everything else.
+      await eventually(() => filesOf(command.child.pid!).includes(fifo));
       command.child.kill('SIGINT');
     }
     const timer = setTimeout(() => command.child.kill('SIGKILL'), 15_000);

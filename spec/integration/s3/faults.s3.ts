@@ -1,6 +1,5 @@
-// Faults of a bucket: each has its own code, keeps the old object whole, and leaves no object.
+// Faults of the wire and of a real bucket: each has its own code, keeps the old object whole, and leaves no object.
 import { randomBytes } from 'node:crypto';
-import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { SaveError } from '../../../lib/errors.js';
@@ -10,13 +9,11 @@ import {
   clientOf,
   codeOf,
   gateway,
-  killGateway,
   letGuestRead,
   makeBucket,
   objectsIn,
   read,
   save,
-  startGateway,
   uploadsIn,
 } from './gateway.js';
 import { Proxy, type Fate } from './proxy.js';
@@ -66,24 +63,6 @@ async function expectSaved(image: Buffer): Promise<void> {
 }
 
 describe('the bucket', () => {
-  it('is checked once for all saves', async () => {
-    const store = storeOf();
-    await Promise.all(['b.png', 'c.png', 'd.png'].map((name) => save(store, name, randomBytes(1000))));
-    await save(store, 'e.png', randomBytes(1000));
-    const forBucket = proxy.requests.filter((request) => /^HEAD \/[^/]+\/?$/.test(request));
-    expect(forBucket).toHaveLength(1);
-  });
-
-  it('refuses a save before rendering when it is missing', async () => {
-    const onPrepared = jest.fn();
-    const store = storeOf({ bucket: `${bucket}-not` });
-    expect(await codeOf(save(store, NAME, OLD, { onPrepared }))).toBe('store-missing');
-    expect(await codeOf(save(store, NAME, OLD, { onPrepared }))).toBe('store-missing');
-    expect(onPrepared).not.toHaveBeenCalled();
-    // The second save relied on the result of the first.
-    expect(proxy.requests).toHaveLength(1);
-  });
-
   it('refuses wrong credentials, and the next save before rendering', async () => {
     const credentials = { accessKeyId: gateway.users[0]!.accessKey, secretAccessKey: 'wrong' };
     const store = storeOf({ client: clientOf('owner', { endpoint: proxy.endpoint, credentials }) });
@@ -103,18 +82,6 @@ describe('the bucket', () => {
 });
 
 describe('a gateway', () => {
-  it('refuses a save before rendering when it is unreachable, and recovers', async () => {
-    // A port that was free a moment ago.
-    const server = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
-    const onPrepared = jest.fn();
-    const store = storeOf({ client: clientOf('owner', { endpoint: `http://127.0.0.1:${port}` }) });
-    expect(await codeOf(save(store, NAME, OLD, { onPrepared }))).toBe('store-unavailable');
-    expect(onPrepared).not.toHaveBeenCalled();
-  });
-
   it('lets the deadline end a save before rendering when it hangs', async () => {
     proxy.fateOf = () => 'hangs';
     const stop = new AbortController();
@@ -126,33 +93,12 @@ describe('a gateway', () => {
     expect(onPrepared).not.toHaveBeenCalled();
     await expectUntouched();
   });
-
-  it('refuses a save before rendering when it answers 503, and is asked again by the next save', async () => {
-    const store = storeOf();
-    const onPrepared = jest.fn();
-    proxy.fateOf = () => '503';
-    expect(await codeOf(save(store, NAME, OLD, { onPrepared }))).toBe('store-unavailable');
-    expect(onPrepared).not.toHaveBeenCalled();
-    proxy.fateOf = () => 'passes';
-    const image = randomBytes(1000);
-    await save(store, NAME, image);
-    await expectSaved(image);
-  });
 });
 
 describe.each(ways)('an image that is sent %s', (_, length, publishes, middle) => {
   const image = randomBytes(length);
   // The system buffers some megabytes. A body that was written to its last byte may have arrived.
   const broken = length < 5 * MIB ? ['store-unavailable', 'store-no-response'] : ['store-unavailable'];
-
-  it('is refused after a 503', async () => {
-    proxy.fateOf = fate(publishes, '503');
-    expect(await codeOf(save(storeOf(), NAME, image))).toBe('store-unavailable');
-    await expectUntouched();
-    proxy.fateOf = () => 'passes';
-    await save(storeOf(), NAME, image);
-    await expectSaved(image);
-  });
 
   it('is abandoned at the deadline when it hangs in transit', async () => {
     let hung = 0;
@@ -229,25 +175,4 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes, middle) =
       await expectSaved(image);
     },
   );
-
-  it('is refused when the gateway is killed, and leaves nothing once the gateway is back', async () => {
-    let killed = false;
-    proxy.fateOf = (request) => {
-      if (!/^PUT \S+a\.png/.test(request) || killed) return 'passes';
-      const then = (): void => {
-        killed = true;
-        killGateway();
-      };
-      return { brokenAfter: MIB, then };
-    };
-    const code = await codeOf(save(storeOf(), NAME, image));
-    await startGateway();
-    expect(killed).toBe(true);
-    expect(broken).toContain(code);
-    // An upload that could not be aborted is aborted later.
-    while ((await uploadsIn(bucket)).length > 0) await sleep(50);
-    await expectUntouched();
-    await save(storeOf(), NAME, image);
-    await expectSaved(image);
-  });
 });

@@ -161,12 +161,6 @@ describe('a save', () => {
     },
   );
 
-  it('replaces the old image', async () => {
-    await saveOld();
-    expect((await send(await serve(), 'small')).reply.status).toBe('done');
-    await expectInBucket('small');
-  });
-
   it('with overwrite: false is refused before rendering when the name is taken', async () => {
     await saveOld();
     const answer = await send(await serve({}, { overwrite: false }), 'small');

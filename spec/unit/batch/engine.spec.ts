@@ -210,26 +210,6 @@ describe('with a ledger', () => {
       expect(readFileSync(dir('l'), 'utf8')).toContain(`"name":"${name}"`);
     }
   });
-
-  it('skips a long list without holding up timers', async () => {
-    const server = await startReplyServer();
-    const options = { server: server.origin, ledger: dir('l') };
-    await collect(createJobs(1), options);
-    const same = Array.from({ length: 5000 }, () => createJobs(1)[0]!);
-    let ticks = 0;
-    const timer = setInterval(() => ticks++, 0);
-    expect(count(await collect(same, options), 'skipped')).toBe(5000);
-    clearInterval(timer);
-    expect(ticks).toBeGreaterThan(5);
-  });
-
-  it('refuses a ledger that cannot be used before it sends anything', async () => {
-    const server = await startReplyServer();
-    await expect(collect(createJobs(1), { server: server.origin, ledger: dir('no/l') })).rejects.toThrow(
-      /Make it/,
-    );
-    expect(server.requests).toEqual([]);
-  });
 });
 
 describe('an early end', () => {
