@@ -34,3 +34,36 @@ export async function raceAbort<Value>(
     stop?.();
   }
 }
+
+/** A caller that waits in a list. The owner of the list removes it before it settles it. */
+export interface Waiter<Value> {
+  resolve(value: Value): void;
+  reject(reason: Error): void;
+}
+
+/**
+ * Adds a caller to the end of a list, at once, and waits. It leaves the list when a signal aborts first.
+ *
+ * @param facts What the owner of the list wants to know of the caller.
+ * @throws The reason of the signal, or of the list's owner.
+ */
+export function waitIn<Value, Facts extends object>(
+  list: Set<Facts & Waiter<Value>>,
+  facts: Facts,
+  signal: AbortSignal | undefined,
+): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const settle =
+      <Result>(call: (result: Result) => void) =>
+      (result: Result): void => {
+        stop();
+        call(result);
+      };
+    const waiter: Facts & Waiter<Value> = { ...facts, resolve: settle(resolve), reject: settle(reject) };
+    list.add(waiter);
+    const stop = whenAborted(signal, () => {
+      list.delete(waiter);
+      reject(signal?.reason as Error);
+    });
+  });
+}

@@ -1,11 +1,11 @@
 // One decoder process, as its host sees it.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { dirname } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Socket } from 'node:net';
 import { CHANNEL_FD, type DecodeRequest, type DecoderMessage, type DecoderReply } from './messages.js';
 import { getDecoderProgram } from './program.js';
-import type { Waiter } from './waiting.js';
+import type { Waiter } from '../../abort.js';
 
 /** The process of a decoder has ended, or could not be started. The cause is an error of the system, if there is one. */
 export class DecoderEnded extends Error {
@@ -52,6 +52,7 @@ export class Decoder {
   constructor() {
     this.#child = spawnDecoder();
     this.#channel = this.#child.stdio[CHANNEL_FD] as Socket;
+    const guard = spawnGuard(this.#child);
     this.ready = new Promise((resolve, reject) => {
       this.#starting = { resolve, reject };
     });
@@ -71,6 +72,7 @@ export class Decoder {
       });
       // No caller waits for a reply that may still arrive.
       this.#child.once('exit', () => {
+        guard?.kill('SIGKILL');
         if (this.#replying === undefined && this.#starting === undefined)
           this.#end('it ended while it was idle');
       });
@@ -83,12 +85,12 @@ export class Decoder {
     this.#channel.setEncoding('utf8').on('data', (text: string) => {
       this.#receive(text);
     });
-    const { stdin, stderr } = this.#child as { stdin: Writable; stderr: Readable };
+    const { stderr } = this.#child as { stderr: Readable };
     stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-MAX_COMPLAINT);
     });
     // The end of the process says it all.
-    for (const stream of [this.#channel, stdin, stderr]) stream.on('error', () => undefined);
+    for (const stream of [this.#channel, stderr]) stream.on('error', () => undefined);
   }
 
   /**
@@ -125,10 +127,7 @@ export class Decoder {
   }
 
   #handles(): { ref(): void; unref(): void }[] {
-    const { stdin, stderr } = this.#child;
-    return [this.#child, this.#channel, stdin as Socket | null, stderr as Socket | null].filter(
-      (handle) => handle !== null,
-    );
+    return [this.#child, this.#channel, this.#child.stderr as Socket];
   }
 
   #receive(text: string): void {
@@ -174,8 +173,7 @@ function spawnDecoder(): ChildProcess {
     // Not in the host's working directory, which may be removed, and which Windows locks while a process runs in it.
     cwd: dirname(process.execPath),
     env: environment(),
-    // The first pipe tells the process that its host has ended.
-    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     windowsHide: true,
   });
   // Without free fds, Node creates no channel and emits the error later. The types do not say so.
@@ -185,6 +183,28 @@ function spawnDecoder(): ChildProcess {
     throw Object.assign(new Error('spawn EMFILE'), { code: 'EMFILE' });
   }
   return child;
+}
+
+/**
+ * Starts a shell that ends a decoder when this process has ended, however: a decoder that is stopped or loads its
+ * libraries cannot see that. It has a session of its own, since a terminal signals whole groups of processes. Without a
+ * shell, and on Windows, where processes end with the one that started them, there is none.
+ */
+function spawnGuard({ pid }: ChildProcess): ChildProcess | undefined {
+  if (pid === undefined || process.platform === 'win32') return undefined;
+  try {
+    const guard = spawn('/bin/sh', ['-c', 'read -r _; kill -9 "$0"', String(pid)], {
+      cwd: '/',
+      env: {},
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    guard.once('error', () => undefined).unref();
+    (guard.stdin as Socket | null)?.on('error', () => undefined).unref();
+    return guard;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 // Lets images be decoded in turn, within a budget of pixels that all images being decoded share.
-import { waitIn, type Waiter } from './waiting.js';
+import { waitIn, type Waiter } from '../../abort.js';
 
 /** Images with at most this part of `maxPixels` are small, and with at most so many pixels. */
 const SMALL_PART = 1 / 8;

@@ -1,11 +1,11 @@
 // The decoder processes of a host: few, started on demand and ended when idle.
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
+import { waitIn, whenAborted, type Waiter } from '../../abort.js';
 import { fileSystemError, SaveError, systemCode } from '../../errors.js';
 import { Decoder, DecoderEnded } from './client.js';
 import type { DecodeRequest, DecoderReply } from './messages.js';
 import type { PixelBudget } from './pixel-budget.js';
-import { waitIn, type Waiter } from './waiting.js';
 
 /** No decoder process could be started, and the host may decode instead. */
 export class NoDecoder extends Error {
@@ -64,17 +64,16 @@ export class DecoderPool {
     const pixels = request.verify === 'header' ? 0 : request.maxPixels;
     const endTurn = await this.#budget.take(pixels, maxPixels, signal);
     let decoder: Decoder | undefined;
-    const kill = (): void => decoder?.kill();
+    let stop: (() => void) | undefined;
     try {
       decoder = await this.#acquire(signal);
-      signal?.addEventListener('abort', kill, { once: true });
-      signal?.throwIfAborted();
+      stop = whenAborted(signal, decoder.kill.bind(decoder));
       return await decoder.inspect(request, bytes);
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
     } finally {
-      signal?.removeEventListener('abort', kill);
+      stop?.();
       if (decoder !== undefined) this.#release(decoder);
       // A killed decoder has its memory until it has ended.
       if (decoder?.hasEnded === true) void decoder.ended.then(endTurn);
@@ -88,15 +87,15 @@ export class DecoderPool {
   }
 
   async #acquire(signal?: AbortSignal): Promise<Decoder> {
-    const [idle] = [...this.#idle.keys()].filter((decoder) => !decoder.hasEnded).slice(-1);
-    if (idle === undefined) {
-      const decoder = waitIn(this.#waiting, {}, signal);
-      this.#startIfNeeded();
-      return decoder;
+    const idle = [...this.#idle.keys()].filter((decoder) => !decoder.hasEnded).at(-1);
+    if (idle !== undefined) {
+      this.#forgetIdle(idle);
+      idle.ref();
+      return idle;
     }
-    this.#forgetIdle(idle);
-    idle.ref();
-    return idle;
+    const decoder = waitIn(this.#waiting, {}, signal);
+    this.#startIfNeeded();
+    return decoder;
   }
 
   #release(decoder: Decoder): void {

@@ -1,20 +1,173 @@
-// The start of a decoder process: ends it when its host ends, also while its libraries load, and makes it the first
-// process that Linux ends when memory is short.
-import { writeFileSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
-
-// Loading may block this thread for ever. The host writes nothing to standard input, so only the host's end closes it.
-const watcher = new Worker(
-  `new (require('net').Socket)({ fd: 0 }).on('close', () => process.kill(process.pid, 'SIGKILL')).resume();`,
-  { eval: true },
-);
-// Without that thread, the channel shows the host's end once the libraries are loaded.
-watcher.on('error', () => undefined);
+// The program of a decoder process: it inspects one image after the other, and ends when its host does.
+import { constants, existsSync, writeFileSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
+import { FileBytes, MemoryBytes } from '../../bytes/image-bytes.js';
+import { describeError, SaveError, toSaveError } from '../../errors.js';
+import {
+  CHANNEL_FD,
+  type DecodeRequest,
+  type DecoderMessage,
+  type FileIdentity,
+  type SentError,
+} from './messages.js';
+import { unreadable } from '../refusals.js';
+import type { ImageInfo } from '../types.js';
 
 try {
+  // The first process that Linux ends when memory is short.
   writeFileSync('/proc/self/oom_score_adj', '1000');
 } catch {
   // Another system, or one without /proc.
 }
 
-void import('./serve.js').then(({ serve }) => serve()).finally(() => void watcher.terminate());
+/** The buffer for a request's line, which is shorter and arrives at once. */
+const line = Buffer.allocUnsafeSlow(64 * 1024);
+let lineBytes = 0;
+/** The buffer for an image's bytes, reused unless the image is longer. */
+let image = Buffer.alloc(0);
+let imageBytes = 0;
+/** The request whose image is awaited or inspected. */
+let request: DecodeRequest | undefined;
+
+// Read directly into the buffer. Copying the chunks of a stream would take ten times as long.
+const socketOptions: SocketConstructorOpts & { readonly onread: OnReadOpts } = {
+  fd: CHANNEL_FD,
+  onread: {
+    buffer: () =>
+      request === undefined || imageBytes === request.length
+        ? line.subarray(lineBytes)
+        : image.subarray(imageBytes, request.length),
+    callback: (count) => {
+      if (request === undefined) receiveLine(count);
+      else imageBytes += count;
+      if (request?.length === imageBytes) void answer(request);
+      return true;
+    },
+  },
+};
+const channel = new Socket(socketOptions);
+
+function end(): void {
+  // An orderly exit would wait for the decoding thread.
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function send(message: DecoderMessage): void {
+  channel.write(`${JSON.stringify(message)}\n`);
+}
+
+function receiveLine(count: number): void {
+  const received = line.subarray(0, lineBytes + count);
+  lineBytes = received.length;
+  const lineEnd = received.indexOf('\n');
+  if (lineEnd === -1) return;
+  lineBytes = 0;
+  request = JSON.parse(received.toString('utf8', 0, lineEnd)) as DecodeRequest;
+  const { length, file } = request;
+  if (file !== undefined) {
+    imageBytes = length;
+    return;
+  }
+  if (image.length < length) image = Buffer.allocUnsafeSlow(length);
+  imageBytes = received.copy(image, 0, lineEnd + 1);
+}
+
+async function answer(asked: DecodeRequest): Promise<void> {
+  const result = await checkOne(asked).then(
+    (info) => ({ info }),
+    (error: unknown) => ({ error: toSent(toSaveError(error)) }),
+  );
+  request = undefined;
+  send({ ...result, memory: occupiedMemory() });
+}
+
+/** In bytes: now, or without /proc the most that it has been. */
+function occupiedMemory(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return process.resourceUsage().maxRSS * 1024;
+  }
+}
+
+async function checkOne({ format, verify, maxPixels, length, file }: DecodeRequest): Promise<ImageInfo> {
+  const { checkImage } = await loaded;
+  const options = { verify, maxPixels };
+  if (file === undefined) return checkImage(format, new MemoryBytes(image.subarray(0, length)), options);
+  const handle = await openFile(file);
+  try {
+    return await checkImage(format, new OpenedFile(handle, file.path, length), options);
+  } finally {
+    await handle.close();
+  }
+}
+
+class OpenedFile extends FileBytes {
+  readonly path: string;
+  readonly length: number;
+  readonly #handle: FileHandle;
+
+  constructor(handle: FileHandle, path: string, length: number) {
+    super();
+    this.#handle = handle;
+    // The fd stays with the checked file, even if its name leads to another one now. Where the system has no names for
+    // fds, the library must open the file by its own.
+    const byFd = `/proc/self/fd/${handle.fd}`;
+    this.path = existsSync(byFd) ? byFd : path;
+    this.length = length;
+  }
+
+  async read(buffer: Uint8Array, position: number): Promise<number> {
+    let filled = 0;
+    for (;;) {
+      const count = buffer.byteLength - filled;
+      const { bytesRead } = await this.#handle.read(buffer, filled, count, position + filled);
+      filled += bytesRead;
+      if (bytesRead === 0 || filled === buffer.byteLength) return filled;
+    }
+  }
+}
+
+async function openFile({ path, dev, ino }: FileIdentity): Promise<FileHandle> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  // Windows has neither flag.
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
+  const handle = await open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch(
+    (error: unknown) => {
+      throw unreadable(error);
+    },
+  );
+  const stats = await handle.stat({ bigint: true });
+  if (String(stats.dev) === dev && String(stats.ino) === ino) return handle;
+  await handle.close();
+  throw new SaveError('folder-changed');
+}
+
+function toSent({ code, message, cause }: SaveError): SentError {
+  const MAX_CAUSE_CHARACTERS = 4000;
+  if (cause === undefined) return { code, message };
+  const text = cause instanceof Error ? cause.message : describeError(cause);
+  return { code, message, cause: text.slice(0, MAX_CAUSE_CHARACTERS) };
+}
+
+// Ctrl-C and service managers signal whole groups of processes. The host may finish its saves; this one ends with it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+channel.on('close', end).on('error', end).on('end', end);
+
+const loaded = Promise.all([import('../check-image.js'), import('../sharp-image.js')]).then(
+  ([{ checkImage }, { useOwnSettings }]) => {
+    useOwnSettings();
+    return { checkImage };
+  },
+);
+
+channel.resume();
+void loaded.then(
+  () => {
+    send({ ready: true });
+  },
+  (error: unknown) => {
+    send({ unable: error instanceof Error ? error.message : String(error) });
+  },
+);

@@ -60,7 +60,7 @@ onLinux('the host of a decoder process', () => {
     await eventually(() => !pids.some(isRunning));
   });
 
-  it.each(['idle', 'busy'])(
+  it.each(['idle', 'busy', 'stopped'])(
     'leaves no decoder behind when it is killed while a decoder is %s',
     async (state) => {
       const host = spawn(
@@ -79,6 +79,7 @@ onLinux('the host of a decoder process', () => {
       const started = JSON.parse(line.toString()) as number[];
       expect(started).toHaveLength(1);
       const pids = decodersOf(host.pid!);
+      if (state === 'stopped') process.kill(started[0]!, 'SIGSTOP');
       host.kill('SIGKILL');
       await once(host, 'exit');
       await eventually(() => ![...started, ...pids].some(isRunning));
@@ -88,14 +89,14 @@ onLinux('the host of a decoder process', () => {
   it('leaves no decoder behind when it is killed while a decoder hangs in its start', async () => {
     const dist = join(folder, 'hanging');
     cpSync(join(packageBuild(), 'dist'), dist, { recursive: true });
-    writeFileSync(join(dist, 'image/decoder/serve.js'), 'for (;;);');
+    writeFileSync(join(dist, 'image/check-image.js'), 'for (;;);');
     const start = `
       require(${JSON.stringify(join(dist, 'image/inspect.js'))}).warmUp();
       setInterval(() => undefined, 1000);`;
     const host = spawn(process.execPath, ['--eval', start], { stdio: 'inherit' });
     await eventually(() => decodersOf(host.pid!).length === 1);
     const pids = decodersOf(host.pid!);
-    // It watches its host from the beginning, which it shows by its priority.
+    // Its priority shows that it has begun.
     await eventually(() => readFileSync(`/proc/${pids[0]}/oom_score_adj`, 'utf8').trim() === '1000');
     host.kill('SIGKILL');
     await once(host, 'exit');
