@@ -100,3 +100,12 @@ export function readUint(bytes: Uint8Array, littleEndian = false): number {
   }
   return value;
 }
+
+/** Writes an unsigned number over all of `bytes`. */
+export function writeUint(bytes: Uint8Array, value: number, littleEndian: boolean): void {
+  let rest = value;
+  for (let index = 0; index < bytes.length; index += 1) {
+    bytes[littleEndian ? index : bytes.length - 1 - index] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+}

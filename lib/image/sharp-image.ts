@@ -3,7 +3,7 @@ import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { MemoryBytes, type ImageBytes } from '../bytes/image-bytes.js';
 import { ByteReader } from './byte-reader.js';
 import { isAvifSequence, readAvifImages } from './completeness/avif.js';
-import { isTiledTiff } from './completeness/index.js';
+import { isTiledTiff } from './completeness/tiff.js';
 import { assertAllBlocks } from './completeness/jpeg-scans.js';
 import { SaveError } from '../errors.js';
 import type { ImageFormat } from './formats.js';
@@ -114,7 +114,7 @@ export class SharpImage {
       }
     } catch (cause) {
       this.#limits.signal?.throwIfAborted();
-      if (this.#format === 'tiff') await this.#explainTiff(pages, cause);
+      if (this.#format === 'tiff') await this.#explainTiff(cause);
       throw broken(cause);
     }
   }
@@ -165,14 +165,9 @@ export class SharpImage {
     }
     // A copy, since it is written to.
     const tiff = Buffer.from(await this.#bytes.buffer());
-    try {
-      for (const page of separatePages(tiff, pages)) {
-        signal?.throwIfAborted();
-        yield { bytes: new MemoryBytes(page), options: {} };
-      }
-    } catch (cause) {
+    for await (const page of separatePages(tiff, pages)) {
       signal?.throwIfAborted();
-      throw broken(cause);
+      yield { bytes: new MemoryBytes(page), options: {} };
     }
   }
 
@@ -227,8 +222,8 @@ export class SharpImage {
     return this.#format === 'tiff' && !header.warnings.has(warning) && /\d|JPEG/.test(warning);
   }
 
-  async #explainTiff(pages: number, cause: unknown): Promise<void> {
-    const compression = findUnsupportedCompression(await this.#bytes.buffer(), pages);
+  async #explainTiff(cause: unknown): Promise<void> {
+    const compression = await findUnsupportedCompression(this.#bytes);
     if (compression === undefined) return;
     throw new SaveError('unsupported-compression', { compression }, cause);
   }

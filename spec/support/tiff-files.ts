@@ -16,6 +16,14 @@ export interface TiffFlavour {
   readonly big: boolean;
 }
 
+/** Classic and BigTIFF, in either byte order. */
+export const FLAVOURS: readonly TiffFlavour[] = [
+  { endian: 'II', big: false },
+  { endian: 'MM', big: false },
+  { endian: 'II', big: true },
+  { endian: 'MM', big: true },
+];
+
 /** The bytes of one value of the types SHORT, LONG and IFD. */
 const SINGLE_BYTES: Readonly<Record<number, number>> = { 3: 2, 4: 4, 13: 4 };
 

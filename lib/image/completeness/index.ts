@@ -9,8 +9,6 @@ import { walkPng } from './png.js';
 import { walkTiff } from './tiff.js';
 import { walkWebp } from './webp.js';
 
-export { isTiledTiff } from './tiff.js';
-
 const WALKS: Readonly<Record<ImageFormat, (reader: ByteReader) => Promise<void>>> = {
   jpeg: walkJpeg,
   png: walkPng,

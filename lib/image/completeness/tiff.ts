@@ -4,31 +4,29 @@ import { ByteReader } from '../byte-reader.js';
 import { SaveError } from '../../errors.js';
 import { broken, incomplete } from '../refusals.js';
 import {
-  countPagePixels,
+  LENGTH,
   OFFSETS_AND_COUNTS,
   readDirectories,
-  readLayout,
   readValue,
   TILE_OFFSETS,
-} from './tiff-ifd.js';
+  WIDTH,
+} from '../tiff-directories.js';
 
 /** Checks that all strips, tiles and old-style JPEGs that the directories of a TIFF name are in the file. */
 export async function walkTiff(reader: ByteReader): Promise<void> {
-  const layout = await readLayout(reader);
   const offsetsReader = reader.clone();
   const countsReader = reader.clone();
   // Lists with bytes of their own are shorter than the file together. Lists that share bytes have no such bound.
   let listBytesLeft = reader.length;
-  for await (const { fields } of readDirectories(reader, layout)) {
+  for await (const { fields } of readDirectories(reader)) {
     for (const [offsetsTag, countsTag] of OFFSETS_AND_COUNTS) {
       const offsets = fields.get(offsetsTag);
-      const counts = fields.get(countsTag);
       if (offsets === undefined) continue;
       listBytesLeft -= offsets.count * offsets.width;
       if (listBytesLeft < 0) throw broken();
       for (let index = 0; index < offsets.count; index += 1) {
-        const offset = await readValue(offsetsReader, layout, offsets, index);
-        const count = counts === undefined ? 0 : await readValue(countsReader, layout, counts, index);
+        const offset = await readValue(offsetsReader, offsets, index);
+        const count = await readValue(countsReader, fields.get(countsTag), index);
         if (offset + count > reader.length) throw incomplete();
       }
     }
@@ -41,11 +39,10 @@ export async function walkTiff(reader: ByteReader): Promise<void> {
  * @throws SaveError The directories contradict each other or are not in the file.
  */
 export async function countTiffPixels(reader: ByteReader): Promise<number> {
-  const layout = await readLayout(reader);
   const values = reader.clone();
   let pixels = 0;
-  for await (const directory of readDirectories(reader, layout)) {
-    pixels += await countPagePixels(values, layout, directory);
+  for await (const { fields } of readDirectories(reader)) {
+    pixels += (await readValue(values, fields.get(WIDTH))) * (await readValue(values, fields.get(LENGTH)));
   }
   return pixels;
 }
@@ -56,9 +53,8 @@ export async function countTiffPixels(reader: ByteReader): Promise<number> {
  * @param signal Stops the search when it next yields to the event loop, with the signal's reason.
  */
 export async function isTiledTiff(bytes: ImageBytes, signal?: AbortSignal): Promise<boolean> {
-  const reader = new ByteReader(bytes, signal);
   try {
-    for await (const { fields } of readDirectories(reader, await readLayout(reader))) {
+    for await (const { fields } of readDirectories(new ByteReader(bytes, signal))) {
       if (fields.has(TILE_OFFSETS)) return true;
     }
   } catch (error) {

@@ -1,23 +1,16 @@
 // Directories of TIFF files, of the kinds that no encoder writes.
 import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
-import { isTiledTiff } from '../../../../lib/image/completeness/index.js';
+import { isTiledTiff } from '../../../../lib/image/completeness/tiff.js';
 import { noise } from '../../../support/images.js';
 import { CountedFile, countSteps, verdictOn } from '../../../support/image-walks.js';
 import {
   directoryBytes,
+  FLAVOURS,
   putUint,
   tiffFile,
   type TiffDirectory,
   type TiffEntry,
-  type TiffFlavour,
 } from '../../../support/tiff-files.js';
-
-const FLAVOURS: readonly TiffFlavour[] = [
-  { endian: 'II', big: false },
-  { endian: 'MM', big: false },
-  { endian: 'II', big: true },
-  { endian: 'MM', big: true },
-];
 
 const strip = (offset: number, count: number): TiffEntry[] => [
   [273, 4, 1, offset],
@@ -94,6 +87,7 @@ describe.each(FLAVOURS)('a TIFF ($endian, 64 bits: $big)', (flavour) => {
       'incomplete-image',
       [directory(16, [[330, 4, 1, 200]]), directory(200, strip(1000, 25))],
     ],
+    ['ignores a sub-directory at 0, where the header is', 'whole', [directory(16, [[330, 4, 1, 0]])]],
     ['refuses a circle of directories', 'broken-image', [directory(16, [], 200), directory(200, [], 16)]],
     [
       'walks a sub-directory once that is named 200 times',

@@ -1,0 +1,131 @@
+// The directories of a TIFF (image file directories, IFDs), and the values of their tags.
+import { readUint, type ByteReader } from './byte-reader.js';
+import { broken, incomplete } from './refusals.js';
+
+/** Tags: the size of a page, its compression, its tiles, further directories. (TIFF 6.0 section 8; technical note 1.) */
+export const [WIDTH, LENGTH, COMPRESSION, TILE_OFFSETS, SUB_IFDS] = [256, 257, 259, 324, 330] as const;
+
+/** The tags for offsets and byte counts of strips, tiles and old-style JPEGs. (TIFF 6.0 sections 8, 15 and 22.) */
+export const OFFSETS_AND_COUNTS = [
+  [273, 279],
+  [TILE_OFFSETS, 325],
+  [513, 514],
+] as const;
+
+const KEPT = new Set<number>([WIDTH, LENGTH, COMPRESSION, ...OFFSETS_AND_COUNTS.flat(), SUB_IFDS]);
+
+/** The bytes of one value, by field type. (TIFF 6.0 section 2, "Types"; 13 is IFD, 16 to 18 are BigTIFF's.) */
+const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
+
+/** The maximum number of directories, libtiff's `TIFF_MAX_DIR_COUNT`. It also bounds the memory for them. */
+const MAX_DIRECTORIES = 1_048_576;
+
+/** The number formats of a TIFF. */
+interface TiffLayout {
+  readonly littleEndian: boolean;
+  /** The bytes of an offset and of a number of values: 4, or 8 in a BigTIFF. Also where the first offset is. */
+  readonly offsetBytes: number;
+}
+
+/** The values of one tag: numbers of `width` bytes each. */
+export interface TiffField {
+  readonly littleEndian: boolean;
+  readonly position: number;
+  readonly count: number;
+  readonly width: number;
+}
+
+/** One directory. */
+export interface TiffDirectory extends TiffLayout {
+  readonly position: number;
+  readonly fields: ReadonlyMap<number, TiffField>;
+  /** Where the position of the next directory is, and that position: 0 after the last one. */
+  readonly nextAt: number;
+  readonly next: number;
+}
+
+/**
+ * Reads the chain of directories, then those that their SubIFDs tags name, each once.
+ *
+ * @throws SaveError `broken-image` when the chain is a circle, when directories or lists of them share bytes so often
+ * that they are longer than the file together, or when there are more than libtiff opens.
+ */
+export async function* readDirectories(reader: ByteReader): AsyncGenerator<TiffDirectory> {
+  const littleEndian = (await reader.read(0, 8)).readUInt8(0) === 0x49;
+  // TIFF 6.0 section 2; a BigTIFF has version 43.
+  const offsetBytes = readUint(await reader.read(2, 2), littleEndian) === 43 ? 8 : 4;
+  const seen = new Set<number>();
+  let bytesLeft = reader.length;
+  const spend = (bytes: number): void => {
+    bytesLeft -= bytes;
+    if (bytesLeft < 0) throw broken();
+  };
+  const readOnce = async (position: number): Promise<TiffDirectory> => {
+    if (seen.size === MAX_DIRECTORIES) throw broken();
+    seen.add(position);
+    return readDirectory(reader, { littleEndian, offsetBytes }, position, spend);
+  };
+  const subIfds: TiffField[] = [];
+  let position = readUint(await reader.read(offsetBytes, offsetBytes), littleEndian);
+  while (position !== 0) {
+    if (seen.has(position)) throw broken();
+    const directory = await readOnce(position);
+    yield directory;
+    const children = directory.fields.get(SUB_IFDS);
+    if (children !== undefined) subIfds.push(children);
+    position = directory.next;
+  }
+  const listReader = reader.clone();
+  for (const children of subIfds) {
+    // A short list is stored in its directory and was counted with it.
+    if (children.count * children.width > offsetBytes) spend(children.count * children.width);
+    for (let index = 0; index < children.count; index += 1) {
+      const child = await readValue(listReader, children, index);
+      if (child !== 0 && !seen.has(child)) yield await readOnce(child);
+    }
+  }
+}
+
+async function readDirectory(
+  reader: ByteReader,
+  layout: TiffLayout,
+  position: number,
+  spend: (bytes: number) => void,
+): Promise<TiffDirectory> {
+  const { littleEndian, offsetBytes } = layout;
+  const [entryCountBytes, entryBytes] = [offsetBytes === 8 ? 8 : 2, 4 + 2 * offsetBytes];
+  const entries = readUint(await reader.read(position, entryCountBytes), littleEndian);
+  // A tag is a 16-bit number, and occurs once in a directory.
+  if (entries > 0xffff) throw broken();
+  const nextAt = position + entryCountBytes + entries * entryBytes;
+  if (nextAt + offsetBytes > reader.length) throw incomplete();
+  spend(nextAt + offsetBytes - position);
+  const fields = new Map<number, TiffField>();
+  for (let entryAt = position + entryCountBytes; entryAt < nextAt; entryAt += entryBytes) {
+    const entry = await reader.read(entryAt, entryBytes);
+    const tag = readUint(entry.subarray(0, 2), littleEndian);
+    const width = TYPE_BYTES[readUint(entry.subarray(2, 4), littleEndian)] ?? 0;
+    const count = readUint(entry.subarray(4, 4 + offsetBytes), littleEndian);
+    const valueAt = 4 + offsetBytes;
+    const isInEntry = count * width <= offsetBytes;
+    const valuesAt = isInEntry ? entryAt + valueAt : readUint(entry.subarray(valueAt), littleEndian);
+    if (valuesAt + count * width > reader.length) throw incomplete();
+    if (!KEPT.has(tag)) continue;
+    // Values of unknown type have no length, so the file does not bound their number.
+    if (width === 0) throw broken();
+    fields.set(tag, { littleEndian, position: valuesAt, count, width });
+  }
+  const next = readUint(await reader.read(nextAt, offsetBytes), littleEndian);
+  return { ...layout, position, fields, nextAt, next };
+}
+
+/** The value of a tag at `index`, 0 where there is none. */
+export async function readValue(
+  reader: ByteReader,
+  field: TiffField | undefined,
+  index = 0,
+): Promise<number> {
+  if (field === undefined || index >= field.count) return 0;
+  const { position, width, littleEndian } = field;
+  return readUint(await reader.read(position + index * width, width), littleEndian);
+}
