@@ -8,6 +8,7 @@ const EXTENSION = 0x21;
 const TRAILER = 0x3b;
 /** Some encoders write a block terminator too many, and every decoder skips it. */
 const STRAY_TERMINATOR = 0x00;
+const MAX_SURPLUS_BYTES = 4;
 
 /**
  * Walks a GIF up to its trailer. (GIF89a appendix B: images and extensions, each with a list of sub-blocks.) The pixels
@@ -49,7 +50,11 @@ async function walkBlocks(
     } else if (introducer === STRAY_TERMINATOR) {
       position += 1;
     } else {
-      throw broken();
+      // A few bytes before the trailer at the end of the file, which decoders take for the end too.
+      const rest = Math.min(reader.length - position, 1 + MAX_SURPLUS_BYTES);
+      if (position + rest < reader.length || (await reader.read(position, rest)).at(-1) !== TRAILER)
+        throw broken();
+      return;
     }
   }
 }

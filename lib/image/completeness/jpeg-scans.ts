@@ -1,14 +1,15 @@
 // The scans of a JPEG: are all coded blocks there? Their Huffman codes are followed without making pixels.
 import { setImmediate } from 'node:timers/promises';
 import { broken, incomplete } from '../refusals.js';
+import { CodeReader, findMarker, readTables, type HuffmanTable } from './jpeg-codes.js';
 
-/** More bytes than this between the last code of a progressive scan and the next marker are pixels in the wrong place. */
+/** More bytes than this between the last code of a scan and the next marker are pixels in the wrong place. */
 const MAX_SURPLUS_BYTES = 4;
 
-const [DHT, RST0, EOI, SOS, DRI, SOF2] = [0xc4, 0xd0, 0xd9, 0xda, 0xdd, 0xc2];
+/** No bit of a coefficient has come yet. */
+const ALL = 255;
 
-/** For the next 16 bits of a scan: the length of the code at their start × 256 + its symbol. 0 is no code. */
-type HuffmanTable = Uint16Array;
+const [DHT, RST0, EOI, SOS, DRI, SOF2] = [0xc4, 0xd0, 0xd9, 0xda, 0xdd, 0xc2];
 
 interface Component {
   readonly id: number;
@@ -22,6 +23,8 @@ interface Component {
   readonly stride: number;
   /** Which of a progressive one's coefficients are not 0 so far: 64 bits for each block. */
   readonly known: Uint8Array;
+  /** How many low bits of each coefficient have not come yet, {@link ALL} at first. */
+  readonly missingBits: Uint8Array;
 }
 
 interface Frame {
@@ -65,36 +68,12 @@ export async function assertAllBlocks(jpeg: Buffer, signal?: AbortSignal): Promi
     else if (code === SOS) {
       if (frame === undefined) throw broken();
       const scan = new ScanWalk(segment, frame, tables, new CodeReader(jpeg, at));
-      at = await scan.run(interval, signal);
+      await scan.run(interval, signal);
     } else if (code >= 0xc0 && code <= SOF2) frame ??= readFrame(segment, code === SOF2);
     else if (code > SOF2 && code <= 0xcf) throw broken();
   }
-  if (frame === undefined) throw broken();
-}
-
-/** The position of the next marker. A stuffed zero is none, and fill bytes may come before it. (T.81 B.1.1.2, F.1.2.3.) */
-function findMarker(jpeg: Buffer, from: number): number {
-  for (let at = jpeg.indexOf(0xff, from); at !== -1; at = jpeg.indexOf(0xff, at + 1)) {
-    if (jpeg[at + 1] !== 0 && jpeg[at + 1] !== 0xff) return at;
-  }
-  throw incomplete();
-}
-
-/** Reads Huffman tables, those for DC as 0 to 3 and those for AC as 16 to 19. (T.81 B.2.4.2 and C.2.) */
-function readTables(segment: Buffer, tables: HuffmanTable[]): void {
-  for (let at = 0; at + 17 <= segment.length;) {
-    const table = new Uint16Array(1 << 16);
-    let [next, symbolAt] = [0, at + 17];
-    for (let length = 1; length <= 16; length += 1) {
-      for (let count = segment.readUInt8(at + length); count > 0; count -= 1) {
-        const end = next + (1 << (16 - length));
-        table.fill((length << 8) | segment.readUInt8(symbolAt), next, end);
-        next = end;
-        symbolAt += 1;
-      }
-    }
-    tables[segment.readUInt8(at)] = table;
-    at = symbolAt;
+  if (frame?.components.every(({ missingBits }) => missingBits.every((bits) => bits === 0)) !== true) {
+    throw incomplete();
   }
 }
 
@@ -118,85 +97,17 @@ function readFrame(segment: Buffer, isProgressive: boolean): Frame {
     down: Math.ceil(Math.ceil((height * v) / maxV) / 8),
     stride: across * h,
     known: new Uint8Array(isProgressive ? across * h * down * v * 8 : 0),
+    missingBits: new Uint8Array(64).fill(ALL),
   }));
   return { isProgressive, across, down, components };
-}
-
-/** The bits of a scan. (T.81 F.2.2.5.) */
-class CodeReader {
-  readonly #jpeg: Buffer;
-  #position: number;
-  #bits = 0;
-  #count = 0;
-  /** The bits behind the last byte before a marker, which are made up. */
-  #missing = 0;
-
-  constructor(jpeg: Buffer, position: number) {
-    this.#jpeg = jpeg;
-    this.#position = position;
-  }
-
-  /** The next 16 bits. */
-  #peek(): number {
-    while (this.#count < 16) {
-      let byte = this.#jpeg[this.#position] ?? 0;
-      const isMarker = byte === 0xff && this.#jpeg[this.#position + 1] !== 0;
-      if (isMarker || this.#position >= this.#jpeg.length) {
-        byte = 0;
-        this.#missing += 8;
-        // Some made-up bits are never taken; these are, so a short file cannot ask for much work.
-        if (this.#missing > 64) throw incomplete();
-      } else this.#position += byte === 0xff ? 2 : 1;
-      this.#bits = (this.#bits << 8) | byte;
-      this.#count += 8;
-    }
-    return (this.#bits >>> (this.#count - 16)) & 0xffff;
-  }
-
-  take(count: number): number {
-    const bits = this.#peek() >>> (16 - count);
-    this.#count -= count;
-    return bits;
-  }
-
-  symbol(table: HuffmanTable | undefined): number {
-    const entry = table?.[this.#peek()] ?? 0;
-    if (entry === 0) throw broken();
-    this.#count -= entry >> 8;
-    return entry & 0xff;
-  }
-
-  /**
-   * Ends a scan, or the part of one before a restart marker.
-   *
-   * @param maxSurplus The bytes that may come between its last code and the next marker.
-   * @returns The position of the next marker.
-   */
-  finish(maxSurplus: number): number {
-    const bitsLeft = this.#count - this.#missing;
-    if (bitsLeft < 0) throw incomplete();
-    const marker = findMarker(this.#jpeg, this.#position);
-    const surplus = (bitsLeft >> 3) + marker - this.#position;
-    // Ones fill up the last byte of codes. Codes that go on behind the last block hardly look like that.
-    const ones = (1 << (bitsLeft % 8)) - 1;
-    const hasOnes = ((this.#bits >>> (this.#missing + (bitsLeft & ~7))) & ones) === ones;
-    if (surplus > 0 && (surplus > maxSurplus || !hasOnes)) throw broken();
-    return marker;
-  }
-
-  /** Goes on behind the next marker, which must be this one. */
-  restart(code: number): void {
-    const marker = this.finish(0);
-    if (this.#jpeg[marker + 1] !== code) throw broken();
-    this.#position = marker + 2;
-    [this.#count, this.#missing] = [0, 0];
-  }
 }
 
 /** One scan: which coefficients of which components, and the codes for them. */
 class ScanWalk {
   readonly #codes: CodeReader;
   readonly #frame: Frame;
+  /** The units: the blocks of the only component, or the MCUs. */
+  readonly #grid: Component | Frame;
   readonly #parts: readonly Part[];
   readonly #first: number;
   readonly #last: number;
@@ -215,45 +126,74 @@ class ScanWalk {
       const numbers = segment.readUInt8(2 + 2 * index);
       return { component, dc: tables[numbers >> 4], ac: tables[16 + (numbers & 15)] };
     });
-    const numbers = segment.subarray(1 + 2 * count);
-    this.#first = frame.isProgressive ? numbers.readUInt8(0) : 0;
-    this.#last = frame.isProgressive ? Math.min(63, numbers.readUInt8(1)) : 63;
-    this.#isRefinement = frame.isProgressive && numbers.readUInt8(2) >> 4 > 0;
+    const [only] = this.#parts;
+    this.#grid = count === 1 && only !== undefined ? only.component : frame;
+    const numbers = frame.isProgressive ? segment.subarray(1 + 2 * count) : Buffer.of(0, 63, 0);
+    this.#first = numbers.readUInt8(0);
+    this.#last = Math.min(63, numbers.readUInt8(1));
+    const [before, after] = [numbers.readUInt8(2) >> 4, numbers.readUInt8(2) & 15];
+    this.#isRefinement = before > 0;
+    for (const { component } of this.#parts) {
+      const bits = component.missingBits.subarray(this.#first, this.#last + 1);
+      // A scan before this one is missing.
+      if (bits.some((missing) => missing !== (before || ALL))) throw broken();
+      bits.fill(after);
+    }
   }
 
-  /**
-   * @param interval The units between two restart markers, 0 for none.
-   * @returns The position of the marker behind the scan.
-   */
-  async run(interval: number, signal?: AbortSignal): Promise<number> {
-    const [only] = this.#parts;
-    const isAlone = this.#parts.length === 1 && only !== undefined;
-    const { across, down } = isAlone ? only.component : this.#frame;
+  /** @param interval The units between two restart markers, 0 for none. */
+  async run(interval: number, signal?: AbortSignal): Promise<void> {
+    const { across, down } = this.#grid;
     for (let unit = 0; unit < across * down; unit += 1) {
-      if (interval > 0 && unit > 0 && unit % interval === 0) this.#restart(unit / interval);
-      const [x, y] = [unit % across, Math.floor(unit / across)];
-      if (x === 0) {
+      if (interval > 0 && unit > 0 && unit % interval === 0) {
+        this.#finish();
+        this.#codes.restart(RST0 + ((unit / interval - 1) % 8));
+      }
+      if (unit % across === 0) {
         await setImmediate();
         signal?.throwIfAborted();
       }
-      if (isAlone) this.#readBlock(only, y * only.component.stride + x);
-      else this.#readUnit(x, y);
+      this.#readUnit(unit);
     }
-    // In a baseline image, bytes behind the only scan cause no warning, so they are not why this is read.
-    return this.#codes.finish(this.#frame.isProgressive ? MAX_SURPLUS_BYTES : 0);
+    this.#finish();
   }
 
-  #restart(count: number): void {
-    this.#codes.restart(RST0 + ((count - 1) % 8));
-    this.#emptyBlocks = 0;
+  /** Ends the scan, or the part of it before a restart marker. */
+  #finish(): void {
+    const { bytesLeft, filling } = this.#codes;
+    if (bytesLeft < 0) throw incomplete();
+    if (this.#emptyBlocks > 0) throw broken();
+    if (bytesLeft > 0 && (bytesLeft > MAX_SURPLUS_BYTES || filling < 0 || this.#readsOn())) throw broken();
   }
 
-  /** Reads the blocks of one unit of an interleaved scan. (T.81 A.2.3.) */
-  #readUnit(x: number, y: number): void {
+  /** Whether the bytes left are the codes of more units: then they are not surplus, but units are missing before them. */
+  #readsOn(): boolean {
+    // Each block has one bit, so none is missing.
+    if (this.#isRefinement && this.#first === 0) return false;
+    const { across, down } = this.#grid;
+    try {
+      // Behind the last unit, so that no block changes.
+      for (let unit = across * down; this.#codes.bytesLeft > 0; unit += 1) this.#readUnit(unit);
+      // Zeros often read on as well, but to the end of their last byte.
+      return this.#codes.bytesLeft === 0 && this.#codes.filling > 0;
+    } catch {
+      return false;
+    } finally {
+      this.#emptyBlocks = 0;
+    }
+  }
+
+  /** Reads a unit: one block of a scan's only component, or the blocks of an MCU. (T.81 A.2.2 and A.2.3.) */
+  #readUnit(unit: number): void {
+    const { across } = this.#grid;
+    const [x, y] = [unit % across, Math.floor(unit / across)];
     for (const part of this.#parts) {
       const { h, v, stride } = part.component;
-      for (let block = 0; block < h * v; block += 1) {
-        this.#readBlock(part, (y * v + Math.floor(block / h)) * stride + x * h + (block % h));
+      if (this.#grid === part.component) this.#readBlock(part, y * stride + x);
+      else {
+        for (let block = 0; block < h * v; block += 1) {
+          this.#readBlock(part, (y * v + Math.floor(block / h)) * stride + x * h + (block % h));
+        }
       }
     }
   }

@@ -5,33 +5,28 @@ import type { Sharp } from 'sharp';
 import { SaveError } from '../../../lib/errors.js';
 import { inspectImage, inspectInHost } from '../../../lib/image/inspect.js';
 import { box, fixedNoise, frames, tiledAvif } from '../../support/images.js';
+import { directoryBytes, FLAVOURS, tiffFile, type TiffEntry } from '../../support/tiff-files.js';
 
 type Value = number | Buffer | 'pixels';
 type Tag = readonly [tag: number, type: number, count: number, value: Value];
 
 /** A little-endian TIFF of one page. */
 function tiffOf(tags: readonly Tag[], pixels: Buffer): Buffer {
-  const sorted = [...tags].sort(([a], [b]) => a - b);
-  const directory = Buffer.alloc(2 + 12 * sorted.length + 4);
-  directory.writeUInt16LE(sorted.length);
-  const values: Buffer[] = [];
-  let end = 8 + directory.length;
-  const pixelsAt =
-    end + sorted.reduce((sum, [, , , value]) => sum + (Buffer.isBuffer(value) ? value.length : 0), 0);
-  for (const [index, [tag, type, count, value]] of sorted.entries()) {
-    const at = 2 + 12 * index;
-    directory.writeUInt16LE(tag, at);
-    directory.writeUInt16LE(type, at + 2);
-    directory.writeUInt32LE(count, at + 4);
-    if (Buffer.isBuffer(value)) {
-      directory.writeUInt32LE(end, at + 8);
-      values.push(value);
-      end += value.length;
-    } else {
-      directory.writeUInt32LE(value === 'pixels' ? pixelsAt : value, at + 8);
-    }
-  }
-  return Buffer.concat([Buffer.from('49492a0008000000', 'hex'), directory, ...values, pixels]);
+  const blobs: Buffer[] = [];
+  let end = 8 + directoryBytes(tags.length, false);
+  const append = (blob: Buffer): number => {
+    blobs.push(blob);
+    end += blob.length;
+    return end - blob.length;
+  };
+  const entries = [...tags]
+    .sort(([a], [b]) => a - b)
+    .map(([tag, type, count, value]): TiffEntry => {
+      const stored = value === 'pixels' ? pixels : value;
+      return [tag, type, count, Buffer.isBuffer(stored) ? append(stored) : stored];
+    });
+  const head = tiffFile(FLAVOURS[0]!, [{ at: 8, entries, next: 0 }], 8 + directoryBytes(tags.length, false));
+  return Buffer.concat([head, ...blobs]);
 }
 
 const shorts = (...values: number[]): Buffer => {
@@ -215,6 +210,17 @@ it('accepts a WebP whose last or inner chunks are not padded, and refuses one wi
   expect(await verdictOf(cut)).toBe('broken-image');
 });
 
+it('accepts a GIF with a few bytes before its trailer, and refuses it with more', async () => {
+  const image = await fixedNoise(20, 10).gif().toBuffer();
+  for (const [junk, verdict] of [
+    ['', '20 × 10 × 1'],
+    ['zzzz', '20 × 10 × 1'],
+    ['zzzzz', 'broken-image'],
+  ]) {
+    expect(await verdictOf(spliced(image, image.length - 1, Buffer.from(junk!)))).toBe(verdict);
+  }
+});
+
 it('accepts a blank GIF of one pixel', async () => {
   const blank = Buffer.from('4749463839610100010000ff002c00000000010001000002003b', 'hex');
   expect(await verdictOf(blank)).toBe('1 × 1 × 1');
@@ -314,6 +320,28 @@ it.each([
       'broken-image',
     ]);
   }
+});
+
+describe.each([
+  ['colour', fixedNoise(100, 70), 2024, 64],
+  ['grey', fixedNoise(100, 70).greyscale(), 539, 16],
+])('a progressive JPEG (%s)', (_kind, picture, from, zeros) => {
+  const make = (): Promise<Buffer> => picture.clone().jpeg({ progressive: true }).toBuffer();
+
+  it('is refused with zeros for codes, although the scan ends in order and only its last blocks seem surplus', async () => {
+    const image = await make();
+    for (let at = from; at < from + 16; at += 3) {
+      const damaged = spliced(image, at, Buffer.alloc(zeros), zeros);
+      expect([at, await verdictOf(damaged)]).toEqual([at, 'broken-image']);
+    }
+  });
+
+  it('is refused without the marker of any scan, so that pixels lack bits', async () => {
+    const image = await make();
+    for (let at = scansOf(image)[0]!.end; (at = image.indexOf('ffda', at, 'hex')) !== -1; at += 2) {
+      expect([at, await verdictOf(spliced(image, at, Buffer.alloc(2), 2))]).toEqual([at, 'broken-image']);
+    }
+  });
 });
 
 it('refuses a progressive JPEG with many bytes behind a scan: codes in the wrong place', async () => {

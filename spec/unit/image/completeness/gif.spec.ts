@@ -24,7 +24,7 @@ it.each([
   ],
   ['refuses two pixels without data', '2c0000000002000100 00 02 00 3b', 'incomplete-image'],
   ['refuses one pixel whose data have no end', '2c0000000001000100 00 02', 'incomplete-image'],
-  ['refuses an unknown block', '41 3b', 'broken-image'],
+  ['refuses an unknown block', '4141414141 3b', 'broken-image'],
   ['refuses a GIF whose only trailer is inside a sub-block', '21fe 023b3b', 'incomplete-image'],
 ])('%s', async (_claim, hex, code) => {
   expect(await verdictOn('gif', gif(hex))).toBe(code);

@@ -1,0 +1,96 @@
+// The Huffman codes of a JPEG's scans, and the markers between them.
+import { broken, incomplete } from '../refusals.js';
+
+/** For the next 16 bits of a scan: the length of the code at their start × 256 + its symbol. 0 is no code. */
+export type HuffmanTable = Uint16Array;
+
+/** The position of the next marker. A stuffed zero is none, and fill bytes may come before it. (T.81 B.1.1.2, F.1.2.3.) */
+export function findMarker(jpeg: Buffer, from: number): number {
+  for (let at = jpeg.indexOf(0xff, from); at !== -1; at = jpeg.indexOf(0xff, at + 1)) {
+    if (jpeg[at + 1] !== 0 && jpeg[at + 1] !== 0xff) return at;
+  }
+  throw incomplete();
+}
+
+/** Reads Huffman tables, those for DC as 0 to 3 and those for AC as 16 to 19. (T.81 B.2.4.2 and C.2.) */
+export function readTables(segment: Buffer, tables: HuffmanTable[]): void {
+  for (let at = 0; at + 17 <= segment.length;) {
+    const table = new Uint16Array(1 << 16);
+    let [next, symbolAt] = [0, at + 17];
+    for (let length = 1; length <= 16; length += 1) {
+      for (let count = segment.readUInt8(at + length); count > 0; count -= 1) {
+        const end = next + (1 << (16 - length));
+        table.fill((length << 8) | segment.readUInt8(symbolAt), next, end);
+        next = end;
+        symbolAt += 1;
+      }
+    }
+    tables[segment.readUInt8(at)] = table;
+    at = symbolAt;
+  }
+}
+
+/** The bits of a scan. (T.81 F.2.2.5.) */
+export class CodeReader {
+  readonly #jpeg: Buffer;
+  #position: number;
+  #bits = 0;
+  #count = 0;
+  /** The bits behind the last byte before a marker, which are made up. */
+  #missing = 0;
+
+  constructor(jpeg: Buffer, position: number) {
+    this.#jpeg = jpeg;
+    this.#position = position;
+  }
+
+  /** The next 16 bits. */
+  #peek(): number {
+    while (this.#count < 16) {
+      let byte = this.#jpeg[this.#position] ?? 0;
+      const isMarker = byte === 0xff && this.#jpeg[this.#position + 1] !== 0;
+      if (isMarker || this.#position >= this.#jpeg.length) {
+        byte = 0;
+        this.#missing += 8;
+        // Some made-up bits are never taken; these are, so a short file cannot ask for much work.
+        if (this.#missing > 64) throw incomplete();
+      } else this.#position += byte === 0xff ? 2 : 1;
+      this.#bits = (this.#bits << 8) | byte;
+      this.#count += 8;
+    }
+    return (this.#bits >>> (this.#count - 16)) & 0xffff;
+  }
+
+  take(count: number): number {
+    const bits = this.#peek() >>> (16 - count);
+    this.#count -= count;
+    return bits;
+  }
+
+  symbol(table: HuffmanTable | undefined): number {
+    const entry = table?.[this.#peek()] ?? 0;
+    if (entry === 0) throw broken();
+    this.#count -= entry >> 8;
+    return entry & 0xff;
+  }
+
+  /** The bytes between the last code and the next marker; negative where the last codes are made up. */
+  get bytesLeft(): number {
+    return ((this.#count - this.#missing) >> 3) + findMarker(this.#jpeg, this.#position) - this.#position;
+  }
+
+  /** The ones that fill up the last byte of codes, 0 to 7; -1 where other bits do. */
+  get filling(): number {
+    const bits = this.#count - this.#missing;
+    const ones = (1 << (bits & 7)) - 1;
+    return ((this.#bits >>> (this.#missing + (bits & ~7))) & ones) === ones ? bits & 7 : -1;
+  }
+
+  /** Goes on behind the next marker, which must be this one. */
+  restart(code: number): void {
+    const marker = findMarker(this.#jpeg, this.#position);
+    if (this.#jpeg[marker + 1] !== code) throw broken();
+    this.#position = marker + 2;
+    [this.#count, this.#missing] = [0, 0];
+  }
+}
