@@ -18,7 +18,9 @@ export class Ledger {
   readonly #done: KeySet;
   readonly #file: FileHandle;
   readonly #unlock: () => Promise<void>;
-  #writing: Promise<void> = Promise.resolve();
+  /** Lines that come while others are being written are written together. */
+  readonly #lines: string[] = [];
+  #written: Promise<void> = Promise.resolve();
 
   private constructor(path: string, done: KeySet, file: FileHandle, unlock: () => Promise<void>) {
     this.#path = path;
@@ -60,16 +62,23 @@ export class Ledger {
    *
    * @throws UsageError It could not be written.
    */
-  async append(result: SaveResult): Promise<void> {
-    const written = this.#writing.then(() => this.#file.appendFile(`${JSON.stringify(result)}\n`));
-    this.#writing = written.catch(() => undefined);
-    await written.catch((error: unknown) => {
+  append(result: SaveResult): Promise<void> {
+    this.#lines.push(`${JSON.stringify(result)}\n`);
+    if (this.#lines.length === 1)
+      this.#written = this.#written.catch(() => undefined).then(() => this.#write());
+    return this.#written;
+  }
+
+  async #write(): Promise<void> {
+    try {
+      await this.#file.appendFile(this.#lines.splice(0).join(''));
+    } catch (error) {
       throw describeError(this.#path, error);
-    });
+    }
   }
 
   async close(): Promise<void> {
-    await this.#writing;
+    await this.#written.catch(() => undefined);
     await this.#file.close();
     await this.#unlock();
   }
