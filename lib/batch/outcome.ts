@@ -1,4 +1,5 @@
 // The outcome of one attempt, and whether to retry it.
+import type { IncomingMessage } from 'node:http';
 import { parseReply, type SaveReply } from '../protocol/parse-reply.js';
 import type { SaveResult } from './types.js';
 
@@ -18,23 +19,16 @@ export interface Outcome {
   readonly retryAfter?: number | undefined;
 }
 
-/** A response, as far as it concerns a batch. */
-export interface ResponseSummary {
-  readonly status: number;
-  readonly contentType: string;
-  readonly retryAfter: string | undefined;
-  /** Of a server that redirects. */
-  readonly location: string | undefined;
-  readonly text: string;
-}
+export type ResponseHead = Pick<IncomingMessage, 'headers' | 'statusCode'>;
 
 /** Statuses that a proxy, a limiter or a server that restarts gives for a while. */
 const RETRYABLE_STATUSES = new Set([429, 502, 503, 504]);
 
 /** Reads a response: that of our middleware, of Image Serving itself, or of something in front of either. */
-export function readResponse(response: ResponseSummary): Outcome {
-  const { status, retryAfter: header } = response;
-  const reply = readReply(response);
+export function readResponse({ headers, statusCode: status = 0 }: ResponseHead, text: string): Outcome {
+  const contentType = (headers['content-type'] ?? '').toLowerCase();
+  // An image may hold anything, also a line that looks like a status.
+  const reply = contentType === '' || contentType.startsWith('text/') ? readReply(text) : undefined;
   if (reply?.status === 'done' && status === 200) {
     const { image, pixelsTotal } = reply;
     return {
@@ -45,8 +39,8 @@ export function readResponse(response: ResponseSummary): Outcome {
       },
     };
   }
-  const failure = describeFailure(response, reply);
-  const retryAfter = parseRetryAfter(header);
+  const failure = describeFailure(reply, status, contentType, headers.location);
+  const retryAfter = parseRetryAfter(headers['retry-after']);
   const rendererStatus = reply?.error?.rendererStatus;
   // A renderer behind the middleware is as busy as a server that says so itself.
   const isOverloaded = [status, rendererStatus].some((each) => each === 429 || each === 503);
@@ -59,10 +53,8 @@ export function readResponse(response: ResponseSummary): Outcome {
   };
 }
 
-/** The reply to the command, or undefined where the response is something else. */
-function readReply({ contentType, text }: ResponseSummary): SaveReply | undefined {
-  // An image may hold anything, also a line that looks like a status.
-  if (contentType !== '' && !contentType.startsWith('text/')) return undefined;
+/** The reply to the command, or undefined where the text is something else. */
+function readReply(text: string): SaveReply | undefined {
   try {
     return parseReply(text);
   } catch {
@@ -71,8 +63,10 @@ function readReply({ contentType, text }: ResponseSummary): SaveReply | undefine
 }
 
 function describeFailure(
-  { status, contentType, location }: ResponseSummary,
   reply: SaveReply | undefined,
+  status: number,
+  contentType: string,
+  location: string | undefined,
 ): { code: string; message: string } {
   const { code, message } = reply?.error ?? {};
   if (reply?.properties['error.code'] !== undefined && code !== undefined && message !== undefined)

@@ -5,7 +5,7 @@ import { HttpsProxyAgent } from 'https-proxy-agent';
 import { getProxyForUrl } from 'proxy-from-env';
 import { MAX_TIMEOUT_MS } from '../validate-options.js';
 import type { BatchSettings } from './options.js';
-import { readConnectionError, readResponse, type Outcome } from './outcome.js';
+import { readConnectionError, readResponse, type Outcome, type ResponseHead } from './outcome.js';
 import type { BatchRequest } from './prepare-job.js';
 import { UsageError } from './types.js';
 
@@ -88,15 +88,15 @@ export class SaveClient {
         collect(res, resolve, reject);
       });
       // Its tunnel is refused. What the proxy says of it beside the status may be cut off.
-      req.once('proxyConnect', (res: Pick<http.IncomingMessage, 'headers' | 'statusCode'>) => {
+      req.once('proxyConnect', (res: ResponseHead) => {
         if (res.statusCode === 200) return;
-        resolve(summarize(res, ''));
+        resolve(readResponse(res, ''));
         req.destroy();
       });
       // Node closes the connection, and tells nothing else, where the server changes the protocol.
       req.once('upgrade', (res, socket) => {
         socket.destroy();
-        resolve(summarize(res, ''));
+        resolve(readResponse(res, ''));
       });
       // The last event of every request. After an outcome, it changes nothing.
       req.once('close', () => {
@@ -159,7 +159,7 @@ function collect(
 ): void {
   let text = '';
   const end = (): void => {
-    finish(summarize(res, text));
+    finish(readResponse(res, text));
   };
   // The reply is ASCII.
   res.setEncoding('latin1').on('data', (chunk: string) => {
@@ -172,17 +172,4 @@ function collect(
   });
   res.once('end', end);
   res.once('error', fail);
-}
-
-function summarize(
-  { headers, statusCode = 0 }: Pick<http.IncomingMessage, 'headers' | 'statusCode'>,
-  text: string,
-): Outcome {
-  return readResponse({
-    status: statusCode,
-    text,
-    contentType: (headers['content-type'] ?? '').toLowerCase(),
-    retryAfter: headers['retry-after'],
-    location: headers.location,
-  });
 }

@@ -8,12 +8,12 @@ import { DONE, formatBody } from '../../support/reply-server.js';
 
 /** The outcome, and its result, in one object. */
 function read(
-  status: number,
+  statusCode: number,
   text: string,
-  more: Record<string, string> = {},
+  headers: Record<string, string> = {},
 ): Omit<Outcome, 'result'> & Outcome['result'] {
-  const response = { status, text, contentType: 'text/plain', retryAfter: undefined, location: undefined };
-  const { result, ...outcome } = readResponse({ ...response, ...more });
+  const head = { statusCode, headers: { 'content-type': 'text/plain', ...headers } };
+  const { result, ...outcome } = readResponse(head, text);
   return { ...outcome, ...result };
 }
 
@@ -66,8 +66,8 @@ it.each([
 
 it('pauses for a rate limit that says how long, and not for one save that is refused', () => {
   const busy = formatBody('ERROR', { status: 'failed', 'error.code': 'too-busy', 'error.retry': 'true' });
-  expect(read(429, '', { retryAfter: '2' })).toMatchObject({ isRateLimit: true, retryAfter: 2000 });
-  expect(read(403, busy, { retryAfter: '2' })).toMatchObject({
+  expect(read(429, '', { 'retry-after': '2' })).toMatchObject({ isRateLimit: true, retryAfter: 2000 });
+  expect(read(403, busy, { 'retry-after': '2' })).toMatchObject({
     ...{ isBusy: true, isRateLimit: false, retryAfter: 2000, retry: true },
   });
 });
@@ -75,13 +75,16 @@ it('pauses for a rate limit that says how long, and not for one save that is ref
 it('takes an overloaded renderer for an overloaded server', () => {
   const properties = { status: 'failed', 'error.code': 'renderer-status', 'error.retry': 'true' };
   const text = formatBody('ERROR', { ...properties, 'error.rendererStatus': 503 });
-  expect(read(403, text, { retryAfter: '2' })).toMatchObject({
+  expect(read(403, text, { 'retry-after': '2' })).toMatchObject({
     ...{ rendererStatus: 503, retry: true, isBusy: true, isRateLimit: true, retryAfter: 2000 },
   });
 });
 
 it('does not take an image for a reply, whatever bytes it has', () => {
-  expect(read(200, DONE, { contentType: 'image/png' })).toMatchObject({ code: 'not-a-reply', retry: false });
+  expect(read(200, DONE, { 'content-type': 'image/png' })).toMatchObject({
+    code: 'not-a-reply',
+    retry: false,
+  });
   expect(read(200, 'hello')).toMatchObject({ code: 'not-a-reply' });
 });
 
