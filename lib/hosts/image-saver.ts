@@ -1,11 +1,12 @@
 // createImageSaver: saves images from code, without HTTP.
+import { setMaxListeners } from 'node:events';
 import { whenAborted } from '../abort.js';
 import { SaveError } from '../errors.js';
 import { checkOptions, type ImageSaveOptions } from '../options.js';
 import type { SaveOutcome } from '../protocol/reply.js';
 import type { Exchange, RenderedImage } from '../save/exchange.js';
 import type { SaveRecord } from '../save/save-record.js';
-import { MILLISECONDS, validateOptions, type Rules } from '../validate-options.js';
+import { MILLISECONDS, validateOptions, type Rule, type Rules } from '../validate-options.js';
 import { Saver, type SaveControls } from './saver.js';
 import { createSource, type ImageSource, type Source } from './source.js';
 
@@ -65,6 +66,16 @@ export interface ImageSaver extends SaveControls<undefined> {
 const EXAMPLE = "createImageSaver({ savePath: './saved' })";
 const SAVE_EXAMPLE = "save(image, { name: 'shoe.jpg' })";
 
+const NEEDS_REQUEST: Rule = { expected: 'left out: there is no request to judge', isValid: () => false };
+const WITHOUT_REQUEST = {
+  authorize: NEEDS_REQUEST,
+  allowCrossSite: NEEDS_REQUEST,
+  savePath: {
+    expected: 'a path: there is no request to choose by',
+    isValid: (value: unknown) => typeof value === 'string' && !value.includes('\0'),
+  },
+};
+
 const RULES: Rules<SaveImageOptions> = {
   name: { expected: 'a string', isValid: (value) => typeof value === 'string', required: true },
   timeout: MILLISECONDS,
@@ -83,8 +94,7 @@ const RULES: Rules<SaveImageOptions> = {
  * const { width, height } = await save(buffer, { name: 'shoe.jpg' });
  */
 export function createImageSaver(options: ImageSaverOptions = {}): ImageSaver {
-  refuseRequestOptions(options);
-  const saver = new Saver(checkOptions('createImageSaver', EXAMPLE, options));
+  const saver = new Saver(checkOptions('createImageSaver', EXAMPLE, options, WITHOUT_REQUEST));
   async function save(image: ImageSource, saveOptions: SaveImageOptions): Promise<SavedImage> {
     validateOptions('save', SAVE_EXAMPLE, RULES, saveOptions);
     const source = createSource(image);
@@ -93,20 +103,6 @@ export function createImageSaver(options: ImageSaverOptions = {}): ImageSaver {
     });
   }
   return saver.control(save);
-}
-
-function refuseRequestOptions(options: ImageSaveOptions<never> | null | undefined): void {
-  for (const name of ['authorize', 'allowCrossSite'] as const) {
-    if (options?.[name] === undefined) continue;
-    throw new TypeError(
-      `createImageSaver has no option "${name}": there is no request, so decide before you call`,
-    );
-  }
-  if (typeof options?.savePath === 'function') {
-    throw new TypeError(
-      'The option "savePath" of createImageSaver must be a path: there is no request to choose by',
-    );
-  }
 }
 
 interface Settle {
@@ -130,6 +126,8 @@ class CodeExchange implements Exchange {
 
   begin(abort: (error: SaveError) => void): void {
     const { signal } = this.#options;
+    // Many saves may share one, as for a worker that stops: Node would warn of a leak.
+    if (signal instanceof EventTarget) setMaxListeners(0, signal);
     this.#stopWatching = whenAborted(signal, () => {
       abort(new SaveError('client-disconnected', {}, signal?.reason));
     });

@@ -8,20 +8,10 @@ const kSave = Symbol.for('express-image-save.save');
 /**
  * The save that a response belongs to, or in a handler of the Fetch API the request; undefined on an ordinary request.
  *
- * A call that gets the signal rejects when the signal aborts. Express 4 does not catch rejections of async handlers,
- * so catch it as in the example.
- *
  * @example
- * app.get('/is/image/:id', async (req, res, next) => {
- *   const save = saveOf(res);
- *   try {
- *     const image = await render(req.params.id, { signal: save?.signal });
- *     if (image.isPlaceholder) save?.refuse('there is no such picture');
- *     res.type('jpeg').send(image.bytes);
- *   } catch (error) {
- *     if (!save?.signal.aborted) next(error); // once it has aborted, the client has its reply
- *   }
- * });
+ * const save = saveOf(res);
+ * const image = await render(req.params.id, { signal: save?.signal });
+ * if (image.isPlaceholder) save?.refuse('there is no such picture');
  */
 export function saveOf(message: ServerResponse | Request): Save | undefined {
   return (message as { [kSave]?: Save })[kSave];

@@ -215,6 +215,17 @@ it.each(['before', 'during'])('rejects with the reason of a signal that aborts %
   expect([stream.destroyed, readdirSync(inFolder())]).toEqual([true, []]);
 });
 
+it('lets many saves share one signal, without a warning of a leak', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', note);
+  const { signal } = new AbortController();
+  const save = create();
+  await Promise.all(Array.from({ length: 20 }, (_, at) => save(image, { name: `${at}.jpg`, signal })));
+  process.off('warning', note);
+  expect(warnings).toEqual([]);
+});
+
 it('admits saves as the middleware does', async () => {
   const first = createDeferred<undefined>();
   const save = create({ concurrency: 1, maxQueue: 1 });
