@@ -3,6 +3,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { getProxyForUrl } from 'proxy-from-env';
+import { decodeEscapes } from '../protocol/query.js';
 import { MAX_TIMEOUT_MS } from '../validate-options.js';
 import type { BatchSettings } from './options.js';
 import { readConnectionError, readResponse, type Outcome, type ResponseHead } from './outcome.js';
@@ -145,7 +146,8 @@ function findProxy(origin: string): URL | undefined {
   const withoutScheme = text.replace(/^https:\/\//, '');
   if (withoutScheme !== text && Object.values(process.env).includes(withoutScheme))
     text = `http://${withoutScheme}`;
-  if (/^https?:\/\//i.test(text) && URL.canParse(text)) return new URL(text);
+  const proxy = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  if (proxy !== undefined && decodeEscapes(proxy.username + proxy.password) !== undefined) return proxy;
   throw new UsageError(
     `The proxy ${text.replace(/\/\/.*@/, '//…@')} of the environment cannot be used. Name an HTTP proxy, as in http://proxy:3128, or list the host in NO_PROXY.`,
   );

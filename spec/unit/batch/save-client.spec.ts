@@ -143,10 +143,13 @@ describe('with a proxy in the environment', () => {
     expect(head).toMatch(/^CONNECT images\.invalid:443 HTTP\/1\.1\r\n/);
   });
 
-  it('refuses one that is no HTTP proxy, and does not show its password', async () => {
-    process.env['http_proxy'] = 'socks5://me:secret@host';
-    await expect(save('http://images.invalid')).rejects.toThrow(/socks5:\/\/…@host .*NO_PROXY/);
-  });
+  it.each(['socks5://me:secret@host', 'http://me:50%@host'])(
+    'refuses %s, and does not show its password',
+    async (proxy) => {
+      process.env['http_proxy'] = proxy;
+      await expect(save('http://images.invalid')).rejects.toThrow(/:\/\/…@host .*NO_PROXY/);
+    },
+  );
 });
 
 it('does not send a command again that it broke off itself', async () => {
