@@ -19,11 +19,12 @@ const HIGH_WATER_MARK = 256 * 1024;
 /**
  * The body of a rendered response, in place of the connection to the client.
  *
- * For the renderer, `drain`, `finish`, `close`, callbacks and errors are Node's own. For its one reader it is an
- * async iterable. A batch counts as written, and its callbacks are called, when the reader asks for the next batch.
- * So memory has only the bytes that the renderer has just written.
+ * A batch counts as written, and its callbacks are called, when the one reader asks for the next. So memory has only
+ * the bytes that the renderer has just written.
  */
 export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> {
+  /** Node's `closed` is true before that. */
+  hasEmittedClose = false;
   readonly #beforeWrite: () => void;
   readonly #onAbort: (error: Error | null) => void;
   readonly #mirror: Mirror;
@@ -51,6 +52,7 @@ export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> 
   }
 
   override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event === 'close') this.hasEmittedClose = true;
     const handled = super.emit(event, ...args);
     return (event !== 'error' && this.#mirror(event, args)) || handled;
   }
@@ -59,7 +61,8 @@ export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> 
     if (this.#ending && !this.destroyed) {
       // Node's response would emit an error without a listener here. The image is complete, so this error is dropped.
       const callback = rest.find((argument) => typeof argument === 'function');
-      if (callback !== undefined) process.nextTick(callback, writeAfterEnd());
+      if (callback !== undefined)
+        process.nextTick(callback, streamError('ERR_STREAM_WRITE_AFTER_END', 'write after end'));
       return false;
     }
     // An invalid chunk throws before the head is sent, as in Node.
@@ -106,23 +109,13 @@ export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> 
     return super.destroy(error ?? undefined);
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Callback): void {
-    this.#deliver([chunk], done);
-  }
-
+  /** Node calls it for single chunks too. */
   override _writev(items: { chunk: Buffer }[], done: Callback): void {
-    this.#deliver(
-      items.map((item) => item.chunk),
-      done,
-    );
-  }
-
-  #deliver(chunks: readonly Buffer[], done: Callback): void {
     if (this.#released) {
       done();
       return;
     }
-    this.#batch = { chunks, last: this.#ending };
+    this.#batch = { chunks: items.map(({ chunk }) => chunk), last: this.#ending };
     this.#batchDone = done;
     this.#wakeReader?.();
   }
@@ -177,11 +170,9 @@ export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> 
         // The reader keeps the last batch until `release()`.
         if (batch.last) return;
         this.#finishBatch();
-      } else if (this.destroyed && !this.writableFinished) {
-        throw prematureClose();
-      } else if (this.#finalDone !== undefined) {
+      } else if (this.#finalDone !== undefined && (!this.destroyed || this.writableFinished)) {
         return;
-      } else if (this.#released) {
+      } else if (this.#released || (this.destroyed && !this.writableFinished)) {
         throw prematureClose();
       } else {
         await new Promise<void>((resolve) => {
@@ -192,12 +183,12 @@ export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> 
   }
 }
 
-function writeAfterEnd(): Error {
-  return Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' });
+function streamError(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 function prematureClose(): Error {
-  return Object.assign(new Error('Premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  return streamError('ERR_STREAM_PREMATURE_CLOSE', 'Premature close');
 }
 
 /** Whether Node's streams accept a value as bytes. */

@@ -20,6 +20,9 @@ export function closeResponse(state: CaptureState): void {
     req,
   ) as Emit;
   const listeners = new ListenerSet(res);
+  // What late code emits reaches the listeners that the renderer has added before.
+  state.rendererListeners?.reattach();
+  state.rendererListeners = undefined;
   state.original = overrideAfterReply(res);
   state.reply = { listeners, emit, emitOnRequest, responseDepth: 0, requestDepth: 0 };
   (req as { [kCapture]?: CaptureState })[kCapture] = state;
@@ -52,7 +55,8 @@ function emitOnClosedRequest(this: IncomingMessage, event: string | symbol, ...a
 
 /** A closed response emits no further `close`. So a late listener is called as if the client had disconnected. */
 function emitCloseToLateListener(this: ServerResponse, event: string | symbol, listener: () => void): void {
-  if (event !== 'close') return;
+  // Otherwise the body will emit it.
+  if (event !== 'close' || !stateOf(this).body.hasEmittedClose) return;
   process.nextTick(() => {
     if (!this.listeners('close').includes(listener)) return;
     this.removeListener('close', listener);

@@ -56,13 +56,15 @@ function rendered(
   );
 }
 
-/** The property of the rendered head or body, under the same name unless another is given. */
-function propertyOf(part: 'renderedHead' | 'body', name: string, source = name): PropertyDescriptor {
-  return rendered(
-    name,
-    (state) => Reflect.get(state[part], source) as unknown,
-    (state, value) => void Reflect.set(state[part], source, value),
-  );
+/** Properties of the rendered head or body. */
+function propertiesOf(part: 'renderedHead' | 'body', names: readonly string[]): PropertyDescriptorMap {
+  const property = (name: string): PropertyDescriptor =>
+    rendered(
+      name,
+      (state) => Reflect.get(state[part], name) as unknown,
+      (state, value) => void Reflect.set(state[part], name, value),
+    );
+  return Object.fromEntries(names.map((name) => [name, property(name)]));
 }
 
 /** Methods of the rendered head or body. Where one returns its own object, the response is returned. */
@@ -117,13 +119,8 @@ const progress: PropertyDescriptorMap = {
       if (value === true) body.end();
     },
   ),
-  destroyed: propertyOf('body', 'destroyed'),
-  errored: propertyOf('body', 'errored'),
-  writableFinished: propertyOf('body', 'writableFinished'),
-  writableLength: propertyOf('body', 'writableLength'),
-  writableHighWaterMark: propertyOf('body', 'writableHighWaterMark'),
-  writableNeedDrain: propertyOf('body', 'writableNeedDrain'),
-  writableCorked: propertyOf('body', 'writableCorked'),
+  ...propertiesOf('body', ['destroyed', 'errored', 'writableFinished', 'writableLength']),
+  ...propertiesOf('body', ['writableHighWaterMark', 'writableNeedDrain', 'writableCorked']),
   socket: connection('socket'),
   connection: connection('connection'),
 };
@@ -132,10 +129,9 @@ const progress: PropertyDescriptorMap = {
 const captured = {
   accessors: {
     ...progress,
-    statusCode: propertyOf('renderedHead', 'statusCode'),
-    statusMessage: propertyOf('renderedHead', 'statusMessage'),
+    ...propertiesOf('renderedHead', ['statusCode', 'statusMessage']),
     // Node reads and sets this field of the reply itself, so only a captured response has another.
-    _closed: propertyOf('body', '_closed', 'closed'),
+    _closed: accessor(({ body }) => body.closed),
   },
   methods: selectMethods({
     ...writes,
@@ -163,8 +159,9 @@ const captured = {
 const closed = {
   accessors: {
     ...progress,
-    statusCode: replyValue('statusCode'),
-    statusMessage: replyValue('statusMessage'),
+    // What the client has got stays.
+    statusCode: accessor((state) => readOriginal(state, 'statusCode')),
+    statusMessage: accessor((state) => readOriginal(state, 'statusMessage')),
   },
   methods: selectMethods({
     ...writes,
@@ -186,13 +183,8 @@ const closed = {
 /** Own properties that are removed while captured, so that Node's own apply past the wrappers of earlier middleware. */
 const UNWRAPPED = ['headersSent', 'writableEnded', 'closed', 'setTimeout', ...EMITTER_METHODS];
 /** Fields that Node reads when it sends. They are the renderer's while captured, and then as before. */
-const FRAMING = [
-  'sendDate',
-  'strictContentLength',
-  'shouldKeepAlive',
-  'chunkedEncoding',
-  'useChunkedEncodingByDefault',
-];
+// prettier-ignore
+const FRAMING = ['sendDate', 'strictContentLength', 'shouldKeepAlive', 'chunkedEncoding', 'useChunkedEncodingByDefault'];
 
 const REMOVED = new Set([...UNWRAPPED, ...Object.keys(captured.methods)]);
 const CHANGED = new Set([...REMOVED, ...Object.keys(captured.accessors), ...FRAMING]);
@@ -231,11 +223,10 @@ export function restoreProperties(res: ServerResponse, own: OwnProperties): void
   const unchangeable: string[] = [];
   for (const name of CHANGED) {
     const descriptor = own.get(name);
-    const restored =
-      descriptor === undefined
-        ? Reflect.deleteProperty(res, name)
-        : Reflect.defineProperty(res, name, descriptor);
-    if (!restored && NEEDED_FOR_REPLY.has(name)) unchangeable.push(name);
+    const isRestored = descriptor
+      ? Reflect.defineProperty(res, name, descriptor)
+      : Reflect.deleteProperty(res, name);
+    if (!isRestored && NEEDED_FOR_REPLY.has(name)) unchangeable.push(name);
   }
   if (unchangeable.length === 0) return;
   throw new Error(
@@ -295,11 +286,6 @@ function connection(name: string): PropertyDescriptor {
       writeOriginal(state, name, value);
     },
   );
-}
-
-/** What the client has got stays. */
-function replyValue(name: string): PropertyDescriptor {
-  return accessor((state) => readOriginal(state, name));
 }
 
 /** Methods that this version of Node has. */

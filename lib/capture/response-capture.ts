@@ -7,12 +7,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CapturedBody } from './captured-body.js';
 import { closeResponse } from './close.js';
+import { connectionOf, createServerView, discardUnreadBody, replaceMessage } from './connection.js';
 import { emitOn, ListenerSet } from './listener-set.js';
 import { overrideWhileCaptured, restoreProperties, sendImplicitHead } from './overrides.js';
 import { copyHeaders, createRenderedHead, readHead, restoreHeaders } from './rendered-head.js';
 import type { HeaderValues, ResponseHead } from './rendered-head.js';
-import { createServerView, discardUnreadBody, replaceMessage } from './server-view.js';
-import { connectionOf, createSocketProxy } from './socket-proxy.js';
+import { createSocketProxy } from './socket-proxy.js';
 import { asClient, kCapture, readOriginal, type CaptureState } from './state.js';
 
 export type { ResponseHead } from './rendered-head.js';
@@ -33,8 +33,7 @@ export class ResponseCapture {
   readonly #state: CaptureState;
   readonly #headers: HeaderValues;
   readonly #closeSocketProxy: () => void;
-  /** The renderer's listeners, after the captured phase. */
-  #rendererListeners: ListenerSet | undefined;
+  #isRestored = false;
 
   /**
    * @param onAbort Called when the renderer destroys its response, with its error if there is one.
@@ -81,10 +80,11 @@ export class ResponseCapture {
    * @throws Error Later middleware has made a property read-only that the reply needs.
    */
   restore(): void {
-    if (this.#rendererListeners !== undefined) return;
+    if (this.#isRestored) return;
+    this.#isRestored = true;
     const { req, res, body, socket, outerListeners, serverView, original, headersMayDiffer } = this.#state;
     // The body may still emit events for these.
-    this.#rendererListeners = new ListenerSet(res);
+    this.#state.rendererListeners = new ListenerSet(res);
     outerListeners.reattach();
     replaceMessage(readOriginal(this.#state, 'socket'), serverView, res);
     req.socket = socket;
@@ -109,5 +109,5 @@ export class ResponseCapture {
 
   /** Emits the events of the body on the response. */
   readonly #mirror = (event: string | symbol, args: unknown[]): boolean =>
-    this.#rendererListeners?.emit(event, args) ?? emitOn(this.#state.res, event, args);
+    this.#state.rendererListeners?.emit(event, args) ?? emitOn(this.#state.res, event, args);
 }

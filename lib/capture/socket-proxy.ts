@@ -3,11 +3,6 @@ import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { EMITTER_METHODS } from './listener-set.js';
 
-/** The connection of a request. Hosts without a network (serverless, mocks) may give it a plain object, or nothing. */
-export function connectionOf({ socket }: { readonly socket?: Socket | null }): Socket {
-  return socket ?? (Object.create(null) as Socket);
-}
-
 /** Properties of the null socket. All others are those of the client's socket. */
 const WRITE_SIDE_PROPERTIES = new Set<PropertyKey>([
   ...EMITTER_METHODS,

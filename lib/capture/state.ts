@@ -24,6 +24,8 @@ export interface CaptureState {
   readonly serverView: ServerResponse;
   /** The listeners from before the capture. */
   readonly outerListeners: ListenerSet;
+  /** The renderer's listeners, from the capture's end until the response has the reply. */
+  rendererListeners?: ListenerSet | undefined;
   /** Tells the save that the renderer has sent its head. */
   readonly resolveHead: () => void;
   /** The own properties of `res` that its overrides replace. */

@@ -2,10 +2,9 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { holdInactivityTimer } from '../capture/inactivity-timer.js';
+import { connectionOf, holdInactivityTimer } from '../capture/connection.js';
 import { ResponseCapture } from '../capture/response-capture.js';
 import { rewriteForRenderer } from '../capture/rewrite-request.js';
-import { connectionOf } from '../capture/socket-proxy.js';
 import { SaveError, describeError } from '../errors.js';
 import { parseCommand, type SaveCommand } from '../protocol/parse-command.js';
 import { cutConnection, sendReply, type SaveOutcome } from '../protocol/reply.js';

@@ -135,6 +135,29 @@ test('lets no late call change the reply, and shows earlier listeners its real s
   expect(res.statusCode).toBe(403);
 });
 
+test('passes what late code emits to the listeners of the renderer, and Node’s events to earlier ones', async () => {
+  const heard: string[] = [];
+  res.on('finish', () => heard.push('finish: earlier'));
+  const held = capture();
+  for (const event of ['progress', 'finish']) res.on(event, () => heard.push(`${event}: renderer`));
+  res.once('close', () => heard.push('close: renderer'));
+  const released = held.body.release();
+  held.restore();
+  res.end('ours');
+  held.ignoreLateWrites();
+  res.on('progress', () => heard.push('progress: late'));
+  res.on('close', () => heard.push('close: late'));
+  expect(res.emit('progress')).toBe(true);
+  await Promise.all([released, answer]);
+  expect(heard.sort()).toEqual([
+    'close: late',
+    'close: renderer',
+    'finish: earlier',
+    'progress: late',
+    'progress: renderer',
+  ]);
+});
+
 test('emits close to listeners added after close', async () => {
   const held = capture();
   await held.body.release();

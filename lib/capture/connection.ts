@@ -1,9 +1,14 @@
-// The response as Node's server sees it on the connection: unfinished until the reply.
+// The client's connection during a save: its response looks unfinished to Node's server, and its timer rests.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 
 /** How long a client whose request was destroyed may go on sending after the reply, in milliseconds. */
 const LINGER_MS = 1000;
+
+/** The connection of a request. Hosts without a network (serverless, mocks) may give it a plain object, or nothing. */
+export function connectionOf({ socket }: { readonly socket?: Socket | null }): Socket {
+  return socket ?? (Object.create(null) as Socket);
+}
 
 /**
  * Makes a view of a captured response that is not `finished`.
@@ -46,4 +51,32 @@ export function discardUnreadBody(req: IncomingMessage & { _dumped?: boolean }):
     });
   };
   return true;
+}
+
+/** The timer of a connection that saves hold off, in milliseconds, and how many saves do so. */
+interface Hold {
+  readonly timeout: number;
+  saves: number;
+}
+
+const holds = new WeakMap<Socket, Hold>();
+
+/**
+ * Holds off the timer of `server.timeout` and of each `setTimeout` of server, request and response. Saves that are
+ * pipelined on one connection hold it off together.
+ *
+ * @returns Gives the connection its timer back. Call it once.
+ */
+export function holdInactivityTimer(socket: Socket): () => void {
+  // Hosts without a network connection may have no such timer.
+  const timed: Partial<Pick<Socket, 'timeout' | 'setTimeout'>> = socket;
+  const hold = holds.get(socket) ?? { timeout: timed.timeout ?? 0, saves: 0 };
+  holds.set(socket, hold);
+  hold.saves++;
+  if (hold.timeout > 0) timed.setTimeout?.(0);
+  return () => {
+    if (--hold.saves > 0) return;
+    holds.delete(socket);
+    if (hold.timeout > 0) timed.setTimeout?.(hold.timeout);
+  };
 }
