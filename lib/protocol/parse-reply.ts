@@ -29,7 +29,7 @@ export interface DoneReply extends AnyReply {
 }
 
 /** The old file, if there was one, is untouched. */
-export interface FailedReply extends AnyReply {
+export interface FailedReply extends AnyReply, Partial<Record<OfDone, undefined>> {
   readonly status: 'failed' | 'timeout';
   /** Why there is no new image. `retry`: the same command may succeed later. */
   readonly error: {
@@ -40,12 +40,9 @@ export interface FailedReply extends AnyReply {
     /** The status of the rendered response; only with `renderer-status`. */
     readonly rendererStatus?: number;
   };
-  readonly lastUpdated?: undefined;
-  readonly pixelsTotal?: undefined;
-  readonly name?: undefined;
-  readonly image?: undefined;
-  readonly url?: undefined;
 }
+
+type OfDone = 'lastUpdated' | 'pixelsTotal' | 'name' | 'image' | 'url';
 
 /** A reply to a save command. */
 export type SaveReply = DoneReply | FailedReply;

@@ -30,13 +30,8 @@ export type SaveOutcome = SaveSuccess | SaveFailure;
 const VALIDATORS = ['ETag', 'Last-Modified'];
 
 /** Headers that are wrong for the reply's body, or would keep a client from reading it. */
-const STALE_ENTITY_HEADERS = [
-  ...VALIDATORS,
-  'Content-Encoding',
-  'Content-Range',
-  'Transfer-Encoding',
-  'Trailer',
-];
+// prettier-ignore
+const STALE_ENTITY_HEADERS = [...VALIDATORS, 'Content-Encoding', 'Content-Range', 'Transfer-Encoding', 'Trailer'];
 
 /** The headers of every reply. The host's middleware adds to them and cannot change them. */
 const FIXED_HEADERS = {
@@ -44,6 +39,10 @@ const FIXED_HEADERS = {
   'Cache-Control': 'no-store',
   'X-Content-Type-Options': 'nosniff',
 };
+
+/** The methods of a response that the reply uses. */
+// prettier-ignore
+const USED_METHODS = ['hasHeader', 'removeHeader', 'setHeader', '_storeHeader', 'writeHead', 'write', 'end'];
 
 /** A reply, before it is sent. */
 export interface Reply {
@@ -86,17 +85,7 @@ export function sendReply(res: ServerResponse, result: SaveOutcome): void {
     send(res, reply);
   } catch (error) {
     process.emitWarning(`A middleware before imageSave failed at its reply: ${describeError(error)}`);
-    for (const name of [
-      'hasHeader',
-      'removeHeader',
-      'setHeader',
-      '_storeHeader',
-      'writeHead',
-      'write',
-      'end',
-    ]) {
-      Reflect.deleteProperty(res, name);
-    }
+    for (const name of USED_METHODS) Reflect.deleteProperty(res, name);
     send(res, reply);
   }
 }
@@ -182,14 +171,9 @@ export function formatReply(result: SaveOutcome, now: Date): string {
   return [`#S7Z ${verdict}`, `#${javaDate(now)}`, ...lines, ''].join('\n');
 }
 
-function doneProperties({
-  status,
-  lastUpdated,
-  info,
-  name,
-  length,
-  url,
-}: SaveSuccess): Record<string, string | number> {
+type Properties = Record<string, string | number>;
+
+function doneProperties({ status, lastUpdated, info, name, length, url }: SaveSuccess): Properties {
   return {
     status,
     lastUpdated,
@@ -203,7 +187,7 @@ function doneProperties({
   };
 }
 
-function errorProperties({ status, error }: SaveFailure): Record<string, string> {
+function errorProperties({ status, error }: SaveFailure): Properties {
   const { code, message, rendererStatus } = error;
   return {
     status,
