@@ -68,20 +68,6 @@ async function openBench(options: ImageSaveOptions, render?: Handler): Promise<B
 
 const codeOf = ({ reply }: Answer): string => reply.error?.code ?? reply.status;
 
-test('renders no more images at once than the limit allows, and the others in order', async () => {
-  const bench = await openBench({ concurrency: 2 });
-  const all = [1, 2, 3, 4, 5].map(() => bench.save());
-  await bench.settled(2, 3);
-  while (bench.held.length < 2) await setImmediate();
-  for (let done = 0; done < 5; done += 1) {
-    expect(bench.held.length).toBeLessThanOrEqual(2);
-    await bench.endRender();
-    if (done < 4) while (bench.held.length === 0) await setImmediate();
-  }
-  expect((await Promise.all(all)).map(codeOf)).toEqual(Array(5).fill('done'));
-  await bench.settled(0, 0);
-});
-
 test('refuses a save that finds the queue full at once, without a render', async () => {
   const bench = await openBench({ concurrency: 1, maxQueue: 1 });
   const [running, waiting] = [bench.save(), bench.save()];
@@ -172,25 +158,6 @@ describe('a finished save frees its slot', () => {
     await bench.settled(0, 0);
     expect(bench.rendered()).toBe(1);
   });
-});
-
-test('times out a waiting save at its deadline', async () => {
-  const bench = await openBench({ concurrency: 1 });
-  const first = bench.save();
-  await bench.settled(1, 0);
-  expect((await bench.save('&timeout=100')).reply.status).toBe('timeout');
-  await bench.settled(1, 0);
-  await bench.endRender();
-  expect(codeOf(await first)).toBe('done');
-});
-
-test('never waits with concurrency: Infinity', async () => {
-  const bench = await openBench({ concurrency: Infinity, maxQueue: 0 });
-  const all = Array.from({ length: 50 }, () => bench.save());
-  await bench.settled(50, 0);
-  while (bench.held.length < 50) await setImmediate();
-  for (const res of bench.held) res.end(image());
-  expect((await Promise.all(all)).map(codeOf)).toEqual(Array(50).fill('done'));
 });
 
 test('tells onSave how long each stage took, and what was saved', async () => {

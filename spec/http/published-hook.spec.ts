@@ -6,7 +6,6 @@ import { get, type Answer } from '../support/client.js';
 import { createDeferred, type Deferred } from '../support/deferred.js';
 import { start } from '../support/host.js';
 import { jpeg } from '../support/images.js';
-import { LONG, useManualDeadline } from '../support/manual-timer.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
 
 const { image, folder } = useSaveFixture(() => jpeg(40, 30));
@@ -145,37 +144,7 @@ describe('onPublished', () => {
   });
 });
 
-describe('onPublished that never settles', () => {
-  afterEach(() => jest.restoreAllMocks());
-
-  test('leaves the reply done when its time is up, and the record has the warning', async () => {
-    const deadline = useManualDeadline();
-    const save = await mount({
-      ...LONG,
-      onPublished: () => {
-        // The limit begins when this function has returned. The two before it are of the save and of its commit.
-        setImmediate(() => {
-          for (let limits = 0; limits < 3; limits++) deadline.expire();
-        });
-        return new Promise(() => undefined);
-      },
-    });
-    const { status, reply } = await save();
-    expect([status, reply.status]).toEqual([200, 'done']);
-    await saved.promise;
-    expect(records).toMatchObject([{ outcome: 'done', code: undefined }]);
-    expect(String(records[0]?.warning)).toMatch(/onPublished of imageSave has not settled within \d+ ms/);
-  });
-});
-
 describe('publicUrl', () => {
-  test('is in the reply, in ASCII', async () => {
-    const save = await mount({ publicUrl: 'https://bilder.example/größe/' });
-    const { reply, body } = await save('ü.jpg');
-    expect(reply.url).toBe('https://bilder.example/größe/%C3%BC.jpg');
-    expect(body.toString('latin1')).toMatch(/^[\n\x20-\x7e]*$/);
-  });
-
   test('may depend on the request', async () => {
     const save = await mount({
       publicUrl: (name, req) => `https://${req.headers['x-tenant'] as string}/${name}?by=${req.method}`,

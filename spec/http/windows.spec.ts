@@ -1,6 +1,5 @@
 // Saves on Windows to a name that another program has open: pretended on every system, and real on Windows.
 import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { imageSave, type SaveRecord } from '../../lib/index.js';
 import { get, type Answer } from '../support/client.js';
@@ -41,13 +40,6 @@ afterEach(() => {
 describe('a name that is in use', () => {
   usePlatform('win32');
 
-  test('is replaced as soon as it is free', async () => {
-    const calls = keepInUse('rename', 3);
-    const { status, reply } = await save();
-    expect([status, reply.status, calls()]).toEqual([200, 'done', 4]);
-    expect([list(folder()), content().equals(image())]).toEqual([['a.jpg'], true]);
-  });
-
   test('is kept, and the client may try again, if it stays in use', async () => {
     keepInUse('rename', Infinity);
     const record = recorded.next();
@@ -72,18 +64,6 @@ describe('a name that is in use', () => {
     const { reply } = await save();
     expect([reply.status, calls]).toEqual(['timeout', 2]);
     expect([list(folder()), String(content())]).toEqual([['a.jpg'], 'old']);
-  });
-
-  test('is kept by a save whose client disconnects between two attempts', async () => {
-    const record = recorded.next();
-    const sent = request(`${url}/x?req=saveToFile&name=a.jpg`, { agent: false }).end();
-    sent.on('error', () => undefined);
-    interceptFsCall('rename', () => {
-      sent.destroy();
-      return Promise.reject(Object.assign(new Error('EBUSY'), { code: 'EBUSY' }));
-    });
-    expect(await record).toMatchObject({ outcome: 'failed', code: 'client-disconnected' });
-    expect(String(content())).toBe('old');
   });
 });
 

