@@ -4,46 +4,58 @@
 // it takes among few, the baseline. Saves that end are measured in windows, by the geometric mean of their times, because
 // competition multiplies the time of each image. After each window, with ratio = baseline ÷ time of a save, at most 1:
 //
-//     limit = saves in progress × ratio × (1 + 2 × ratio³)
+//     limit = saves in progress × ratio × (1 + 1.5 × ratio³), but at least 3
 //
-// - A renderer that waits for something else takes as long among many: the ratio is 1, and the limit triples.
+// - A renderer that waits for something else takes as long among many: the ratio is 1, and the limit grows by 2.5.
 // - A renderer that is bound by the CPU or has a limit of its own takes longer in proportion. The limit settles where a
-//   save takes about one and a half times the baseline: 3 on two CPUs, 12 before a server that handles 8.
+//   save takes about one and a third times the baseline: 3 on two CPUs, 10 before a server that handles 8.
 //
-// The baseline is measured in probes, windows at a third of the saves in progress, and is never believed for long: the
-// next probe comes after 1, 2, 4 and at most 16 windows in which saves compete, after the next window if a probe has found
-// a much lower limit, and at once instead of a sharp fall. A window that is much faster than the baseline replaces it.
+// The limit grows only if clearly fewer saves were in progress in the baseline: otherwise the ratio says nothing. The
+// baseline is measured in probes, windows at a third of the saves in progress, and is never believed for long: the next
+// probe comes after 1, 2, 4 and at most 32 windows, after the next one if a probe has found a much lower limit, and at
+// once when saves have become much faster or slower. At the start, the first window is the baseline, and the limit triples
+// without a probe. A slow first window is none: code is being compiled and decoders start.
 //
 // Not every save in progress competes. One that hangs, or waits far longer than its like, holds up no other: a save stops
-// to count when it has taken twice as long as any of the last few hundred that ended. Until a save ends, each that stops to
-// count makes the rest more patient, because a renderer that hangs or becomes much slower must not be flooded.
+// to count when it has taken twice as long as any of the last hundred that ended. Those that take 50 times as long as the
+// usual one are left out of this, because in a mix of cheap and expensive images the expensive ones do compete, while
+// saves that wait 100 times as long as the others do not. Until a save ends, each that stops to count makes the rest more
+// patient, because a renderer that hangs or becomes much slower must not be flooded.
 //
 // A timeout says nothing about competition, because it takes as long as its deadline among many and among few. If a save
-// that counts had more time than the baseline and still timed out, the limit falls by one, and does not rise in that window.
+// that counts had more time than the baseline and still timed out, the limit falls by one, to 1 while nothing ends, and
+// the next window is followed by a probe.
 //
 // Tried before: Gradient2 (Netflix) compares with a long average instead of a probe and drifts upwards under a constant
 // overload. Vegas takes the fastest save ever as the baseline, which a mix of cheap and expensive images misleads. Saves
-// that stop to count after a multiple of the mean flood a mix: its expensive images then compete without being counted.
+// that stop to count after a multiple of the usual time flood a mix: its expensive images then compete without being
+// counted, and time out.
 
-/** No limit is lower: with one save at a time, its disk and its renderer would wait for each other. */
-const MIN_LIMIT = 2;
+/** Three renders leave one of the four threads that Node uses for files to the host. */
+const MIN_LIMIT = 3;
 /** The limit at the start, and the saves of a window, or those in progress if that is more. */
 const FIRST_LIMIT = 8;
 /** A probe lowers the saves in progress to this part. */
 const PROBE_PART = 1 / 3;
-const MAX_WINDOWS_BETWEEN_PROBES = 16;
+/** With one save at a time, its disk and its renderer would wait for each other. */
+const MIN_PROBE = 2;
+const MAX_WINDOWS_BETWEEN_PROBES = 32;
 /** A change by this factor is no chance. The baseline rises by no more in one probe, in case it still competed. */
 const CHANGE = 1.5;
+/** Saves that take so many times the baseline compete, so the next probe comes nearer. */
+const COMPETING = 1.25;
 /** A shorter baseline counts as this: saves of a few milliseconds delay no host noticeably, and many share work. */
 const MIN_BASELINE_MS = 5;
-/** A save counts until it has taken so many times as long as any recent one. */
+/** A save counts until it has taken so many times as long as the longest recent one. */
 const PATIENCE = 2;
 /** The longest time at the start, when no save has ended. */
 const FIRST_LONGEST_MS = 250;
 /** How many saves later a long one is forgotten by two thirds. */
-const RECENT_SAVES = 256;
-/** Each save that stops to count raises the patience by this factor, until a save ends. */
-const BACK_OFF = 1.03;
+const RECENT_SAVES = 128;
+/** A save that takes so many times as long as the usual one competes for nothing. */
+const LONG = 50;
+/** Each save moves the usual time by this factor, and each that stops to count the patience, until a save ends. */
+const STEP = 1.06;
 
 /** A save in progress. */
 export interface Running {
@@ -53,22 +65,27 @@ export interface Running {
 
 export class AutoLimit {
   #limit = FIRST_LIMIT;
+  #running = 0;
   /** The saves that count, oldest first. */
   readonly #counting = new Set<Running>();
+  /** Milliseconds of the longest recent save that may have competed, and the running median of all. */
   #longest = FIRST_LONGEST_MS;
+  #usual = FIRST_LONGEST_MS;
   #backOff = 1;
   #window = new Window(0);
-  /** The logarithm of the milliseconds of a save among few. */
-  #baseline: number | undefined;
+  /** A window with few saves in progress. */
+  #baseline: Sample | undefined;
+  /** Whether the first window has ended, and whether no probe has. */
+  #isWarm = false;
+  #isStarting = true;
   /** The window before the probe that is running. */
   #probed: Window | undefined;
-  #isProbed = false;
   #probeInterval = 1;
   #windowsUntilProbe = 1;
 
   /** Saves that count and may be in progress now. */
   get limit(): number {
-    return Math.max(MIN_LIMIT, Math.floor(this.#limit));
+    return Math.floor(this.#limit);
   }
 
   /** Whether saves have stopped to count since the last one ended. */
@@ -81,94 +98,127 @@ export class AutoLimit {
     for (const save of this.#counting) {
       if (now - save.startedAt < PATIENCE * this.#longest * this.#backOff) break;
       this.#counting.delete(save);
-      this.#backOff *= BACK_OFF;
+      this.#backOff *= STEP;
     }
     return this.#counting.size < this.limit;
   }
 
   start(save: Running): void {
+    this.#running += 1;
     this.#counting.add(save);
   }
 
   /** Records the end of a save. */
   end(save: Running, outcome: 'done' | 'timeout' | 'failed', now: number): void {
-    const running = this.#counting.size;
+    const all = this.#running;
+    const counting = this.#counting.size;
+    this.#running -= 1;
     const counted = this.#counting.delete(save);
-    // Rounded up, because 0 has no logarithm.
-    const milliseconds = Math.max(0.1, now - save.startedAt);
-    const log = Math.log(milliseconds);
+    const milliseconds = now - save.startedAt;
     if (outcome === 'done') {
-      this.#longest = Math.max(milliseconds, this.#longest * (1 - 1 / RECENT_SAVES));
+      this.#usual *= milliseconds > this.#usual ? STEP : 1 / STEP;
+      if (milliseconds < LONG * this.#usual)
+        this.#longest = Math.max(milliseconds, this.#longest * (1 - 1 / RECENT_SAVES));
       this.#backOff = 1;
+      if (this.#probed === undefined) this.#limit = Math.max(MIN_LIMIT, this.#limit);
       // A save that began under another limit is no measure of this one.
-      if (counted && save.startedAt >= this.#window.since) this.#record(log, running, now);
-    } else if (outcome === 'timeout' && counted && log > (this.#baseline ?? 0)) {
-      this.#limit = Math.max(MIN_LIMIT, this.#limit - 1);
+      if (!counted || save.startedAt < this.#window.since) return;
+      this.#window.add(milliseconds, counting, all);
+      if (this.#window.saves >= this.#windowSize(counting)) this.#endWindow(now);
+    } else if (outcome === 'timeout' && counted && milliseconds > (this.#baseline?.time ?? 0)) {
+      if (this.#probed === undefined) this.#limit = Math.max(1, this.#limit - 1);
       this.#window.dropped = true;
+      this.#windowsUntilProbe = this.#probeInterval = 1;
     }
   }
 
-  #record(log: number, running: number, now: number): void {
+  /** Until the first probe, a first impression is enough. */
+  #windowSize(counting: number): number {
+    return Math.max(FIRST_LIMIT, this.#isStarting ? counting / 2 : counting);
+  }
+
+  #endWindow(now: number): void {
     const window = this.#window;
-    window.add(log, running);
-    // Until the first probe, a first impression is enough.
-    if (window.saves < Math.max(FIRST_LIMIT, this.#isProbed ? running : running / 2)) return;
     this.#window = new Window(now);
     if (this.#probed !== undefined) this.#endProbe(this.#probed, window);
-    else this.#adjust(window);
+    else if (this.#baseline === undefined) this.#begin(window);
+    else this.#adjust(window, this.#baseline);
   }
 
-  #adjust(window: Window): void {
-    this.#baseline ??= window.time;
-    if (window.time < this.#baseline - Math.log(CHANGE)) this.#baseline = window.time;
-    const { running } = window;
-    const target = this.#target(window, this.#baseline);
-    if (target < 2 * running) this.#windowsUntilProbe -= 1;
-    if (target < running / 2 || this.#windowsUntilProbe <= 0) {
+  /** The first windows. */
+  #begin(window: Window): void {
+    const isSlow = window.time > PATIENCE * FIRST_LONGEST_MS;
+    if (isSlow && !this.#isWarm) this.#isWarm = true;
+    else this.#baseline = window;
+    if (!isSlow) this.#limit = Math.max(this.#limit, window.counting / PROBE_PART);
+  }
+
+  #adjust(window: Window, baseline: Sample): void {
+    const { time, counting } = window;
+    const target = this.#target(window, baseline);
+    const isInUse = counting > this.#limit / 2;
+    const isMeasured = window.all >= CHANGE * baseline.all;
+    if (isInUse && (!isMeasured || time > COMPETING * baseline.time)) this.#windowsUntilProbe -= 1;
+    const hasChanged = time < baseline.time / CHANGE || target < counting / 2;
+    if (hasChanged || (isInUse && this.#windowsUntilProbe <= 0)) {
       this.#probed = window;
-      this.#limit = Math.ceil(running * PROBE_PART);
-    } else if (target < running || (target > this.#limit && !window.dropped)) this.#limit = target;
+      this.#limit = Math.max(MIN_PROBE, Math.floor(counting * PROBE_PART));
+    } else if (target < counting || (target > this.#limit && isInUse && isMeasured && !window.dropped))
+      this.#limit = target;
   }
 
-  #endProbe(probed: Window, probe: Window): void {
+  #endProbe(probed: Window, { time, all }: Window): void {
     this.#probed = undefined;
-    this.#isProbed = true;
-    this.#baseline = Math.min(probe.time, (this.#baseline ?? Infinity) + Math.log(CHANGE));
+    this.#isStarting = false;
+    this.#baseline = { time: Math.min(time, CHANGE * (this.#baseline?.time ?? Infinity)), all };
     this.#limit = this.#target(probed, this.#baseline);
-    const falls = this.#limit < probed.running / CHANGE;
+    const falls = this.#limit < probed.counting / CHANGE;
     this.#probeInterval = falls ? 1 : Math.min(2 * this.#probeInterval, MAX_WINDOWS_BETWEEN_PROBES);
     this.#windowsUntilProbe = this.#probeInterval;
   }
 
-  #target({ time, running }: Window, baseline: number): number {
-    const ratio = Math.min(1, Math.exp(Math.max(baseline, Math.log(MIN_BASELINE_MS)) - time));
-    return Math.max(MIN_LIMIT, running * ratio * (1 + 2 * ratio ** 3));
+  #target({ time, counting }: Window, baseline: Sample): number {
+    const ratio = Math.min(1, Math.max(baseline.time, MIN_BASELINE_MS) / time);
+    return Math.max(MIN_LIMIT, counting * ratio * (1 + 1.5 * ratio ** 3));
   }
 }
 
+/** How long a save took, in milliseconds, while so many were in progress. */
+interface Sample {
+  readonly time: number;
+  readonly all: number;
+}
+
 /** The saves that began and ended under one limit. */
-class Window {
+class Window implements Sample {
   saves = 0;
   /** Whether a save timed out that should not have. */
   dropped = false;
   #logs = 0;
-  #running = 0;
+  #counting = 0;
+  #all = 0;
 
   constructor(readonly since: number) {}
 
-  /** The logarithm of the milliseconds of a save, on average. */
   get time(): number {
-    return this.#logs / this.saves;
+    return Math.exp(this.#logs / this.saves);
   }
 
   /** Saves in progress that count, on average. */
-  get running(): number {
-    return this.#running / this.saves;
+  get counting(): number {
+    return this.#counting / this.saves;
   }
 
-  add(log: number, running: number): void {
+  /** Saves in progress, on average. */
+  get all(): number {
+    return this.#all / this.saves;
+  }
+
+  add(milliseconds: number, counting: number, all: number): void {
     this.saves += 1;
-    this.#logs += log;
-    this.#running += running;
+    // Rounded up, because 0 has no logarithm.
+    this.#logs += Math.log(Math.max(0.1, milliseconds));
+    this.#counting += counting;
+    this.#all += all;
   }
 }
