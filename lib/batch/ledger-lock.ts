@@ -1,12 +1,12 @@
 // One batch at a time on a ledger: a file beside it says which process has it. A kill leaves that file behind.
-import { readFileSync } from 'node:fs';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UsageError } from './types.js';
 
 interface Holder {
-  /** A process of another machine, or container, cannot be asked whether it runs. */
+  /** The machine and its container: a process of another one cannot be asked whether it runs. */
   readonly host: string;
   readonly pid: number;
   /** Tells processes apart that got the same id, one after the other; empty where the system does not say it. */
@@ -17,20 +17,28 @@ interface Holder {
  * Locks a ledger.
  *
  * @param ledger Its path, without links.
+ * @param refreshMs How often the process shows that it still has the lock, for other machines and containers.
  * @returns Unlocks it.
- * @throws UsageError Another batch has it, or a batch on another machine has left its lock behind.
+ * @throws UsageError Another batch has it.
  */
-export async function lockLedger(ledger: string): Promise<() => Promise<void>> {
+export async function lockLedger(ledger: string, refreshMs = 5000): Promise<() => Promise<void>> {
   const path = `${ledger}.lock`;
-  const holder: Holder = { host: hostname(), pid: process.pid, started: startOf(process.pid) };
+  const holder: Holder = { host: describeHost(), pid: process.pid, started: startOf(process.pid) };
   for (;;) {
     try {
       await writeFile(path, JSON.stringify(holder), { flag: 'wx' });
-      return () => rm(path, { force: true });
+      const timer = setInterval(() => {
+        const now = new Date();
+        utimes(path, now, now).catch(() => undefined);
+      }, refreshMs).unref();
+      return async () => {
+        clearInterval(timer);
+        await rm(path, { force: true });
+      };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    if (isRunning(await readHolder(path)))
+    if (await isHeld(path, refreshMs))
       throw new UsageError(
         `Another batch is using the ledger ${ledger}. Wait until it has ended, or name another file. If there is none, remove ${path}.`,
       );
@@ -47,7 +55,8 @@ async function removeLeftOver(path: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return;
   }
-  if (isRunning(await readHolder(aside))) await rename(aside, path);
+  const moved = await readHolder(aside);
+  if (moved !== undefined && isRunning(moved)) await rename(aside, path);
   else await rm(aside, { force: true });
 }
 
@@ -65,9 +74,33 @@ async function readHolder(path: string): Promise<Holder | undefined> {
   return undefined;
 }
 
+async function isHeld(path: string, refreshMs: number): Promise<boolean> {
+  const holder = await readHolder(path);
+  if (holder === undefined || holder.host === describeHost())
+    return holder !== undefined && isRunning(holder);
+  // Clocks may differ, so the time is compared with itself.
+  const refreshed = await readTime(path);
+  await sleep(3 * refreshMs);
+  return (await readTime(path)) !== refreshed;
+}
+
+const readTime = (path: string): Promise<number> =>
+  stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => NaN,
+  );
+
+function describeHost(): string {
+  try {
+    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return hostname();
+  }
+}
+
 /** Whether the process is the one that took the lock: its id may belong to another one since. */
-function isRunning(holder: Holder | undefined): boolean {
-  if (holder?.host !== hostname()) return holder !== undefined;
+function isRunning(holder: Holder): boolean {
+  if (holder.host !== describeHost()) return false;
   try {
     process.kill(holder.pid, 0);
   } catch (error) {

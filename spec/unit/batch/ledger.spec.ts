@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { lockLedger } from '../../../lib/batch/ledger-lock.js';
 import { Ledger, readDone } from '../../../lib/batch/ledger.js';
 import { UsageError, type SaveResult } from '../../../lib/batch/types.js';
 import { list, testOnLinux, useTempDir } from '../../support/temp-dir.js';
@@ -106,9 +107,6 @@ describe('a lock', () => {
     // Another process has got the same number since.
     writeFileSync(path, JSON.stringify({ ...holder, pid: child.pid, started: `${started}0` }));
     if (process.platform === 'linux') await (await Ledger.open(dir('l'))).close();
-    // Nothing can ask a process of another machine.
-    writeFileSync(path, JSON.stringify({ ...holder, host: 'another' }));
-    await expect(Ledger.open(dir('l'))).rejects.toThrow(refused);
     // A power cut has left a lock that says nothing.
     writeFileSync(path, '');
     await (await Ledger.open(dir('l'))).close();
@@ -117,6 +115,22 @@ describe('a lock', () => {
     await once(child, 'exit');
     await (await Ledger.open(dir('l'))).close();
     expect(list(dir())).toEqual(['l']);
+  });
+
+  it('of another machine keeps others out while it is refreshed', async () => {
+    const path = dir('l.lock');
+    writeFileSync(path, JSON.stringify({ host: 'another', pid: process.pid, started: '' }));
+    let seconds = 0;
+    const timer = setInterval(() => {
+      seconds += 1;
+      utimesSync(path, seconds, seconds);
+    }, 10);
+    await expect(lockLedger(dir('l'), 300)).rejects.toThrow(refused);
+    clearInterval(timer);
+    await (
+      await lockLedger(dir('l'), 10)
+    )();
+    expect(list(dir())).toEqual([]);
   });
 
   const readStart = (pid: number, own: string): string => {
