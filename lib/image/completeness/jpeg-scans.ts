@@ -86,6 +86,8 @@ function readFrame(segment: Buffer, isProgressive: boolean): Frame {
     h: part.readUInt8(1) >> 4,
     v: part.readUInt8(1) & 15,
   }));
+  // Without a block in a unit, a walk would have no end.
+  if (sizes.some(({ h, v }) => h * v === 0)) throw broken();
   const maxH = Math.max(...sizes.map(({ h }) => h));
   const maxV = Math.max(...sizes.map(({ v }) => v));
   const [across, down] = [Math.ceil(width / (8 * maxH)), Math.ceil(height / (8 * maxV))];
@@ -131,6 +133,7 @@ class ScanWalk {
     const numbers = frame.isProgressive ? segment.subarray(1 + 2 * count) : Buffer.of(0, 63, 0);
     this.#first = numbers.readUInt8(0);
     this.#last = Math.min(63, numbers.readUInt8(1));
+    if (count === 0 || this.#first > this.#last) throw broken();
     const [before, after] = [numbers.readUInt8(2) >> 4, numbers.readUInt8(2) & 15];
     this.#isRefinement = before > 0;
     for (const { component } of this.#parts) {
@@ -173,7 +176,11 @@ class ScanWalk {
     const { across, down } = this.#grid;
     try {
       // Behind the last unit, so that no block changes.
-      for (let unit = across * down; this.#codes.bytesLeft > 0; unit += 1) this.#readUnit(unit);
+      for (let unit = across * down; this.#codes.bytesLeft > 0; unit += 1) {
+        // So that each block takes a bit.
+        this.#emptyBlocks = 0;
+        this.#readUnit(unit);
+      }
       // Zeros often read on as well, but to the end of their last byte.
       return this.#codes.bytesLeft === 0 && this.#codes.filling > 0;
     } catch {

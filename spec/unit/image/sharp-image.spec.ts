@@ -3,6 +3,7 @@ import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import { deflateSync } from 'node:zlib';
 import type { Sharp } from 'sharp';
 import { SaveError } from '../../../lib/errors.js';
+import { assertAllBlocks } from '../../../lib/image/completeness/jpeg-scans.js';
 import { inspectImage, inspectInHost } from '../../../lib/image/inspect.js';
 import { box, fixedNoise, frames, tiledAvif } from '../../support/images.js';
 import { directoryBytes, FLAVOURS, tiffFile, type TiffEntry } from '../../support/tiff-files.js';
@@ -342,6 +343,13 @@ describe.each([
       expect([at, await verdictOf(spliced(image, at, Buffer.alloc(2), 2))]).toEqual([at, 'broken-image']);
     }
   });
+});
+
+it('refuses a progressive JPEG with sampling factors of 0, and does not walk it for ever', async () => {
+  const image = await fixedNoise(100, 70).jpeg({ progressive: true }).toBuffer();
+  const frame = image.indexOf('ffc2', 'hex');
+  for (const component of [0, 1, 2]) image[frame + 11 + 3 * component] = 0;
+  await expect(assertAllBlocks(image)).rejects.toThrow(SaveError);
 });
 
 it('refuses a progressive JPEG with many bytes behind a scan: codes in the wrong place', async () => {
