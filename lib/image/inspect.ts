@@ -1,6 +1,9 @@
 // Inspects a rendered image. Bytes are decoded in a separate process, because they may be hostile.
 import { lstat, realpath } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
+import type sharp from 'sharp';
 import type { ImageBytes } from '../bytes/image-bytes.js';
 import { SaveError } from '../errors.js';
 import { occupyThread } from '../thread-pool.js';
@@ -111,17 +114,19 @@ async function inspectTwice(
 
 /**
  * Inspects an image without a decoder process. Loads `sharp` into the host, clears libvips' cache of the image, and
- * restores the host's settings.
+ * leaves the host's settings as they were.
  */
 export async function inspectInHost(
   format: ImageFormat,
   bytes: ImageBytes,
   options: InspectOptions,
 ): Promise<ImageInfo> {
+  const restoreSettings = keepSettings();
   const [{ checkImage }, { dropCachedOperations }] = await Promise.all([
     import('./check-image.js'),
     import('./sharp-image.js'),
   ]);
+  restoreSettings();
   const pixels = await estimatePixels(format, bytes, options);
   const endTurn = await budget.take(pixels, options.maxPixels, options.signal);
   return occupyThread(async () => {
@@ -133,6 +138,30 @@ export async function inspectInHost(
       endTurn();
     }
   });
+}
+
+/**
+ * Keeps sharp's settings while another copy of sharp is loaded, which resets those of the library that both share: a
+ * host of ES modules has sharp's own ES modules, this package requires the CommonJS ones.
+ *
+ * @returns Restores the settings.
+ */
+function keepSettings(): () => void {
+  try {
+    const require = createRequire(__filename);
+    const path = require.resolve('sharp');
+    if (require.cache[path] === undefined) {
+      const { default: hosts } = require(join(dirname(path), 'index.mjs')) as { default: typeof sharp };
+      const [{ memory, files, items }, threads] = [hosts.cache(), hosts.concurrency()];
+      return () => {
+        hosts.cache({ memory: memory.max, files: files.max, items: items.max });
+        hosts.concurrency(threads);
+      };
+    }
+  } catch {
+    // Another version of sharp, or a bundle without it, has no such copy.
+  }
+  return () => undefined;
 }
 
 /**

@@ -138,20 +138,25 @@ onLinux('the host of a decoder process', () => {
     expect(new Set(readFileSync(log, 'utf8').trim().split('\n'))).toEqual(new Set([String(host.pid)]));
   });
 
-  it('decodes by itself if no process can be started, warns once, and keeps its settings', () => {
-    const bundle = join(folder, 'bundle.cjs');
-    buildSync({
-      stdin: {
-        contents: `export * from './lib/image/inspect.ts'; export * from './lib/bytes/image-bytes.ts';`,
-        resolveDir: resolve('.'),
-      },
-      outfile: bundle,
-      bundle: true,
-      platform: 'node',
-      external: ['sharp'],
-    });
-    const host = `
-      const sharp = require(${JSON.stringify(require.resolve('sharp'))});
+  it.each([
+    ['CommonJS', `require(${JSON.stringify(require.resolve('sharp'))})`],
+    ['ES modules', `(await import('sharp')).default`],
+  ])(
+    'of %s decodes by itself if no process can be started, warns once, and keeps its settings',
+    (_, sharp) => {
+      const bundle = join(folder, 'bundle.cjs');
+      buildSync({
+        stdin: {
+          contents: `export * from './lib/image/inspect.ts'; export * from './lib/bytes/image-bytes.ts';`,
+          resolveDir: resolve('.'),
+        },
+        outfile: bundle,
+        bundle: true,
+        platform: 'node',
+        external: ['sharp'],
+      });
+      const host = `(async () => {
+      const sharp = ${sharp};
       require('module').globalPaths.push(${JSON.stringify(resolve('node_modules'))});
       const { inspectImage, MemoryBytes } = require(${JSON.stringify(bundle)});
       const warnings = [];
@@ -160,24 +165,24 @@ onLinux('the host of a decoder process', () => {
       sharp.concurrency(2);
       const image = require('fs').readFileSync(${JSON.stringify(path)});
       const inspect = (bytes) => inspectImage(new MemoryBytes(bytes), ${JSON.stringify(OPTIONS)});
-      (async () => {
-        const infos = await Promise.all([1, 2, 3].map(() => inspect(image)));
-        const broken = await inspect(image.subarray(0, -1)).catch(({ code }) => code);
-        await new Promise(setImmediate);
-        const { memory, files, items } = sharp.cache();
-        const limits = [memory.max, files.max, items.max, sharp.concurrency()];
-        console.log(JSON.stringify({ infos, broken, warnings, limits, kept: items.current }));
-      })();`;
-    const { stdout, stderr } = spawnSync(process.execPath, ['--eval', host], {
-      encoding: 'utf8',
-      env: { ...process.env, NODE_PATH: resolve('node_modules') },
-    });
-    expect(stderr).toMatch(/IMAGE_SAVE_NO_DECODER/);
-    const { infos, broken, warnings, limits, kept } = JSON.parse(stdout) as Record<string, unknown[]>;
-    expect(infos).toMatchObject(Array(3).fill({ format: 'png', width: 1500 }));
-    expect(broken).toBe('incomplete-image');
-    expect(warnings).toEqual([['IMAGE_SAVE_NO_DECODER', expect.stringMatching(/cannot start a process/)]]);
-    expect(limits).toEqual([33, 7, 44, 2]);
-    expect(kept).toBe(0);
-  });
+      const infos = await Promise.all([1, 2, 3].map(() => inspect(image)));
+      const broken = await inspect(image.subarray(0, -1)).catch(({ code }) => code);
+      await new Promise(setImmediate);
+      const { memory, files, items } = sharp.cache();
+      const limits = [memory.max, files.max, items.max, sharp.concurrency()];
+      console.log(JSON.stringify({ infos, broken, warnings, limits, kept: items.current }));
+    })();`;
+      const { stdout, stderr } = spawnSync(process.execPath, ['--eval', host], {
+        encoding: 'utf8',
+        env: { ...process.env, NODE_PATH: resolve('node_modules') },
+      });
+      expect(stderr).toMatch(/IMAGE_SAVE_NO_DECODER/);
+      const { infos, broken, warnings, limits, kept } = JSON.parse(stdout) as Record<string, unknown[]>;
+      expect(infos).toMatchObject(Array(3).fill({ format: 'png', width: 1500 }));
+      expect(broken).toBe('incomplete-image');
+      expect(warnings).toEqual([['IMAGE_SAVE_NO_DECODER', expect.stringMatching(/cannot start a process/)]]);
+      expect(limits).toEqual([33, 7, 44, 2]);
+      expect(kept).toBe(0);
+    },
+  );
 });
