@@ -205,6 +205,35 @@ test('the command and saveAll run where neither sharp nor express is, and the mi
   expect(runNode(consumer({ 'x.cjs': loaded }), 'x.cjs')).toBe('0\n');
 });
 
+test('a file tracer, as of Next, finds everything that a decoder process needs', () => {
+  const folder = consumer({
+    'app.mjs': "import { imageSave } from 'express-image-save'; imageSave();",
+    'trace.cjs': `
+      const { nodeFileTrace } = require(${JSON.stringify(installed('@vercel/nft'))});
+      const base = require('node:path').parse(__dirname).root;
+      nodeFileTrace([__dirname + '/app.mjs'], { base }).then(({ fileList }) => {
+        console.log(JSON.stringify([...fileList].map((file) => file.replaceAll('\\\\', '/'))));
+      });`,
+  });
+  const traced = JSON.parse(runNode(folder, 'trace.cjs')) as string[];
+  const parts = [/\/dist\/image\/decoder\/process\.js$/, /\/sharp-image\.js$/, /\/sharp-.*\.node$/];
+  expect(parts.filter((part) => !traced.some((file) => part.test(file)))).toEqual([]);
+});
+
+test("a decoder process starts with the resolver of Yarn's Plug'n'Play", () => {
+  const folder = consumer({
+    'node_modules/pnpapi/index.js':
+      "if (process.argv[1]?.endsWith('process.js')) require('fs').writeFileSync(__dirname + '/used', '');",
+    'save.cjs': SAVE,
+    'app.cjs': `
+      Object.defineProperty(process.versions, 'pnp', { value: '3' });
+      process.on('warning', ({ code }) => console.log(code));
+      require('./save.cjs').save().then(({ reply }) => console.log(reply.status));`,
+  });
+  expect(runNode(folder, 'app.cjs')).toBe('done\n');
+  expect(existsSync(join(folder, 'node_modules/pnpapi/used'))).toBe(true);
+});
+
 test('carries the licence of every package that is bundled', () => {
   const licences = readFileSync(join(unpacked, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
   const bundled = [
