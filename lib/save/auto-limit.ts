@@ -13,8 +13,9 @@
 // The limit grows only if clearly fewer saves were in progress in the baseline: otherwise the ratio says nothing. The
 // baseline is measured in probes, windows at a third of the saves in progress, and is never believed for long: the next
 // probe comes after 1, 2, 4 and at most 32 windows, after the next one if a probe has found a much lower limit, and at
-// once when saves have become much faster or slower. At the start, the first window is the baseline, and the limit triples
-// without a probe. A slow first window is none: code is being compiled and decoders start.
+// once when saves have become much faster or slower. At the start, the first window is the baseline, the limit doubles
+// without a probe, and grows by 4 until there is one. A slow first window is no baseline: code is being compiled and
+// decoders start.
 //
 // Not every save in progress competes. One that hangs, or waits far longer than its like, holds up no other: a save stops
 // to count when it has taken twice as long as any of the last hundred that ended. Those that take 50 times as long as the
@@ -33,12 +34,15 @@
 
 /** Three renders leave one of the four threads that Node uses for files to the host. */
 const MIN_LIMIT = 3;
-/** The limit at the start, and the saves of a window, or those in progress if that is more. */
+/** The limit at the start, and the saves of the first windows. Later ones have twice as many, so that chance tells less. */
 const FIRST_LIMIT = 8;
 /** A probe lowers the saves in progress to this part. */
 const PROBE_PART = 1 / 3;
 /** With one save at a time, its disk and its renderer would wait for each other. */
 const MIN_PROBE = 2;
+/** Added to the factor of a limit before a renderer that only waits, and until the first probe. */
+const GROWTH = 1.5;
+const FIRST_GROWTH = 3;
 const MAX_WINDOWS_BETWEEN_PROBES = 32;
 /** A change by this factor is no chance. The baseline rises by no more in one probe, in case it still competed. */
 const CHANGE = 1.5;
@@ -124,17 +128,16 @@ export class AutoLimit {
       // A save that began under another limit is no measure of this one.
       if (!counted || save.startedAt < this.#window.since) return;
       this.#window.add(milliseconds, counting, all);
-      if (this.#window.saves >= this.#windowSize(counting)) this.#endWindow(now);
+      // Until the first probe, a first impression is enough.
+      const size = this.#isStarting
+        ? Math.max(FIRST_LIMIT, counting / 2)
+        : Math.max(2 * FIRST_LIMIT, counting);
+      if (this.#window.saves >= size) this.#endWindow(now);
     } else if (outcome === 'timeout' && counted && milliseconds > (this.#baseline?.time ?? 0)) {
       if (this.#probed === undefined) this.#limit = Math.max(1, this.#limit - 1);
       this.#window.dropped = true;
       this.#windowsUntilProbe = this.#probeInterval = 1;
     }
-  }
-
-  /** Until the first probe, a first impression is enough. */
-  #windowSize(counting: number): number {
-    return Math.max(FIRST_LIMIT, this.#isStarting ? counting / 2 : counting);
   }
 
   #endWindow(now: number): void {
@@ -150,7 +153,7 @@ export class AutoLimit {
     const isSlow = window.time > PATIENCE * FIRST_LONGEST_MS;
     if (isSlow && !this.#isWarm) this.#isWarm = true;
     else this.#baseline = window;
-    if (!isSlow) this.#limit = Math.max(this.#limit, window.counting / PROBE_PART);
+    if (!isSlow) this.#limit = Math.max(this.#limit, 2 * window.counting);
   }
 
   #adjust(window: Window, baseline: Sample): void {
@@ -179,7 +182,10 @@ export class AutoLimit {
 
   #target({ time, counting }: Window, baseline: Sample): number {
     const ratio = Math.min(1, Math.max(baseline.time, MIN_BASELINE_MS) / time);
-    return Math.max(MIN_LIMIT, counting * ratio * (1 + 1.5 * ratio ** 3));
+    return Math.max(
+      MIN_LIMIT,
+      counting * ratio * (1 + (this.#isStarting ? FIRST_GROWTH : GROWTH) * ratio ** 3),
+    );
   }
 }
 
