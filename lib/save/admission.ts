@@ -12,6 +12,8 @@ export interface AdmissionOptions {
 
 /** The right of one save to be in progress. */
 export interface Slot {
+  /** Says that the save has been rendered and inspected. It may then make room for the next one. */
+  publish(): void;
   /**
    * Gives the slot to the next save. Only the first call counts.
    *
@@ -140,6 +142,11 @@ export class Admission {
     this.#auto?.start(save);
     let released = false;
     return {
+      publish: () => {
+        if (released) return;
+        this.#auto?.publish(save, performance.now());
+        this.poll();
+      },
       release: (outcome) => {
         if (released) return;
         released = true;
@@ -157,8 +164,7 @@ export class Admission {
     const isMeasure = outcome === 'done' || isSlow;
     if (isMeasure) this.#longest = Math.max(milliseconds, this.#longest * (1 - 1 / RECENT_SAVES));
     const othersWait = this.#queue.size > 0;
-    // After a silence in which other saves were let in, the time since the last end says nothing about the rate.
-    if ((othersWait || isMeasure) && this.#auto?.impatient !== true) {
+    if ((othersWait || isMeasure) && this.#auto?.isUnusual !== true) {
       this.#intervals = Math.min(this.#intervals + 1, RECENT_SAVES);
       const limit = this.#auto?.limit ?? this.#fixedLimit;
       const interval = othersWait ? now - this.#lastEnd : milliseconds / limit;

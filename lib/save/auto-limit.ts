@@ -23,6 +23,10 @@
 // saves that wait 100 times as long as the others do not. Until a save ends, each that stops to count makes the rest more
 // patient, because a renderer that hangs or becomes much slower must not be flooded.
 //
+// A save that is being published waits for a disk or a store, and competes with nothing that the renderer does. So it stops
+// to count, and its time is taken then. Flushes have a limit of their own (lib/thread-pool.ts). If the store is slower than
+// the renderer, those beyond 32 count to their end.
+//
 // A timeout says nothing about competition, because it takes as long as its deadline among many and among few. If a save
 // that counts had more time than the baseline and still timed out, the limit falls by one, to 1 while nothing ends, and
 // the next window is followed by a probe.
@@ -61,6 +65,9 @@ const LONG = 50;
 /** Each save moves the usual time by this factor, and each that stops to count the patience, until a save ends. */
 const STEP = 1.06;
 
+/** Saves that may be published without counting. */
+const MAX_PUBLISHING = 32;
+
 /** A save in progress. */
 export interface Running {
   /** A reading of `performance.now()`. */
@@ -72,6 +79,7 @@ export class AutoLimit {
   #running = 0;
   /** The saves that count, oldest first. */
   readonly #counting = new Set<Running>();
+  readonly #publishing = new Set<Running>();
   /** Milliseconds of the longest recent save that may have competed, and the running median of all. */
   #longest = FIRST_LONGEST_MS;
   #usual = FIRST_LONGEST_MS;
@@ -92,9 +100,9 @@ export class AutoLimit {
     return Math.floor(this.#limit);
   }
 
-  /** Whether saves have stopped to count since the last one ended. */
-  get impatient(): boolean {
-    return this.#backOff > 1;
+  /** Whether fewer or more saves are in progress than usual, so that the rate at which they end says little. */
+  get isUnusual(): boolean {
+    return this.#backOff > 1 || this.#probed !== undefined;
   }
 
   /** Whether another save may start. */
@@ -112,32 +120,44 @@ export class AutoLimit {
     this.#counting.add(save);
   }
 
+  /** A save has been rendered and inspected. */
+  publish(save: Running, now: number): void {
+    if (this.#publishing.size >= MAX_PUBLISHING || !this.#counting.has(save)) return;
+    this.#measure(save, now);
+    this.#publishing.add(save);
+  }
+
   /** Records the end of a save. */
   end(save: Running, outcome: 'done' | 'timeout' | 'failed', now: number): void {
-    const all = this.#running;
-    const counting = this.#counting.size;
-    this.#running -= 1;
-    const counted = this.#counting.delete(save);
     const milliseconds = now - save.startedAt;
+    const counted = this.#counting.has(save);
     if (outcome === 'done') {
       this.#usual *= milliseconds > this.#usual ? STEP : 1 / STEP;
       if (milliseconds < LONG * this.#usual)
         this.#longest = Math.max(milliseconds, this.#longest * (1 - 1 / RECENT_SAVES));
       this.#backOff = 1;
       if (this.#probed === undefined) this.#limit = Math.max(MIN_LIMIT, this.#limit);
-      // A save that began under another limit is no measure of this one.
-      if (!counted || save.startedAt < this.#window.since) return;
-      this.#window.add(milliseconds, counting, all);
-      // Until the first probe, a first impression is enough.
-      const size = this.#isStarting
-        ? Math.max(FIRST_LIMIT, counting / 2)
-        : Math.max(2 * FIRST_LIMIT, counting);
-      if (this.#window.saves >= size) this.#endWindow(now);
+      if (counted) this.#measure(save, now);
     } else if (outcome === 'timeout' && counted && milliseconds > (this.#baseline?.time ?? 0)) {
       if (this.#probed === undefined) this.#limit = Math.max(1, this.#limit - 1);
       this.#window.dropped = true;
       this.#windowsUntilProbe = this.#probeInterval = 1;
     }
+    this.#running -= 1;
+    this.#counting.delete(save);
+    this.#publishing.delete(save);
+  }
+
+  /** Takes the time of a save that counts no longer. */
+  #measure(save: Running, now: number): void {
+    const counting = this.#counting.size;
+    this.#counting.delete(save);
+    // A save that began under another limit is no measure of this one.
+    if (save.startedAt < this.#window.since) return;
+    this.#window.add(now - save.startedAt, counting, this.#running - this.#publishing.size);
+    // Until the first probe, a first impression is enough.
+    const size = this.#isStarting ? Math.max(FIRST_LIMIT, counting / 2) : Math.max(2 * FIRST_LIMIT, counting);
+    if (this.#window.saves >= size) this.#endWindow(now);
   }
 
   #endWindow(now: number): void {
@@ -215,7 +235,7 @@ class Window implements Sample {
     return this.#counting / this.saves;
   }
 
-  /** Saves in progress, on average. */
+  /** Saves in progress that are not being published, on average. */
   get all(): number {
     return this.#all / this.saves;
   }

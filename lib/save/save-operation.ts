@@ -111,6 +111,7 @@ export class SaveOperation {
     checkExtension(name, info.format);
 
     this.#stages.begin('publishing');
+    this.#slot.publish();
     const lastUpdated = await this.#publish(target, { ...info, bytes });
     return { status: 'done', name, info, length: bytes.length, lastUpdated };
   }

@@ -189,6 +189,9 @@ function leakSlots(leaking: Parameters<Slot['release']>[0]): void {
   const leaky = (slot: Slot): Slot => {
     let released = false;
     return {
+      publish() {
+        slot.publish();
+      },
       release(outcome) {
         if (!released && outcome !== leaking) slot.release(outcome);
         released = true;

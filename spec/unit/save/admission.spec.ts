@@ -220,3 +220,22 @@ it('raises the limit with auto if more saves at once take no longer', async () =
   const all = Array.from({ length: 100 }, () => attempt(admission));
   expect(all.filter(({ state }) => state === 'running').length).toBeGreaterThan(50);
 });
+
+test.each([
+  ['auto', 8, 13],
+  [8, 8, 8],
+] as const)(
+  'with the limit %p, %i saves start, and %i when five have come to be published',
+  async (concurrency, before, after) => {
+    const admission = new Admission({ concurrency, maxQueue: 100 });
+    const all = Array.from({ length: 20 }, () => attempt(admission));
+    expect(admission.running).toBe(before);
+    for (const { slot } of all.slice(0, 5)) slot!.publish();
+    await settle();
+    expect(admission.running).toBe(after);
+    // Eight of the others are in progress either way.
+    for (const { slot } of all.slice(0, 5)) slot!.release('failed');
+    await settle();
+    expect([admission.running, admission.waiting]).toEqual([8, 7]);
+  },
+);
