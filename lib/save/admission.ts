@@ -1,4 +1,5 @@
 // Admission: limits the saves in progress and the waiting saves, and refuses a save that cannot end in time.
+import { waitIn, type Waiter } from '../abort.js';
 import { SaveError } from '../errors.js';
 import { AutoLimit, type Running } from './auto-limit.js';
 
@@ -22,13 +23,11 @@ export interface Slot {
   release(outcome: 'done' | 'timeout' | 'failed'): void;
 }
 
-interface Waiter {
+interface WaitingSave {
   /** When its save times out, a reading of `performance.now()`. */
   readonly deadline: number;
   /** Milliseconds until then when it came. */
   readonly timeLimit: number;
-  admit(slot: Slot): void;
-  refuse(error: SaveError): void;
 }
 
 /** The number of recent saves that the rate and the longest time follow. */
@@ -41,7 +40,7 @@ export class Admission {
   readonly #maxQueue: number;
   readonly #fixedLimit: number;
   readonly #auto: AutoLimit | undefined;
-  readonly #queue = new Set<Waiter>();
+  readonly #queue = new Set<WaitingSave & Waiter<Slot>>();
   #timer: NodeJS.Timeout | undefined;
   #running = 0;
   /** Mean milliseconds from one end of a save to the next while others wait; 0 until the first has ended. */
@@ -87,30 +86,12 @@ export class Admission {
     const isDoubtful = this.#auto !== undefined && waiting < this.#auto.limit;
     if (waiting >= this.#maxQueue || (comesTooLate && !isDoubtful)) throw this.#tooBusy();
     if (waiting === 0) this.#lastEnd = now;
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#queue.delete(waiter);
-        reject(signal.reason as Error);
-      };
-      const waiter: Waiter = {
-        deadline,
-        timeLimit,
-        admit(slot) {
-          signal.removeEventListener('abort', leave);
-          resolve(slot);
-        },
-        refuse(error) {
-          signal.removeEventListener('abort', leave);
-          reject(error);
-        },
-      };
-      signal.addEventListener('abort', leave, { once: true });
-      this.#queue.add(waiter);
-      if (this.#auto === undefined) return;
+    const slot = waitIn(this.#queue, { deadline, timeLimit }, signal);
+    if (this.#auto !== undefined)
       this.#timer ??= setInterval(() => {
         this.poll();
       }, POLL_MS).unref();
-    });
+    return slot;
   }
 
   /** Fills the free slots from the queue, and refuses saves that have waited too long. */
@@ -120,8 +101,8 @@ export class Admission {
       this.#queue.delete(waiter);
       // Rendering for a save that cannot end in time would delay the saves behind it.
       const isTooLate = performance.now() + this.#renderTime(waiter.timeLimit) > waiter.deadline;
-      if (isTooLate) waiter.refuse(this.#tooBusy());
-      else waiter.admit(this.#start());
+      if (isTooLate) waiter.reject(this.#tooBusy());
+      else waiter.resolve(this.#start());
     }
     clearInterval(this.#timer);
     this.#timer = undefined;
