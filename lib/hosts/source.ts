@@ -20,8 +20,8 @@ export interface Source {
 const NO_HEAD: RenderedHead = { status: 200, contentLength: undefined, contentEncoding: '' };
 
 /**
- * Takes an image of any kind, by what it can do: libraries have responses, blobs and streams of their own classes. Bytes
- * are copied at once, because the caller may change them.
+ * Takes an image of any kind, by what it can do: libraries have responses, blobs and streams of their own classes. The
+ * bytes of a `Uint8Array` are copied at once, because the caller may change them.
  *
  * @throws TypeError It is none of these kinds.
  */

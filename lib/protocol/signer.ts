@@ -17,7 +17,7 @@ export interface SignedCommand {
   readonly name: string;
   /** Milliseconds that the save may take; without it the server's default. */
   readonly timeout?: number | undefined;
-  /** When the URL stops to save: a `Date`, or milliseconds since 1970. */
+  /** From when on the URL no longer saves: a `Date`, or milliseconds since 1970. */
   readonly expires: Date | number;
 }
 

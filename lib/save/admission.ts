@@ -14,7 +14,7 @@ export interface AdmissionOptions {
 /** The right of one save to be in progress. */
 export interface Slot {
   /** Says that the save has been rendered and inspected. It may then make room for the next one. */
-  publish(): void;
+  startPublishing(): void;
   /**
    * Gives the slot to the next save. Only the first call counts.
    *
@@ -43,7 +43,7 @@ export class Admission {
   readonly #queue = new Set<WaitingSave & Waiter<Slot>>();
   #timer: NodeJS.Timeout | undefined;
   #running = 0;
-  /** Mean milliseconds from one end of a save to the next while others wait; 0 until the first has ended. */
+  /** Milliseconds between two ends of saves, on average; without others that wait, a save's time ÷ the limit. */
   #interval = 0;
   #intervals = 0;
   /** The last end of a save, or when saves began to wait if that was later. */
@@ -109,7 +109,7 @@ export class Admission {
   }
 
   get #hasRoom(): boolean {
-    return this.#auto?.hasRoom(performance.now()) ?? this.#running < this.#fixedLimit;
+    return this.#auto?.makeRoom(performance.now()) ?? this.#running < this.#fixedLimit;
   }
 
   /** The milliseconds that a save needs once it has its slot: as many as the longest, from a quarter to half of its limit. */
@@ -123,9 +123,9 @@ export class Admission {
     this.#auto?.start(save);
     let released = false;
     return {
-      publish: () => {
+      startPublishing: () => {
         if (released) return;
-        this.#auto?.publish(save, performance.now());
+        this.#auto?.startPublishing(save, performance.now());
         this.poll();
       },
       release: (outcome) => {
@@ -140,7 +140,8 @@ export class Admission {
 
   #measure(now: number, save: Running, outcome: 'done' | 'timeout' | 'failed'): void {
     const milliseconds = now - save.startedAt;
-    // With a fixed limit, a save that hangs holds its slot. A client that allows a millisecond makes no save look fast.
+    // With a fixed limit, a save that times out has held its slot, so its time counts, but only upwards: `timeout=1` must
+    // not make saves look fast.
     const isSlow = outcome === 'timeout' && this.#auto === undefined && milliseconds > this.#longest;
     const isMeasure = outcome === 'done' || isSlow;
     if (isMeasure) this.#longest = Math.max(milliseconds, this.#longest * (1 - 1 / RECENT_SAVES));

@@ -6,35 +6,34 @@
 //
 //     limit = saves in progress × ratio × (1 + 1.5 × ratio³), but at least 3
 //
-// - A renderer that waits for something else takes as long among many: the ratio is 1, and the limit grows by 2.5.
+// - A renderer that waits for something else takes as long among many: the ratio is 1, and the limit is multiplied by 2.5.
 // - A renderer that is bound by the CPU or has a limit of its own takes longer in proportion. The limit settles where a
-//   save takes about one and a third times the baseline: 3 on two CPUs, 10 before a server that handles 8.
+//   save takes about one and a half times the baseline: 3 on two CPUs, 12 before a server that handles 8.
 //
 // The limit grows only if clearly fewer saves were in progress in the baseline: otherwise the ratio says nothing. The
-// baseline is measured in probes, windows at a third of the saves in progress, and is never believed for long: the next
-// probe comes after 1, 2, 4 and at most 32 windows, after the next one if a probe has found a much lower limit, and at
-// once when saves have become much faster or slower. At the start, the first window is the baseline, the limit doubles
-// without a probe, and grows by 4 until there is one. A slow first window is no baseline: code is being compiled and
-// decoders start.
+// baseline is measured in probes, windows at a third of the saves in progress. The next probe comes after 1, 2, 4 and at
+// most 32 windows in which saves compete or the ratio says nothing, after one if a probe has found a much lower limit, and
+// at once when saves have become much faster or slower. At the start, the first window is the baseline, the limit doubles
+// without a probe, and is multiplied by up to 4 until there is one. A slow first window is no baseline: code is being
+// compiled and decoders start.
 //
-// Not every save in progress competes. One that hangs, or waits far longer than its like, holds up no other: a save stops
-// to count when it has taken twice as long as any of the last hundred that ended. Those that take 50 times as long as the
+// Not every save in progress competes. One that hangs, or waits far longer than its like, holds up no other: it no longer
+// counts once it has taken twice as long as any of the last hundred that were done. Those that took 50 times as long as the
 // usual one are left out of this, because in a mix of cheap and expensive images the expensive ones do compete, while
-// saves that wait 100 times as long as the others do not. Until a save ends, each that stops to count makes the rest more
-// patient, because a renderer that hangs or becomes much slower must not be flooded.
+// saves that wait 100 times as long as the others do not. Until a save is done, each one that no longer counts makes the
+// rest count for longer, because a renderer that hangs or becomes much slower must not be flooded.
 //
-// A save that is being published waits for a disk or a store, and competes with nothing that the renderer does. So it stops
-// to count, and its time is taken then. Flushes have a limit of their own (lib/thread-pool.ts). If the store is slower than
-// the renderer, those beyond 32 count to their end.
+// A save that is being published waits for a disk or a store, and competes with nothing that the renderer does. So it no
+// longer counts, and its time is taken then. Flushes have a limit of their own (lib/thread-pool.ts). If the store is slower
+// than the renderer, those beyond 32 count to their end.
 //
 // A timeout says nothing about competition, because it takes as long as its deadline among many and among few. If a save
-// that counts had more time than the baseline and still timed out, the limit falls by one, to 1 while nothing ends, and
-// the next window is followed by a probe.
+// that counts had more time than the baseline and still timed out, the limit falls by one, to 1 while nothing is done, and
+// the next window in which saves compete is followed by a probe.
 //
 // Tried before: Gradient2 (Netflix) compares with a long average instead of a probe and drifts upwards under a constant
-// overload. Vegas takes the fastest save ever as the baseline, which a mix of cheap and expensive images misleads. Saves
-// that stop to count after a multiple of the usual time flood a mix: its expensive images then compete without being
-// counted, and time out.
+// overload. Vegas takes the fastest save ever as the baseline, which a mix of cheap and expensive images misleads. If no
+// save counts for longer than a multiple of the usual time, the expensive images of a mix compete uncounted, and time out.
 
 /** Three renders leave one of the four threads that Node uses for files to the host. */
 const MIN_LIMIT = 3;
@@ -44,8 +43,9 @@ const FIRST_LIMIT = 8;
 const PROBE_PART = 1 / 3;
 /** With one save at a time, its disk and its renderer would wait for each other. */
 const MIN_PROBE = 2;
-/** Added to the factor of a limit before a renderer that only waits, and until the first probe. */
+/** With the ratio 1 the limit is multiplied by this and 1. */
 const GROWTH = 1.5;
+/** The same, until the first probe. */
 const FIRST_GROWTH = 3;
 const MAX_WINDOWS_BETWEEN_PROBES = 32;
 /** A change by this factor is no chance. The baseline rises by no more in one probe, in case it still competed. */
@@ -62,7 +62,7 @@ const FIRST_LONGEST_MS = 250;
 const RECENT_SAVES = 128;
 /** A save that takes so many times as long as the usual one competes for nothing. */
 const LONG = 50;
-/** Each save moves the usual time by this factor, and each that stops to count the patience, until a save ends. */
+/** Each save moves the usual time by this factor, and each that no longer counts the patience, until a save is done. */
 const STEP = 1.06;
 
 /** Saves that may be published without counting. */
@@ -80,10 +80,10 @@ export class AutoLimit {
   /** The saves that count, oldest first. */
   readonly #counting = new Set<Running>();
   readonly #publishing = new Set<Running>();
-  /** Milliseconds of the longest recent save that may have competed, and the running median of all. */
+  /** Milliseconds of the longest recent save that may have competed, and the running median of all, both to their ends. */
   #longest = FIRST_LONGEST_MS;
   #usual = FIRST_LONGEST_MS;
-  #backOff = 1;
+  #patienceFactor = 1;
   #window = new Window(0);
   /** A window with few saves in progress. */
   #baseline: Sample | undefined;
@@ -102,15 +102,15 @@ export class AutoLimit {
 
   /** Whether fewer or more saves are in progress than usual, so that the rate at which they end says little. */
   get isUnusual(): boolean {
-    return this.#backOff > 1 || this.#probed !== undefined;
+    return this.#patienceFactor > 1 || this.#probed !== undefined;
   }
 
-  /** Whether another save may start. */
-  hasRoom(now: number): boolean {
+  /** Whether another save may start, once those that have taken too long no longer count. */
+  makeRoom(now: number): boolean {
     for (const save of this.#counting) {
-      if (now - save.startedAt < PATIENCE * this.#longest * this.#backOff) break;
+      if (now - save.startedAt < PATIENCE * this.#longest * this.#patienceFactor) break;
       this.#counting.delete(save);
-      this.#backOff *= STEP;
+      this.#patienceFactor *= STEP;
     }
     return this.#counting.size < this.limit;
   }
@@ -121,9 +121,9 @@ export class AutoLimit {
   }
 
   /** A save has been rendered and inspected. */
-  publish(save: Running, now: number): void {
+  startPublishing(save: Running, now: number): void {
     if (this.#publishing.size >= MAX_PUBLISHING || !this.#counting.has(save)) return;
-    this.#measure(save, now);
+    this.#stopCounting(save, now);
     this.#publishing.add(save);
   }
 
@@ -135,9 +135,9 @@ export class AutoLimit {
       this.#usual *= milliseconds > this.#usual ? STEP : 1 / STEP;
       if (milliseconds < LONG * this.#usual)
         this.#longest = Math.max(milliseconds, this.#longest * (1 - 1 / RECENT_SAVES));
-      this.#backOff = 1;
+      this.#patienceFactor = 1;
       if (this.#probed === undefined) this.#limit = Math.max(MIN_LIMIT, this.#limit);
-      if (counted) this.#measure(save, now);
+      if (counted) this.#stopCounting(save, now);
     } else if (outcome === 'timeout' && counted && milliseconds > (this.#baseline?.time ?? 0)) {
       if (this.#probed === undefined) this.#limit = Math.max(1, this.#limit - 1);
       this.#window.dropped = true;
@@ -148,8 +148,8 @@ export class AutoLimit {
     this.#publishing.delete(save);
   }
 
-  /** Takes the time of a save that counts no longer. */
-  #measure(save: Running, now: number): void {
+  /** Takes the time of a save that no longer counts. */
+  #stopCounting(save: Running, now: number): void {
     const counting = this.#counting.size;
     this.#counting.delete(save);
     // A save that began under another limit is no measure of this one.

@@ -62,7 +62,7 @@ export class SaveOperation {
   async run(): Promise<void> {
     const work = this.#save();
     const result = await Promise.race([work, this.#cancellation.aborted]).catch((error: unknown) =>
-      this.#toFailure(toSaveError(error)),
+      this.#fail(toSaveError(error)),
     );
     const stages = this.#stages.end();
     this.#slot?.release(result.status);
@@ -111,7 +111,7 @@ export class SaveOperation {
     checkExtension(name, info.format);
 
     this.#stages.begin('publishing');
-    this.#slot.publish();
+    this.#slot.startPublishing();
     const lastUpdated = await this.#publish(target, { ...info, bytes });
     return { status: 'done', name, info, length: bytes.length, lastUpdated };
   }
@@ -142,13 +142,13 @@ export class SaveOperation {
   /** @returns The store's own time of the image, milliseconds since 1970. */
   async #publish(target: SaveTarget, image: InspectedImage): Promise<number> {
     const { maxTimeout } = this.#context.settings;
-    // Stores without types may return any value.
     const commit = (): void => {
       this.#cancellation.commit(maxTimeout);
     };
     const rollback = (): void => {
       this.#cancellation.rollback();
     };
+    // Stores without types may return any value.
     const result = (await target.publish(image, { commit, rollback })) as Partial<PublishResult> | undefined;
     this.#warning = result?.warning;
     const lastUpdated = typeof result?.lastUpdated === 'number' ? Math.floor(result.lastUpdated) : NaN;
@@ -157,7 +157,7 @@ export class SaveOperation {
     return Date.now();
   }
 
-  /** Calls what the operator has for a published image. Never rejects. */
+  /** Calls `publicUrl` and `onPublished`. Never rejects. */
   async #announce(result: SaveSuccess, stages: StageTimes): Promise<SaveSuccess> {
     const exchange = this.#exchange;
     const { onPublished, publicUrl } = this.#context.settings;
@@ -172,7 +172,7 @@ export class SaveOperation {
     return announced;
   }
 
-  #toFailure(error: SaveError): SaveFailure {
+  #fail(error: SaveError): SaveFailure {
     this.#cancellation.abort(error);
     return { status: error.code === 'timeout' ? 'timeout' : 'failed', error };
   }
@@ -183,7 +183,7 @@ export class SaveOperation {
    */
   async #recycleMemory(): Promise<void> {
     if (this.#context.settings.store !== undefined || this.#bytes?.path !== undefined) return;
-    recycle((await this.#bytes?.buffer()) ?? Buffer.alloc(0));
+    if (this.#bytes !== undefined) recycle(await this.#bytes.buffer());
   }
 
   /** Releases the renderer, removes the temporary file and closes the target. Never rejects. */

@@ -189,8 +189,8 @@ function leakSlots(leaking: Parameters<Slot['release']>[0]): void {
   const leaky = (slot: Slot): Slot => {
     let released = false;
     return {
-      publish() {
-        slot.publish();
+      startPublishing() {
+        slot.startPublishing();
       },
       release(outcome) {
         if (!released && outcome !== leaking) slot.release(outcome);

@@ -230,7 +230,7 @@ test.each([
     const admission = new Admission({ concurrency, maxQueue: 100 });
     const all = Array.from({ length: 20 }, () => attempt(admission));
     expect(admission.running).toBe(before);
-    for (const { slot } of all.slice(0, 5)) slot!.publish();
+    for (const { slot } of all.slice(0, 5)) slot!.startPublishing();
     await settle();
     expect(admission.running).toBe(after);
     // Eight of the others are in progress either way.
