@@ -15,7 +15,7 @@ const MAY_IMPORT = {
   bytes: ['errors'],
   capture: ['bytes/recycled-memory'],
   image: ['abort', 'bytes/image-bytes', 'errors', 'thread-pool'],
-  protocol: ['errors', 'image/types', 'image/formats'],
+  protocol: ['errors', 'image/types', 'image/formats', 'validate-options'],
   save: [
     'abort',
     'bytes/.*',

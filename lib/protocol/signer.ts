@@ -1,6 +1,7 @@
 // Signed save commands: makes URLs that may save until they expire, and recognises them.
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { types } from 'node:util';
+import { MILLISECONDS, validateOptions, type Rules } from '../validate-options.js';
 import { parseQuery } from './query.js';
 
 /** A key: text or bytes. 32 random bytes are a good one. */
@@ -44,6 +45,38 @@ export interface Signer {
   readonly authorize: (req: SignedRequest) => true;
 }
 
+const isKey = (key: unknown): boolean =>
+  (typeof key === 'string' || types.isUint8Array(key)) && key.length > 0;
+
+const RULES: Rules<SignerOptions> = {
+  keys: {
+    expected: 'a list of texts or bytes, the newest first, none of them empty',
+    isValid: (keys) => Array.isArray(keys) && keys.length > 0 && keys.every(isKey),
+    required: true,
+  },
+};
+
+const COMMAND_RULES: Rules<SignedCommand> = {
+  name: {
+    expected: 'the name of the image, as in shoe.jpg',
+    isValid: (name) => typeof name === 'string' && name !== '',
+    required: true,
+  },
+  timeout: MILLISECONDS,
+  expires: {
+    expected: 'a Date, or milliseconds since 1970, as in Date.now() + 600_000',
+    isValid: (expires) => toMilliseconds(expires) >= 0,
+    required: true,
+  },
+};
+
+/** NaN for what is no time. */
+function toMilliseconds(expires: unknown): number {
+  const time: unknown = expires instanceof Date ? expires.getTime() : expires;
+  const milliseconds = typeof time === 'number' ? Math.floor(time) : NaN;
+  return Number.isSafeInteger(milliseconds) ? milliseconds : NaN;
+}
+
 /** The parameters that {@link Signer.sign} adds. */
 const ADDED = new Set(['req', 'name', 'timeout', 'expires', 'signature']);
 
@@ -60,7 +93,10 @@ const SIGNED_URL = /^(.*&expires=(\d{1,16}))&signature=([\w-]{43})$/s;
  * signer.sign('/is/image/shoe?wid=800', { name: 'shoe.jpg', expires: Date.now() + 600_000 });
  */
 export function createSigner(options: SignerOptions): Signer {
-  const keys = readKeys(options.keys);
+  validateOptions<SignerOptions>('createSigner', 'createSigner({ keys: [process.env.KEY] })', RULES, options);
+  // Copies: the caller may wipe or change its own.
+  const keys = options.keys.map((key) => createSecretKey(Buffer.from(key as string)));
+  const [newest] = keys as [KeyObject];
   const authorize = (req: SignedRequest): true => {
     const [, text, expires, signature] =
       SIGNED_URL.exec(withoutOrigin(req.originalUrl ?? req.url ?? '')) ?? [];
@@ -75,52 +111,33 @@ export function createSigner(options: SignerOptions): Signer {
   };
   const sign = (url: string, command: SignedCommand): string => {
     const { origin, target } = addCommand(url, command);
-    return `${origin}${target}&signature=${digest(keys[0], target)}`;
+    return `${origin}${target}&signature=${digest(newest, target)}`;
   };
   return { sign, authorize };
-}
-
-/** Copies the keys: the caller may wipe or change its own. */
-function readKeys(keys: unknown): readonly [KeyObject, ...KeyObject[]] {
-  const isKey = (key: unknown): boolean =>
-    (typeof key === 'string' || types.isUint8Array(key)) && key.length > 0;
-  if (Array.isArray(keys) && keys.length > 0 && keys.every(isKey)) {
-    return (keys as [SignerKey]).map((key) => createSecretKey(Buffer.from(key as string))) as [KeyObject];
-  }
-  throw new TypeError(
-    'keys of createSigner must be a list of texts or bytes, the newest first, none of them empty',
-  );
 }
 
 function digest(key: KeyObject, text: string): string {
   return createHmac('sha256', key).update(text).digest('base64url');
 }
 
-function addCommand(
-  url: string,
-  { name, timeout, expires }: SignedCommand,
-): { origin: string; target: string } {
+function addCommand(url: string, given: SignedCommand): { origin: string; target: string } {
   const isPath = /^\/(?!\/)/.test(url);
   if (!isPath && !/^https?:\/\//i.test(url)) {
     throw new TypeError('A URL to sign must start with one / or with http:// or https://');
   }
-  if (typeof name !== 'string' || name === '')
-    throw new TypeError('name must be the name of the image, as in shoe.jpg');
-  if (timeout !== undefined && !(Number.isSafeInteger(timeout) && timeout > 0)) {
-    throw new TypeError('timeout must be a whole number of milliseconds, 1 or more');
-  }
-  const time: unknown = expires instanceof Date ? expires.getTime() : expires;
-  const expiry = typeof time === 'number' ? Math.floor(time) : NaN;
-  if (!Number.isSafeInteger(expiry) || expiry < 0) {
-    throw new TypeError('expires must be a Date, or milliseconds since 1970, as in Date.now() + 600_000');
-  }
+  const example = "sign(url, { name: 'shoe.jpg', expires: Date.now() + 600_000 })";
+  validateOptions<SignedCommand>('sign', example, COMMAND_RULES, given);
+  const { name, timeout } = given;
+  const expires = String(toMilliseconds(given.expires));
   const parsed = new URL(isPath ? `http://localhost${url}` : url);
+  if (parsed.username !== '' || parsed.password !== '')
+    throw new TypeError('A URL to sign must have no user or password, which the signature would not cover');
   const taken = parseQuery(parsed.search.slice(1)).find((param) => ADDED.has(param.name));
   if (taken !== undefined)
     throw new TypeError(`The URL has ${taken.name}= already, which signing adds: leave it out`);
   // URLSearchParams encodes brackets too: in a nested request one would take the parameters behind it along.
   const limit = timeout === undefined ? {} : { timeout: String(timeout) };
-  const command = new URLSearchParams({ req: 'saveToFile', name, ...limit, expires: String(expiry) });
+  const command = new URLSearchParams({ req: 'saveToFile', name, ...limit, expires });
   const joint = parsed.search === '' ? '?' : '&';
   return {
     origin: isPath ? '' : parsed.origin,

@@ -89,7 +89,7 @@ export class SaveOperation {
 
     checkSender(exchange, settings);
     checkName(name);
-    await checkAuthorized(exchange, name, settings);
+    await Promise.race([checkAuthorized(exchange, name, settings), aborted]);
     signal.throwIfAborted();
     this.#stages.begin('waiting');
     this.#slot = await admission.admit(this.#deadline, signal);

@@ -1,7 +1,7 @@
 // Refuses a name that reaches an existing folder or file by another spelling than its own.
 import type { BigIntStats } from 'node:fs';
 import { basename, join } from 'node:path';
-import { SaveError } from '../../errors.js';
+import { SaveError, systemCode } from '../../errors.js';
 import { fsCalls, ignoreMissing } from '../../temp-files/fs.js';
 
 /**
@@ -23,7 +23,11 @@ export async function checkSpelling(savePath: string, segments: readonly string[
 
 async function isOwnSpelling(folder: string, name: string): Promise<boolean> {
   const look = (entry: string): Promise<BigIntStats | undefined> =>
-    fsCalls.lstat(join(folder, entry), { bigint: true }).catch(ignoreMissing);
+    fsCalls.lstat(join(folder, entry), { bigint: true }).catch((error: unknown) => {
+      // The other form of accents may be longer than any entry.
+      if (systemCode(error) !== 'ENAMETOOLONG') ignoreMissing(error);
+      return undefined;
+    });
   const others = await Promise.all(otherSpellings(name).map(look));
   // Most file systems have one spelling for each entry, so this is the usual way out.
   if (others.every((other) => other === undefined) && !SHORT_NAME.test(name)) return true;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import express from 'express';
 import { imageSave } from '../../../lib/index.js';
 import { parseCommand } from '../../../lib/protocol/parse-command.js';
-import { createSigner, type SignedCommand, type SignerKey } from '../../../lib/protocol/signer.js';
+import { createSigner, type SignedCommand, type SignerOptions } from '../../../lib/protocol/signer.js';
 import { get } from '../../support/client.js';
 import { jpeg } from '../../support/images.js';
 import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
@@ -124,17 +124,23 @@ it.each<[string, string, unknown]>([
   ['no expiry, as null', '/a', { ...command, expires: null }],
   ['a timeout of 0', '/a', { ...command, timeout: 0 }],
   ['a timeout with a fraction', '/a', { ...command, timeout: 1.5 }],
+  ['a misspelt timeout', '/a', { ...command, timeOut: 1 }],
+  ['no command', '/a', undefined],
+  ['a URL with a password', 'http://user:password@host/a', command],
 ])('refuses to sign %s', (_what, url, given) => {
-  expect(() => signer.sign(url, given as SignedCommand)).toThrow(TypeError);
+  expect(() => signer.sign(url, given as SignedCommand)).toThrow(/ must |has |takes /);
 });
 
 it.each<[string, unknown]>([
   ['nothing', undefined],
-  ['no keys', []],
-  ['an empty key', ['newest', '']],
-  ['a key that is missing in the environment', [undefined]],
-])('refuses to be made of %s', (_what, keys) => {
-  expect(() => createSigner({ keys: keys as SignerKey[] })).toThrow(/^keys of createSigner must be/);
+  ['no list', {}],
+  ['no keys', { keys: [] }],
+  ['an empty key', { keys: ['newest', ''] }],
+  ['a key that is missing in the environment', { keys: [undefined] }],
+  ['an unknown option', { keys: ['key'], key: 'key' }],
+])('refuses to be made of %s', (_what, options) => {
+  const fix = /^The option "keys" of createSigner must be a list|^createSigner (takes|has no option)/;
+  expect(() => createSigner(options as SignerOptions)).toThrow(fix);
 });
 
 it('lets the middleware save below a mount, whatever the app takes out of req.url', async () => {
