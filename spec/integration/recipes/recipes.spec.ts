@@ -250,7 +250,7 @@ describe('signed-link.mjs', () => {
 
   test('does not start without a key', async () => {
     expect(await runProgram(join(project, 'signed-link.mjs'), surroundings())).toContain(
-      'keys of createSigner',
+      'The option "keys" of createSigner',
     );
   });
 });
