@@ -11,7 +11,7 @@ const MAY_IMPORT = {
   'options.ts': ['save/save-record', 'stores/types', 'validate-options'],
   'validate-options.ts': [],
   // Neither the middleware nor its errors: the command runs where there is no Express and no sharp.
-  batch: ['protocol/parse-reply', 'protocol/query', 'validate-options'],
+  batch: ['abort', 'protocol/parse-reply', 'protocol/query', 'validate-options'],
   bytes: ['errors'],
   capture: ['bytes/recycled-memory'],
   image: ['abort', 'bytes/image-bytes', 'errors', 'thread-pool'],

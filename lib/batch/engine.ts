@@ -1,6 +1,7 @@
 // The engine of a batch: takes jobs from the list, sends them, tries again, and hands out the results.
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { whenAborted } from '../abort.js';
 import { Ledger } from './ledger.js';
 import { checkBatchOptions, type BatchSettings } from './options.js';
 import type { Outcome } from './outcome.js';
@@ -129,11 +130,9 @@ export class Engine {
    */
   async *run(): AsyncGenerator<SaveResult, void, undefined> {
     const { signal, concurrency } = this.#settings;
-    const abort = (): void => {
+    const stopWatching = whenAborted(signal, () => {
       this.#fail(signal?.reason);
-    };
-    if (signal?.aborted === true) abort();
-    signal?.addEventListener('abort', abort);
+    });
     for (let worker = 0; worker < concurrency; worker++) {
       this.#work().catch((error: unknown) => {
         this.#fail(error);
@@ -151,7 +150,7 @@ export class Engine {
       }
       if (this.#ending !== undefined) throw this.#ending.error;
     } finally {
-      signal?.removeEventListener('abort', abort);
+      stopWatching();
       this.#fatal ??= { error: undefined };
       this.stop();
       this.#client.close();

@@ -76,8 +76,8 @@ async function readHolder(path: string): Promise<Holder | undefined> {
 
 async function isHeld(path: string, refreshMs: number): Promise<boolean> {
   const holder = await readHolder(path);
-  if (holder === undefined || holder.host === describeHost())
-    return holder !== undefined && isRunning(holder);
+  if (holder === undefined) return false;
+  if (holder.host === describeHost()) return isRunning(holder);
   // Clocks may differ, so the time is compared with itself.
   const refreshed = await readTime(path);
   await sleep(3 * refreshMs);
