@@ -13,7 +13,8 @@ const MAY_IMPORT = {
   // Neither the middleware nor its errors: the command runs where there is no Express and no sharp.
   batch: ['abort', 'protocol/parse-reply', 'protocol/query', 'validate-options'],
   bytes: ['errors'],
-  capture: ['bytes/recycled-memory'],
+  // The types of what it gives to a save.
+  capture: ['bytes/recycled-memory', 'save/exchange'],
   image: ['abort', 'bytes/image-bytes', 'errors', 'thread-pool'],
   protocol: ['errors', 'image/types', 'image/formats', 'validate-options'],
   save: [

@@ -2,16 +2,19 @@
 import { Writable } from 'node:stream';
 import { types } from 'node:util';
 import { copyBytes } from '../bytes/recycled-memory.js';
+import type { Batch } from '../save/exchange.js';
 
-/** Consecutive chunks of a body. They are copies, because the renderer may reuse its own buffers. */
-export interface WriteBatch {
-  readonly chunks: readonly Buffer[];
-  /** The renderer has ended the body with these chunks, as `res.end(image)` does. */
-  readonly last: boolean;
+/** The rendered response that has a body. */
+export interface BodyOwner {
+  /** Called before each write or end, so that the head is sent before the body. */
+  sendImplicitHead(): void;
+  /** Called when the renderer destroys the body before it has finished. */
+  onAbort(error: Error | null): void;
+  /** Called after each event except `error`. Returns whether the event had listeners. */
+  emitFromBody(event: string | symbol, args: unknown[]): boolean;
 }
 
 type Callback = (error?: Error | null) => void;
-type Mirror = (event: string | symbol, args: unknown[]) => boolean;
 
 /** Bytes that a renderer may write ahead of the reader. */
 const HIGH_WATER_MARK = 256 * 1024;
@@ -22,15 +25,13 @@ const HIGH_WATER_MARK = 256 * 1024;
  * A batch counts as written, and its callbacks are called, when the one reader asks for the next. So memory has only
  * the bytes that the renderer has just written. The last one counts, and `finish` is emitted, when the save has ended.
  */
-export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> {
+export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   /** Node's `closed` is true before that. */
   hasEmittedClose = false;
-  readonly #beforeWrite: () => void;
-  readonly #onAbort: (error: Error | null) => void;
-  readonly #mirror: Mirror;
+  readonly #owner: BodyOwner;
   #ending = false;
   /** The batch in progress: the reader has it, or takes it next. */
-  #batch: WriteBatch | undefined;
+  #batch: Batch | undefined;
   #batchDone: Callback | undefined;
   /** Set when the reader has taken every byte and the renderer has ended. */
   #finalDone: Callback | undefined;
@@ -39,22 +40,15 @@ export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> 
   /** Resolves when `close` has been emitted. */
   readonly #closed = new Promise<void>((resolve) => this.once('close', resolve));
 
-  /**
-   * @param beforeWrite Called before each write or end, so that the head is sent before the body.
-   * @param onAbort Called when the renderer destroys the stream before it has finished.
-   * @param mirror Called after each event except `error`. Returns whether the event had listeners.
-   */
-  constructor(beforeWrite: () => void, onAbort: (error: Error | null) => void, mirror: Mirror = () => false) {
+  constructor(owner: BodyOwner) {
     super({ highWaterMark: HIGH_WATER_MARK });
-    this.#beforeWrite = beforeWrite;
-    this.#onAbort = onAbort;
-    this.#mirror = mirror;
+    this.#owner = owner;
   }
 
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event === 'close') this.hasEmittedClose = true;
     const handled = super.emit(event, ...args);
-    return (event !== 'error' && this.#mirror(event, args)) || handled;
+    return (event !== 'error' && this.#owner.emitFromBody(event, args)) || handled;
   }
 
   override write(chunk: unknown, ...rest: [(BufferEncoding | Callback)?, Callback?]): boolean {
@@ -66,7 +60,7 @@ export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> 
       return false;
     }
     // An invalid chunk throws before the head is sent, as in Node.
-    if (isChunk(chunk)) this.#beforeWrite();
+    if (isChunk(chunk)) this.#owner.sendImplicitHead();
     return super.write(this.#copy(chunk), ...(rest as [BufferEncoding, Callback]));
   }
 
@@ -76,12 +70,11 @@ export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> 
       return super.end(callback);
     }
     const [chunk, ...rest] = args;
-    if (chunk !== undefined && chunk !== null && typeof chunk !== 'function' && !isChunk(chunk)) {
-      // Throws, so the renderer may still send another response.
-      return super.end(...(args as [unknown, BufferEncoding, () => void]));
+    // Any other chunk throws, so the renderer may still send another response.
+    if (typeof chunk === 'function' || isChunk(chunk ?? '')) {
+      this.#owner.sendImplicitHead();
+      this.#ending = true;
     }
-    this.#beforeWrite();
-    this.#ending = true;
     return super.end(...([this.#copy(chunk), ...rest] as [unknown, BufferEncoding, () => void]));
   }
 
@@ -137,7 +130,7 @@ export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> 
   }
 
   override _destroy(error: Error | null, done: Callback): void {
-    if (!this.writableFinished && !this.#released) this.#onAbort(error);
+    if (!this.writableFinished && !this.#released) this.#owner.onAbort(error);
     if (this.#batchDone !== undefined) this.#finishBatch(error ?? prematureClose());
     this.#wakeReader?.();
     // The reader gets the error. As in Node, the response does not emit it, because it may have no listener.
@@ -162,22 +155,21 @@ export class CapturedBody extends Writable implements AsyncIterable<WriteBatch> 
     await this.#closed;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<WriteBatch, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
     for (;;) {
       const batch = this.#batch;
+      const isBroken = this.destroyed && !this.writableFinished;
       if (batch !== undefined) {
         yield batch;
         // The reader keeps the last batch until `release()`.
         if (batch.last) return;
         this.#finishBatch();
-      } else if (this.#finalDone !== undefined && (!this.destroyed || this.writableFinished)) {
+      } else if (this.#finalDone !== undefined && !isBroken) {
         return;
-      } else if (this.#released || (this.destroyed && !this.writableFinished)) {
+      } else if (this.#released || isBroken) {
         throw prematureClose();
       } else {
-        await new Promise<void>((resolve) => {
-          this.#wakeReader = resolve;
-        });
+        await new Promise<void>((resolve) => (this.#wakeReader = resolve));
       }
     }
   }

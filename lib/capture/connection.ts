@@ -1,5 +1,5 @@
-// The client's connection during a save: its response looks unfinished to Node's server, and its timer rests.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+// The client's connection during a save: its end ends the save, and its timer rests.
+import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 
 /** How long a client whose request was destroyed may go on sending after the reply, in milliseconds. */
@@ -8,26 +8,6 @@ const LINGER_MS = 1000;
 /** The connection of a request. Hosts without a network (serverless, mocks) may give it a plain object, or nothing. */
 export function connectionOf({ socket }: { readonly socket?: Socket | null }): Socket {
   return socket ?? (Object.create(null) as Socket);
-}
-
-/**
- * Makes a view of a captured response that is not `finished`.
- *
- * `server.close()` destroys connections whose `_httpMessage` is `finished`. A captured response is finished as soon as
- * the renderer ends it, while its image is still being saved. All other properties are those of the response.
- */
-export function createServerView(res: ServerResponse): ServerResponse {
-  return new Proxy(res, VIEW);
-}
-
-const VIEW: ProxyHandler<ServerResponse> = {
-  get: (res, name) => (name === 'finished' ? false : (Reflect.get(res, name) as unknown)),
-};
-
-/** Replaces the response that a connection is serving. A pipelined response has no connection yet. */
-export function replaceMessage(socket: unknown, current: ServerResponse, replacement: ServerResponse): void {
-  const connection = socket as { _httpMessage?: ServerResponse | null } | null | undefined;
-  if (connection?._httpMessage === current) connection._httpMessage = replacement;
 }
 
 /**
@@ -53,30 +33,40 @@ export function discardUnreadBody(req: IncomingMessage & { _dumped?: boolean }):
   return true;
 }
 
-/** The timer of a connection that saves hold off, in milliseconds, and how many saves do so. */
-interface Hold {
-  readonly timeout: number;
-  saves: number;
+/** The saves of a connection: several where a client pipelines. */
+interface Watch {
+  /** What its timer was set to before them, in milliseconds. */
+  timeout: number;
+  /** Called when the client disconnects. */
+  readonly callbacks: Set<() => void>;
 }
 
-const holds = new WeakMap<Socket, Hold>();
+const watches = new WeakMap<Socket, Watch>();
 
 /**
- * Holds off the timer of `server.timeout` and of each `setTimeout` of server, request and response. Saves that are
- * pipelined on one connection hold it off together.
+ * Calls a function when the client disconnects, and until then holds off the timer of `server.timeout` and of each
+ * `setTimeout` of server, request and response.
  *
- * @returns Gives the connection its timer back. Call it once.
+ * @returns Ends both. Call it once.
  */
-export function holdInactivityTimer(socket: Socket): () => void {
-  // Hosts without a network connection may have no such timer.
-  const timed: Partial<Pick<Socket, 'timeout' | 'setTimeout'>> = socket;
-  const hold = holds.get(socket) ?? { timeout: timed.timeout ?? 0, saves: 0 };
-  holds.set(socket, hold);
-  hold.saves++;
-  if (hold.timeout > 0) timed.setTimeout?.(0);
+export function watchConnection(socket: Socket, onClose: () => void): () => void {
+  // Hosts without a network connection may have neither a timer nor events.
+  const connection: Partial<Pick<Socket, 'timeout' | 'setTimeout' | 'prependOnceListener'>> = socket;
+  const watch = watches.get(socket) ?? { timeout: 0, callbacks: new Set() };
+  const { callbacks } = watch;
+  if (!watches.has(socket)) {
+    watches.set(socket, watch);
+    // One listener for all saves, so that Node warns of no leak. It comes before the server's own, which emits `close` on
+    // the response: by then the response must be restored.
+    connection.prependOnceListener?.('close', () => {
+      for (const callback of [...callbacks]) callback();
+    });
+  }
+  if (callbacks.size === 0) watch.timeout = connection.timeout ?? 0;
+  callbacks.add(onClose);
+  if (watch.timeout > 0) connection.setTimeout?.(0);
   return () => {
-    if (--hold.saves > 0) return;
-    holds.delete(socket);
-    if (hold.timeout > 0) timed.setTimeout?.(hold.timeout);
+    callbacks.delete(onClose);
+    if (callbacks.size === 0 && watch.timeout > 0) connection.setTimeout?.(watch.timeout);
   };
 }

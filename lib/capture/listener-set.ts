@@ -11,27 +11,31 @@ export function emitOn(emitter: object, event: string | symbol, args: readonly u
   return EventEmitter.prototype.emit.call(emitter as EventEmitter, event, ...args);
 }
 
-/** Listeners that are detached from their emitter. Only {@link emit} calls them. */
+/** Listeners that are detached from their emitter: none at first. */
 export class ListenerSet {
   readonly #emitter: Listeners;
-  #listeners: Listeners;
+  // As in a new emitter. Its constructor would also forget its domain and its `captureRejections`.
+  #listeners: Listeners = {
+    _events: Object.create(null) as object,
+    _eventsCount: 0,
+    _maxListeners: undefined,
+  };
 
-  /** Detaches all listeners from an emitter. */
   constructor(emitter: object) {
     this.#emitter = emitter as Listeners;
-    this.#listeners = swapListeners(this.#emitter, noListeners());
   }
 
-  /** Emits an event to these listeners. They are attached during the event, so they may add and remove listeners. */
-  emit(
-    event: string | symbol,
-    args: readonly unknown[],
-    emitFn = (...all: [string | symbol, ...unknown[]]): boolean =>
-      emitOn(this.#emitter, all[0], all.slice(1)),
-  ): boolean {
+  /** Exchanges these listeners and those of the emitter. */
+  swap(): void {
+    this.#listeners = swapListeners(this.#emitter, this.#listeners);
+  }
+
+  /** Runs a function while these listeners are attached, so that they may add and remove listeners. */
+  attachWhile<Result>(run: () => Result): Result {
+    // Not by `swap`: one event may be emitted during another.
     const others = swapListeners(this.#emitter, this.#listeners);
     try {
-      return emitFn(event, ...args);
+      return run();
     } finally {
       this.#listeners = swapListeners(this.#emitter, others);
     }
@@ -39,18 +43,13 @@ export class ListenerSet {
 
   /** Whether there is a listener for an event. */
   has(event: string | symbol): boolean {
-    return Reflect.has(this.#listeners._events ?? {}, event);
-  }
-
-  /** Attaches these listeners to the emitter again, in place of its current ones. */
-  reattach(): void {
-    swapListeners(this.#emitter, this.#listeners);
+    return Reflect.has(this.#listeners._events, event);
   }
 }
 
 /** The fields in which Node's emitters keep their listeners. */
 interface Listeners {
-  _events: unknown;
+  _events: object;
   _eventsCount: unknown;
   _maxListeners: unknown;
 }
@@ -60,9 +59,4 @@ function swapListeners(emitter: Listeners, listeners: Listeners): Listeners {
   const { _events, _eventsCount, _maxListeners } = emitter;
   Object.assign(emitter, listeners);
   return { _events, _eventsCount, _maxListeners };
-}
-
-/** As in a new emitter. Its constructor would also forget its domain and its `captureRejections`. */
-function noListeners(): Listeners {
-  return { _events: Object.create(null), _eventsCount: 0, _maxListeners: undefined };
 }

@@ -1,113 +1,184 @@
-// Redirects everything that the renderer does to `res` into memory, until `restore()`. Built this way because:
+// Redirects everything that the renderer does to `res` into memory. Built this way because:
 // - Express sets the prototype of `res` again when the renderer is another app. Own properties survive that.
 // - Earlier middleware has wrapped this `res`, and Node's server waits for its `finish`. So the reply uses it too.
 // - Only Node has its rules for headers. So a response without a connection stores the rendered head.
 // - Node's own `finish` listener would end the request with the renderer's body. So listeners are swapped.
 // - Node's server reads `socket._httpMessage.finished` as renderers read `res.finished`. So it gets a view of its own.
+//
+// A response has three phases:
+// - captured: it is the renderer's, with a state, events and errors of its own.
+// - restored: it is as it was before. The reply passes through earlier middleware and bypasses later middleware.
+// - closed: it has the reply. To late code it is the rendered response, as if the client had disconnected.
+import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { CapturedBody } from './captured-body.js';
-import { closeResponse } from './close.js';
-import { connectionOf, createServerView, discardUnreadBody, replaceMessage } from './connection.js';
-import { emitOn, ListenerSet } from './listener-set.js';
-import { overrideWhileCaptured, restoreProperties, sendImplicitHead } from './overrides.js';
-import { copyHeaders, createRenderedHead, readHead, restoreHeaders } from './rendered-head.js';
-import type { HeaderValues, ResponseHead } from './rendered-head.js';
-import { createSocketProxy } from './socket-proxy.js';
-import { asClient, kCapture, readOriginal, type CaptureState } from './state.js';
+import { discardUnreadBody } from './connection.js';
+import { restoreHeaders } from './head-response.js';
+import { captured, closed, FRAMING, UNWRAPPED, type Overrides } from './overrides.js';
+import { CaptureState, kCapture, type Captured, type Emit, type OwnProperties } from './state.js';
 
-export type { ResponseHead } from './rendered-head.js';
+const CHANGED_BY_CAPTURE = new Set([...UNWRAPPED, ...FRAMING, ...namesOf(captured)]);
+const CHANGED_BY_CLOSE = new Set(namesOf(closed));
+// prettier-ignore
+const NEEDED_FOR_REPLY = new Set(['removeHeader', 'setHeader', 'writeHead', 'end', 'headersSent', 'statusCode', 'statusMessage']);
 
 /**
- * Separates a response from its client while the renderer uses it, in three phases.
+ * Separates a response from its client, for the renderer.
  *
- * - captured: the response is the renderer's, with a state, events and errors of its own.
- * - restored: the response is as it was before. The reply passes through earlier middleware and bypasses later
- *   middleware.
- * - closed: the response has the reply. To late code it is the rendered response, as if the client had disconnected.
+ * @param onAbort Called when the renderer destroys its response, with its error if there is one.
+ * @throws Error Earlier middleware has made a property of the response read-only. The response is then untouched.
  */
-export class ResponseCapture {
-  /** Resolves when the renderer sends its head. Never rejects. */
-  readonly head: Promise<ResponseHead>;
-  readonly body: CapturedBody;
-
-  readonly #state: CaptureState;
-  readonly #headers: HeaderValues;
-  readonly #closeSocketProxy: () => void;
-  #isRestored = false;
-
-  /**
-   * @param onAbort Called when the renderer destroys its response, with its error if there is one.
-   * @throws Error Earlier middleware has made a property of the response read-only.
-   */
-  constructor(req: IncomingMessage, res: ServerResponse, onAbort: (error: Error | null) => void) {
-    const { socket } = req;
-    const headers = (this.#headers = copyHeaders(res));
-    const renderedHead = createRenderedHead(req, res, headers);
-    let resolveHead!: () => void;
-    this.head = new Promise((resolve) => {
-      resolveHead = () => {
-        resolve(readHead(renderedHead));
-      };
-    });
-    const sendHead = (): void => {
-      sendImplicitHead(this.#state);
-    };
-    const body = (this.body = new CapturedBody(sendHead, onAbort, this.#mirror));
-    const { proxy: socketProxy, close } = createSocketProxy(connectionOf(req), body);
-    this.#closeSocketProxy = close;
-    this.#state = {
-      req,
-      res,
-      clientMethod: req.method,
-      socket,
-      socketProxy,
-      renderedHead,
-      body,
-      serverView: createServerView(res),
-      resolveHead,
-      original: overrideWhileCaptured(res),
-      outerListeners: new ListenerSet(res),
-      headersMayDiffer: false,
-    };
-    Object.defineProperty(res, kCapture, { value: this.#state });
-    req.socket = socketProxy;
-    replaceMessage(readOriginal(this.#state, 'socket'), res, this.#state.serverView);
+export function captureResponse(
+  req: IncomingMessage,
+  res: ServerResponse,
+  onAbort: (error: Error | null) => void,
+): CaptureState {
+  for (const name of Object.getOwnPropertyNames(res)) {
+    const isOverridden = name in captured.accessors || name in captured.methods;
+    if (isOverridden && Object.getOwnPropertyDescriptor(res, name)?.configurable === false)
+      throw new Error(`A middleware before imageSave has made "${name}" of the response unchangeable`);
   }
+  const state = new CaptureState(req, res, onAbort);
+  state.original = override(res, captured, CHANGED_BY_CAPTURE);
+  state.detached.swap();
+  Object.defineProperty(res, kCapture, { value: state });
+  req.socket = state.socketProxy.proxy;
+  replaceMessage(state.readOriginal('socket'), res, state.serverView);
+  return state;
+}
 
-  /**
-   * Restores the response as it was before the capture (state, headers, listeners, connection), and the client's method.
-   *
-   * @throws Error Later middleware has made a property read-only that the reply needs.
-   */
-  restore(): void {
-    if (this.#isRestored) return;
-    this.#isRestored = true;
-    const { req, res, body, socket, outerListeners, serverView, original, headersMayDiffer } = this.#state;
-    // The body may still emit events for these.
-    this.#state.rendererListeners = new ListenerSet(res);
-    outerListeners.reattach();
-    replaceMessage(readOriginal(this.#state, 'socket'), serverView, res);
-    req.socket = socket;
-    req.method = this.#state.clientMethod;
-    // Earlier middleware reads it with the reply, or with Node's `close`. Afterwards a late renderer finds GET again.
-    if (!body.writableEnded) process.nextTick(() => (req.method = 'GET'));
-    restoreProperties(res, original);
-    if (headersMayDiffer) restoreHeaders(res, this.#headers);
-    if (discardUnreadBody(req)) res.shouldKeepAlive = false;
+/**
+ * Restores the response as it was before the capture (state, headers, listeners, connection), and the client's method.
+ * More calls do nothing.
+ *
+ * @throws Error Later middleware has made a property read-only that the reply needs.
+ */
+export function restoreResponse(state: CaptureState): void {
+  if (state.isRestored) return;
+  state.isRestored = true;
+  const { req, res, detached, original } = state;
+  detached.swap();
+  replaceMessage(state.readOriginal('socket'), state.serverView, res);
+  req.socket = state.socket;
+  req.method = state.clientMethod;
+  // Earlier middleware reads it with the reply, or with Node's `close`. Afterwards a late renderer finds GET again.
+  if (!state.body.writableEnded) process.nextTick(() => (req.method = 'GET'));
+  const unchangeable: string[] = [];
+  for (const name of CHANGED_BY_CAPTURE) {
+    const descriptor = original.get(name);
+    const isRestored =
+      descriptor === undefined
+        ? Reflect.deleteProperty(res, name)
+        : Reflect.defineProperty(res, name, descriptor);
+    if (!isRestored && NEEDED_FOR_REPLY.has(name)) unchangeable.push(name);
   }
-
-  /** Closes the response to late changes. Call this when the response has the whole reply. */
-  ignoreLateWrites(): void {
-    closeResponse(this.#state);
-    this.#closeSocketProxy();
+  if (unchangeable.length > 0) {
+    const names = unchangeable.join('", "');
+    throw new Error(`A middleware after imageSave has made "${names}" of the response unchangeable`);
   }
+  restoreHeaders(res, state.headers);
+  if (discardUnreadBody(req)) res.shouldKeepAlive = false;
+}
 
-  /** Runs a function that finds the client's own method in `req.method`. */
-  asClient<Result>(run: () => Result): Result {
-    return asClient(this.#state, run);
+/**
+ * Closes a response that has the whole reply.
+ *
+ * Listeners from before the reply get Node's events, with the real state and connection: a server that counts
+ * requests by `req.socket` finds its key. Code that runs at another time is late. It sees the rendered response, as if
+ * its client had disconnected, and a proxy of the connection, which may serve the next request by now.
+ */
+export function closeResponse(state: CaptureState): void {
+  const { req, res } = state;
+  const emit = res.emit.bind(res) as Emit;
+  // A request of a host without a network connection may be a plain object.
+  const emitOnRequest = ('emit' in req ? req.emit.bind(req) : EventEmitter.prototype.emit.bind(req)) as Emit;
+  // What late code emits reaches the listeners that the renderer has added before.
+  state.detached.swap();
+  state.original = override(res, closed, CHANGED_BY_CLOSE);
+  state.reply = { emit, emitOnRequest, responseDepth: 0, requestDepth: 0 };
+  Object.assign(req, { [kCapture]: state });
+  Object.defineProperty(req, 'socket', LATE_SOCKET);
+  req.emit = emitOnClosedRequest;
+  res.on('newListener', emitCloseToLateListener);
+  state.socketProxy.close();
+}
+
+const LATE_SOCKET: PropertyDescriptor = {
+  configurable: true,
+  enumerable: true,
+  get(this: Captured<IncomingMessage>) {
+    const { reply, socket, socketProxy } = this[kCapture];
+    const isReal = reply !== undefined && reply.responseDepth + reply.requestDepth > 0;
+    return isReal ? socket : socketProxy.proxy;
+  },
+  set: () => undefined,
+};
+
+function emitOnClosedRequest(
+  this: Captured<IncomingMessage>,
+  event: string | symbol,
+  ...args: unknown[]
+): boolean {
+  const { reply } = this[kCapture];
+  if (reply === undefined) return false;
+  reply.requestDepth++;
+  try {
+    return reply.emitOnRequest(event, ...args);
+  } finally {
+    reply.requestDepth--;
   }
+}
 
-  /** Emits the events of the body on the response. */
-  readonly #mirror = (event: string | symbol, args: unknown[]): boolean =>
-    this.#state.rendererListeners?.emit(event, args) ?? emitOn(this.#state.res, event, args);
+/** A closed response emits no further `close`. So a late listener is called as if the client had disconnected. */
+function emitCloseToLateListener(
+  this: Captured<ServerResponse>,
+  event: string | symbol,
+  listener: () => void,
+): void {
+  // Otherwise the body will emit it.
+  if (event !== 'close' || !this[kCapture].body.hasEmittedClose) return;
+  process.nextTick(() => {
+    if (!this.listeners('close').includes(listener)) return;
+    this.removeListener('close', listener);
+    listener.call(this);
+  });
+}
+
+function namesOf({ accessors, methods }: Overrides): string[] {
+  return [...Object.keys(accessors), ...Object.keys(methods)];
+}
+
+/**
+ * Installs overrides.
+ *
+ * @param changed Their names, and those of own properties to be saved. Of the latter, only the framing stays.
+ * @returns The own properties of these names.
+ */
+function override(
+  res: ServerResponse,
+  { accessors, methods }: Overrides,
+  changed: ReadonlySet<string>,
+): OwnProperties {
+  const own = new Map<string, PropertyDescriptor>();
+  for (const name of Object.getOwnPropertyNames(res)) {
+    const descriptor = changed.has(name) ? Object.getOwnPropertyDescriptor(res, name) : undefined;
+    if (descriptor !== undefined) own.set(name, descriptor);
+  }
+  for (const name of own.keys())
+    if (!(name in accessors) && !FRAMING.includes(name)) Reflect.deleteProperty(res, name);
+  for (const [name, accessor] of Object.entries(accessors)) Reflect.defineProperty(res, name, accessor);
+  // By assignment, which is faster.
+  for (const name in methods) {
+    try {
+      (res as unknown as Record<string, unknown>)[name] = methods[name];
+    } catch {
+      // A middleware has made it read-only. `restoreResponse` reports that if the reply needs it.
+    }
+  }
+  return own;
+}
+
+/** Replaces the response that a connection is serving. A pipelined response has no connection yet. */
+function replaceMessage(socket: unknown, current: ServerResponse, replacement: ServerResponse): void {
+  const connection = socket as { _httpMessage?: ServerResponse | null } | null | undefined;
+  if (connection?._httpMessage === current) connection._httpMessage = replacement;
 }

@@ -4,24 +4,10 @@ import { Writable } from 'node:stream';
 import { EMITTER_METHODS } from './listener-set.js';
 
 /** Properties of the null socket. All others are those of the client's socket. */
+// prettier-ignore
 const WRITE_SIDE_PROPERTIES = new Set<PropertyKey>([
-  ...EMITTER_METHODS,
-  'write',
-  'end',
-  'destroy',
-  'destroySoon',
-  'resetAndDestroy',
-  'destroyed',
-  'closed',
-  'errored',
-  'writable',
-  'writableEnded',
-  'writableFinished',
-  'cork',
-  'uncork',
-  '_writableState',
-  'timeout',
-  'setTimeout',
+  ...EMITTER_METHODS, 'write', 'end', 'cork', 'uncork', 'destroy', 'destroySoon', 'resetAndDestroy', 'destroyed', 'closed',
+  'errored', 'writable', 'writableEnded', 'writableFinished', '_writableState', 'timeout', 'setTimeout',
 ]);
 
 /**
@@ -34,12 +20,12 @@ class NullSocket extends Writable {
   readonly #body: Writable;
 
   constructor(body: Writable) {
-    super({
-      write: (_chunk, _encoding, done) => {
-        done();
-      },
-    });
+    super();
     this.#body = body;
+  }
+
+  override _write(_chunk: unknown, _encoding: unknown, done: () => void): void {
+    done();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {

@@ -1,45 +1,20 @@
 // The record of one captured response, which its overrides find by `kCapture`.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { CapturedBody } from './captured-body.js';
-import type { ListenerSet } from './listener-set.js';
+import type { RenderedHead } from '../save/exchange.js';
+import { CapturedBody, type BodyOwner } from './captured-body.js';
+import { connectionOf } from './connection.js';
+import { copyHeaders, createHeadResponse, readHead, type HeaderValues } from './head-response.js';
+import { emitOn, ListenerSet } from './listener-set.js';
+import { createSocketProxy, type SocketProxy } from './socket-proxy.js';
 
 /** Own property descriptors by name. A missing name means: inherited. */
-export type OwnProperties = Map<string, PropertyDescriptor>;
+export type OwnProperties = ReadonlyMap<string, PropertyDescriptor>;
 
-export interface CaptureState {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  /** The method of the client's request. For the renderer it is GET. */
-  readonly clientMethod: string | undefined;
-  /** The client's connection; undefined or null in some hosts without a network, whatever Node's types say. */
-  readonly socket: Socket;
-  /** The connection that the renderer sees. */
-  readonly socketProxy: Socket;
-  /** The renderer's status and headers, in a response without a connection. */
-  readonly renderedHead: ServerResponse;
-  /** The renderer's body, in place of the connection. */
-  readonly body: CapturedBody;
-  /** The response that Node's server sees. */
-  readonly serverView: ServerResponse;
-  /** The listeners from before the capture. */
-  readonly outerListeners: ListenerSet;
-  /** The renderer's listeners, from the capture's end until the response has the reply. */
-  rendererListeners?: ListenerSet | undefined;
-  /** Tells the save that the renderer has sent its head. */
-  readonly resolveHead: () => void;
-  /** The own properties of `res` that its overrides replace. */
-  original: OwnProperties;
-  /** Whether a method of Node's own may have changed headers of `res`, past its overrides. */
-  headersMayDiffer: boolean;
-  /** Set when the response has the reply. */
-  reply?: ReplyEvents;
-}
+export type Emit = (event: string | symbol, ...args: unknown[]) => boolean;
 
 /** The events of a response that has the reply. */
 export interface ReplyEvents {
-  /** The listeners from before the reply. */
-  readonly listeners: ListenerSet;
   /** The `emit` of the response and of the request, which earlier middleware may have wrapped. */
   readonly emit: Emit;
   readonly emitOnRequest: Emit;
@@ -48,69 +23,127 @@ export interface ReplyEvents {
   requestDepth: number;
 }
 
-export type Emit = (event: string | symbol, ...args: unknown[]) => boolean;
-
-/** The key under which a captured response, and a request whose response has the reply, keep their state. */
+/** The key of the state of a {@link Captured} message. */
 export const kCapture = Symbol('capture');
 
-export function stateOf(message: object): CaptureState {
-  return (message as { [kCapture]: CaptureState })[kCapture];
-}
-
 /**
- * Whether `res` shows the reply: while Node sends it, and during the events that Node emits for it. At any other time
- * `res` shows the rendered response, whose client has disconnected if the renderer had not ended it.
+ * `server.close()` destroys connections whose `_httpMessage` is `finished`. A captured response is finished as soon as
+ * the renderer ends it, while its image is still being saved. All other properties are those of the response.
  */
-export function showsReply(state: CaptureState): boolean {
-  return (
-    state.reply !== undefined && (state.reply.responseDepth > 0 || readOriginal(state, 'finished') !== true)
-  );
-}
+const SERVER_VIEW: ProxyHandler<ServerResponse> = {
+  get: (res, name) => (name === 'finished' ? false : (Reflect.get(res, name) as unknown)),
+};
 
-/** Runs code of Node's, or its events, for a response that has the reply: `res` shows that, and `req` is the client's. */
-export function asReply<Result>(state: CaptureState, run: () => Result): Result {
-  const { reply } = state;
-  if (reply === undefined) return run();
-  reply.responseDepth++;
-  try {
-    return asClient(state, run);
-  } finally {
-    reply.responseDepth--;
+/** A response, or a request whose response has the reply. */
+export type Captured<Message> = Message & { readonly [kCapture]: CaptureState };
+
+export class CaptureState implements BodyOwner {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  /** The method of the client's request. For the renderer it is GET. */
+  readonly clientMethod: string | undefined;
+  /** The client's connection; undefined or null in some hosts without a network, whatever Node's types say. */
+  readonly socket: Socket;
+  /** The connection that the renderer sees. */
+  readonly socketProxy: SocketProxy;
+  /** The headers of `res` from before the capture. */
+  readonly headers: HeaderValues;
+  /** The renderer's status and headers, in a response without a connection. */
+  readonly headResponse: ServerResponse;
+  /** Resolves when the renderer sends its head. Never rejects. */
+  readonly head: Promise<RenderedHead>;
+  readonly resolveHead: () => void;
+  /** Called when the renderer destroys its response, with its error if there is one. */
+  readonly onAbort: (error: Error | null) => void;
+  /** The renderer's body, in place of the connection. */
+  readonly body: CapturedBody;
+  /** The response that Node's server sees. */
+  readonly serverView: ServerResponse;
+  /** The listeners from before the capture; between its end and the reply, those of the renderer; then those of before the reply. */
+  readonly detached: ListenerSet;
+  /** The own properties of `res` that its overrides replace. */
+  original: OwnProperties = new Map();
+  isRestored = false;
+  /** Set when the response has the reply. */
+  reply?: ReplyEvents;
+
+  constructor(req: IncomingMessage, res: ServerResponse, onAbort: (error: Error | null) => void) {
+    this.req = req;
+    this.res = res;
+    this.onAbort = onAbort;
+    this.clientMethod = req.method;
+    this.socket = req.socket;
+    this.headers = copyHeaders(res);
+    const headResponse = (this.headResponse = createHeadResponse(req, res, this.headers));
+    let resolveHead!: () => void;
+    this.head = new Promise((resolve) => {
+      resolveHead = () => {
+        resolve(readHead(headResponse));
+      };
+    });
+    this.resolveHead = resolveHead;
+    this.body = new CapturedBody(this);
+    this.socketProxy = createSocketProxy(connectionOf(req), this.body);
+    this.serverView = new Proxy(res, SERVER_VIEW);
+    this.detached = new ListenerSet(res);
   }
-}
 
-/** Runs a function that finds the client's method. It stays, unless the renderer is late and may still look at it. */
-export function asClient<Result>({ req, body, clientMethod }: CaptureState, run: () => Result): Result {
-  const { method } = req;
-  req.method = clientMethod;
-  try {
-    return run();
-  } finally {
-    if (!body.writableEnded) req.method = method;
+  /** Sends the rendered head as Node does before the first byte of a body. */
+  sendImplicitHead(): void {
+    // Through the response, because later middleware may have wrapped `writeHead`.
+    if (!this.headResponse.headersSent) this.res.writeHead(this.res.statusCode);
   }
-}
 
-/** Reads the property that an override replaces. */
-export function readOriginal({ res, original }: CaptureState, name: string): unknown {
-  const own = original.get(name);
-  if (own === undefined) return Reflect.get(Object.getPrototypeOf(res) as object, name, res);
-  return own.get === undefined ? own.value : (own.get.call(res) as unknown);
-}
+  /** Emits an event of the body on the response, to the renderer's listeners. */
+  emitFromBody(event: string | symbol, args: unknown[]): boolean {
+    const emit = (): boolean => emitOn(this.res, event, args);
+    return this.isRestored && this.reply === undefined ? this.detached.attachWhile(emit) : emit();
+  }
 
-/** Sets the property that an override replaces. */
-export function writeOriginal({ res, original }: CaptureState, name: string, value: unknown): void {
-  const own = original.get(name);
-  if (own === undefined) Reflect.set(Object.getPrototypeOf(res) as object, name, value, res);
-  else own.value = value;
-}
+  /**
+   * Whether `res` shows the reply: while Node sends it, and during the events that Node emits for it. At any other time
+   * `res` shows the rendered response, whose client has disconnected if the renderer had not ended it.
+   */
+  get showsReply(): boolean {
+    return (
+      this.reply !== undefined && (this.reply.responseDepth > 0 || this.readOriginal('finished') !== true)
+    );
+  }
 
-/** Calls the method that the host, or Node, gives to every response: without wrappers by middleware. */
-export function callInherited(
-  res: ServerResponse,
-  name: string,
-  args: readonly unknown[],
-  target = res,
-): unknown {
-  const method = Reflect.get(Object.getPrototypeOf(res) as object, name) as (...args: unknown[]) => unknown;
-  return Reflect.apply(method, target, args);
+  /** Runs code of Node's, or its events, for a response that has the reply: `res` shows that, and `req` is the client's. */
+  asReply<Result>(run: () => Result): Result {
+    if (this.reply === undefined) return run();
+    this.reply.responseDepth++;
+    try {
+      return this.asClient(run);
+    } finally {
+      this.reply.responseDepth--;
+    }
+  }
+
+  /** Runs a function that finds the client's method. It stays, unless the renderer is late and may still look at it. */
+  asClient<Result>(run: () => Result): Result {
+    const { req, body, clientMethod } = this;
+    const { method } = req;
+    req.method = clientMethod;
+    try {
+      return run();
+    } finally {
+      if (!body.writableEnded) req.method = method;
+    }
+  }
+
+  /** Reads the property that an override replaces. */
+  readOriginal(name: string): unknown {
+    const own = this.original.get(name);
+    if (own === undefined) return Reflect.get(Object.getPrototypeOf(this.res) as object, name, this.res);
+    return own.get === undefined ? own.value : (own.get.call(this.res) as unknown);
+  }
+
+  /** Sets the property that an override replaces. */
+  writeOriginal(name: string, value: unknown): void {
+    const own = this.original.get(name);
+    if (own === undefined) Reflect.set(Object.getPrototypeOf(this.res) as object, name, value, this.res);
+    else own.value = value;
+  }
 }

@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { PassThrough, Readable, finished } from 'node:stream';
 import { finished as whenFinished, pipeline as runPipeline } from 'node:stream/promises';
-import { CapturedBody, type WriteBatch } from '../../../lib/capture/captured-body.js';
+import { CapturedBody } from '../../../lib/capture/captured-body.js';
+import type { Batch } from '../../../lib/save/exchange.js';
 
 /** More bytes than the high-water mark. */
 const TOO_MUCH = Buffer.alloc(300 * 1024, 'x');
@@ -14,10 +15,11 @@ let emitted: string[];
 beforeEach(() => {
   // Late events of an earlier test's stream must not get into this test's list.
   const mine: string[] = (emitted = []);
-  stream = new CapturedBody(
-    () => mine.push('first byte'),
-    (error) => mine.push(`abort: ${error === null ? 'no error' : error.message}`),
-  );
+  stream = new CapturedBody({
+    sendImplicitHead: () => mine.push('first byte'),
+    onAbort: (error) => mine.push(`abort: ${error === null ? 'no error' : error.message}`),
+    emitFromBody: () => false,
+  });
   // Every 'error' event fails the test, as Node would throw it without a listener.
   stream.on('error', (error) => mine.push(`error: ${error.message}`));
   for (const event of ['drain', 'finish', 'close', 'pipe', 'unpipe']) {
@@ -45,7 +47,7 @@ const settle = (): Promise<void> =>
   });
 
 /** Reads to the end and copies each chunk while its buffer is still valid. */
-async function read(from: AsyncIterable<WriteBatch> = stream): Promise<Buffer> {
+async function read(from: AsyncIterable<Batch> = stream): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const batch of from) chunks.push(...batch.chunks.map((chunk) => Buffer.from(chunk)));
   return Buffer.concat(chunks);
@@ -93,7 +95,7 @@ describe('reading the captured body', () => {
   it('yields one last batch when the renderer passes all bytes to end', async () => {
     const image = Buffer.from('image');
     stream.end(image);
-    const batches: WriteBatch[] = [];
+    const batches: Batch[] = [];
     for await (const batch of stream) batches.push(batch);
     expect(batches).toEqual([{ chunks: [image], last: true }]);
   });
@@ -177,12 +179,13 @@ describe('the headers', () => {
     'that cannot be fixed make %s throw and take no bytes',
     async (call) => {
       let broken = true;
-      const one = new CapturedBody(
-        () => {
+      const one = new CapturedBody({
+        sendImplicitHead: () => {
           if (broken) throw new Error('bad header');
         },
-        () => undefined,
-      );
+        onAbort: () => undefined,
+        emitFromBody: () => false,
+      });
       expect(() => one[call]('bad')).toThrow('bad header');
       expect(one.writableEnded).toBe(false);
       broken = false;

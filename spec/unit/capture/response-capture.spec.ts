@@ -1,7 +1,8 @@
 // A response while captured, after restore, and closed to late code.
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ResponseCapture } from '../../../lib/capture/response-capture.js';
+import { captureResponse, closeResponse, restoreResponse } from '../../../lib/capture/response-capture.js';
+import type { CaptureState } from '../../../lib/capture/state.js';
 import { get } from '../../support/client.js';
 import { createDeferred } from '../../support/deferred.js';
 import { start, stopAll } from '../../support/host.js';
@@ -43,7 +44,7 @@ afterEach(async () => {
   await answer.catch(() => undefined);
 });
 
-const capture = (): ResponseCapture => new ResponseCapture(req, res, (error) => aborts.push(error));
+const capture = (): CaptureState => captureResponse(req, res, (error) => aborts.push(error));
 
 test('restores the response after every kind of change', async () => {
   res.setHeader('X-Before', 'b');
@@ -60,8 +61,8 @@ test('restores the response after every kind of change', async () => {
   res.writeHead(200, { 'X-After': 'a' });
   res.write('x');
   await held.body.release();
-  held.restore();
-  held.restore();
+  restoreResponse(held);
+  restoreResponse(held);
   expect(snapshot()).toEqual(before);
   expect(res.getHeaders()).toEqual({ 'x-before': 'b' });
   expect(res.listenerCount('finish')).toBe(listeners);
@@ -101,7 +102,7 @@ test('calls the renderer’s listeners once, also after restore', async () => {
   res.on('close', function (this: unknown) {
     emitted.push(['renderer', this === res]);
   });
-  held.restore();
+  restoreResponse(held);
   res.on('close', () => emitted.push('before'));
   await held.body.release();
   expect(emitted).toEqual([['renderer', true]]);
@@ -115,11 +116,11 @@ test('lets no late call change the reply, and shows earlier listeners its real s
   const closed = once(res, 'close');
   const held = capture();
   await held.body.release();
-  held.restore();
+  restoreResponse(held);
   res.setHeader('X', 'ours');
   res.writeHead(403);
   res.end('ours');
-  held.ignoreLateWrites();
+  closeResponse(held);
   res.statusCode = 200;
   res.statusMessage = 'OK';
   res.setHeader('X', 'late');
@@ -142,9 +143,9 @@ test('passes what late code emits to the listeners of the renderer, and Node’s
   for (const event of ['progress', 'finish']) res.on(event, () => heard.push(`${event}: renderer`));
   res.once('close', () => heard.push('close: renderer'));
   const released = held.body.release();
-  held.restore();
+  restoreResponse(held);
   res.end('ours');
-  held.ignoreLateWrites();
+  closeResponse(held);
   res.on('progress', () => heard.push('progress: late'));
   res.on('close', () => heard.push('close: late'));
   expect(res.emit('progress')).toBe(true);
@@ -161,9 +162,9 @@ test('passes what late code emits to the listeners of the renderer, and Node’s
 test('emits close to listeners added after close', async () => {
   const held = capture();
   await held.body.release();
-  held.restore();
+  restoreResponse(held);
   res.end('ours');
-  held.ignoreLateWrites();
+  closeResponse(held);
   await once(res, 'close');
   await once(res, 'close');
   expect(res.writableFinished).toBe(false);

@@ -40,10 +40,11 @@ afterEach(async () => {
 });
 
 const newBody = (): CapturedBody =>
-  new CapturedBody(
-    () => undefined,
-    () => undefined,
-  );
+  new CapturedBody({
+    sendImplicitHead: () => undefined,
+    onAbort: () => undefined,
+    emitFromBody: () => false,
+  });
 
 const newFile = (): DiskTempFile => new DiskTempFile(inFolder('saved', temporaryName(60_000)), 0o666);
 

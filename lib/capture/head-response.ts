@@ -1,24 +1,14 @@
-// The status and headers of the rendered response, by Node's own rules, separate from those of the reply.
+// Stores the status and headers of the rendered response, by Node's own rules, separate from those of the reply.
 import { type IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
-import { callInherited } from './state.js';
-
-/** The parts of the rendered response's head that a save depends on. */
-export interface ResponseHead {
-  readonly status: number;
-  /** The value of `Content-Length`, or undefined if there is none. */
-  readonly contentLength: string | undefined;
-  /** The value of `Content-Encoding`, or an empty string. */
-  readonly contentEncoding: string;
-  /** The value of `Retry-After`, or undefined if there is none. */
-  readonly retryAfter?: string | undefined;
-}
+import { isDeepStrictEqual } from 'node:util';
+import type { RenderedHead } from '../save/exchange.js';
 
 type HeaderValue = number | string | string[];
 
 /** Header values by name, as the name was written. */
 export type HeaderValues = ReadonlyMap<string, HeaderValue>;
 
-/** Copies the headers of a response. Arrays are copied too: Node's `appendHeader` changes them in place. */
+/** Copies the headers of a response. */
 export function copyHeaders(res: ServerResponse): HeaderValues {
   const headers = new Map<string, HeaderValue>();
   for (const name of getRawNames(res)) {
@@ -37,8 +27,7 @@ export function restoreHeaders(res: ServerResponse, headers: HeaderValues): void
     if (!headers.has(name)) callInherited(res, 'removeHeader', [name]);
   }
   for (const [name, value] of headers) {
-    if (isSameValue(res.getHeader(name), value)) continue;
-    callInherited(res, 'setHeader', [name, value]);
+    if (!isDeepStrictEqual(res.getHeader(name), value)) callInherited(res, 'setHeader', [name, value]);
   }
 }
 
@@ -48,7 +37,7 @@ export function restoreHeaders(res: ServerResponse, headers: HeaderValues): void
  * The constructor of `ServerResponse` is not called: it would announce a response to tracers
  * (`http.server.response.created`, performance entries) that they would never see finish.
  */
-class RenderedHead extends OutgoingMessage {
+class HeadResponse extends OutgoingMessage {
   statusCode: number;
   statusMessage: string;
   override readonly req: IncomingMessage;
@@ -62,16 +51,16 @@ class RenderedHead extends OutgoingMessage {
     this.sendDate = res.sendDate;
   }
 }
-Object.setPrototypeOf(RenderedHead.prototype, ServerResponse.prototype);
+Object.setPrototypeOf(HeadResponse.prototype, ServerResponse.prototype);
 
-/** Creates the head of a rendered response, with the headers that earlier middleware set. */
-export function createRenderedHead(
+/** Creates the response that stores the rendered head, with the headers that earlier middleware set. */
+export function createHeadResponse(
   req: IncomingMessage,
   res: ServerResponse,
   headers: HeaderValues,
 ): ServerResponse {
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- its prototype says so
-  const head = new RenderedHead(req, res) as OutgoingMessage as ServerResponse;
+  const head = new HeadResponse(req, res) as OutgoingMessage as ServerResponse;
   for (const [name, value] of headers) head.setHeader(name, copyValue(value));
   if (headers.size === 0) {
     // After the first `setHeader`, Node also keeps the headers of `writeHead` readable. (Idea: light-my-request.)
@@ -81,25 +70,33 @@ export function createRenderedHead(
   return head;
 }
 
-export function readHead(head: ServerResponse): ResponseHead {
-  const contentLength = head.getHeader('Content-Length');
-  const retryAfter = head.getHeader('Retry-After');
-  const contentEncoding = head.getHeader('Content-Encoding');
+export function readHead(head: ServerResponse): RenderedHead {
+  const read = (name: string): string | undefined => {
+    const value = head.getHeader(name);
+    return value === undefined ? undefined : String(value);
+  };
   return {
     status: head.statusCode,
-    contentLength: contentLength === undefined ? undefined : String(contentLength),
-    contentEncoding: contentEncoding === undefined ? '' : String(contentEncoding),
-    retryAfter: retryAfter === undefined ? undefined : String(retryAfter),
+    contentLength: read('Content-Length'),
+    contentEncoding: read('Content-Encoding') ?? '',
+    retryAfter: read('Retry-After'),
   };
 }
 
-function copyValue(value: HeaderValue): HeaderValue {
-  return Array.isArray(value) ? [...value] : value;
+/** Calls the method that the host, or Node, gives to every response: without wrappers by middleware. */
+export function callInherited(
+  res: ServerResponse,
+  name: string,
+  args: readonly unknown[],
+  target = res,
+): unknown {
+  const method = Reflect.get(Object.getPrototypeOf(res) as object, name) as (...args: unknown[]) => unknown;
+  return Reflect.apply(method, target, args);
 }
 
-function isSameValue(one: HeaderValue | undefined, other: HeaderValue): boolean {
-  if (!Array.isArray(one) || !Array.isArray(other)) return one === other;
-  return one.length === other.length && one.every((item, at) => item === other[at]);
+/** Node's `appendHeader` changes arrays in place. */
+function copyValue(value: HeaderValue): HeaderValue {
+  return Array.isArray(value) ? [...value] : value;
 }
 
 /** Returns header names as they were written, if the host's response has them. (Node's types lack the method.) */
