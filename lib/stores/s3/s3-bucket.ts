@@ -1,16 +1,74 @@
-// The state of the bucket: checked once while saves succeed, and again after a failure.
+// The bucket of a store: what its errors mean, and its state, which is checked once while saves succeed.
 import { HeadBucketCommand } from '@aws-sdk/client-s3';
-import { SaveError, type SaveErrorCode } from '../../errors.js';
+import { SaveError, TOO_LONG, type SaveErrorCode } from '../../errors.js';
 import type { S3Settings } from './s3-options.js';
-import { concernsBucket, getStatus, storeError } from './s3-errors.js';
 
-/** How long a refusal that concerns the whole bucket is repeated without a request, in milliseconds. */
+/** How long a refusal that concerns the whole bucket is repeated without a request. */
 const REFUSAL_TTL_MS = 3000;
 
-/** Refusals of one name, which are no sign of a fault of the bucket. */
-const CONCERNS_NAME: ReadonlySet<SaveErrorCode> = new Set(['file-exists', 'name-invalid']);
+/** The HTTP status of the answer behind an error; undefined without an answer. */
+export function getStatus(error: unknown): number | undefined {
+  const { $metadata } = (error ?? {}) as { $metadata?: { httpStatusCode?: number } };
+  return $metadata?.httpStatusCode;
+}
 
-/** The bucket of a store, shared by all its saves. */
+/** The name of an error of S3 or of its client, such as `NoSuchBucket`. */
+export function getErrorName(error: unknown): string {
+  const { name } = (error ?? {}) as { name?: unknown };
+  return typeof name === 'string' ? name : '';
+}
+
+/** By S3's own name where the status is ambiguous. (Amazon S3 API Reference, "Error responses".) */
+const CODES: ReadonlyMap<string | number | undefined, SaveErrorCode> = new Map<
+  string | number | undefined,
+  SaveErrorCode
+>([
+  ['NoSuchBucket', 'store-missing'],
+  ['PermanentRedirect', 'store-missing'],
+  ['AuthorizationHeaderMalformed', 'store-denied'],
+  ['ExpiredToken', 'store-denied'],
+  ['InvalidToken', 'store-denied'],
+  ['CredentialsProviderError', 'store-denied'],
+  ['KeyTooLongError', 'name-invalid'],
+  ['QuotaExceeded', 'disk-full'],
+  ['RequestTimeout', 'store-unavailable'],
+  // Another conditional save of the same name is in progress.
+  ['ConditionalRequestConflict', 'store-unavailable'],
+  // There was no answer.
+  [undefined, 'store-unavailable'],
+  [301, 'store-missing'],
+  [401, 'store-denied'],
+  [403, 'store-denied'],
+  [404, 'store-missing'],
+  [412, 'file-exists'],
+  [429, 'store-unavailable'],
+  [507, 'disk-full'],
+]);
+
+/** Converts an error of the client to a SaveError, with the original error as its cause. */
+export function storeError(error: unknown): SaveError {
+  if (error instanceof SaveError) return error;
+  const status = getStatus(error);
+  const otherwise = status !== undefined && status >= 500 ? 'store-unavailable' : 'write-failed';
+  const code = CODES.get(getErrorName(error)) ?? CODES.get(status) ?? otherwise;
+  return new SaveError(code, { rule: TOO_LONG }, error);
+}
+
+const BAD_CREDENTIALS: ReadonlySet<string> = new Set([
+  'InvalidAccessKeyId',
+  'SignatureDoesNotMatch',
+  'ExpiredToken',
+  'InvalidToken',
+  'CredentialsProviderError',
+  'AuthorizationHeaderMalformed',
+]);
+
+/** Whether the error would refuse every other save to the same bucket. */
+export function concernsBucket(error: SaveError): boolean {
+  return error.code === 'store-missing' || BAD_CREDENTIALS.has(getErrorName(error.cause));
+}
+
+/** The state of a bucket, shared by all saves of a store. */
 export class Bucket {
   readonly #settings: S3Settings;
   /** The request in progress, or the last one if it succeeded and no save has failed since. */
@@ -32,15 +90,10 @@ export class Bucket {
     await this.#checking;
   }
 
-  /**
-   * Checks the bucket by a new request, whatever is known of it.
-   *
-   * @throws SaveError No image can be saved to the bucket.
-   */
+  /** The same by a new request, whatever is known of the bucket. */
   async probe(): Promise<void> {
-    this.#refusal = undefined;
-    this.#checking = this.#headBucket();
-    await this.#checking;
+    this.#refusal = this.#checking = undefined;
+    await this.check();
   }
 
   async #headBucket(): Promise<void> {
@@ -58,13 +111,9 @@ export class Bucket {
     }
   }
 
-  /**
-   * Records that a request has failed, so that the next save asks for the bucket again.
-   *
-   * @returns The error.
-   */
+  /** Has the next save ask for the bucket again, unless the error concerns one name. Returns the error. */
   recordFailure(error: SaveError): SaveError {
-    if (CONCERNS_NAME.has(error.code)) return error;
+    if (error.code === 'file-exists' || error.code === 'name-invalid') return error;
     this.#checking = undefined;
     if (concernsBucket(error)) this.#refusal = { error, until: performance.now() + REFUSAL_TTL_MS };
     return error;

@@ -1,7 +1,26 @@
-// The options of s3Store, checked once.
-import type { S3Client } from '@aws-sdk/client-s3';
+// The options of s3Store, checked once, and the fields of an object: the host's own, and those of every saved image.
+import type { CreateMultipartUploadCommandInput, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
+import type { ImageInfo } from '../../image/types.js';
 import { isIntegerBetween, MILLISECONDS, validateOptions, type Rules } from '../../validate-options.js';
-import { findObjectMistake, type ObjectOption } from './s3-object-fields.js';
+
+/** The fields that the store sets itself. The others of the client's input are the host's. */
+type OwnField = 'Bucket' | 'Key' | 'ContentType' | 'ChecksumAlgorithm';
+type HostField = Exclude<keyof PutObjectCommandInput & keyof CreateMultipartUploadCommandInput, OwnField>;
+
+/** The fields of an object that a host can set, by the names of the AWS client's own input. */
+export type S3ObjectFields = Pick<PutObjectCommandInput, HostField>;
+
+/** The image that an object is made for. */
+export interface S3ObjectImage {
+  /** The name in the save command, without the store's prefix. */
+  readonly name: string;
+  /** The media type, such as `image/jpeg`. */
+  readonly type: string;
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+}
 
 /** The options of {@link s3Store}. */
 export interface S3StoreOptions {
@@ -19,7 +38,7 @@ export interface S3StoreOptions {
    * More fields of each object, such as `CacheControl` or `StorageClass`, or a function that returns them for an
    * image. They are sent with `PutObject` and with `CreateMultipartUpload`. Default: none.
    */
-  object?: ObjectOption | undefined;
+  object?: S3ObjectFields | ((image: S3ObjectImage) => S3ObjectFields) | undefined;
 }
 
 /** The options, complete and checked. */
@@ -58,16 +77,126 @@ const RULES: Rules<S3StoreOptions> = {
   },
 };
 
-/**
- * Checks the options and fills in the defaults.
- *
- * @throws TypeError An option is missing, unknown or wrong. The message names the fix.
- */
+/** @throws TypeError An option is missing, unknown or wrong. The message names the fix. */
 export function checkS3StoreOptions(options: S3StoreOptions): S3Settings {
   validateOptions<S3StoreOptions>('s3Store', "s3Store({ client, bucket: 'renders' })", RULES, options);
-  const { client, bucket } = options;
-  const { prefix = '', partSize = 128 * MIB, answerTimeout = 10_000, object = {} } = { ...options };
-  const mistake = typeof object === 'function' ? undefined : findObjectMistake(object);
-  if (mistake !== undefined) throw new TypeError(`The option "object" of s3Store ${mistake}`);
+  // Own properties only, which are those that have been checked.
+  const own: S3StoreOptions = { ...options };
+  const { client, bucket, prefix = '', partSize = 128 * MIB, answerTimeout = 10_000, object = {} } = own;
+  if (typeof object !== 'function') checkFields(object, 'The option "object" of s3Store');
   return { client, bucket, prefix, partSize, answerTimeout, object };
+}
+
+/** Every field that a host can set, and whether S3 also wants it with each part and each HEAD of the object. */
+const HOST_FIELDS: Readonly<Record<HostField, boolean>> = {
+  ACL: false,
+  BucketKeyEnabled: false,
+  CacheControl: false,
+  ContentDisposition: false,
+  ContentEncoding: false,
+  ContentLanguage: false,
+  ExpectedBucketOwner: true,
+  Expires: false,
+  GrantFullControl: false,
+  GrantRead: false,
+  GrantReadACP: false,
+  GrantWriteACP: false,
+  Metadata: false,
+  ObjectLockEventHold: false,
+  ObjectLockEventHoldDurationDays: false,
+  ObjectLockEventHoldDurationYears: false,
+  ObjectLockLegalHoldStatus: false,
+  ObjectLockMode: false,
+  ObjectLockRetainUntilDate: false,
+  RequestPayer: true,
+  SSECustomerAlgorithm: true,
+  SSECustomerKey: true,
+  SSECustomerKeyMD5: true,
+  SSEKMSEncryptionContext: false,
+  SSEKMSKeyId: false,
+  ServerSideEncryption: false,
+  StorageClass: false,
+  Tagging: false,
+  WebsiteRedirectLocation: false,
+};
+
+/** The metadata entry that tells which save made an object. */
+export const SAVE_ID = 'save-id';
+
+const OWN_METADATA: readonly string[] = ['image-width', 'image-height', 'image-pixels', SAVE_ID];
+
+/** @throws TypeError The host's fields are wrong. */
+function checkFields(fields: unknown, subject: string): void {
+  const refuse = (mistake: string): never => {
+    throw new TypeError(`${subject} ${mistake}`);
+  };
+  if (!isPlainObject(fields)) {
+    // A promise is a mistake. Where it rejects, that must not end the process.
+    Promise.resolve(fields).catch(() => undefined);
+    return refuse(
+      "must be a plain object such as { CacheControl: 'max-age=3600' }: await a promise first, and turn a Map into an object",
+    );
+  }
+  const unknown = Object.keys(fields).find((name) => !Object.hasOwn(HOST_FIELDS, name));
+  if (unknown !== undefined) {
+    refuse(`must not have "${unknown}"; it can have ${Object.keys(HOST_FIELDS).join(', ')}`);
+  }
+  const { Metadata: metadata = {} } = fields as { Metadata?: unknown };
+  if (!isPlainObject(metadata)) return refuse('must have a plain object of strings as Metadata');
+  for (const [name, value] of Object.entries(metadata)) {
+    if (typeof value !== 'string') refuse(`must have a string as Metadata["${name}"]`);
+    // Metadata is sent in headers, whose names are case-insensitive.
+    if (OWN_METADATA.includes(name.toLowerCase())) {
+      refuse(`must not set Metadata["${name}"]: the store sets it itself`);
+    }
+  }
+}
+
+/** Whether all that a value holds are its own properties, which `...` copies. A Map or a promise would lose its content. */
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  // Object.prototype has no prototype, also that of another realm, such as a vm context.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** The fields of an object, for `PutObject` and `CreateMultipartUpload`. */
+export type S3Object = S3ObjectFields & { readonly ContentType: string };
+
+/** @throws TypeError The host's function returned no fields. */
+export function createObject(
+  { object }: S3Settings,
+  name: string,
+  { type, width, height, pixels }: ImageInfo,
+  saveId: string,
+): S3Object {
+  let fields = object;
+  if (typeof fields === 'function') {
+    fields = fields({ name, type, width, height });
+    checkFields(fields, 'The result of the function object of s3Store');
+  }
+  return {
+    ...fields,
+    ContentType: type,
+    Metadata: {
+      ...fields.Metadata,
+      'image-width': String(width),
+      'image-height': String(height),
+      'image-pixels': String(pixels),
+      [SAVE_ID]: saveId,
+    },
+  };
+}
+
+/** What every request about an object has. */
+export type ObjectLocation = S3ObjectFields & { readonly Bucket: string; readonly Key: string };
+
+/** @param fields The host's, if they are known already. */
+export function locateObject(
+  { bucket, prefix }: S3Settings,
+  name: string,
+  fields: S3Settings['object'],
+): ObjectLocation {
+  const shared = Object.entries(fields).filter(([field]) => HOST_FIELDS[field as HostField]);
+  return { ...Object.fromEntries(shared), Bucket: bucket, Key: prefix + name };
 }

@@ -3,6 +3,9 @@
 // This file adds two steps to the AWS client's own middleware stack, because nothing else sees each attempt of a request
 // right before its last byte. Without them (an AbortSignal, @aws-sdk/lib-storage, a HEAD afterwards) a save that ends in
 // its last milliseconds could only answer `store-no-response`, and `overwrite: false` would be limited to one part.
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type {
   CompleteMultipartUploadCommand,
   PutObjectCommand,
@@ -10,31 +13,43 @@ import type {
   UploadPartCommand,
   UploadPartCommandOutput,
 } from '@aws-sdk/client-s3';
-import { UploadBody, type Payload } from './s3-upload-body.js';
+import { whenAborted } from '../../abort.js';
+import { MemoryBytes, type ReadableBytes } from '../../bytes/image-bytes.js';
+import type { PublishOptions } from '../types.js';
+import type { S3Settings } from './s3-options.js';
+
+/** A range up to this length is kept in memory for retries, so that a file is read once. */
+const MAX_PRELOADED_BYTES = 8 * 1024 ** 2;
 
 /** The client's own default of `expectContinueHeader`, in bytes. */
 const EXPECT_CONTINUE_BYTES = 2 * 1024 ** 2;
 
-/** The options of a request. */
-export interface RequestOptions {
-  /** The body. The command has none: a stream could be sent only once, and a buffer would keep the image in memory. */
-  readonly payload?: Payload;
-  /** Aborts the request. A request that publishes is aborted only before its last byte is sent. */
-  readonly signal: AbortSignal;
-  /** Makes the request one that publishes. */
-  readonly publishing?: {
-    /** Called before the last byte is sent, in each attempt. Throws if that byte must not be sent. */
-    readonly commit: () => void;
-    /** Called when the store has definitely refused each attempt whose last byte was sent: nothing has changed. */
-    readonly rollback?: (() => void) | undefined;
-    /** How long to wait for the answer after the last byte, in milliseconds. */
-    readonly answerTimeout: number;
-  };
+/** A range of an image, sent as the body of one request. */
+export interface Payload {
+  readonly bytes: ReadableBytes;
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+  readonly sha256: Buffer;
+}
+
+/** @throws SaveError The image's file could not be read. */
+export async function createPayload(bytes: ReadableBytes, start: number, end: number): Promise<Payload> {
+  let source = { bytes, start, end };
+  if (end - start <= MAX_PRELOADED_BYTES) {
+    // A whole image in memory is not copied.
+    const isWhole = end - start === bytes.length;
+    const range = isWhole ? await bytes.buffer() : await buffer(bytes.stream(start, end));
+    source = { bytes: new MemoryBytes(range), start: 0, end: range.length };
+  }
+  const hash = createHash('sha256');
+  for await (const chunk of source.bytes.stream(source.start, source.end)) hash.update(chunk as Buffer);
+  return { ...source, sha256: hash.digest() };
 }
 
 /** The arguments of the client's `build` step, as far as they are used here. */
 interface BuildArgs {
-  readonly request: { readonly headers: Record<string, string>; body?: unknown };
+  readonly request: { readonly headers: Record<string, string>; readonly body?: unknown };
 }
 
 /** The result of the client's `deserialize` step, as far as it is used here. */
@@ -56,15 +71,27 @@ export class S3Request {
   lastByteSent = false;
   /** The `Date` of the last answer, milliseconds since 1970 in whole seconds; undefined without one. */
   date: number | undefined;
-  readonly #options: RequestOptions;
+  readonly #settings: S3Settings;
+  readonly #signal: AbortSignal;
+  readonly #payload: Payload | undefined;
+  readonly #publishing: PublishOptions | undefined;
   readonly #abortController = new AbortController();
-  #abortReason: unknown;
   #timer: NodeJS.Timeout | undefined;
   /** The attempts whose last byte was sent and that no answer has rejected. */
   #unconfirmed = 0;
 
-  constructor(options: RequestOptions) {
-    this.#options = options;
+  /**
+   * @param signal Aborts the request. A request that publishes is aborted only before its last byte is sent.
+   * @param payload The body. The command has none: a stream could be sent only once, and a buffer would keep the image
+   * in memory.
+   * @param publishing Makes the request one that publishes: `commit` is called before the last byte of each attempt,
+   * and `rollback` when the store has definitely refused each of them.
+   */
+  constructor(settings: S3Settings, signal: AbortSignal, payload?: Payload, publishing?: PublishOptions) {
+    this.#settings = settings;
+    this.#signal = signal;
+    this.#payload = payload;
+    this.#publishing = publishing;
   }
 
   /** Whether the object may be published, now or later: no answer has refused an attempt whose last byte was sent. */
@@ -72,41 +99,39 @@ export class S3Request {
     return this.#unconfirmed > 0;
   }
 
-  /** Sends a command. Rejects with the reason of an abort, or with the client's error. */
+  /** Rejects with the reason of an abort, or with the client's error. */
   async send(
-    client: S3Client,
     command: PutObjectCommand | UploadPartCommand | CompleteMultipartUploadCommand,
   ): Promise<UploadPartCommandOutput> {
-    const { signal } = this.#options;
-    const onAbort = (): void => {
-      if (!this.outcomeUnknown) this.#abort(signal.reason);
-    };
-    signal.throwIfAborted();
-    signal.addEventListener('abort', onAbort);
+    // The three commands are alike in everything that is used here.
+    const anyCommand = command as UploadPartCommand;
+    const { signal: abortSignal } = this.#abortController;
+    this.#signal.throwIfAborted();
+    const stopWatching = whenAborted(this.#signal, () => {
+      if (!this.outcomeUnknown) this.#abort(this.#signal.reason);
+    });
     try {
-      // The three commands are alike in everything that is used here.
-      const anyCommand = command as UploadPartCommand;
-      this.#attach(anyCommand, client);
-      return await client.send(anyCommand, { abortSignal: this.#abortController.signal });
+      this.#attach(anyCommand);
+      return await this.#settings.client.send(anyCommand, { abortSignal });
     } catch (error) {
-      throw this.#abortReason ?? error;
+      throw abortSignal.aborted ? abortSignal.reason : error;
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      stopWatching();
     }
   }
 
+  /** The first reason counts. */
   #abort(reason: unknown): void {
-    this.#abortReason ??= reason;
-    this.#abortController.abort();
+    this.#abortController.abort(reason);
   }
 
-  #attach({ middlewareStack }: UploadPartCommand, client: S3Client): void {
-    const { payload } = this.#options;
+  #attach({ middlewareStack }: UploadPartCommand): void {
+    const payload = this.#payload;
     if (payload !== undefined) {
       // Before the request is signed.
       middlewareStack.add(
         (next) => (args) => {
-          Object.assign((args as BuildArgs).request.headers, createHeaders(payload, client));
+          Object.assign((args as BuildArgs).request.headers, createHeaders(payload, this.#settings.client));
           return next(args);
         },
         { step: 'build', name: 'imageSavePayload' },
@@ -115,20 +140,16 @@ export class S3Request {
     // The innermost step, below retries and signing: each attempt passes here.
     middlewareStack.add(
       (next) => async (args) => {
-        const { request } = args as BuildArgs;
         let lastByteSent = false;
         const commit = (): boolean => (lastByteSent = this.#commit());
-        if (payload === undefined && !commit()) throw this.#abortReason;
+        if (payload === undefined && !commit()) throw this.#abortController.signal.reason;
         const body =
           payload &&
-          new UploadBody(payload, {
-            beforeLastChunk: commit,
-            onError: (error) => {
-              this.#abort(error);
-            },
+          createBody(payload, commit, (error) => {
+            this.#abort(error);
           });
         try {
-          const result = await next({ ...args, request: withBody(request, body) });
+          const result = await next(body === undefined ? args : withBody(args, body));
           this.#onResponse(result as DeserializeResult, lastByteSent);
           return result;
         } finally {
@@ -143,19 +164,19 @@ export class S3Request {
 
   /** Called before the last byte is sent. Returns whether it may be sent. */
   #commit(): boolean {
-    const { publishing } = this.#options;
-    if (publishing === undefined) return true;
+    if (this.#publishing === undefined) return true;
     try {
-      publishing.commit();
+      this.#publishing.commit();
     } catch (error) {
       this.#abort(error);
       return false;
     }
     this.#unconfirmed += 1;
     this.lastByteSent = true;
+    const { answerTimeout } = this.#settings;
     this.#timer = setTimeout(() => {
-      this.#abort(new Error(`The store did not answer within ${publishing.answerTimeout} ms`));
-    }, publishing.answerTimeout);
+      this.#abort(new Error(`The store did not answer within ${answerTimeout} ms`));
+    }, answerTimeout);
     return true;
   }
 
@@ -166,34 +187,74 @@ export class S3Request {
     // 502 and 504 come from a proxy that got no answer from the store.
     if (!lastByteSent || statusCode < 300 || statusCode === 502 || statusCode === 504) return;
     this.#unconfirmed -= 1;
-    if (this.#unconfirmed === 0) this.#options.publishing?.rollback?.();
+    if (this.#unconfirmed === 0) this.#publishing?.rollback?.();
   }
 }
 
-function createHeaders({ start, end, sha256 }: Payload, client: S3Client): Record<string, string> {
+function createHeaders({ start, end, sha256 }: Payload, { config }: S3Client): Record<string, string> {
+  // Where the client's own bodies ask the store for permission first, so that it can refuse, these do too. Early
+  // versions of the client have no setting for it.
+  const { expectContinueHeader: from = EXPECT_CONTINUE_BYTES } = config as {
+    expectContinueHeader?: boolean | number;
+  };
+  const expectsContinue = typeof from === 'number' ? end - start >= from : from;
   return {
     'content-length': String(end - start),
     // The first checksum is signed, so stores that do not know the second one verify the body too.
     'x-amz-content-sha256': sha256.toString('hex'),
     'x-amz-checksum-sha256': sha256.toString('base64'),
-    ...(expectsContinue(client, end - start) && { expect: '100-continue' }),
+    ...(expectsContinue && { expect: '100-continue' }),
   };
+}
+
+/** A copy of the request with a body, so that the original can be sent again. */
+function withBody<Args extends object>(args: Args, body: Readable): Args {
+  const { request } = args as Args & BuildArgs;
+  const copy = Object.create(Object.getPrototypeOf(request) as object) as object;
+  return { ...args, request: Object.assign(copy, request, { body }) };
 }
 
 /**
- * Whether the store is asked for permission before a body is sent (`Expect: 100-continue`), so that it can refuse first.
- * The rule is that of the client for its own bodies; early versions of the client have no setting for it.
+ * The body of one attempt. It ends after its last byte or not at all: the store knows the length, so it publishes
+ * nothing of a body that stops early.
+ *
+ * @param commit Called after all chunks but the last are sent. The last chunk is sent only if the result is true.
+ * @param onError Called with the error of a failed read.
  */
-function expectsContinue({ config }: S3Client, length: number): boolean {
-  const { expectContinueHeader = EXPECT_CONTINUE_BYTES } = config as {
-    expectContinueHeader?: boolean | number;
+function createBody(
+  { bytes, start, end }: Payload,
+  commit: () => boolean,
+  onError: (error: unknown) => void,
+): Readable {
+  const source = bytes.stream(start, end);
+  const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let remaining = end - start;
+  const pushNext = async (): Promise<void> => {
+    const { value: chunk = Buffer.alloc(0) } = (await chunks.next()) as { value?: Buffer };
+    if (body.destroyed) return;
+    remaining -= chunk.length;
+    if (remaining === 0 && !commit()) {
+      // Without an error: the request is aborted already.
+      body.destroy();
+      return;
+    }
+    body.push(chunk);
+    if (remaining === 0) body.push(null);
   };
-  return typeof expectContinueHeader === 'number' ? length >= expectContinueHeader : expectContinueHeader;
-}
-
-/** A copy of a request with a body, so that the original can be sent again. */
-function withBody<Kind extends BuildArgs['request']>(request: Kind, body: UploadBody | undefined): Kind {
-  const copy = Object.assign(Object.create(Object.getPrototypeOf(request) as object), request) as Kind;
-  if (body !== undefined) copy.body = body;
-  return copy;
+  const body = new Readable({
+    // Without a buffer of its own, so that the last chunk is asked for when all others are sent.
+    highWaterMark: 0,
+    read() {
+      pushNext().catch((error: unknown) => {
+        if (body.destroyed) return;
+        onError(error);
+        body.destroy();
+      });
+    },
+    destroy(error, done) {
+      source.destroy();
+      done(error);
+    },
+  });
+  return body;
 }

@@ -2,14 +2,12 @@
 import { raceAbort } from '../../abort.js';
 import { SaveError, TOO_LONG } from '../../errors.js';
 import type { ImageStore } from '../types.js';
-import { Bucket } from './s3-bucket.js';
-import { getStatus, storeError } from './s3-errors.js';
-import { MultipartUpload } from './s3-multipart-upload.js';
-import { selectSharedFields } from './s3-object-fields.js';
-import { checkS3StoreOptions, type S3StoreOptions } from './s3-options.js';
+import { Bucket, getStatus, storeError } from './s3-bucket.js';
+import { abortUpload, createUpload } from './s3-multipart-upload.js';
+import { checkS3StoreOptions, locateObject, type S3StoreOptions } from './s3-options.js';
 import { S3Target } from './s3-target.js';
 
-/** The longest key, in bytes. (Amazon S3 User Guide, "Naming Amazon S3 objects".) */
+/** The longest key. (Amazon S3 User Guide, "Naming Amazon S3 objects".) */
 const MAX_KEY_BYTES = 1024;
 
 /**
@@ -37,12 +35,10 @@ export function s3Store(options: S3StoreOptions): ImageStore {
       await bucket.probe();
       // The parts of one object may be forbidden where the bucket is not. An upload in parts leaves no object.
       const fields = typeof settings.object === 'function' ? {} : settings.object;
-      const Key = `${settings.prefix}image-save-check`;
-      const location = { ...selectSharedFields(fields), Bucket: settings.bucket, Key };
+      const location = locateObject(settings, 'image-save-check', fields);
       try {
-        await new MultipartUpload(settings, location, AbortSignal.timeout(settings.answerTimeout)).probe(
-          fields,
-        );
+        const upload = await createUpload(settings, location, { ...fields, ContentType: 'image/png' });
+        await abortUpload(settings, upload);
       } catch (error) {
         // Some gateways have no uploads in parts, and take images up to `partSize` all the same.
         if (getStatus(error) !== 501) throw bucket.recordFailure(storeError(error));

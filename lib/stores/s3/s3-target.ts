@@ -1,34 +1,27 @@
 // The key of one image: publishes it by one request or in parts, and finds out whether an unanswered save succeeded.
 import { randomUUID } from 'node:crypto';
-import {
-  CompleteMultipartUploadCommand,
-  HeadObjectCommand,
-  PutObjectCommand,
-  type HeadObjectCommandOutput,
-} from '@aws-sdk/client-s3';
+import { CompleteMultipartUploadCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { SaveError } from '../../errors.js';
 import type { InspectedImage, PrepareOptions, PublishOptions, PublishResult, SaveTarget } from '../types.js';
-import type { Bucket } from './s3-bucket.js';
-import { FOLLOW_UP_TIMEOUT_MS, MultipartUpload, type ObjectLocation } from './s3-multipart-upload.js';
-import { createObjectInput, resolveObjectFields, SAVE_ID, selectSharedFields } from './s3-object-fields.js';
-import type { S3ObjectFields } from './s3-object-fields.js';
-import { MAX_PUT_BYTES, type S3Settings } from './s3-options.js';
-import { getStatus, storeError } from './s3-errors.js';
-import { S3Request } from './s3-request.js';
-import { createPayload, type Payload } from './s3-upload-body.js';
+import { getStatus, storeError, type Bucket } from './s3-bucket.js';
+import { createUpload, FOLLOW_UP_TIMEOUT_MS, removeUpload, sendParts } from './s3-multipart-upload.js';
+import { createObject, locateObject, MAX_PUT_BYTES, SAVE_ID } from './s3-options.js';
+import type { ObjectLocation, S3Object, S3Settings } from './s3-options.js';
+import { createPayload, S3Request } from './s3-request.js';
 
-/** The object under the key: made by this save, by another one, absent, or unknown because the request failed. */
-type ObjectState =
-  | { readonly owner: 'self' | 'other'; readonly object: HeadObjectCommandOutput }
-  | { readonly owner: 'none' }
-  | { readonly owner: 'unknown'; readonly error: unknown };
+/** The object under the key, as one request shows it. */
+interface ObjectState {
+  /** Which save made it; `unknown` if the request failed. */
+  readonly owner: 'self' | 'other' | 'none' | 'unknown';
+  readonly lastUpdated: number;
+  readonly error?: unknown;
+}
 
 export class S3Target implements SaveTarget {
   readonly #settings: S3Settings;
   readonly #bucket: Bucket;
   readonly #name: string;
   readonly #options: PrepareOptions;
-  /** The bucket, the key, and the host's fields that every request needs. */
   #location: ObjectLocation;
   readonly #saveId = randomUUID();
 
@@ -37,41 +30,30 @@ export class S3Target implements SaveTarget {
     this.#bucket = bucket;
     this.#name = name;
     this.#options = options;
-    this.#location = {
-      ...(typeof settings.object === 'function' ? {} : selectSharedFields(settings.object)),
-      Bucket: settings.bucket,
-      Key: settings.prefix + name,
-    };
+    this.#location = locateObject(settings, name, settings.object);
   }
 
   /** Refuses a name that is taken. Without the right to read, the condition of the upload decides. */
   async assertNotExists(): Promise<void> {
-    const { client, answerTimeout } = this.#settings;
-    try {
-      await client.send(new HeadObjectCommand(this.#location), {
-        abortSignal: AbortSignal.timeout(answerTimeout),
-      });
-    } catch (error) {
-      const status = getStatus(error);
-      if (status === 404 || status === 403) return;
+    const { owner, error } = await this.#headObject(this.#settings.answerTimeout);
+    if (owner === 'self' || owner === 'other') throw new SaveError('file-exists');
+    if (owner === 'unknown' && getStatus(error) !== 403) {
       throw this.#bucket.recordFailure(storeError(error));
     }
-    throw new SaveError('file-exists');
   }
 
   async publish(image: InspectedImage, options: PublishOptions): Promise<PublishResult> {
     const { overwrite, signal } = this.#options;
-    const { type, width, height } = image;
     // Outside the `try`: an error of the host's own function is no failure of the store.
-    const fields = resolveObjectFields(this.#settings.object, { name: this.#name, type, width, height });
-    this.#location = { ...selectSharedFields(fields), ...this.#location };
+    const object = createObject(this.#settings, this.#name, image, this.#saveId);
+    this.#location = locateObject(this.#settings, this.#name, object);
     try {
       signal.throwIfAborted();
       // Not all gateways honour a condition on the request that completes parts; all do on PutObject.
       const maxBytes = overwrite ? this.#settings.partSize : MAX_PUT_BYTES;
       return await (image.bytes.length > maxBytes
-        ? this.#publishParts(image, fields, options)
-        : this.#publishAtOnce(image, fields, options));
+        ? this.#publishParts(image, object, options)
+        : this.#publishAtOnce(image, object, options));
     } catch (error) {
       if (signal.aborted && error === signal.reason) throw error;
       throw this.#bucket.recordFailure(storeError(error));
@@ -79,17 +61,13 @@ export class S3Target implements SaveTarget {
   }
 
   async #publishAtOnce(
-    image: InspectedImage,
-    fields: S3ObjectFields,
+    { bytes }: InspectedImage,
+    object: S3Object,
     options: PublishOptions,
   ): Promise<PublishResult> {
-    const payload = await createPayload(image.bytes, 0, image.bytes.length);
-    const command = new PutObjectCommand({
-      ...createObjectInput(fields, image, this.#saveId),
-      ...this.#location,
-      ...this.#condition(),
-    });
-    const request = this.#createRequest(options, payload);
+    const payload = await createPayload(bytes, 0, bytes.length);
+    const command = new PutObjectCommand({ ...object, ...this.#location, ...this.#condition() });
+    const request = new S3Request(this.#settings, this.#options.signal, payload, options);
     const unconfirmed = await this.#sendOrResolve(command, request);
     if (unconfirmed !== undefined) return unconfirmed;
     // The `Date` of the answer is within a second of the object's time, which saves a request per image.
@@ -97,39 +75,33 @@ export class S3Target implements SaveTarget {
   }
 
   async #publishParts(
-    image: InspectedImage,
-    fields: S3ObjectFields,
+    { bytes }: InspectedImage,
+    object: S3Object,
     options: PublishOptions,
   ): Promise<PublishResult> {
-    const upload = new MultipartUpload(this.#settings, this.#location, this.#options.signal);
-    await upload.create(createObjectInput(fields, image, this.#saveId));
+    const { signal } = this.#options;
+    const upload = await createUpload(this.#settings, this.#location, object);
+    let allSent = false;
     try {
-      const parts = await upload.send(image.bytes);
+      const Parts = await sendParts(this.#settings, upload, bytes, signal);
+      allSent = true;
       const command = new CompleteMultipartUploadCommand({
-        ...this.#location,
+        ...upload,
         ...this.#condition(),
-        UploadId: upload.id,
-        MultipartUpload: { Parts: parts },
+        MultipartUpload: { Parts },
       });
-      const request = this.#createRequest(options);
+      const request = new S3Request(this.#settings, signal, undefined, options);
       const unconfirmed = await this.#sendOrResolve(command, request);
       // Amazon S3 dates such an object by the beginning of its upload, which may be minutes ago.
       return unconfirmed ?? (await this.#readTime(request));
     } catch (error) {
-      await upload.abort();
+      await removeUpload(this.#settings, upload, !allSent);
       throw error;
     }
   }
 
   #condition(): { IfNoneMatch?: string } {
     return this.#options.overwrite ? {} : { IfNoneMatch: '*' };
-  }
-
-  #createRequest({ commit, rollback }: PublishOptions, payload?: Payload): S3Request {
-    const { answerTimeout } = this.#settings;
-    const { signal } = this.#options;
-    const publishing = { commit, rollback, answerTimeout };
-    return new S3Request({ ...(payload && { payload }), signal, publishing });
   }
 
   /**
@@ -142,49 +114,40 @@ export class S3Target implements SaveTarget {
     request: S3Request,
   ): Promise<PublishResult | undefined> {
     try {
-      await request.send(this.#settings.client, command);
+      await request.send(command);
       return undefined;
     } catch (error) {
       const { signal } = this.#options;
       const abandoned = signal.aborted && error === signal.reason && !request.outcomeUnknown;
       if (abandoned || !request.lastByteSent) throw error;
-      return await this.#resolveOutcome(request, error);
+      const { owner, lastUpdated } = await this.#headObject();
+      if (owner === 'self') return { lastUpdated, warning: error };
+      const status = getStatus(error);
+      // The condition is false (412), or another save of the name is in progress (409): the name is taken.
+      if (owner === 'other' && (status === 412 || status === 409))
+        throw new SaveError('file-exists', {}, error);
+      throw request.outcomeUnknown ? new SaveError('store-no-response', {}, error) : error;
     }
-  }
-
-  /** Reads the object's head after the whole request was sent and no answer has confirmed the save. */
-  async #resolveOutcome(request: S3Request, error: unknown): Promise<PublishResult> {
-    const state = await this.#headObject();
-    if (state.owner === 'self') return { lastUpdated: getLastModified(state.object), warning: error };
-    const status = getStatus(error);
-    // The condition is false (412), or another save of the name is in progress (409): the name is taken.
-    if (state.owner === 'other' && (status === 412 || status === 409)) {
-      throw new SaveError('file-exists', {}, error);
-    }
-    throw request.outcomeUnknown ? new SaveError('store-no-response', {}, error) : error;
   }
 
   /** Asks the store for the time of the published object. */
   async #readTime(request: S3Request): Promise<PublishResult> {
-    const state = await this.#headObject();
-    if (state.owner === 'self') return { lastUpdated: getLastModified(state.object) };
+    const { owner, lastUpdated, error } = await this.#headObject();
+    if (owner === 'self') return { lastUpdated };
     // Another save has replaced the object, or the store did not say: the time of the answer is the nearest.
-    const lastUpdated = request.date ?? Date.now();
-    return { lastUpdated, ...(state.owner === 'unknown' && { warning: state.error }) };
+    return { lastUpdated: request.date ?? Date.now(), ...(owner === 'unknown' && { warning: error }) };
   }
 
-  async #headObject(): Promise<ObjectState> {
+  async #headObject(timeout = FOLLOW_UP_TIMEOUT_MS): Promise<ObjectState> {
     try {
-      const object = await this.#settings.client.send(new HeadObjectCommand(this.#location), {
-        abortSignal: AbortSignal.timeout(FOLLOW_UP_TIMEOUT_MS),
-      });
-      return { owner: object.Metadata?.[SAVE_ID] === this.#saveId ? 'self' : 'other', object };
+      const { Metadata, LastModified } = await this.#settings.client.send(
+        new HeadObjectCommand(this.#location),
+        { abortSignal: AbortSignal.timeout(timeout) },
+      );
+      const owner = Metadata?.[SAVE_ID] === this.#saveId ? 'self' : 'other';
+      return { owner, lastUpdated: LastModified?.getTime() ?? Date.now() };
     } catch (error) {
-      return getStatus(error) === 404 ? { owner: 'none' } : { owner: 'unknown', error };
+      return { owner: getStatus(error) === 404 ? 'none' : 'unknown', lastUpdated: Date.now(), error };
     }
   }
-}
-
-function getLastModified({ LastModified }: HeadObjectCommandOutput): number {
-  return LastModified?.getTime() ?? Date.now();
 }

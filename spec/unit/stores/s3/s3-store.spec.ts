@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SaveError } from '../../../../lib/errors.js';
-import { concernsBucket, storeError } from '../../../../lib/stores/s3/s3-errors.js';
+import { concernsBucket, storeError } from '../../../../lib/stores/s3/s3-bucket.js';
 import { s3Store, type S3StoreOptions } from '../../../../lib/s3.js';
 
 const client = new S3Client({ region: 'us-east-1' });
