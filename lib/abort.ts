@@ -1,4 +1,4 @@
-// Waits for a signal to abort, or for a promise until then.
+// Waits for a signal to abort, or for a promise until then or for a limited time.
 
 /**
  * Calls a function when a signal aborts; at once if it has already.
@@ -66,4 +66,20 @@ export function waitIn<Value, Facts extends object>(
       reject(signal?.reason as Error);
     });
   });
+}
+
+/** Settles like a promise, or resolves to undefined if that has not settled in time. */
+export async function waitAtMost<Value>(
+  milliseconds: number,
+  promise: Promise<Value>,
+): Promise<Value | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, undefined);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,16 +1,14 @@
 // Between publishing and the reply: the image's public URL and the operator's onPublished. Neither can undo the save.
+import { waitAtMost } from '../abort.js';
 import type { Settings } from '../options.js';
 import type { Exchange } from './exchange.js';
-import { waitAtMost } from './wait-at-most.js';
 
 /** How long `onPublished` may take, however little is left of the deadline. */
 const MIN_HOOK_MS = 1000;
 
 /**
- * The public URL of an image.
- *
- * @returns The URL, none without the option, or the error of the operator's function. Never throws, because the image
- * is published and its client waits for the reply.
+ * The public URL of an image, if the operator wants one, or the error of the operator's function. Never throws, because
+ * the image is published and its client waits for the reply.
  */
 export function createPublicUrl(
   publicUrl: Settings['publicUrl'],
@@ -20,7 +18,9 @@ export function createPublicUrl(
   if (publicUrl === undefined) return {};
   try {
     const url =
-      typeof publicUrl === 'string' ? publicUrl + encodePath(name) : exchange.callHook(publicUrl, name);
+      typeof publicUrl === 'string'
+        ? publicUrl + name.split('/').map(encodeURIComponent).join('/')
+        : exchange.callHook(publicUrl, name);
     if (typeof url === 'string') return { url };
     // An async function is a mistake. Where it also rejects, that must not end the process.
     Promise.resolve(url).catch(() => undefined);
@@ -28,10 +28,6 @@ export function createPublicUrl(
   } catch (error) {
     return { warning: asWarning(error) };
   }
-}
-
-function encodePath(name: string): string {
-  return name.split('/').map(encodeURIComponent).join('/');
 }
 
 /**

@@ -8,11 +8,11 @@ export class Cancellation {
    * with `store-no-response`. It may stay without a handler.
    */
   readonly aborted: Promise<never>;
+  /** When the save times out, a reading of `performance.now()`. */
+  deadline = Infinity;
   readonly #controller = new AbortController();
   #reject: (reason: SaveError) => void = () => undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** When the save times out, a reading of `performance.now()`. */
-  #deadline = Infinity;
   /** The time limit, for the message. Milliseconds. */
   #timeout = 0;
   #armed = true;
@@ -39,12 +39,12 @@ export class Cancellation {
    */
   startTimer(timeout: number, since: number): void {
     this.#timeout = timeout;
-    this.#deadline = since + timeout;
+    this.deadline = since + timeout;
     if (this.#armed) this.#watchDeadline();
   }
 
   #watchDeadline(): void {
-    const left = this.#deadline - performance.now();
+    const left = this.deadline - performance.now();
     if (left <= 0) this.#expire();
     else if (left < Infinity) this.#timer = setTimeout(this.#expire, Math.max(1, left));
   }
@@ -73,7 +73,7 @@ export class Cancellation {
    */
   commit(patience: number): void {
     // The timer comes late where the event loop was blocked, so the clock is read once more.
-    if (performance.now() >= this.#deadline) this.#expire();
+    if (performance.now() >= this.deadline) this.#expire();
     this.signal.throwIfAborted();
     if (!this.#armed) return;
     this.disarm();
@@ -82,9 +82,7 @@ export class Cancellation {
     }, patience);
   }
 
-  /**
-   * Takes {@link commit} back: the save can end early again. Where there has been a reason since, it ends now.
-   */
+  /** Takes {@link commit} back: the save can end early again. Where there has been a reason since, it ends now. */
   rollback(): void {
     if (this.#armed || this.signal.aborted) return;
     this.disarm();

@@ -2,7 +2,7 @@
 import { MemoryBytes } from '../bytes/image-bytes.js';
 import { toSaveError } from '../errors.js';
 import { inspectImage } from '../image/inspect.js';
-import { checkTempFolder } from '../temp-files/temp-file.js';
+import { createPrivateTempFile } from '../temp-files/temp-file.js';
 import type { SaveContext } from './save-operation.js';
 
 /** A GIF of one pixel: GIFs always go to a decoder process. */
@@ -12,8 +12,6 @@ const PIXEL = Buffer.from('R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=', 'b
 let decoded = false;
 
 /**
- * Checks that images can be saved now.
- *
  * @param req The request for which a folder is chosen, where `savePath` is a function.
  * @throws SaveError Its code says why no image can be saved.
  */
@@ -24,7 +22,10 @@ export async function checkSaving(
   try {
     await store.check?.(req, settings);
     // A folder collects large images itself.
-    if (settings.store !== undefined) await checkTempFolder(sweeper);
+    if (settings.store !== undefined) {
+      const file = createPrivateTempFile(sweeper);
+      await file.write([Buffer.from('check')]).finally(() => file.discard());
+    }
     if (!decoded) await inspectImage(new MemoryBytes(PIXEL), settings);
     decoded = true;
   } catch (error) {

@@ -1,14 +1,14 @@
 // The checks of a command's sender, and of a rendered response: its status, and its format against the name's extension.
+import { waitAtMost } from '../abort.js';
 import { SaveError } from '../errors.js';
 import { getFormatByName, type ImageFormat } from '../image/formats.js';
 import type { Settings } from '../options.js';
 import type { Batch, Exchange, RenderedImage } from './exchange.js';
-import { waitAtMost } from './wait-at-most.js';
 
 /** The bytes of an error page that go into the record. */
 const MAX_EXCERPT_BYTES = 500;
 
-/** How long the reply waits for the start of an error page, in milliseconds. */
+/** How long the reply waits for the start of an error page. */
 const EXCERPT_TIMEOUT_MS = 100;
 
 /** The formats' names in a sentence, and their usual extensions. */
@@ -49,9 +49,8 @@ export async function checkAuthorized(
 }
 
 /**
- * Checks the status of a rendered response. Its `Retry-After` goes along if it is in seconds.
- *
- * Of a wrong one, the first bytes go into the error's cause if they are text.
+ * Checks the status of a rendered response. Of another than 200, the first bytes go into the error's cause if they are
+ * text, and its `Retry-After` goes along if it is in seconds.
  *
  * @throws SaveError `renderer-status`.
  */
@@ -76,11 +75,7 @@ async function readExcerpt(body: AsyncIterable<Batch>): Promise<string | undefin
   return undefined;
 }
 
-/**
- * Checks that the extension of a name is one of the image's format.
- *
- * @throws SaveError `wrong-extension`.
- */
+/** @throws SaveError `wrong-extension`: that of the name is none of the image's format. */
 export function checkExtension(name: string, format: ImageFormat): void {
   const named = getFormatByName(name);
   if (named === 'any' || named === 'unknown' || named === format) return;

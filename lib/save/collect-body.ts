@@ -6,10 +6,12 @@ import { MAGIC_BYTES, sniffFormat } from '../image/formats.js';
 import { decode, findDecoders } from './content-decoders.js';
 import type { Batch, RenderedImage } from './exchange.js';
 
-/** An image up to this length stays in memory until it is inspected, even if it arrives in pieces. In bytes. */
+/** An image up to this length stays in memory until it is inspected, even if it arrives in pieces. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 
-/** How a body is collected. */
+/** The maximum number of buffers in one write. (POSIX, IOV_MAX; Linux: 1024.) */
+const MAX_WRITE_CHUNKS = 1000;
+
 export interface CollectOptions {
   readonly maxBytes: number;
   /** Creates the file for an image that is too large for memory. After a failure it may contain some bytes. */
@@ -29,18 +31,16 @@ export interface CollectOptions {
  */
 export async function collectBody(
   { body, contentEncoding, contentLength, mayBeDecoded = false }: RenderedImage,
-  options: CollectOptions,
+  { maxBytes, createTempFile, signal }: CollectOptions,
 ): Promise<ImageBytes> {
-  const { maxBytes, createTempFile, signal } = options;
   const decoders = findDecoders(contentEncoding);
   // That of a response whose unknown encoding may have been undone is of other bytes.
   const isUsable = contentLength !== undefined && !(mayBeDecoded && decoders === undefined);
-  const expectedLength = isUsable ? Number(contentLength) : undefined;
-  const received = new LengthCheck(maxBytes, expectedLength);
+  const received = new LengthCheck(maxBytes, isUsable ? Number(contentLength) : undefined);
   if (decoders === undefined || decoders.length === 0) {
     received.checkExpected();
-    const start = new BodyStart(decoders === undefined ? 'unknown-encoding' : 'not-an-image');
-    return bufferOrSpill(body, start, received, createTempFile);
+    const refusal = decoders === undefined ? 'unknown-encoding' : 'not-an-image';
+    return bufferOrSpill(body, refusal, received, createTempFile);
   }
   const onUndone = (): void => {
     received.expectedLength = undefined;
@@ -50,84 +50,36 @@ export async function collectBody(
     decoded = decode(decoded, create, signal, mayBeDecoded ? onUndone : undefined);
   }
   try {
-    const start = new BodyStart('not-an-image');
-    return await bufferOrSpill(toBatches(decoded), start, new LengthCheck(maxBytes), createTempFile);
+    const length = new LengthCheck(maxBytes);
+    return await bufferOrSpill(toBatches(decoded), 'not-an-image', length, createTempFile);
   } catch (error) {
     signal.throwIfAborted();
     throw error instanceof SaveError ? error : new SaveError('broken-encoding', {}, error);
   }
 }
 
-/** Refuses a body by its first bytes, so that no more of it is read. */
-class BodyStart {
-  readonly #refusal: 'not-an-image' | 'unknown-encoding';
-  #head: Buffer = Buffer.alloc(0);
-  #format: ReturnType<typeof sniffFormat> = 'undecided';
-
-  constructor(refusal: 'not-an-image' | 'unknown-encoding') {
-    this.#refusal = refusal;
+async function* toChunks(body: AsyncIterable<Batch>, received: LengthCheck): AsyncGenerator<Buffer> {
+  for await (const batch of body) {
+    // Its length counts at its end: the decoders look at the first bytes before.
+    received.add({ chunks: batch.chunks, last: false });
+    yield* batch.chunks;
   }
-
-  /** @throws SaveError No image that can be saved begins like this. */
-  add(chunks: readonly Buffer[]): void {
-    if (this.#format !== 'undecided') return;
-    for (const chunk of chunks) {
-      // A copy: code that hands its own chunks on may use their memory again.
-      this.#head = Buffer.concat([this.#head, chunk.subarray(0, MAGIC_BYTES - this.#head.length)]);
-      this.#format = sniffFormat(this.#head);
-      if (this.#format === 'none') throw new SaveError(this.#refusal);
-      if (this.#format !== 'undecided') return;
-    }
-  }
-
-  /** Call this after the last byte. An image that is too short to tell is left to the inspection. */
-  end(): void {
-    if (this.#format === 'undecided' && this.#refusal === 'unknown-encoding')
-      throw new SaveError(this.#refusal);
-  }
+  received.end();
 }
 
-/** Compares the arriving bytes with the announced length and with the limit. */
-class LengthCheck {
-  length = 0;
-  readonly #maxBytes: number;
-  expectedLength: number | undefined;
-
-  constructor(maxBytes: number, expectedLength?: number) {
-    this.#maxBytes = maxBytes;
-    this.expectedLength = expectedLength;
-  }
-
-  /** @throws SaveError The announced length is over the limit: no byte needs to be read. */
-  checkExpected(): void {
-    if ((this.expectedLength ?? 0) > this.#maxBytes) this.#throwTooMany();
-  }
-
-  /** @throws SaveError The length is now certain to be wrong. */
-  add({ chunks, last }: Batch): void {
-    for (const chunk of chunks) this.length += chunk.length;
-    if (this.length > this.#maxBytes) this.#throwTooMany();
-    if (last) this.end();
-  }
-
-  /** Call this after the last byte. */
-  end(): void {
-    if (this.expectedLength !== undefined && this.length !== this.expectedLength) {
-      throw new SaveError('length-mismatch');
-    }
-  }
-
-  #throwTooMany(): never {
-    throw new SaveError('too-many-bytes', { maxBytes: this.#maxBytes });
-  }
+async function* toBatches(decoded: AsyncIterable<Buffer>): AsyncGenerator<Batch> {
+  for await (const chunk of decoded) yield { chunks: [chunk], last: false };
 }
+
+type Refusal = 'not-an-image' | 'unknown-encoding';
 
 async function bufferOrSpill(
   batches: AsyncIterable<Batch>,
-  start: BodyStart,
+  refusal: Refusal,
   received: LengthCheck,
   createTempFile: () => TempFile,
 ): Promise<ImageBytes> {
+  const start = new BodyStart(refusal);
   const buffered = new GrowingBuffer(received.expectedLength);
   let tempFile: TempFile | undefined;
   for await (const batch of batches) {
@@ -150,6 +102,67 @@ async function bufferOrSpill(
   received.end();
   start.end();
   return tempFile ?? new MemoryBytes(buffered.take());
+}
+
+/** Refuses a body by its first bytes, so that no more of it is read. */
+class BodyStart {
+  readonly #refusal: Refusal;
+  #head: Buffer = Buffer.alloc(0);
+  #format: ReturnType<typeof sniffFormat> = 'undecided';
+
+  constructor(refusal: Refusal) {
+    this.#refusal = refusal;
+  }
+
+  /** @throws SaveError No image that can be saved begins like this. */
+  add(chunks: readonly Buffer[]): void {
+    for (const chunk of chunks) {
+      if (this.#format !== 'undecided') return;
+      // A copy: code that hands its own chunks on may use their memory again.
+      this.#head = Buffer.concat([this.#head, chunk.subarray(0, MAGIC_BYTES - this.#head.length)]);
+      this.#format = sniffFormat(this.#head);
+      if (this.#format === 'none') throw new SaveError(this.#refusal);
+    }
+  }
+
+  /** Call this after the last byte. An image that is too short to tell is left to the inspection. */
+  end(): void {
+    const isUnknown = this.#format === 'undecided' && this.#refusal === 'unknown-encoding';
+    if (isUnknown) throw new SaveError(this.#refusal);
+  }
+}
+
+/** Compares the arriving bytes with the announced length and with the limit. */
+class LengthCheck {
+  length = 0;
+  expectedLength: number | undefined;
+  readonly #maxBytes: number;
+
+  constructor(maxBytes: number, expectedLength?: number) {
+    this.#maxBytes = maxBytes;
+    this.expectedLength = expectedLength;
+  }
+
+  /** @throws SaveError The announced length is over the limit: no byte needs to be read. */
+  checkExpected(): void {
+    this.#checkLimit(this.expectedLength ?? 0);
+  }
+
+  /** @throws SaveError The length is now certain to be wrong. */
+  add({ chunks, last }: Batch): void {
+    for (const chunk of chunks) this.length += chunk.length;
+    this.#checkLimit(this.length);
+    if (last) this.end();
+  }
+
+  /** Call this after the last byte. */
+  end(): void {
+    if (this.length !== (this.expectedLength ?? this.length)) throw new SaveError('length-mismatch');
+  }
+
+  #checkLimit(length: number): void {
+    if (length > this.#maxBytes) throw new SaveError('too-many-bytes', { maxBytes: this.#maxBytes });
+  }
 }
 
 /** Bytes in memory, joined: a buffer for each short chunk would take many times the memory of its bytes. */
@@ -178,20 +191,4 @@ class GrowingBuffer {
   take(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }
-}
-
-/** The maximum number of buffers in one write. (POSIX, IOV_MAX; Linux: 1024.) */
-const MAX_WRITE_CHUNKS = 1000;
-
-async function* toChunks(body: AsyncIterable<Batch>, received: LengthCheck): AsyncGenerator<Buffer> {
-  for await (const batch of body) {
-    // Its length counts at its end: the decoders look at the first bytes before.
-    received.add({ chunks: batch.chunks, last: false });
-    yield* batch.chunks;
-  }
-  received.end();
-}
-
-async function* toBatches(decoded: AsyncIterable<Buffer>): AsyncGenerator<Batch> {
-  for await (const chunk of decoded) yield { chunks: [chunk], last: false };
 }

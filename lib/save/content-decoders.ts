@@ -31,7 +31,7 @@ const DECODERS: ReadonlyMap<string, DecoderFactory> = new Map<string, DecoderFac
  * The decoders that undo a `Content-Encoding`, in the order in which the bytes go through them: the coding that was
  * applied last comes first. (RFC 9110, 8.4.)
  *
- * @returns An empty list if the body is not encoded, undefined if a coding is not known or there are more than four.
+ * @returns Undefined if a coding is not known or there are too many.
  */
 export function findDecoders(contentEncoding: string): readonly DecoderFactory[] | undefined {
   const codings = contentEncoding
@@ -56,7 +56,7 @@ export async function* decode(
   onUndone?: () => void,
 ): AsyncGenerator<Buffer> {
   const { head, all } = await peek(source);
-  if (onUndone !== undefined && (isImage(head) || isText(head))) {
+  if (onUndone !== undefined && (getFormatByBytes(head) !== undefined || isText(head))) {
     onUndone();
     yield* all;
     return;
@@ -67,10 +67,6 @@ export async function* decode(
   piped.catch(() => undefined);
   yield* decoder as AsyncIterable<Buffer>;
   await piped;
-}
-
-function isImage(head: Buffer): boolean {
-  return getFormatByBytes(head) !== undefined;
 }
 
 /** An error page, for example. No coded bytes begin like this. */

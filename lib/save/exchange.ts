@@ -26,17 +26,14 @@ export interface Batch {
 export interface RenderedHead {
   /** 200 where the image did not come by HTTP. */
   readonly status: number;
-  /** The value of `Content-Length`, or undefined if there is none. */
   readonly contentLength: string | undefined;
-  /** The value of `Content-Encoding`, or an empty string. */
+  /** Empty where there is none. */
   readonly contentEncoding: string;
   /** Whether the encoding may have been undone on the way, as by `fetch`, with the head as it was. */
   readonly mayBeDecoded?: boolean;
-  /** The value of `Retry-After`, or undefined if there is none. */
   readonly retryAfter?: string | undefined;
 }
 
-/** A rendered response. */
 export interface RenderedImage extends RenderedHead {
   /** Ends with an error if the renderer has not sent its whole response. */
   readonly body: AsyncIterable<Batch>;

@@ -1,4 +1,5 @@
 // One save, from its command to its reply: the only file with the order of the steps.
+import { waitAtMost } from '../abort.js';
 import type { ImageBytes, TempFile } from '../bytes/image-bytes.js';
 import { recycle } from '../bytes/recycled-memory.js';
 import { SaveError, describeError, toSaveError } from '../errors.js';
@@ -6,7 +7,13 @@ import { inspectImage } from '../image/inspect.js';
 import type { Settings } from '../options.js';
 import { checkName } from '../protocol/file-name.js';
 import type { SaveFailure, SaveOutcome, SaveSuccess } from '../protocol/reply.js';
-import type { ImageStore, InspectedImage, PublishResult, SaveTarget } from '../stores/types.js';
+import type {
+  ImageStore,
+  InspectedImage,
+  PublishOptions,
+  PublishResult,
+  SaveTarget,
+} from '../stores/types.js';
 import type { StaleFileSweeper } from '../temp-files/stale-files.js';
 import { createPrivateTempFile } from '../temp-files/temp-file.js';
 import type { Admission, Slot } from './admission.js';
@@ -16,9 +23,8 @@ import { checkAuthorized, checkExtension, checkSender, checkStatus } from './che
 import { collectBody } from './collect-body.js';
 import type { Exchange, Save } from './exchange.js';
 import { createRecord, StageTimer, type SaveRecord, type StageTimes } from './save-record.js';
-import { waitAtMost } from './wait-at-most.js';
 
-/** How long a reply waits for the cleanup, in milliseconds. On a healthy disk it takes no time. */
+/** How long a reply waits for the cleanup. On a healthy disk it takes no time. */
 const CLEANUP_GRACE_MS = 100;
 
 /** What all saves of one middleware, handler or image saver share. */
@@ -41,8 +47,6 @@ export class SaveOperation {
   #target: SaveTarget | undefined;
   #tempFile: TempFile | undefined;
   #bytes: ImageBytes | undefined;
-  /** When the deadline passes, a reading of `performance.now()`. */
-  #deadline = 0;
   /** An error after publishing. */
   #warning: unknown;
 
@@ -78,13 +82,12 @@ export class SaveOperation {
 
   /** All steps, in order. */
   async #save(): Promise<SaveSuccess> {
-    const { settings, admission } = this.#context;
+    const { settings, store, sweeper, admission } = this.#context;
     const exchange = this.#exchange;
     const { signal, aborted } = this.#cancellation;
     const command = exchange.readCommand();
     const name = (this.#name = command.name);
     const timeout = Math.min(command.timeout ?? settings.timeout, settings.maxTimeout);
-    this.#deadline = exchange.arrival + timeout;
     this.#cancellation.startTimer(timeout, exchange.arrival);
 
     checkSender(exchange, settings);
@@ -92,10 +95,12 @@ export class SaveOperation {
     await Promise.race([checkAuthorized(exchange, name, settings), aborted]);
     signal.throwIfAborted();
     this.#stages.begin('waiting');
-    this.#slot = await admission.admit(this.#deadline, signal);
+    this.#slot = await admission.admit(this.#cancellation.deadline, signal);
     signal.throwIfAborted();
     this.#stages.begin('preparing');
-    const target = (this.#target = await this.#prepareTarget(name));
+    const { overwrite, durable, createFolders } = settings;
+    const prepareOptions = { req: exchange.request, overwrite, durable, createFolders, signal };
+    const target = (this.#target = await store.prepare(name, prepareOptions));
     signal.throwIfAborted();
 
     this.#stages.begin('rendering');
@@ -103,7 +108,11 @@ export class SaveOperation {
     this.#rendererStatus = rendered.status;
     await checkStatus(rendered);
 
-    const createTempFile = (): TempFile => this.#createTempFile(target);
+    const createTempFile = (): TempFile => {
+      // A file that is created after the save has failed would not be discarded.
+      signal.throwIfAborted();
+      return (this.#tempFile = target.tempFile ?? createPrivateTempFile(sweeper));
+    };
     const { maxBytes } = settings;
     const bytes = (this.#bytes = await collectBody(rendered, { maxBytes, createTempFile, signal }));
     this.#stages.begin('inspecting');
@@ -116,14 +125,6 @@ export class SaveOperation {
     return { status: 'done', name, info, length: bytes.length, lastUpdated };
   }
 
-  async #prepareTarget(name: string): Promise<SaveTarget> {
-    const { settings, store } = this.#context;
-    const { overwrite, durable, createFolders } = settings;
-    const { signal } = this.#cancellation;
-    const req = this.#exchange.request;
-    return store.prepare(name, { req, overwrite, durable, createFolders, signal });
-  }
-
   #createSave(name: string): Save {
     const refuse = (reason?: unknown): void => {
       // Renderers without types may pass any value as the reason.
@@ -133,23 +134,18 @@ export class SaveOperation {
     return { name, signal: this.#cancellation.signal, refuse };
   }
 
-  #createTempFile(target: SaveTarget): TempFile {
-    // A file that is created after the save has failed would not be discarded.
-    this.#cancellation.signal.throwIfAborted();
-    return (this.#tempFile = target.tempFile ?? createPrivateTempFile(this.#context.sweeper));
-  }
-
   /** @returns The store's own time of the image, milliseconds since 1970. */
   async #publish(target: SaveTarget, image: InspectedImage): Promise<number> {
-    const { maxTimeout } = this.#context.settings;
-    const commit = (): void => {
-      this.#cancellation.commit(maxTimeout);
-    };
-    const rollback = (): void => {
-      this.#cancellation.rollback();
+    const options: PublishOptions = {
+      commit: () => {
+        this.#cancellation.commit(this.#context.settings.maxTimeout);
+      },
+      rollback: () => {
+        this.#cancellation.rollback();
+      },
     };
     // Stores without types may return any value.
-    const result = (await target.publish(image, { commit, rollback })) as Partial<PublishResult> | undefined;
+    const result = (await target.publish(image, options)) as Partial<PublishResult> | undefined;
     this.#warning = result?.warning;
     const lastUpdated = typeof result?.lastUpdated === 'number' ? Math.floor(result.lastUpdated) : NaN;
     if (Number.isSafeInteger(lastUpdated)) return lastUpdated;
@@ -166,8 +162,8 @@ export class SaveOperation {
     this.#warning = joinWarnings(this.#warning, warning);
     if (onPublished === undefined) return announced;
     const record = this.#createRecord(announced, stages);
-    const call = (): unknown => exchange.callHook(onPublished, record);
-    const failure = await waitForHook(call, this.#deadline - performance.now());
+    const left = this.#cancellation.deadline - performance.now();
+    const failure = await waitForHook(() => exchange.callHook(onPublished, record), left);
     this.#warning = joinWarnings(this.#warning, failure.warning);
     return announced;
   }
@@ -191,12 +187,15 @@ export class SaveOperation {
     const warn = (error: unknown): void => {
       process.emitWarning(`The store of imageSave failed to clean up: ${describeError(error)}`);
     };
-    const released = attempt(() => this.#exchange.release()).catch((error: unknown) => {
+    const released = new Promise((resolve) => {
+      resolve(this.#exchange.release());
+    }).catch((error: unknown) => {
       process.emitWarning(
         `A renderer behind imageSave failed when its response ended: ${describeError(error)}`,
       );
     });
-    const discarded = attempt(() => this.#tempFile?.discard()).catch(warn);
+    const discard = async (): Promise<void> => this.#tempFile?.discard();
+    const discarded = discard().catch(warn);
     // Every step has ended before the target is closed.
     const closed = work
       .catch(() => undefined)
@@ -220,19 +219,12 @@ export class SaveOperation {
   }
 
   #createRecord(outcome: SaveOutcome, stages: StageTimes): SaveRecord {
-    const { arrival } = this.#exchange;
-    const rendererStatus = this.#rendererStatus;
     return createRecord(outcome, {
       name: this.#name,
-      arrival,
+      arrival: this.#exchange.arrival,
       stages,
-      rendererStatus,
+      rendererStatus: this.#rendererStatus,
       warning: this.#warning,
     });
   }
-}
-
-/** Calls a function and turns an error that it throws into a rejection. */
-async function attempt(call: () => unknown): Promise<void> {
-  await call();
 }
