@@ -22,13 +22,13 @@ export function flushFile(fd: number, path: string): Promise<void> {
   });
 }
 
+/** The flush in progress of a folder, and the one that begins after it. */
 interface FolderFlushes {
-  current: Promise<void>;
-  /** The next flush, which begins after the current one. */
-  next: Promise<void> | undefined;
+  readonly current: Promise<void>;
+  next?: Promise<void>;
 }
 
-/** The folders that are being flushed, by device and inode: another folder may take the path of one of them. */
+/** By device and inode: another folder may take the path of one that is being flushed. */
 const folders = new Map<string, FolderFlushes>();
 
 /**
@@ -36,20 +36,18 @@ const folders = new Map<string, FolderFlushes>();
  * published meanwhile share the next.
  *
  * @param fd The caller keeps it open until the promise settles.
- * @param path Leads to the same folder.
  */
 export async function flushFolder(fd: number, path: string): Promise<void> {
   const { dev, ino } = await fsCalls.fstat(fd, { bigint: true });
   const key = `${dev}:${ino}`;
   const begin = (): Promise<void> => {
-    const current = flushFile(fd, path);
-    const flushes: FolderFlushes = { current, next: undefined };
+    const flushes: FolderFlushes = { current: flushFile(fd, path) };
     folders.set(key, flushes);
     const end = (): void => {
       if (flushes.next === undefined) folders.delete(key);
     };
-    current.then(end, end);
-    return current;
+    flushes.current.then(end, end);
+    return flushes.current;
   };
   const flushes = folders.get(key);
   // A flush in progress may miss an entry that was created after its start.

@@ -1,7 +1,7 @@
 // The file-system calls of a save. Promisified callbacks cost half of what `node:fs/promises` and file handles cost.
 import fs from 'node:fs';
 import { promisify } from 'node:util';
-import { systemCode } from '../errors.js';
+import { SaveError, systemCode } from '../errors.js';
 
 export const fsCalls = {
   access: promisify(fs.access),
@@ -51,5 +51,37 @@ export function closeFdSync(fd: number): void {
     fs.closeSync(fd);
   } catch {
     // The fd was not open.
+  }
+}
+
+/** How Windows says that another program has a file open. It uses the same errors for other refusals. */
+const IN_USE = ['EPERM', 'EACCES', 'EBUSY'];
+
+/** The first wait. Each further one is twice as long. */
+const FIRST_WAIT_MS = 5;
+/** All waits together, at most. */
+const MAX_WAIT_MS = 1000;
+
+/**
+ * Replaces or removes a file, on Windows again and again while it is in use.
+ *
+ * @param call Changes nothing where it rejects with a system error.
+ * @param beforeWait Called after each attempt that failed, unless it was the last.
+ * @throws SaveError `file-in-use`: the file was in use until the end. All other errors are those of the call.
+ */
+export async function retryWhileInUse(call: () => Promise<void>, beforeWait?: () => void): Promise<void> {
+  let left = MAX_WAIT_MS;
+  for (let wait = FIRST_WAIT_MS; ; wait *= 2) {
+    try {
+      await call();
+      return;
+    } catch (error) {
+      if (process.platform !== 'win32' || !IN_USE.includes(systemCode(error) ?? '')) throw error;
+      if (left === 0) throw new SaveError('file-in-use', {}, error);
+    }
+    beforeWait?.();
+    const milliseconds = Math.min(wait, left);
+    left -= milliseconds;
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
   }
 }

@@ -4,8 +4,8 @@ import { opendir } from 'node:fs/promises';
 import { fsCalls } from './fs.js';
 
 /**
- * The name of every temporary file. The first number is the file's lifetime in milliseconds, set by the mount that
- * created it: processes and mounts with other time limits share the folder, and must not remove a file in use.
+ * The first number is the file's lifetime in milliseconds, set by the mount that created it: processes and mounts with
+ * other time limits share the folder, and must not remove a file in use.
  */
 const TEMP_FILE_PATTERN = /^\.image-save-(\d{1,15})-[0-9a-f]{32}\.tmp$/;
 
@@ -29,7 +29,6 @@ const MAX_TRACKED_DIRS = 10_000;
 
 /** Removes stale temporary files. Each middleware has one. */
 export class StaleFileSweeper {
-  /** The lifetime of this middleware's own temporary files, in milliseconds. */
   readonly lifetime: number;
   /** The path of each folder → when it was swept last, milliseconds since 1970. */
   readonly #swept = new Map<string, number>();

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { FileBytes, type TempFile } from '../bytes/image-bytes.js';
 import { SaveError, fileSystemError, type SaveErrorCode } from '../errors.js';
 import { flushFile } from './flush.js';
-import { fsCalls } from './fs.js';
-import { retryWhileInUse } from './retry-in-use.js';
+import { fsCalls, retryWhileInUse } from './fs.js';
 import { temporaryName, type StaleFileSweeper } from './stale-files.js';
 
 /**
@@ -18,35 +17,17 @@ import { temporaryName, type StaleFileSweeper } from './stale-files.js';
 export function createPrivateTempFile(sweeper: StaleFileSweeper): DiskTempFile {
   const path = tmpdir();
   const dir = { path, join: (entry: string): string => join(path, entry) };
-  return new DiskTempFile(
-    dir.join(temporaryName(sweeper.lifetime)),
-    0o600,
-    () => sweeper.sweep(dir),
-    (error) => {
-      const cause = fileSystemError(error);
-      return BLAMES_NAME.has(cause.code) ? new SaveError('no-temp-folder', {}, error) : cause;
-    },
-  );
+  const beforeCreate = (): Promise<void> => sweeper.sweep(dir);
+  return new DiskTempFile(dir.join(temporaryName(sweeper.lifetime)), 0o600, beforeCreate, (error) => {
+    const reason = fileSystemError(error);
+    return BLAMES_NAME.has(reason.code) ? new SaveError('no-temp-folder', {}, error) : reason;
+  });
 }
 
 /** The reasons that would tell the client to choose another name or folder. */
 const BLAMES_NAME: ReadonlySet<SaveErrorCode> = new Set(['folder-missing', 'not-writable', 'name-invalid']);
 
-/**
- * Writes a private temporary file and removes it.
- *
- * @throws SaveError An image that is too large for memory could not be saved.
- */
-export async function checkTempFolder(sweeper: StaleFileSweeper): Promise<void> {
-  const file = createPrivateTempFile(sweeper);
-  try {
-    await file.write([Buffer.from('check')]);
-  } finally {
-    await file.discard();
-  }
-}
-
-/** The maximum of one read call on common systems, 2 GiB. */
+/** The maximum of one read call on common systems is 2 GiB. */
 const MAX_READ_BYTES = 2 ** 30;
 
 /** A new file under an unguessable name. Nothing is on the disk before the first write. */
@@ -116,7 +97,12 @@ export class DiskTempFile extends FileBytes implements TempFile {
       const { bytesWritten } = await fsCalls.writev(fd, rest, this.length);
       if (bytesWritten === 0) throw new Error('The file system takes no more bytes');
       this.length += bytesWritten;
-      rest = withoutFirst(bytesWritten, rest);
+      let skip = bytesWritten;
+      rest = rest.flatMap((chunk) => {
+        const unwritten = chunk.subarray(skip);
+        skip -= chunk.byteLength - unwritten.byteLength;
+        return unwritten.byteLength === 0 ? [] : [unwritten];
+      });
     }
   }
 
@@ -149,12 +135,11 @@ export class DiskTempFile extends FileBytes implements TempFile {
       await fsCalls.close(fd);
       return found;
     });
-    if (stats.size !== BigInt(this.length))
-      throw new Error(`${stats.size} of ${this.length} bytes are in the file`);
-    return stats;
+    if (stats.size === BigInt(this.length)) return stats;
+    throw new Error(`${stats.size} of ${this.length} bytes are in the file`);
   }
 
-  /** Marks the file as renamed to the published image, so that {@link discard} keeps it. */
+  /** Has {@link discard} keep the file, which was renamed to the published image. */
   markPublished(): void {
     this.#published = true;
   }
@@ -172,15 +157,4 @@ export class DiskTempFile extends FileBytes implements TempFile {
     await Promise.allSettled(this.#running);
     if (!this.#closed) await fsCalls.close(fd).catch(() => undefined);
   }
-}
-
-/** The chunks without their first bytes. */
-function withoutFirst(bytes: number, chunks: readonly Uint8Array[]): Uint8Array[] {
-  const rest: Uint8Array[] = [];
-  let skip = bytes;
-  for (const chunk of chunks) {
-    if (skip < chunk.byteLength) rest.push(chunk.subarray(skip));
-    skip = Math.max(0, skip - chunk.byteLength);
-  }
-  return rest;
 }

@@ -6,20 +6,11 @@ import { flushFolder } from '../../temp-files/flush.js';
 import { closeFdSync, fdPath, fsCalls, readFdPath } from '../../temp-files/fs.js';
 
 /** Errors of systems and file systems that cannot flush folders. Windows has two, for opening one. */
-const CANNOT_SYNC: ReadonlySet<string | undefined> = new Set([
-  'EINVAL',
-  'ENOTSUP',
-  'EOPNOTSUPP',
-  'ENOSYS',
-  'EISDIR',
-  'EBADF',
-  'EPERM',
-  'EACCES',
-]);
+const CANNOT_SYNC = /^(?:EINVAL|ENOTSUP|EOPNOTSUPP|ENOSYS|EISDIR|EBADF|EPERM|EACCES)$/;
 
 /** The folder of a save. It stays open, so that an attacker cannot put another in its place. */
 export class DirectoryHandle {
-  /** The path of the folder when it was checked, with all links resolved. */
+  /** The path of the folder when it was opened, with all links resolved. */
   readonly path: string;
   /** Undefined on Windows, where an open folder could be neither moved nor removed. */
   readonly #fd: number | undefined;
@@ -32,13 +23,11 @@ export class DirectoryHandle {
   }
 
   /**
-   * Opens a folder.
-   *
    * On Linux, later steps use the fd (`/proc/self/fd/N/name`), which stays with the checked folder even if a link
    * replaces it. Elsewhere they use the path, so a swap between {@link isUnmoved} and the next system call goes
    * unnoticed. So they do under Node's permission model, which allows paths below a folder and no fds.
    *
-   * @throws Error A system error: the folder is missing, or may not be opened.
+   * @throws Error A system error.
    */
   static async open(path: string): Promise<DirectoryHandle> {
     if (process.platform === 'win32') {
@@ -65,19 +54,19 @@ export class DirectoryHandle {
     return join(this.#base, basename);
   }
 
-  /** Whether the folder is where it was when it was checked: not moved, removed or replaced by a link. */
+  /** Whether the folder is where it was when it was opened: not moved, removed or replaced by a link. */
   async isUnmoved(): Promise<boolean> {
     const goesByFd = this.#fd !== undefined && this.#base !== this.path;
     const now = goesByFd ? readFdPath(this.#fd) : await fsCalls.realpath(this.path).catch(() => undefined);
     return now === this.path;
   }
 
-  /** @throws SaveError `folder-changed`: the folder was moved, removed or replaced. */
+  /** @throws SaveError `folder-changed`. */
   async assertUnmoved(): Promise<void> {
     if (!(await this.isUnmoved())) throw new SaveError('folder-changed');
   }
 
-  /** Whether the folder is another one or below it, by their paths when they were checked. */
+  /** Whether the folder is another one or below it, by their paths when they were opened. */
   isInside(root: string): boolean {
     return this.path === root || this.path.startsWith(root.endsWith(sep) ? root : root + sep);
   }
@@ -90,7 +79,7 @@ export class DirectoryHandle {
       const fd = this.#fd ?? (opened = await fsCalls.open(this.path, 'r+'));
       await flushFolder(fd, this.join('.'));
     } catch (error) {
-      if (!CANNOT_SYNC.has(systemCode(error))) throw error;
+      if (!CANNOT_SYNC.test(systemCode(error) ?? '')) throw error;
     } finally {
       if (opened !== undefined) closeFdSync(opened);
     }

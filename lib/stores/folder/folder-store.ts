@@ -1,9 +1,18 @@
-// The store that keeps images as files below a folder.
-import { SaveError, fileSystemError } from '../../errors.js';
+// The store that keeps images as files below a folder: a temporary file is renamed to the final name, all or nothing.
+import type { BigIntStats } from 'node:fs';
+import { SaveError, fileSystemError, systemCode } from '../../errors.js';
+import { fsCalls, retryWhileInUse } from '../../temp-files/fs.js';
 import { temporaryName, type StaleFileSweeper } from '../../temp-files/stale-files.js';
-import type { ImageStore } from '../types.js';
-import { FolderTarget } from './folder-target.js';
-import { openTarget } from './resolve-path.js';
+import { DiskTempFile } from '../../temp-files/temp-file.js';
+import type {
+  CheckOptions,
+  ImageStore,
+  InspectedImage,
+  PublishOptions,
+  PublishResult,
+  SaveTarget,
+} from '../types.js';
+import { openTarget, type ResolvedPath } from './resolve-path.js';
 
 /**
  * Makes a store that keeps images as files below a folder.
@@ -15,21 +24,30 @@ export function folderStore(
   resolveSavePath: (req?: unknown) => string | Promise<string>,
   sweeper: StaleFileSweeper,
 ): ImageStore {
+  const readSavePath = async (req: unknown): Promise<string> => {
+    try {
+      const savePath = await resolveSavePath(req);
+      if (savePath !== '') return savePath;
+    } catch (error) {
+      throw error instanceof SaveError ? error : new SaveError('save-path-missing', {}, error);
+    }
+    throw new SaveError('saving-disabled');
+  };
   return {
     async prepare(name, options) {
-      const savePath = await readSavePath(options.req, resolveSavePath);
+      const savePath = await readSavePath(options.req);
       options.signal.throwIfAborted();
       return new FolderTarget(await openTarget(savePath, name.split('/'), options), options, sweeper);
     },
     async check(req, options = { overwrite: true, durable: true }) {
-      const savePath = await readSavePath(req, resolveSavePath);
+      const savePath = await readSavePath(req);
       // Under the name of a temporary file, so that it would be swept if the process is killed now.
       const resolved = await openTarget(savePath, [temporaryName(sweeper.lifetime)], options);
       const target = new FolderTarget(resolved, options, sweeper);
       try {
         await target.tempFile.write([Buffer.from('check')]);
         await target.publish({ bytes: target.tempFile }, { commit: () => undefined });
-        await target.unpublish();
+        await retryWhileInUse(() => fsCalls.unlink(target.path));
       } catch (error) {
         throw fileSystemError(error);
       } finally {
@@ -39,15 +57,87 @@ export function folderStore(
   };
 }
 
-async function readSavePath(
-  req: unknown,
-  resolveSavePath: (req?: unknown) => string | Promise<string>,
-): Promise<string> {
-  try {
-    const savePath = await resolveSavePath(req);
-    if (savePath !== '') return savePath;
-  } catch (error) {
-    throw error instanceof SaveError ? error : new SaveError('save-path-missing', {}, error);
+/** How file systems without hard links refuse one: FAT under Windows with `EISDIR`. */
+const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR'];
+
+/** The entry of an open folder that one save publishes. */
+export class FolderTarget implements SaveTarget {
+  /** In the folder of the target, so that the rename stays within one file system. */
+  readonly tempFile: DiskTempFile;
+  readonly #resolved: ResolvedPath;
+  readonly #options: CheckOptions;
+  readonly #swept: Promise<void>;
+
+  /** @param sweeper Starts to sweep the folder, and sets the lifetime of the temporary file. */
+  constructor(resolved: ResolvedPath, options: CheckOptions, sweeper: StaleFileSweeper) {
+    const { directory } = resolved;
+    this.#resolved = resolved;
+    this.#options = options;
+    this.#swept = sweeper.sweep(directory);
+    // Checked again before the first byte: an attacker may have swapped the folder for a link.
+    this.tempFile = new DiskTempFile(directory.join(temporaryName(sweeper.lifetime)), 0o666, () =>
+      directory.assertUnmoved(),
+    );
   }
-  throw new SaveError('saving-disabled');
+
+  /** The path of the final name, for system calls. */
+  get path(): string {
+    const { directory, basename } = this.#resolved;
+    return directory.join(basename);
+  }
+
+  /** In this order, no power cut leaves a broken image: flush the bytes, change the name, flush the folder. */
+  async publish(
+    { bytes }: Pick<InspectedImage, 'bytes'>,
+    { commit, rollback }: PublishOptions,
+  ): Promise<PublishResult> {
+    const { directory } = this.#resolved;
+    const { overwrite, durable } = this.#options;
+    try {
+      // One write without a stream: an image that is not in the file is in memory.
+      if (bytes !== this.tempFile) await this.tempFile.write([await bytes.buffer()]);
+      const written = await this.tempFile.finish(durable);
+      await retryWhileInUse(async () => {
+        await directory.assertUnmoved();
+        commit();
+        await this.#giveName(written);
+      }, rollback);
+      if (overwrite) this.tempFile.markPublished();
+      // The image is published, so a failed flush is only a warning.
+      const warning = durable ? await directory.sync().catch((error: unknown) => error) : undefined;
+      return { lastUpdated: Number(written.mtimeMs), warning };
+    } catch (error) {
+      throw fileSystemError(error);
+    }
+  }
+
+  /** Gives the temporary file its final name, in the one step that publishes. */
+  async #giveName(written: BigIntStats): Promise<void> {
+    const { overwrite } = this.#options;
+    try {
+      await (overwrite ? fsCalls.rename : fsCalls.link)(this.tempFile.path, this.path);
+    } catch (error) {
+      // The name decides: a remote file system may have lost the answer of a call that succeeded.
+      const named = await fsCalls.lstat(this.path, { bigint: true }).catch(() => undefined);
+      if (named !== undefined && isSameFile(named, written)) return;
+      const code = systemCode(error) ?? '';
+      if (!overwrite && code === 'EEXIST') throw new SaveError('file-exists', {}, error);
+      if (!overwrite && NO_HARD_LINKS.includes(code)) throw new SaveError('no-hard-links', {}, error);
+      // Windows refuses these as it refuses a file that is in use, but waiting does not help.
+      if (named?.isDirectory() === true) throw new SaveError('not-a-file', {}, error);
+      if (process.platform === 'win32' && named !== undefined && (named.mode & 0o200n) === 0n)
+        throw new SaveError('not-writable', {}, error);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.tempFile.discard(), this.#swept]);
+    this.#resolved.directory.close();
+  }
+}
+
+/** Never for file systems that number no files. */
+function isSameFile(one: BigIntStats, other: BigIntStats): boolean {
+  return one.ino === other.ino && one.ino !== 0n && one.dev === other.dev && one.size === other.size;
 }

@@ -1,10 +1,10 @@
-// Resolves a name below the save path, and checks that it can be saved to, before the image is rendered.
+// Resolves a name below the save path, makes its missing folders, and checks, before the image is rendered, that it can
+// be saved to.
 import { constants, type Stats } from 'node:fs';
 import { join, sep } from 'node:path';
 import { SaveError, fileSystemError, systemCode } from '../../errors.js';
 import { fsCalls, ignoreMissing } from '../../temp-files/fs.js';
 import { DirectoryHandle } from './directory.js';
-import { makeFolders } from './make-folders.js';
 import { checkSpelling } from './spelling.js';
 
 /** The path of an image: an open folder inside the save path, and an entry of it. */
@@ -14,7 +14,6 @@ export interface ResolvedPath {
   readonly basename: string;
 }
 
-/** How a name is resolved. */
 export interface ResolveOptions {
   readonly overwrite: boolean;
   readonly durable?: boolean;
@@ -52,11 +51,8 @@ export async function openTarget(
     checkSpelling(savePath, segments),
   ]);
   if (opened.status === 'rejected') {
-    const maxFolders = options.createFolders === true ? MAX_CREATED_FOLDERS : undefined;
-    throw fileSystemError(opened.reason, {
-      folder: folders.join('/'),
-      ...(maxFolders !== undefined && { maxFolders }),
-    });
+    const limit = options.createFolders === true ? { maxFolders: MAX_CREATED_FOLDERS } : {};
+    throw fileSystemError(opened.reason, { folder: folders.join('/'), ...limit });
   }
   const directory = opened.value;
   try {
@@ -69,22 +65,35 @@ export async function openTarget(
   }
 }
 
+function checkExisting(existing: Stats | undefined, overwrite: boolean): void {
+  if (existing === undefined) return;
+  // A link at the final name is replaced, never followed.
+  if (!existing.isFile() && !existing.isSymbolicLink()) throw new SaveError('not-a-file');
+  if (!overwrite) throw new SaveError('file-exists');
+}
+
 /** Opens a folder that is inside the save path once all links are resolved. */
 async function openInside(
   savePath: string,
   folders: readonly string[],
-  options: ResolveOptions,
+  { createFolders = false, durable = false }: ResolveOptions,
 ): Promise<DirectoryHandle> {
   // The dot at the end makes the call fail if the save path is a file.
   const itself = savePath + sep + '.';
-  if (folders.length === 0) return DirectoryHandle.open(itself).catch(throwSavePathError);
-  const direct = await DirectoryHandle.open(join(itself, ...folders)).catch(() => undefined);
-  // A resolved path below the save path proves that the save path contains no link, and needs no resolving.
-  if (direct?.isInside(savePath) === true) return direct;
-  direct?.close();
+  if (folders.length > 0) {
+    const direct = await DirectoryHandle.open(join(itself, ...folders)).catch(() => undefined);
+    // A resolved path below the save path proves that the save path contains no link, and needs no resolving.
+    if (direct?.isInside(savePath) === true) return direct;
+    direct?.close();
+  }
   const root = await DirectoryHandle.open(itself).catch(throwSavePathError);
+  if (folders.length === 0) return root;
   try {
-    const directory = await openBelow(root, folders, options);
+    const directory = await DirectoryHandle.open(join(root.path, ...folders)).catch((error: unknown) => {
+      const isTooDeep = folders.length > MAX_CREATED_FOLDERS;
+      if (!createFolders || isTooDeep || systemCode(error) !== 'ENOENT') throw error;
+      return makeFolders(root, folders, durable);
+    });
     if (directory.isInside(root.path)) return directory;
     directory.close();
   } finally {
@@ -93,29 +102,43 @@ async function openInside(
   throw new SaveError('outside-save-path');
 }
 
-async function openBelow(
-  root: DirectoryHandle,
-  folders: readonly string[],
-  { createFolders = false, durable = false }: ResolveOptions,
-): Promise<DirectoryHandle> {
-  try {
-    return await DirectoryHandle.open(join(root.path, ...folders));
-  } catch (error) {
-    if (!createFolders || folders.length > MAX_CREATED_FOLDERS || systemCode(error) !== 'ENOENT') throw error;
-    return makeFolders(root, folders, durable);
-  }
-}
-
 function throwSavePathError(error: unknown): never {
   if (!['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) throw fileSystemError(error);
   throw new SaveError('save-path-missing', {}, error);
 }
 
-function checkExisting(existing: Stats | undefined, overwrite: boolean): void {
-  if (existing === undefined) return;
-  // A link at the final name is replaced, never followed.
-  if (!existing.isFile() && !existing.isSymbolicLink()) {
-    throw new SaveError('not-a-file');
+/**
+ * Opens a folder below another one, and makes those on the way that are missing. Links are followed; no folder is made
+ * outside the root, whatever takes the place of a folder meanwhile.
+ *
+ * @param root Stays open.
+ * @param durable Whether the new folders must survive a power cut.
+ * @throws SaveError A missing folder would be outside the root, or a folder was moved. Otherwise a system error.
+ */
+async function makeFolders(
+  root: DirectoryHandle,
+  folders: readonly string[],
+  durable: boolean,
+): Promise<DirectoryHandle> {
+  let directory = root;
+  for (const folder of folders) {
+    const parent = directory;
+    const path = parent.join(folder);
+    try {
+      directory = await DirectoryHandle.open(path).catch(async (error: unknown) => {
+        if (systemCode(error) !== 'ENOENT') throw error;
+        if (!parent.isInside(root.path)) throw new SaveError('outside-save-path');
+        await parent.assertUnmoved();
+        await fsCalls.mkdir(path).catch((failure: unknown) => {
+          // Another save has made it, or it is a broken link: opening it tells.
+          if (systemCode(failure) !== 'EEXIST') throw failure;
+        });
+        if (durable) await parent.sync();
+        return DirectoryHandle.open(path);
+      });
+    } finally {
+      if (parent !== root) parent.close();
+    }
   }
-  if (!overwrite) throw new SaveError('file-exists');
+  return directory;
 }

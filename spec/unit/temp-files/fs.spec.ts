@@ -1,5 +1,5 @@
 // Calls that Windows refuses while a file is in use are tried again, for a second at most.
-import { retryWhileInUse } from '../../../lib/temp-files/retry-in-use.js';
+import { retryWhileInUse } from '../../../lib/temp-files/fs.js';
 import { refusalOf } from '../../support/refusal.js';
 import { IN_USE_CODES, usePlatform } from '../../support/windows.js';
 

@@ -21,8 +21,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { dirname, join, sep } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { folderStore } from '../../../../lib/stores/folder/folder-store.js';
-import { FolderTarget } from '../../../../lib/stores/folder/folder-target.js';
+import { folderStore, FolderTarget } from '../../../../lib/stores/folder/folder-store.js';
 import { storeTests } from '../../../../lib/stores/store-tests.js';
 import type { StoreFixture } from '../../../../lib/stores/store-test-harness.js';
 import type { SaveTarget, PrepareOptions, PublishResult } from '../../../../lib/stores/types.js';
@@ -380,7 +379,7 @@ describe('closing', () => {
 
 /** What a child needs to save to a folder. */
 const OWN_IMPORTS = `import { openTarget } from ${built('lib/stores/folder/resolve-path.ts')};
-  import { FolderTarget } from ${built('lib/stores/folder/folder-target.ts')};
+  import { FolderTarget } from ${built('lib/stores/folder/folder-store.ts')};
   import { MemoryBytes } from ${built('lib/bytes/image-bytes.ts')};
   import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};`;
 

@@ -1,6 +1,6 @@
 // The folder store as on Windows: names and temporary files that another program has open.
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { FolderTarget } from '../../../../lib/stores/folder/folder-target.js';
+import { FolderTarget } from '../../../../lib/stores/folder/folder-store.js';
 import { openTarget } from '../../../../lib/stores/folder/resolve-path.js';
 import { StaleFileSweeper } from '../../../../lib/temp-files/stale-files.js';
 import { interceptFsCall } from '../../../support/intercept-fs.js';
