@@ -15,7 +15,6 @@ export interface ErrorDetails {
   readonly imageFormat?: string;
   /** The folder that a name leads to, as the client wrote it. */
   readonly folder?: string;
-  /** The maximum number of folders of a name, where saving creates them. */
   readonly maxFolders?: number;
   /** The status of the rendered response. */
   readonly status?: number;
@@ -35,7 +34,7 @@ export interface ErrorDetails {
 }
 
 export interface ErrorEntry {
-  /** Tells the client what to do. Contains no path of the server, no system error code and no stack. */
+  /** Tells the client what to do, and nothing of the server's inside. */
   readonly message: string | ((details: ErrorDetails) => string);
   /** The same command may succeed later without any change by client or operator. */
   readonly retry?: true;

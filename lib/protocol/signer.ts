@@ -88,7 +88,7 @@ const SIGNED_URL = /^(.*&expires=(\d{1,16}))&signature=([\w-]{43})$/s;
  *
  * @throws TypeError There is no key, or an empty one.
  * @example
- * const signer = createSigner({ keys: [process.env.SIGNING_KEY] });
+ * const signer = createSigner({ keys: process.env.LINK_KEYS.split(',') });
  * app.use('/is/image', imageSave({ savePath: './saved', authorize: signer.authorize }), renderer);
  * signer.sign('/is/image/shoe?wid=800', { name: 'shoe.jpg', expires: Date.now() + 600_000 });
  */

@@ -36,61 +36,98 @@ export async function collectBody(
   const decoders = findDecoders(contentEncoding);
   // That of a response whose unknown encoding may have been undone is of other bytes.
   const isUsable = contentLength !== undefined && !(mayBeDecoded && decoders === undefined);
-  const received = new LengthCheck(maxBytes, isUsable ? Number(contentLength) : undefined);
+  let expectedLength = isUsable ? Number(contentLength) : undefined;
+  const checkReceived = (batches: AsyncIterable<Batch>): AsyncIterable<Batch> =>
+    checkLength(batches, maxBytes, () => expectedLength);
   if (decoders === undefined || decoders.length === 0) {
-    received.checkExpected();
+    // No byte needs to be read.
+    if ((expectedLength ?? 0) > maxBytes) throw new SaveError('too-many-bytes', { maxBytes });
     const refusal = decoders === undefined ? 'unknown-encoding' : 'not-an-image';
-    return bufferOrSpill(body, refusal, received, createTempFile);
+    return bufferOrSpill(checkStart(checkReceived(body), refusal), createTempFile, expectedLength);
   }
   const onUndone = (): void => {
-    received.expectedLength = undefined;
+    expectedLength = undefined;
   };
-  let decoded: AsyncIterable<Buffer> = toChunks(body, received);
+  // The length counts at its end: the decoders look at the first bytes before.
+  let decoded: AsyncIterable<Buffer> = toChunks(checkReceived(toBatches(toChunks(body))));
   for (const create of decoders) {
     decoded = decode(decoded, create, signal, mayBeDecoded ? onUndone : undefined);
   }
   try {
-    const length = new LengthCheck(maxBytes);
-    return await bufferOrSpill(toBatches(decoded), 'not-an-image', length, createTempFile);
+    const checked = checkLength(toBatches(decoded), maxBytes, () => undefined);
+    return await bufferOrSpill(checkStart(checked, 'not-an-image'), createTempFile);
   } catch (error) {
     signal.throwIfAborted();
     throw error instanceof SaveError ? error : new SaveError('broken-encoding', {}, error);
   }
 }
 
-async function* toChunks(body: AsyncIterable<Batch>, received: LengthCheck): AsyncGenerator<Buffer> {
-  for await (const batch of body) {
-    // Its length counts at its end: the decoders look at the first bytes before.
-    received.add({ chunks: batch.chunks, last: false });
-    yield* batch.chunks;
+async function* toChunks(batches: AsyncIterable<Batch>): AsyncGenerator<Buffer> {
+  for await (const { chunks } of batches) yield* chunks;
+}
+
+async function* toBatches(chunks: AsyncIterable<Buffer>): AsyncGenerator<Batch> {
+  for await (const chunk of chunks) yield { chunks: [chunk], last: false };
+}
+
+/** @throws SaveError There are more bytes than the limit, or not as many as announced. */
+async function* checkLength(
+  batches: AsyncIterable<Batch>,
+  maxBytes: number,
+  expectedLength: () => number | undefined,
+): AsyncGenerator<Batch> {
+  let length = 0;
+  const checkEnd = (): void => {
+    if (length !== (expectedLength() ?? length)) throw new SaveError('length-mismatch');
+  };
+  for await (const batch of batches) {
+    for (const chunk of batch.chunks) length += chunk.length;
+    if (length > maxBytes) throw new SaveError('too-many-bytes', { maxBytes });
+    if (batch.last) checkEnd();
+    yield batch;
   }
-  received.end();
+  checkEnd();
 }
 
-async function* toBatches(decoded: AsyncIterable<Buffer>): AsyncGenerator<Batch> {
-  for await (const chunk of decoded) yield { chunks: [chunk], last: false };
+/** @throws SaveError No image that can be saved begins like this. One too short to tell is left to the inspection. */
+async function* checkStart(
+  batches: AsyncIterable<Batch>,
+  refusal: 'not-an-image' | 'unknown-encoding',
+): AsyncGenerator<Batch> {
+  let head: Buffer = Buffer.alloc(0);
+  let format: ReturnType<typeof sniffFormat> = 'undecided';
+  const checkEnd = (): void => {
+    if (format === 'undecided' && refusal === 'unknown-encoding') throw new SaveError(refusal);
+  };
+  for await (const batch of batches) {
+    for (const chunk of batch.chunks) {
+      if (format !== 'undecided') break;
+      // A copy: code that hands its own chunks on may use their memory again.
+      head = Buffer.concat([head, chunk.subarray(0, MAGIC_BYTES - head.length)]);
+      format = sniffFormat(head);
+    }
+    if (format === 'none') throw new SaveError(refusal);
+    if (batch.last) checkEnd();
+    yield batch;
+  }
+  checkEnd();
 }
 
-type Refusal = 'not-an-image' | 'unknown-encoding';
-
+/** @param expectedLength As announced, so it may be any number. A wrong one costs copies. */
 async function bufferOrSpill(
   batches: AsyncIterable<Batch>,
-  refusal: Refusal,
-  received: LengthCheck,
   createTempFile: () => TempFile,
+  expectedLength = 0,
 ): Promise<ImageBytes> {
-  const start = new BodyStart(refusal);
-  const buffered = new GrowingBuffer(received.expectedLength);
+  const buffered = new GrowingBuffer(expectedLength > 0 ? Math.min(expectedLength, MAX_BUFFERED_BYTES) : 0);
+  let length = 0;
   let tempFile: TempFile | undefined;
-  for await (const batch of batches) {
-    received.add(batch);
-    const { chunks, last } = batch;
-    start.add(chunks);
-    if (last) start.end();
+  for await (const { chunks, last } of batches) {
+    for (const chunk of chunks) length += chunk.length;
     const [only] = chunks;
     // `res.end(image)` costs no copy here.
-    if (last && only?.length === received.length) return new MemoryBytes(only);
-    if (received.length <= MAX_BUFFERED_BYTES) {
+    if (last && only?.length === length) return new MemoryBytes(only);
+    if (length <= MAX_BUFFERED_BYTES) {
       for (const chunk of chunks) buffered.append(chunk);
     } else {
       const first = tempFile === undefined ? [buffered.take()] : [];
@@ -99,70 +136,7 @@ async function bufferOrSpill(
       await tempFile.write(written.length > MAX_WRITE_CHUNKS ? [Buffer.concat(written)] : written);
     }
   }
-  received.end();
-  start.end();
   return tempFile ?? new MemoryBytes(buffered.take());
-}
-
-/** Refuses a body by its first bytes, so that no more of it is read. */
-class BodyStart {
-  readonly #refusal: Refusal;
-  #head: Buffer = Buffer.alloc(0);
-  #format: ReturnType<typeof sniffFormat> = 'undecided';
-
-  constructor(refusal: Refusal) {
-    this.#refusal = refusal;
-  }
-
-  /** @throws SaveError No image that can be saved begins like this. */
-  add(chunks: readonly Buffer[]): void {
-    for (const chunk of chunks) {
-      if (this.#format !== 'undecided') return;
-      // A copy: code that hands its own chunks on may use their memory again.
-      this.#head = Buffer.concat([this.#head, chunk.subarray(0, MAGIC_BYTES - this.#head.length)]);
-      this.#format = sniffFormat(this.#head);
-      if (this.#format === 'none') throw new SaveError(this.#refusal);
-    }
-  }
-
-  /** Call this after the last byte. An image that is too short to tell is left to the inspection. */
-  end(): void {
-    const isUnknown = this.#format === 'undecided' && this.#refusal === 'unknown-encoding';
-    if (isUnknown) throw new SaveError(this.#refusal);
-  }
-}
-
-/** Compares the arriving bytes with the announced length and with the limit. */
-class LengthCheck {
-  length = 0;
-  expectedLength: number | undefined;
-  readonly #maxBytes: number;
-
-  constructor(maxBytes: number, expectedLength?: number) {
-    this.#maxBytes = maxBytes;
-    this.expectedLength = expectedLength;
-  }
-
-  /** @throws SaveError The announced length is over the limit: no byte needs to be read. */
-  checkExpected(): void {
-    this.#checkLimit(this.expectedLength ?? 0);
-  }
-
-  /** @throws SaveError The length is now certain to be wrong. */
-  add({ chunks, last }: Batch): void {
-    for (const chunk of chunks) this.length += chunk.length;
-    this.#checkLimit(this.length);
-    if (last) this.end();
-  }
-
-  /** Call this after the last byte. */
-  end(): void {
-    if (this.length !== (this.expectedLength ?? this.length)) throw new SaveError('length-mismatch');
-  }
-
-  #checkLimit(length: number): void {
-    if (length > this.#maxBytes) throw new SaveError('too-many-bytes', { maxBytes: this.#maxBytes });
-  }
 }
 
 /** Bytes in memory, joined: a buffer for each short chunk would take many times the memory of its bytes. */
@@ -171,9 +145,8 @@ class GrowingBuffer {
   #bytes: Buffer = Buffer.alloc(0);
   #length = 0;
 
-  /** @param expectedLength As announced, so it may be any number. A wrong one costs copies. */
-  constructor(expectedLength = 0) {
-    this.#firstLength = expectedLength > 0 ? Math.min(expectedLength, MAX_BUFFERED_BYTES) : 0;
+  constructor(firstLength: number) {
+    this.#firstLength = firstLength;
   }
 
   append(chunk: Uint8Array): void {

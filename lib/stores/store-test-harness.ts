@@ -36,93 +36,55 @@ export interface StoreTest {
   readonly run: () => Promise<void>;
 }
 
-/** How one save of a test differs from the defaults. */
+/** How one save differs from the defaults. */
 export interface SaveOptions {
   readonly overwrite?: boolean;
+  /** Whether the image waits in a file. */
   readonly inFile?: boolean;
   readonly signal?: AbortSignal;
   /** Called between `prepare` and `publish`. */
-  readonly onPrepared?: () => Promise<void>;
+  readonly onPrepared?: () => unknown;
   readonly commit?: () => void;
+  readonly rollback?: () => void;
 }
 
-/** A store, called as the middleware calls it. */
-export class StoreUnderTest {
-  readonly #fixture: StoreFixture;
+/** What the inspection has found in the image of every save. */
+const INFO = { format: 'png', type: 'image/png', width: 30, height: 20, pages: 1, pixels: 600 } as const;
 
-  constructor(fixture: StoreFixture) {
-    this.#fixture = fixture;
-  }
+/** Saves an image to a store as the middleware does, as a PNG of 30 × 20 pixels. */
+export async function saveTo(
+  store: ImageStore,
+  name: string,
+  image: Buffer,
+  options: SaveOptions = {},
+): Promise<PublishResult> {
+  const { signal, inFile = false, commit = () => signal?.throwIfAborted() } = options;
+  return withTarget(store, name, options, async (target) => {
+    await options.onPrepared?.();
+    const publish = (bytes: ReadableBytes): Promise<PublishResult> =>
+      target.publish({ ...INFO, bytes }, { commit, rollback: () => options.rollback?.() });
+    return inFile ? withTempFile(target, image, publish) : publish(new MemoryBytes(image));
+  });
+}
 
-  /** Saves an image. */
-  async save(name: string, image: Buffer, options: SaveOptions = {}): Promise<PublishResult> {
-    const { signal, commit = () => signal?.throwIfAborted() } = options;
-    return this.#withTarget(name, options, async (target) => {
-      await options.onPrepared?.();
-      const facts = {
-        format: 'png',
-        type: 'image/png',
-        width: 30,
-        height: 20,
-        pages: 1,
-        pixels: 600,
-      } as const;
-      const publish = (bytes: ReadableBytes): Promise<PublishResult> =>
-        target.publish({ ...facts, bytes }, { commit, rollback: () => undefined });
-      return options.inFile === true ? withTempFile(target, image, publish) : publish(new MemoryBytes(image));
-    });
-  }
+/** Prepares a save, writes the image into its temporary file, and does not publish it. */
+export async function abandon(store: ImageStore, name: string, image: Buffer): Promise<void> {
+  await withTarget(store, name, {}, (target) => withTempFile(target, image, () => Promise.resolve()));
+}
 
-  /** Prepares a save, writes the image into its temporary file, and does not publish it. */
-  async abandon(name: string, image: Buffer): Promise<void> {
-    await this.#withTarget(name, {}, (target) => withTempFile(target, image, () => Promise.resolve()));
-  }
-
-  async #withTarget<Value>(
-    name: string,
-    options: SaveOptions,
-    use: (target: SaveTarget) => Promise<Value>,
-  ): Promise<Value> {
-    const target = await this.#fixture.store.prepare(name, {
-      req: new IncomingMessage(new Socket()),
-      overwrite: options.overwrite ?? true,
-      durable: true,
-      signal: options.signal ?? new AbortController().signal,
-    });
-    try {
-      return await use(target);
-    } finally {
-      await target.tempFile?.discard();
-      await target.close?.();
-    }
-  }
-
-  async check(): Promise<void> {
-    await this.#fixture.store.check?.();
-  }
-
-  async read(name: string): Promise<Buffer> {
-    const bytes = await this.#fixture.read(name);
-    assert(bytes !== undefined, `${name} has no image`);
-    return Buffer.from(bytes);
-  }
-
-  async list(): Promise<string[]> {
-    // A copy: some test runners make arrays of another realm, which `deepEqual` finds different.
-    return [...(await this.#fixture.list())].sort();
-  }
-
-  async prepare(name: string): Promise<void> {
-    await this.#fixture.prepare?.(name);
-  }
-
-  /** Asserts that the store contains exactly these images, whole. */
-  async expectContents(images: Readonly<Record<string, Buffer>>): Promise<void> {
-    assert.deepEqual(await this.list(), Object.keys(images).sort());
-    for (const [name, image] of Object.entries(images)) {
-      const bytes = await this.read(name);
-      assert(bytes.equals(image), `${name} has other bytes: ${bytes.length} of ${image.length}`);
-    }
+async function withTarget<Value>(
+  store: ImageStore,
+  name: string,
+  { overwrite = true, signal = new AbortController().signal }: SaveOptions,
+  use: (target: SaveTarget) => Promise<Value>,
+): Promise<Value> {
+  const req = new IncomingMessage(new Socket());
+  const target = await store.prepare(name, { req, overwrite, durable: true, signal });
+  try {
+    return await use(target);
+  } finally {
+    await target.tempFile?.discard();
+    await target.close?.();
   }
 }
 
@@ -132,13 +94,9 @@ async function withTempFile<Value>(
   image: Buffer,
   use: (bytes: ReadableBytes) => Promise<Value>,
 ): Promise<Value> {
-  if (target.tempFile !== undefined) {
-    await target.tempFile.write([image.subarray(0, 1000), image.subarray(1000)]);
-    return use(target.tempFile);
-  }
-  const tempFile = createPrivateTempFile(new StaleFileSweeper(3_600_000));
+  const tempFile = target.tempFile ?? createPrivateTempFile(new StaleFileSweeper(3_600_000));
   try {
-    await tempFile.write([image]);
+    await tempFile.write([image.subarray(0, 1000), image.subarray(1000)]);
     return await use(tempFile);
   } finally {
     await tempFile.discard();

@@ -2,15 +2,40 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { SaveError } from '../errors.js';
-import {
-  assertRefusal,
-  expectRefusal,
-  StoreUnderTest,
-  type StoreTest,
-  type StoreTestOptions,
-} from './store-test-harness.js';
+import { abandon, assertRefusal, expectRefusal, saveTo } from './store-test-harness.js';
+import type { SaveOptions, StoreFixture, StoreTest, StoreTestOptions } from './store-test-harness.js';
+import type { PublishResult } from './types.js';
 
 const NAME = 'shoe.png';
+
+/** A store, and what the tests do with it. */
+class StoreUnderTest {
+  readonly fixture: StoreFixture;
+
+  constructor(fixture: StoreFixture) {
+    this.fixture = fixture;
+  }
+
+  save(name: string, image: Buffer, options?: SaveOptions): Promise<PublishResult> {
+    return saveTo(this.fixture.store, name, image, options);
+  }
+
+  async read(name: string): Promise<Buffer> {
+    const bytes = await this.fixture.read(name);
+    assert(bytes !== undefined, `${name} has no image`);
+    return Buffer.from(bytes);
+  }
+
+  /** Asserts that the store contains exactly these images, whole. */
+  async expectContents(images: Readonly<Record<string, Buffer>>): Promise<void> {
+    // A copy: some test runners make arrays of another realm, which `deepEqual` finds different.
+    assert.deepEqual([...(await this.fixture.list())].sort(), Object.keys(images).sort());
+    for (const [name, image] of Object.entries(images)) {
+      const bytes = await this.read(name);
+      assert(bytes.equals(image), `${name} has other bytes: ${bytes.length} of ${image.length}`);
+    }
+  }
+}
 
 /**
  * The tests that every {@link ImageStore} must pass, one per promise of its contract.
@@ -70,9 +95,7 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
         const late = store.save(NAME, randomBytes(kind === '' ? 3000 : largeImageBytes), {
           overwrite: false,
           inFile: kind !== '',
-          async onPrepared() {
-            await store.save(NAME, image);
-          },
+          onPrepared: () => store.save(NAME, image),
         });
         await expectRefusal('file-exists', late);
         await store.expectContents({ [NAME]: image });
@@ -100,11 +123,9 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
       const images = Array.from({ length: 16 }, () => randomBytes(20_000));
       await Promise.all(images.map((image) => store.save(NAME, image)));
       const bytes = await store.read(NAME);
-      assert(
-        images.some((image) => image.equals(bytes)),
-        'The name has none of the images',
-      );
-      assert.deepEqual(await store.list(), [NAME]);
+      const whole = images.find((image) => image.equals(bytes));
+      assert(whole !== undefined, 'The name has none of the images');
+      await store.expectContents({ [NAME]: whole });
     }),
     test('publishes many images at once', async (store) => {
       const images = Object.fromEntries(
@@ -119,7 +140,7 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
         names.map((name, index) => [`${name}.png`, randomBytes(1000 + index)]),
       );
       for (const [name, image] of Object.entries(images)) {
-        await store.prepare(name);
+        await store.fixture.prepare?.(name);
         await store.save(name, image);
       }
       await store.expectContents(images);
@@ -148,11 +169,10 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
         }),
         test(`ignores the signal after commit of a ${kind} image`, async (store) => {
           const stop = new AbortController();
-          const commit = (): void => {
-            setImmediate(() => {
+          const commit = (): void =>
+            void setImmediate(() => {
               stop.abort(new SaveError('timeout', 'Too late.'));
             });
-          };
           const image = randomBytes(length);
           await store.save(NAME, image, { inFile, signal: stop.signal, commit });
           await store.expectContents({ [NAME]: image });
@@ -161,12 +181,10 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
           const image = randomBytes(2000);
           await store.save(NAME, image);
           const stop = new AbortController();
-          const onPrepared = (): Promise<void> => {
-            setImmediate(() => {
+          const onPrepared = (): void =>
+            void setImmediate(() => {
               stop.abort(new SaveError('client-disconnected', 'The client has disconnected.'));
             });
-            return Promise.resolve();
-          };
           // The store may reach commit before it notices the abort.
           const commit = (): void => {
             stop.abort(new SaveError('client-disconnected', 'The client has disconnected.'));
@@ -179,15 +197,15 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
       ];
     }),
     test('leaves nothing of a save that is abandoned', async (store) => {
-      await store.abandon(NAME, randomBytes(largeImageBytes));
+      await abandon(store.fixture.store, NAME, randomBytes(largeImageBytes));
       await store.expectContents({});
     }),
     test('leaves nothing of a check, if it has one, and changes no image', async (store) => {
-      await store.check();
+      await store.fixture.store.check?.();
       await store.expectContents({});
       const image = randomBytes(3000);
       await store.save(NAME, image);
-      await store.check();
+      await store.fixture.store.check?.();
       await store.expectContents({ [NAME]: image });
     }),
     test('returns the time of an image in milliseconds', async (store) => {

@@ -3,8 +3,8 @@ import type { ReadableBytes, TempFile } from '../bytes/image-bytes.js';
 import type { ImageInfo } from '../image/types.js';
 
 /**
- * Publishes images. The middleware checks names, inspects images and replies to commands. A store decides whether a
- * name can be saved to, and publishes one whole image under it in a single step.
+ * Decides whether a name can be saved to, and publishes one whole image under it in a single step. The middleware checks
+ * names, inspects images and replies to commands.
  *
  * @typeParam Request What a store that differs per tenant reads: Node's request, or one of the Fetch API.
  */
@@ -36,7 +36,6 @@ export interface CheckOptions {
   readonly durable: boolean;
 }
 
-/** The circumstances of a save. */
 export interface PrepareOptions<Request = unknown> extends CheckOptions {
   /** The client's request with the save command; undefined from code. */
   readonly req: Request;
@@ -57,7 +56,6 @@ export interface SaveTarget {
   /**
    * Publishes an image in a single step: at any moment, readers see the old image or the new one, whole.
    *
-   * @param image The inspected image.
    * @throws SaveError The old image is untouched. Any other error is reported as `internal-error`.
    */
   publish(image: InspectedImage, options: PublishOptions): Promise<PublishResult>;
@@ -69,7 +67,6 @@ export interface SaveTarget {
   close?(): Promise<void>;
 }
 
-/** What {@link SaveTarget.publish} needs besides the image. */
 export interface PublishOptions {
   /**
    * The point of no return, to be called right before the step that publishes. It throws if the save is no longer
@@ -90,7 +87,6 @@ export interface InspectedImage extends ImageInfo {
   readonly bytes: ReadableBytes;
 }
 
-/** The outcome of a published image. */
 export interface PublishResult {
   /** When the image was published, by the store's own clock: whole milliseconds since 1970. */
   readonly lastUpdated: number;

@@ -4,6 +4,7 @@ import { constants, type Stats } from 'node:fs';
 import { join, sep } from 'node:path';
 import { SaveError, fileSystemError, systemCode } from '../../errors.js';
 import { fsCalls, ignoreMissing } from '../../temp-files/fs.js';
+import type { PrepareOptions } from '../types.js';
 import { DirectoryHandle } from './directory.js';
 import { checkSpelling } from './spelling.js';
 
@@ -14,12 +15,7 @@ export interface ResolvedPath {
   readonly basename: string;
 }
 
-export interface ResolveOptions {
-  readonly overwrite: boolean;
-  readonly durable?: boolean;
-  /** Whether to create the folders of the name that are missing. */
-  readonly createFolders?: boolean;
-}
+type ResolveOptions = Omit<PrepareOptions, 'req' | 'signal'>;
 
 /** The maximum number of folders of a name, where missing ones are created. */
 const MAX_CREATED_FOLDERS = 16;
@@ -76,7 +72,7 @@ function checkExisting(existing: Stats | undefined, overwrite: boolean): void {
 async function openInside(
   savePath: string,
   folders: readonly string[],
-  { createFolders = false, durable = false }: ResolveOptions,
+  { createFolders = false, durable }: ResolveOptions,
 ): Promise<DirectoryHandle> {
   // The dot at the end makes the call fail if the save path is a file.
   const itself = savePath + sep + '.';
