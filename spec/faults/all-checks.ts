@@ -1,22 +1,33 @@
-// Servers that break one promise each, and the check that must detect it.
+// Every check of the suite, what it needs, and the faults in a server that it must notice.
+import { FORMATS } from '../support/walk-fuzz.js';
 import { fullDisk, noInodes } from './checks/full-disk.js';
+import { fuzz } from './checks/fuzz.js';
 import { kill, sweep } from './checks/kill.js';
 import { load } from './checks/load.js';
 import { memory } from './checks/memory.js';
 import { hostileNames, hostileQueries, slowQueries } from './checks/names.js';
-import { changedPlaces, createdFolders, oddNames, race } from './checks/places.js';
+import { createdFolders, race } from './checks/places.js';
 import { power } from './checks/power.js';
-import { systemCalls } from './checks/system-calls.js';
+import { descriptors, systemCalls } from './checks/system-calls.js';
 import { oneName, oneWinner } from './checks/writers.js';
 import type { Mutation } from './support/build.js';
-import { compiling, demoting, mounting, tracing, type Check, type Need } from './support/check.js';
+import {
+  compiling,
+  fromCode,
+  linux,
+  mounting,
+  replacesOpenFiles,
+  roomFor,
+  tracing,
+  type Check,
+  type Need,
+} from './support/check.js';
 
-/** A check, and the faults that it must notice. */
-interface Checked {
+export interface Checked {
   readonly check: string;
   readonly run: Check;
   readonly needs?: readonly Need[];
-  readonly faults: readonly Fault[];
+  readonly faults?: readonly Fault[];
 }
 
 interface Fault extends Mutation {
@@ -28,9 +39,9 @@ interface Fault extends Mutation {
   readonly share?: number;
 }
 
-export type Mutant = Omit<Checked, 'faults'> & Fault;
+const room = roomFor(3e9);
 
-const checked: readonly Checked[] = [
+export const checks: readonly Checked[] = [
   {
     check: 'kill',
     run: kill,
@@ -39,6 +50,7 @@ const checked: readonly Checked[] = [
       { fault: 'acknowledges before it publishes', patch: 'renamesLate', says: /was acknowledged/ },
     ],
   },
+  { check: 'kill, saves from code', run: fromCode(kill) },
   {
     check: 'sweep',
     run: sweep,
@@ -54,7 +66,7 @@ const checked: readonly Checked[] = [
   {
     check: 'full disk',
     run: fullDisk,
-    needs: [mounting],
+    needs: [linux, mounting],
     faults: [
       { fault: 'ignores a short write', patch: 'ignoresShortWrites', says: /on a full disk: done/ },
       {
@@ -64,10 +76,11 @@ const checked: readonly Checked[] = [
       },
     ],
   },
+  { check: 'full disk, saves from code', run: fromCode(fullDisk), needs: [linux, mounting] },
   {
     check: 'out of inodes',
     run: noInodes,
-    needs: [mounting],
+    needs: [linux, mounting],
     faults: [
       { fault: 'does not know the error', patch: 'hidesErrorCodes', says: /on a full disk: write-failed/ },
     ],
@@ -75,7 +88,7 @@ const checked: readonly Checked[] = [
   {
     check: 'failing system calls',
     run: systemCalls,
-    needs: [compiling],
+    needs: [linux, compiling],
     faults: [
       {
         fault: 'ignores an error of fsync',
@@ -91,32 +104,11 @@ const checked: readonly Checked[] = [
       { fault: 'leaves the folder open', patch: 'leavesDirectoriesOpen', says: /descriptors are left open/ },
     ],
   },
-  {
-    check: 'odd names',
-    run: oddNames,
-    faults: [
-      {
-        fault: 'follows links at the final name',
-        patch: 'writesStraightToTheName',
-        says: /escaping\.tif|dangling\.tif/,
-      },
-    ],
-  },
-  {
-    check: 'places that change',
-    run: changedPlaces,
-    needs: [demoting],
-    faults: [
-      {
-        fault: 'goes by path and looks only once',
-        patch: 'goesByPathAndLooksOnce',
-        says: /not folder-changed|is outside/,
-      },
-    ],
-  },
+  { check: 'no descriptors left', run: descriptors, needs: [linux] },
   {
     check: 'race for a folder',
     run: race,
+    needs: [linux],
     faults: [
       { fault: 'goes by path and looks only once', patch: 'goesByPathAndLooksOnce', says: /outside/ },
       { fault: 'goes by path and looks twice', patch: 'goesByPath', says: /outside/ },
@@ -125,6 +117,7 @@ const checked: readonly Checked[] = [
   {
     check: 'created folders',
     run: createdFolders,
+    needs: [linux],
     faults: [{ fault: 'goes by path and looks only once', patch: 'goesByPathAndLooksOnce', says: /outside/ }],
   },
   {
@@ -205,6 +198,7 @@ const checked: readonly Checked[] = [
   {
     check: "memory, verify: 'header'",
     run: memory('header'),
+    needs: [linux, room],
     faults: [
       {
         fault: 'holds the image in memory',
@@ -214,9 +208,11 @@ const checked: readonly Checked[] = [
       },
     ],
   },
+  { check: "memory, verify: 'pixels'", run: memory('pixels'), needs: [linux, room] },
   {
     check: 'one name, many writers',
     run: oneName,
+    needs: [replacesOpenFiles],
     faults: [
       { fault: 'writes straight to the final name', patch: 'writesStraightToTheName', says: /is torn/ },
     ],
@@ -229,7 +225,7 @@ const checked: readonly Checked[] = [
   {
     check: 'power loss',
     run: power,
-    needs: [tracing],
+    needs: [linux, tracing],
     faults: [
       { fault: 'does not flush the file', patch: 'flushesNoFile', says: /0 calls for the fsync of the file/ },
       {
@@ -244,8 +240,5 @@ const checked: readonly Checked[] = [
       },
     ],
   },
+  ...FORMATS.map((format) => ({ check: `hostile ${format} files`, run: fuzz(format) })),
 ];
-
-export const mutants: readonly Mutant[] = checked.flatMap(({ faults, ...check }) =>
-  faults.map((fault) => ({ ...check, ...fault })),
-);

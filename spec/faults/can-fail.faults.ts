@@ -1,5 +1,5 @@
 // Proves that each check can fail: it runs against a server that breaks the checked promise.
-import { mutants, type Mutant } from './mutants.js';
+import { checks } from './all-checks.js';
 import { build } from './support/build.js';
 import { linux, print, whyNot, withFolder } from './support/check.js';
 import { setWaitTimeout, BrokenPromise } from './support/assert-promise.js';
@@ -8,6 +8,10 @@ import { setWaitTimeout, BrokenPromise } from './support/assert-promise.js';
 beforeAll(() => {
   setWaitTimeout(30_000);
 });
+
+const mutants = checks.flatMap(({ faults = [], ...check }) =>
+  faults.map((fault) => ({ ...check, ...fault })),
+);
 
 test.each(mutants)('$check notices a server that $fault', async (mutant) => {
   const { check, fault, says, needs = [] } = mutant;
@@ -22,7 +26,7 @@ test.each(mutants)('$check notices a server that $fault', async (mutant) => {
   print(`can fail: ${check} notices a server that ${fault}`);
 });
 
-async function failureOf({ run, share = 1, ...mutant }: Mutant): Promise<unknown> {
+async function failureOf({ run, share = 1, ...mutant }: (typeof mutants)[number]): Promise<unknown> {
   return withFolder(async (folder) => {
     const times = (usually: number): number => Math.ceil(usually * share);
     return run({ app: build(mutant), folder, times }).then(

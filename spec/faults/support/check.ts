@@ -1,14 +1,11 @@
-// One check of the suite: what it needs, how often it is repeated, and the line of figures that it prints.
+// What a check gets, what it may need, and the line of figures that it prints.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, realpathSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canMount } from '../../support/run-in-child.js';
-import { build, removeBuilds } from './build.js';
+import { removeBuilds } from './build.js';
 import { killServers } from './server.js';
-
-/** `FAULTS_ROUNDS=10 npm run test:faults` repeats every randomised check ten times. */
-const ROUNDS = Number(process.env['FAULTS_ROUNDS'] ?? 1);
 
 /** The environment of a check. */
 export interface Run {
@@ -46,35 +43,12 @@ export const tracing: Need = () =>
 export const compiling: Need = () =>
   runs('cc', '--version') ? undefined : 'there is no C compiler (cc) for the library that makes calls fail';
 
-/** Root ignores permissions, so they are checked as another user, who must be able to read the sources. */
-export const demoting: Need = () =>
-  process.getuid?.() !== 0 ||
-  spawnSync(process.execPath, ['-e', 'require("sharp")'], { uid: 65534, gid: 65534 }).status === 0
-    ? undefined
-    : 'the suite runs as root, in a folder that no other user may read';
-
 export const roomFor =
   (bytes: number): Need =>
   () => {
     const { bavail, bsize } = statfsSync(tmpdir());
     return bavail * bsize > bytes ? undefined : `the temporary folder has no room for ${bytes} bytes`;
   };
-
-/** Declares a check, to be run against lib/ as it is. */
-export function check(name: string, run: Check, ...needs: Need[]): void {
-  const reason = whyNot(needs);
-  if (reason !== undefined) {
-    print(`${name}: skipped: ${reason}`);
-    test.skip(name, () => undefined);
-    return;
-  }
-  test(name, async () => {
-    const figures = await withFolder((folder) =>
-      run({ app: build(), folder, times: (usually) => Math.ceil(usually * ROUNDS) }),
-    );
-    print(`${name}: ${figures}`);
-  });
-}
 
 /** The same check of a server that saves by `createImageSaver`. */
 export const fromCode =

@@ -29,12 +29,7 @@ export interface Start {
   readonly nodeOptions?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** As a user whom permissions stop, even where the suite runs as root. */
-  readonly unprivileged?: boolean;
 }
-
-/** The id of the user `nobody` on Linux. */
-const NOBODY = 65534;
 
 const running = new Set<Server>();
 
@@ -50,14 +45,12 @@ export class Server {
   readonly #child: ChildProcess;
   readonly #exit: Promise<unknown>;
 
-  private constructor({ app, options, under = [], nodeOptions = [], env, cwd, unprivileged }: Start) {
+  private constructor({ app, options, under = [], nodeOptions = [], env, cwd }: Start) {
     const [program, ...given] = [...under, process.execPath, ...nodeOptions, app];
-    const demoted = unprivileged === true && process.getuid?.() === 0;
     this.#child = spawn(program, given, {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: { ...process.env, NODE_OPTIONS: '', IMAGE_SAVE_OPTIONS: JSON.stringify(options), ...env },
       ...(cwd === undefined ? {} : { cwd }),
-      ...(demoted ? { uid: NOBODY, gid: NOBODY } : {}),
     });
     this.#exit = once(this.#child, 'exit');
     this.#child.on('message', (message: FromServer) => {
