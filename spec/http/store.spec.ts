@@ -320,13 +320,30 @@ describe('a target', () => {
     expect(store.calls).toEqual(['prepare', 'render', 'close']);
   });
 
-  it('is closed once if the deadline passes during rendering', async () => {
+  it.each([
+    ['during rendering', 'render', false, ['prepare', 'render', 'close']],
+    ['as prepare resolves', 'onPrepare', false, ['prepare', 'close']],
+    ['before prepare resolves', 'onPrepare', true, ['prepare', 'close']],
+    ['before publish settles, so that commit throws', 'onPublish', true, PUBLISHED],
+  ] as const)('is closed once if the deadline passes %s', async (_when, moment, settlesLate, calls) => {
     const deadline = useManualDeadline();
-    const answer = await save(() => {
+    const [goesOn, closed] = [createDeferred(), createDeferred()];
+    const expire = (): unknown => {
       deadline.expire();
-    }, LONG);
+      return settlesLate ? goesOn.promise : undefined;
+    };
+    if (moment !== 'render') store[moment] = expire;
+    store.onClose = () => {
+      closed.resolve();
+    };
+    const answer = await save(moment === 'render' ? () => void expire() : whole, LONG);
     expect(answer.reply).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
-    expect(store.calls).toEqual(['prepare', 'render', 'close']);
+    if (settlesLate) expect(store.calls).not.toContain('close');
+    goesOn.resolve();
+    await closed.promise;
+    await setImmediate();
+    expect(store.calls).toEqual(calls);
+    expect(store.images.size).toBe(0);
     expect((store.prepared[0]?.[1].signal.reason as SaveError).code).toBe('timeout');
   });
 
@@ -338,108 +355,12 @@ describe('a target', () => {
     expect((store.prepared[0]?.[1].signal.reason as SaveError).code).toBe('client-disconnected');
   });
 
-  it('is closed once, without rendering, if prepare resolves after the reply', async () => {
-    const deadline = useManualDeadline();
-    const [goesOn, closed] = [createDeferred(), createDeferred()];
-    store.onPrepare = () => {
-      deadline.expire();
-      return goesOn.promise;
-    };
-    store.onClose = () => {
-      closed.resolve();
-    };
-    expect((await save(whole, LONG)).reply.status).toBe('timeout');
-    expect(store.calls).toEqual(['prepare']);
-    goesOn.resolve();
-    await closed.promise;
-    await setImmediate();
-    expect(store.calls).toEqual(['prepare', 'close']);
-  });
-
-  it('is closed once, without rendering, if the deadline passes as prepare resolves', async () => {
-    const deadline = useManualDeadline();
-    store.onPrepare = () => {
-      deadline.expire();
-    };
-    expect((await save(whole, LONG)).reply.status).toBe('timeout');
-    expect(store.calls).toEqual(['prepare', 'close']);
-  });
-
-  it('is closed once publish has settled, even after the reply', async () => {
-    const deadline = useManualDeadline();
-    const [goesOn, closed] = [createDeferred(), createDeferred()];
-    store.onPublish = () => {
-      deadline.expire();
-      return goesOn.promise;
-    };
-    store.onClose = () => {
-      closed.resolve();
-    };
-    const answer = await save(whole, LONG);
-    expect(answer.reply).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
-    expect(store.calls).toEqual(['prepare', 'render', 'publish']);
-    goesOn.resolve();
-    await closed.promise;
-    await setImmediate();
-    expect(store.calls).toEqual(PUBLISHED);
-    // commit has thrown.
-    expect(store.images.size).toBe(0);
-  });
-});
-
-describe('commit', () => {
-  it('throws after the deadline, so nothing is saved and the reply is timeout', async () => {
-    const deadline = useManualDeadline();
-    let thrown: unknown;
-    const late: ImageStore = {
-      prepare: (_name, { signal }) =>
-        Promise.resolve({
-          publish(_image, { commit }) {
-            deadline.expire();
-            try {
-              commit();
-            } catch (error) {
-              thrown = error;
-              throw error;
-            }
-            return Promise.resolve({ lastUpdated: TIME });
-          },
-          close: () => {
-            store.calls.push(`closed, aborted: ${signal.aborted}`);
-            return Promise.resolve();
-          },
-        }),
-    };
-    const answer = await save(whole, { store: late, ...LONG });
-    expect(answer.status).toBe(403);
-    expect(answer.reply).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
-    expect((thrown as SaveError).code).toBe('timeout');
-    expect(store.calls).toEqual(['render', 'closed, aborted: true']);
-  });
-
-  it('disarms the deadline', async () => {
+  it('is published whatever the deadline says after commit', async () => {
     const deadline = useManualDeadline();
     store.onCommit = () => {
       deadline.expire();
     };
     expect((await save(whole, LONG)).reply.status).toBe('done');
-    expect(store.prepared[0]?.[1].signal.aborted).toBe(false);
-  });
-
-  it('lets the save finish if the client disconnects, and records it as done', async () => {
-    let left: Promise<unknown> | undefined;
-    const running = await serve();
-    running.server.on('connection', (socket: Socket) => {
-      left = new Promise((resolve) => socket.on('close', resolve));
-    });
-    store.onCommit = () => {
-      client.destroy();
-      return left;
-    };
-    const client = sendTo(running);
-    await reported.promise;
-    expect(records).toMatchObject([{ outcome: 'done' }]);
-    expect(store.images.get('x.jpg')?.equals(small)).toBe(true);
     expect(store.prepared[0]?.[1].signal.aborted).toBe(false);
   });
 });

@@ -5,7 +5,7 @@ import { imageSave, type SaveRecord } from '../../lib/index.js';
 import { get, type Answer } from '../support/client.js';
 import { start } from '../support/host.js';
 import { interceptFsCall } from '../support/intercept-fs.js';
-import { LONG, useManualDeadline } from '../support/manual-timer.js';
+import { LONG } from '../support/manual-timer.js';
 import { list } from '../support/temp-dir.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
 import { keepInUse, usePlatform } from '../support/windows.js';
@@ -47,23 +47,6 @@ describe('a name that is in use', () => {
     expect([status, reply.error?.code, reply.error?.retry]).toEqual([403, 'file-in-use', true]);
     expect([list(folder()), String(content())]).toEqual([['a.jpg'], 'old']);
     expect(await record).toMatchObject({ code: 'file-in-use', cause: { code: 'EPERM' } });
-  });
-
-  test('is kept by a save whose deadline passes between two attempts', async () => {
-    const deadline = useManualDeadline();
-    let calls = 0;
-    interceptFsCall('rename', () => {
-      calls += 1;
-      return Promise.reject(Object.assign(new Error('EBUSY'), { code: 'EBUSY' }));
-    });
-    // The third attempt first looks whether the folder was moved.
-    interceptFsCall('realpath', (real) => {
-      if (calls === 2) deadline.expire();
-      return real();
-    });
-    const { reply } = await save();
-    expect([reply.status, calls]).toEqual(['timeout', 2]);
-    expect([list(folder()), String(content())]).toEqual([['a.jpg'], 'old']);
   });
 });
 

@@ -242,7 +242,7 @@ describe('signed-link.mjs', () => {
     const [, commands = ''] = /```sh\n(target=[^]*?)```/.exec(page) ?? [];
     const script = commands.replace('http://localhost:3000', program.url);
     const { stdout } = await promisify(execFile)('sh', ['-c', script], {
-      env: { ...process.env, LINK_KEY: 'older' },
+      env: { ...process.env, LINK_KEYS: 'older,unknown' },
     });
     expect(stdout).toContain('status=done');
     expect(saved()).toEqual(['shoe.png']);

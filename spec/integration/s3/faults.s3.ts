@@ -5,17 +5,9 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { SaveError } from '../../../lib/errors.js';
 import { s3Store, type S3StoreOptions } from '../../../lib/s3.js';
 import type { ImageStore } from '../../../lib/stores/types.js';
-import {
-  clientOf,
-  codeOf,
-  gateway,
-  letGuestRead,
-  makeBucket,
-  objectsIn,
-  read,
-  save,
-  uploadsIn,
-} from './gateway.js';
+import { saveTo } from '../../../lib/stores/store-test-harness.js';
+import { codeOf } from '../../support/refusal.js';
+import { clientOf, gateway, letGuestRead, makeBucket, objectsIn, read, uploadsIn } from './gateway.js';
 import { Proxy, type Fate } from './proxy.js';
 
 const MIB = 1024 ** 2;
@@ -37,7 +29,7 @@ beforeEach(async () => {
   bucket = await makeBucket();
   proxy = await Proxy.start(gateway.endpoint);
   client = clientOf('owner', { endpoint: proxy.endpoint });
-  await save(storeOf(), NAME, OLD);
+  await saveTo(storeOf(), NAME, OLD);
   proxy.requests.length = 0;
 });
 afterEach(async () => {
@@ -67,8 +59,8 @@ describe('the bucket', () => {
     const credentials = { accessKeyId: gateway.users[0]!.accessKey, secretAccessKey: 'wrong' };
     const store = storeOf({ client: clientOf('owner', { endpoint: proxy.endpoint, credentials }) });
     const onPrepared = jest.fn();
-    expect(await codeOf(save(store, NAME, randomBytes(1000), { onPrepared }))).toBe('store-denied');
-    expect(await codeOf(save(store, NAME, randomBytes(1000), { onPrepared }))).toBe('store-denied');
+    expect(await codeOf(() => saveTo(store, NAME, randomBytes(1000), { onPrepared }))).toBe('store-denied');
+    expect(await codeOf(() => saveTo(store, NAME, randomBytes(1000), { onPrepared }))).toBe('store-denied');
     expect(onPrepared).toHaveBeenCalledTimes(1);
     await expectUntouched();
   });
@@ -76,23 +68,21 @@ describe('the bucket', () => {
   it.each(ways)('refuses a save when it is read-only, %s', async (_, length) => {
     await letGuestRead(bucket);
     const store = storeOf({ client: clientOf('guest', { endpoint: proxy.endpoint }) });
-    expect(await codeOf(save(store, NAME, randomBytes(length)))).toBe('store-denied');
+    expect(await codeOf(() => saveTo(store, NAME, randomBytes(length)))).toBe('store-denied');
     await expectUntouched();
   });
 });
 
-describe('a gateway', () => {
-  it('lets the deadline end a save before rendering when it hangs', async () => {
-    proxy.fateOf = () => 'hangs';
-    const stop = new AbortController();
-    const onPrepared = jest.fn();
-    const saving = codeOf(save(storeOf(), NAME, OLD, { signal: stop.signal, onPrepared }));
-    while (proxy.requests.length === 0) await sleep(1);
-    stop.abort(new SaveError('timeout', 'Too late.'));
-    expect(await saving).toBe('timeout');
-    expect(onPrepared).not.toHaveBeenCalled();
-    await expectUntouched();
-  });
+it('a gateway lets the deadline end a save before rendering when it hangs', async () => {
+  proxy.fateOf = () => 'hangs';
+  const stop = new AbortController();
+  const onPrepared = jest.fn();
+  const saving = codeOf(() => saveTo(storeOf(), NAME, OLD, { signal: stop.signal, onPrepared }));
+  while (proxy.requests.length === 0) await sleep(1);
+  stop.abort(new SaveError('timeout', 'Too late.'));
+  expect(await saving).toBe('timeout');
+  expect(onPrepared).not.toHaveBeenCalled();
+  await expectUntouched();
 });
 
 describe.each(ways)('an image that is sent %s', (_, length, publishes, middle) => {
@@ -108,14 +98,14 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes, middle) =
       return 'hangs';
     };
     const stop = new AbortController();
-    const saving = codeOf(save(storeOf(), NAME, image, { signal: stop.signal }));
+    const saving = codeOf(() => saveTo(storeOf(), NAME, image, { signal: stop.signal }));
     while (hung === 0) await sleep(1);
     stop.abort(new SaveError('timeout', 'Too late.'));
     expect(await saving).toBe('timeout');
     expect(hung).toBe(1);
     await expectUntouched();
     proxy.fateOf = () => 'passes';
-    await save(storeOf(), NAME, image);
+    await saveTo(storeOf(), NAME, image);
     await expectSaved(image);
   });
 
@@ -126,26 +116,26 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes, middle) =
       times += 1;
       return { brokenAfter: MIB };
     };
-    await save(storeOf(), NAME, image);
+    await saveTo(storeOf(), NAME, image);
     expect(times).toBe(1);
     await expectSaved(image);
   });
 
   it('is refused when every connection breaks', async () => {
     proxy.fateOf = fate(/^PUT \S+a\.png/, { brokenAfter: MIB });
-    expect(broken).toContain(await codeOf(save(storeOf(), NAME, image)));
+    expect(broken).toContain(await codeOf(() => saveTo(storeOf(), NAME, image)));
     await expectUntouched();
   });
 
   it('is refused when it is changed in transit', async () => {
     proxy.fateOf = fate(/^PUT \S+a\.png/, 'garbled');
-    expect(await codeOf(save(storeOf(), NAME, image))).toBe('write-failed');
+    expect(await codeOf(() => saveTo(storeOf(), NAME, image))).toBe('write-failed');
     await expectUntouched();
   });
 
   it('is found in the bucket when the answer never comes', async () => {
     proxy.fateOf = fate(publishes, 'unanswered');
-    const { warning } = await save(storeOf({ answerTimeout: 1000 }), NAME, image);
+    const { warning } = await saveTo(storeOf({ answerTimeout: 1000 }), NAME, image);
     expect(warning).toBeInstanceOf(Error);
     await expectSaved(image);
   });
@@ -156,7 +146,9 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes, middle) =
       published ||= publishes.test(request);
       return published ? 'unanswered' : 'passes';
     };
-    expect(await codeOf(save(storeOf({ answerTimeout: 1000 }), NAME, image))).toBe('store-no-response');
+    expect(await codeOf(() => saveTo(storeOf({ answerTimeout: 1000 }), NAME, image))).toBe(
+      'store-no-response',
+    );
   });
 
   it.each([true, false])(
@@ -170,7 +162,7 @@ describe.each(ways)('an image that is sent %s', (_, length, publishes, middle) =
         lost += 1;
         return 'broken-at-answer';
       };
-      await save(storeOf(), NAME, image, { overwrite });
+      await saveTo(storeOf(), NAME, image, { overwrite });
       expect(lost).toBe(1);
       await expectSaved(image);
     },

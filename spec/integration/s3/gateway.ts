@@ -1,22 +1,18 @@
 // The S3 gateway of these specs: its clients and buckets, and the objects in them.
 import { readFileSync } from 'node:fs';
-import { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
 import { join } from 'node:path';
 import {
   CreateBucketCommand,
+  GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
+  ListObjectsV2Command,
   PutBucketPolicyCommand,
-  type S3Client,
+  S3Client,
   type HeadObjectCommandOutput,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import { restartGateway, type Ceph } from './ceph.js';
-import { createS3Client, listKeys, readObject } from './s3.js';
-import { SaveError } from '../../../lib/errors.js';
-import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
-import type { ImageStore, PublishResult, InspectedImage } from '../../../lib/stores/types.js';
 
 export const gateway = JSON.parse(process.env['CEPH']!) as Ceph;
 
@@ -26,8 +22,10 @@ export function clientOf(
   config: S3ClientConfig & { endpoint?: string } = {},
 ): S3Client {
   const user = gateway.users.find((one) => one.name === name)!;
-  return createS3Client({
+  return new S3Client({
+    region: 'us-east-1',
     endpoint: gateway.endpoint,
+    forcePathStyle: true,
     credentials: { accessKeyId: user.accessKey, secretAccessKey: user.secretKey },
     ...config,
   });
@@ -60,7 +58,13 @@ export async function letGuestRead(bucket: string): Promise<void> {
 
 /** Reads an object without the code of the store under test. */
 export async function read(bucket: string, key: string): Promise<Buffer | undefined> {
-  return readObject(owner, bucket, key);
+  try {
+    const { Body } = await owner.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return Buffer.from(await Body!.transformToByteArray());
+  } catch (error) {
+    if ((error as Error).name === 'NoSuchKey') return undefined;
+    throw error;
+  }
 }
 
 export async function head(bucket: string, key: string): Promise<HeadObjectCommandOutput> {
@@ -73,64 +77,13 @@ export async function uploadsIn(bucket: string): Promise<string[]> {
 }
 
 export async function objectsIn(bucket: string): Promise<string[]> {
-  return listKeys(owner, bucket);
-}
-
-/** The settings of one save that differ from the ordinary. */
-export interface SaveOptions {
-  readonly overwrite?: boolean;
-  readonly signal?: AbortSignal;
-  /** Called between `prepare` and `publish`, where the middleware calls the renderer. */
-  readonly onPrepared?: () => unknown;
-}
-
-export async function save(
-  store: ImageStore,
-  name: string,
-  bytes: Buffer,
-  options: SaveOptions = {},
-): Promise<PublishResult> {
-  const { signal = new AbortController().signal } = options;
-  const target = await store.prepare(name, {
-    req: new IncomingMessage(new Socket()),
-    overwrite: options.overwrite ?? true,
-    durable: true,
-    signal,
-  });
-  try {
-    await options.onPrepared?.();
-    const image: InspectedImage = {
-      bytes: new MemoryBytes(bytes),
-      format: 'png',
-      type: 'image/png',
-      width: 30,
-      height: 20,
-      pages: 1,
-      pixels: 600,
-    };
-    const commit = (): void => {
-      signal.throwIfAborted();
-    };
-    return await target.publish(image, { commit });
-  } finally {
-    await target.close?.();
-  }
+  const { Contents = [] } = await owner.send(new ListObjectsV2Command({ Bucket: bucket }));
+  return Contents.map(({ Key }) => Key!);
 }
 
 /** Expects a time within a second of the object's own: the store takes it from the `Date` of the answer. */
 export function expectSecondsApart(lastUpdated: number | undefined, object: HeadObjectCommandOutput): void {
   expect(Math.abs(lastUpdated! - object.LastModified!.getTime())).toBeLessThanOrEqual(1000);
-}
-
-/** Returns the code of a save's refusal, or `saved`. */
-export async function codeOf(save: Promise<unknown>): Promise<string> {
-  const outcome = await save.then(
-    () => 'saved',
-    (error: unknown) => error,
-  );
-  if (outcome === 'saved') return outcome;
-  if (outcome instanceof SaveError) return outcome.code;
-  throw outcome;
 }
 
 /** Kills the gateway, as a power cut would. */

@@ -3,7 +3,7 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import express from 'express';
 import sharp from 'sharp';
-import { imageSave, type ImageSaveOptions, type ImageStore } from '../../../lib/index.js';
+import { imageSave, type ImageStore } from '../../../lib/index.js';
 import { s3Store, type S3StoreOptions } from '../../../lib/s3.js';
 import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import { get, type Answer } from '../../support/client.js';
@@ -98,13 +98,10 @@ function noting(store: ImageStore): ImageStore {
 }
 
 /** An app whose images go to the bucket; the beginning of its URLs. */
-async function serve(
-  options: Partial<S3StoreOptions> = {},
-  settings: ImageSaveOptions<express.Request> = {},
-): Promise<string> {
+async function serve(options: Partial<S3StoreOptions> = {}): Promise<string> {
   const store = noting(s3Store({ client, bucket, prefix: 'saved/', partSize: 5 * MIB, ...options }));
   const app = express();
-  app.use('/is/image', imageSave({ store, ...settings }));
+  app.use('/is/image', imageSave({ store }));
   app.get('/is/image/:picture', renderer);
   const { url } = await start([app as Handler]);
   return `${url}/is/image`;
@@ -129,59 +126,36 @@ async function expectInBucket(picture: Picture): Promise<void> {
   expect(await objectsIn(bucket)).toEqual([KEY]);
 }
 
-describe('a save', () => {
-  it.each([
-    ['small', true, /^PUT \S+a\.png\?x-id=PutObject/, 1],
-    ['inFile', false, /^PUT \S+a\.png\?x-id=PutObject/, 1],
-    ['huge', false, /^PUT \S+a\.png\?partNumber=/, 3],
-  ] as const)(
-    'of a %s picture gets its reply once the picture is in the bucket',
-    async (picture, memory, sent, times) => {
-      const width = PICTURES[picture];
-      const answer = await send(await serve(), picture);
-      const object = await head(bucket, KEY);
-      expect(answer.status).toBe(200);
-      expect(answer.reply).toMatchObject({
-        status: 'done',
-        name: 'a.png',
-        pixelsTotal: width * width,
-        image: { width, height: width, type: 'image/png', length: object.ContentLength! },
-      });
-      expectSecondsApart(answer.reply.lastUpdated, object);
-      expect(object.ContentType).toBe('image/png');
-      expect(object.Metadata).toMatchObject({
-        'image-width': String(width),
-        'image-height': String(width),
-        'image-pixels': String(width * width),
-      });
-      expect(inMemory).toEqual([memory]);
-      expect(proxy.requests.filter((request) => sent.test(request))).toHaveLength(times);
-      expect(rendered).toEqual([picture]);
-      await expectInBucket(picture);
-    },
-  );
-
-  it('with overwrite: false is refused before rendering when the name is taken', async () => {
-    await saveOld();
-    const answer = await send(await serve({}, { overwrite: false }), 'small');
-    expect([answer.status, answer.reply.error?.code]).toEqual([403, 'file-exists']);
-    expect(rendered).toEqual([]);
-    await expectInBucket('old');
-  });
-});
-
-describe('a bucket', () => {
-  it('passes check() of the middleware, which rejects while it is missing or the gateway is down', async () => {
-    const save = imageSave({ store: s3Store({ client, bucket }) });
-    await save.check();
-    const missing = imageSave({ store: s3Store({ client, bucket: `${bucket}-not` }) });
-    await expect(missing.check()).rejects.toMatchObject({ code: 'store-missing' });
-    proxy.fateOf = () => '503';
-    await expect(save.check()).rejects.toMatchObject({ code: 'store-unavailable' });
-    proxy.fateOf = () => 'passes';
-    await save.check();
-  });
-});
+it.each([
+  ['small', true, /^PUT \S+a\.png\?x-id=PutObject/, 1],
+  ['inFile', false, /^PUT \S+a\.png\?x-id=PutObject/, 1],
+  ['huge', false, /^PUT \S+a\.png\?partNumber=/, 3],
+] as const)(
+  'a save of a %s picture gets its reply once the picture is in the bucket',
+  async (picture, memory, sent, times) => {
+    const width = PICTURES[picture];
+    const answer = await send(await serve(), picture);
+    const object = await head(bucket, KEY);
+    expect(answer.status).toBe(200);
+    expect(answer.reply).toMatchObject({
+      status: 'done',
+      name: 'a.png',
+      pixelsTotal: width * width,
+      image: { width, height: width, type: 'image/png', length: object.ContentLength! },
+    });
+    expectSecondsApart(answer.reply.lastUpdated, object);
+    expect(object.ContentType).toBe('image/png');
+    expect(object.Metadata).toMatchObject({
+      'image-width': String(width),
+      'image-height': String(width),
+      'image-pixels': String(width * width),
+    });
+    expect(inMemory).toEqual([memory]);
+    expect(proxy.requests.filter((request) => sent.test(request))).toHaveLength(times);
+    expect(rendered).toEqual([picture]);
+    await expectInBucket(picture);
+  },
+);
 
 it.each(ways)(
   'a picture sent %s is refused when the gateway is killed, and saved once the gateway is back',

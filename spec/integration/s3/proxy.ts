@@ -10,17 +10,12 @@ export type Fate =
   | 'unanswered'
   /** The proxy passes the request on and breaks the connection when the answer comes. */
   | 'broken-at-answer'
-  /** The proxy answers 503 at once. */
-  | '503'
-  /** The proxy answers as if the request had succeeded, without passing it on. */
-  | 'pretended'
   /** The proxy changes the last byte of the body. */
   | 'garbled'
   /** The proxy passes on so many bytes, calls this and breaks the connection. */
   | { readonly brokenAfter: number; readonly then?: () => void };
 
 const REQUEST_LINE = /^(?:GET|HEAD|PUT|POST|DELETE) \S+ HTTP\/1\.1\r\n/;
-const BUSY = '<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Slow down</Message></Error>';
 
 export class Proxy {
   /** The first lines of the requests that came, such as `PUT /bucket/key`. */
@@ -77,11 +72,6 @@ export class Proxy {
       }
       if (fate === 'hangs') {
         client.pause();
-      } else if (fate === '503') {
-        const head = `HTTP/1.1 503 Slow Down\r\nContent-Length: ${BUSY.length}\r\nConnection: close\r\n\r\n`;
-        client.end(head + (line?.startsWith('HEAD') === true ? '' : BUSY));
-      } else if (fate === 'pretended') {
-        if (line !== undefined) client.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
       } else if (typeof fate === 'object') {
         passed += chunk.length;
         if (passed <= fate.brokenAfter) {

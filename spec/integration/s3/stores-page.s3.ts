@@ -27,25 +27,23 @@ const AFTER = `
 afterEach(stopPrograms);
 afterAll(removeTempDirs);
 
-describe('the program of the page', () => {
-  test('the program of docs/stores.md saves to the bucket, under the prefix', async () => {
-    await owner.send(new CreateBucketCommand({ Bucket: 'renders' }));
-    const project = makeProject([]);
-    const file = join(project, 'program.mjs');
-    writeFileSync(file, `${BEFORE}\n${program}\n${AFTER}\n`);
-    const { accessKey, secretKey } = gateway.users.find(({ name }) => name === 'owner')!;
-    const { url } = await startProgram(file, {
-      cwd: project,
-      env: {
-        AWS_ENDPOINT_URL_S3: gateway.endpoint,
-        AWS_ACCESS_KEY_ID: accessKey,
-        AWS_SECRET_ACCESS_KEY: secretKey,
-      },
-    });
-    const { reply } = await get(`${url}/is/image/shoe?req=saveToFile&name=shoe.png`);
-    expect(reply).toMatchObject({ status: 'done', name: 'shoe.png', pixelsTotal: 600 });
-    expect(await objectsIn('renders')).toEqual(['saved/shoe.png']);
-    const ordinary = await get(`${url}/is/image/shoe`);
-    expect((await read('renders', 'saved/shoe.png'))?.equals(ordinary.body)).toBe(true);
+test('the program of docs/stores.md saves to the bucket, under the prefix', async () => {
+  await owner.send(new CreateBucketCommand({ Bucket: 'renders' }));
+  const project = makeProject([]);
+  const file = join(project, 'program.mjs');
+  writeFileSync(file, `${BEFORE}\n${program}\n${AFTER}\n`);
+  const { accessKey, secretKey } = gateway.users.find(({ name }) => name === 'owner')!;
+  const { url } = await startProgram(file, {
+    cwd: project,
+    env: {
+      AWS_ENDPOINT_URL_S3: gateway.endpoint,
+      AWS_ACCESS_KEY_ID: accessKey,
+      AWS_SECRET_ACCESS_KEY: secretKey,
+    },
   });
+  const { reply } = await get(`${url}/is/image/shoe?req=saveToFile&name=shoe.png`);
+  expect(reply).toMatchObject({ status: 'done', name: 'shoe.png', pixelsTotal: 600 });
+  expect(await objectsIn('renders')).toEqual(['saved/shoe.png']);
+  const ordinary = await get(`${url}/is/image/shoe`);
+  expect((await read('renders', 'saved/shoe.png'))?.equals(ordinary.body)).toBe(true);
 });

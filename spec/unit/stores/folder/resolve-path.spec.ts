@@ -31,8 +31,8 @@ import { codeOf, refusalOf } from '../../../support/refusal.js';
 import { usePlatform } from '../../../support/windows.js';
 
 const inFolder = useTempDir();
-const REPLACE = { overwrite: true };
-const KEEP = { overwrite: false };
+const REPLACE = { overwrite: true, durable: false };
+const KEEP = { overwrite: false, durable: false };
 
 /** Resolves a name below `saved` to its folder's path and its entry, and closes the folder again. */
 async function targetOf(name: string, options = REPLACE, savePath = inFolder('saved')): Promise<string> {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { s3Store } from '../../../../lib/s3.js';
 import { S3Server } from '../../../support/s3-server.js';
-import { saveTo } from '../../../support/save-to-store.js';
+import { saveTo } from '../../../../lib/stores/store-test-harness.js';
 import { codeOf } from '../../../support/refusal.js';
 import type { ImageStore } from '../../../../lib/stores/types.js';
 

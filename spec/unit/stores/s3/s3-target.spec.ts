@@ -5,7 +5,7 @@ import { SaveError } from '../../../../lib/errors.js';
 import { s3Store, type S3StoreOptions } from '../../../../lib/s3.js';
 import { storeTests } from '../../../../lib/stores/store-tests.js';
 import { S3Server } from '../../../support/s3-server.js';
-import { saveTo } from '../../../support/save-to-store.js';
+import { saveTo } from '../../../../lib/stores/store-test-harness.js';
 
 const MIB = 1024 ** 2;
 let server: S3Server;
@@ -117,7 +117,7 @@ describe.each([
 
   it('sends a customer key with every request about the object', async () => {
     const object = { SSECustomerAlgorithm: 'AES256', SSECustomerKey: 'k'.repeat(32) };
-    await saveTo(storeWith({ object }), 'a.png', randomBytes(length), { overwrite: true });
+    await saveTo(storeWith({ object }), 'a.png', randomBytes(length));
     const aboutObject = server.requests.filter(({ line }) => line.includes('a.png'));
     expect(aboutObject.length).toBeGreaterThan(0);
     for (const { headers } of aboutObject)
@@ -159,8 +159,11 @@ describe.each([
   ): Promise<unknown> =>
     saveTo(storeWith({ client: server.client({ maxAttempts: 2 }) }), 'a.png', randomBytes(length), {
       signal,
-      onCommit: () => happened.push('commit'),
-      onRollback: () => {
+      commit: () => {
+        signal.throwIfAborted();
+        happened.push('commit');
+      },
+      rollback: () => {
         happened.push('rollback');
         onRollback();
       },
