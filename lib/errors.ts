@@ -11,10 +11,8 @@ export type SaveErrorCode = keyof typeof ERRORS;
 export const ERROR_CODES = Object.keys(ERRORS) as readonly SaveErrorCode[];
 
 /**
- * Whether the same command may succeed later without any change. The reply then has `error.retry=true`.
- *
- * @param code An `error.code`. Codes that are not in the list are not retryable. `renderer-status` is not either: there it
- * depends on the status, and `retry` of the reply or of the {@link SaveError} tells.
+ * Whether the same command may succeed later without any change. For `renderer-status` that depends on the status, which
+ * `retry` of the reply or of the {@link SaveError} takes into account.
  */
 export function isRetryable(code: string): boolean {
   return getEntry(code)?.retry === true;
@@ -29,12 +27,8 @@ function getEntry(code: string): ErrorEntry | undefined {
 const kSaveError = Symbol.for('express-image-save.error');
 
 /**
- * A save that was refused or failed.
- *
- * `message` tells the client what to do. It never contains a path of the server, a system error code or a stack.
- * `cause`, if there is one, is for the operator.
- *
- * `error instanceof SaveError` also holds for errors of other copies of this package in the process.
+ * A save that was refused or failed. `message` tells the client what to do, and nothing of the server's inside; `cause`
+ * is for the operator. `error instanceof SaveError` also holds for errors of other copies of this package.
  */
 export class SaveError extends Error {
   override readonly name = 'SaveError';
@@ -87,25 +81,17 @@ function createMessage(code: string, details: ErrorDetails): string {
   return typeof message === 'string' ? message : message(details);
 }
 
-/** The file system's error codes → the codes for the client. */
-const SYSTEM_ERRORS: ReadonlyMap<string | undefined, SaveErrorCode> = new Map<string, SaveErrorCode>([
-  ['ENOSPC', 'disk-full'],
-  ['EDQUOT', 'disk-full'],
-  ['EMFILE', 'too-many-open-files'],
-  ['ENFILE', 'too-many-open-files'],
-  ['EAGAIN', 'out-of-resources'],
-  ['ENOMEM', 'out-of-resources'],
-  ['EACCES', 'not-writable'],
-  ['EPERM', 'not-writable'],
-  ['EROFS', 'not-writable'],
-  // Node's permission model.
-  ['ERR_ACCESS_DENIED', 'not-writable'],
-  ['ENOENT', 'folder-missing'],
-  ['ENOTDIR', 'folder-missing'],
-  ['ELOOP', 'folder-missing'],
-  ['ENAMETOOLONG', 'name-invalid'],
-  ['EISDIR', 'not-a-file'],
-  ['EFBIG', 'too-many-bytes'],
+/** The codes for the client, and the file system's errors that have them. */
+const SYSTEM_ERRORS: ReadonlyMap<SaveErrorCode, readonly (string | undefined)[]> = new Map([
+  ['disk-full', ['ENOSPC', 'EDQUOT']],
+  ['too-many-open-files', ['EMFILE', 'ENFILE']],
+  ['out-of-resources', ['EAGAIN', 'ENOMEM']],
+  // The last one is that of Node's permission model.
+  ['not-writable', ['EACCES', 'EPERM', 'EROFS', 'ERR_ACCESS_DENIED']],
+  ['folder-missing', ['ENOENT', 'ENOTDIR', 'ELOOP']],
+  ['name-invalid', ['ENAMETOOLONG']],
+  ['not-a-file', ['EISDIR']],
+  ['too-many-bytes', ['EFBIG']],
 ]);
 
 /** The broken rule of a name that is too long for the system. */
@@ -122,14 +108,11 @@ export function systemCode(error: unknown): string | undefined {
   }
 }
 
-/**
- * Turns an error of a file-system call into the reason that a client gets, with the error as its cause.
- *
- * @param details What is known of the target, for the message.
- */
+/** Turns an error of a file-system call into the reason that a client gets, with the error as its cause. */
 export function fileSystemError(error: unknown, details: ErrorDetails = {}): SaveError {
   if (error instanceof SaveError) return error;
-  const code = SYSTEM_ERRORS.get(systemCode(error)) ?? 'write-failed';
+  const found = systemCode(error);
+  const [code = 'write-failed'] = [...SYSTEM_ERRORS].find(([, errors]) => errors.includes(found)) ?? [];
   return new SaveError(code, { rule: TOO_LONG, ...details }, error);
 }
 

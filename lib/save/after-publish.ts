@@ -31,10 +31,8 @@ export function createPublicUrl(
 }
 
 /**
- * Waits for `onPublished`, for the rest of the deadline but for a second at least.
+ * Waits for `onPublished`, for the rest of the deadline (milliseconds) but for a second at least.
  *
- * @param call Calls it. May throw or reject.
- * @param left What is left of the deadline, in milliseconds.
  * @returns `{ warning }`, or `{}` on success. Wrapped, because resolving with a thrown thenable would await it.
  */
 export async function waitForHook(

@@ -32,8 +32,6 @@ export class Cancellation {
   }
 
   /**
-   * Starts the deadline.
-   *
    * @param timeout Milliseconds.
    * @param since When the command arrived, a reading of `performance.now()`.
    */

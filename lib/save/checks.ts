@@ -21,18 +21,13 @@ const FORMATS: Readonly<Record<ImageFormat, readonly [label: string, extension: 
   avif: ['an AVIF', '.avif'],
 };
 
-/**
- * Checks the method, and keeps a page on another site from saving through its visitors' browsers. (Fetch Metadata, 2.4.)
- *
- * @throws SaveError `method-not-allowed` or `cross-site`.
- */
+/** Also keeps a page on another site from saving through its visitors' browsers. (Fetch Metadata, 2.4.) */
 export function checkSender({ sentBy }: Exchange, { allowCrossSite }: Settings): void {
   if (sentBy === undefined) return;
   if (sentBy.method !== 'GET' && sentBy.method !== 'POST') throw new SaveError('method-not-allowed');
   if (sentBy.site === 'cross-site' && !allowCrossSite) throw new SaveError('cross-site');
 }
 
-/** @throws SaveError `not-authorized`. */
 export async function checkAuthorized(
   { request }: Exchange,
   name: string,
@@ -49,10 +44,8 @@ export async function checkAuthorized(
 }
 
 /**
- * Checks the status of a rendered response. Of another than 200, the first bytes go into the error's cause if they are
- * text, and its `Retry-After` goes along if it is in seconds.
- *
- * @throws SaveError `renderer-status`.
+ * Refuses every status but 200. The first bytes go into the error's cause if they are text, and the `Retry-After` goes
+ * along if it is in seconds.
  */
 export async function checkStatus({ status, retryAfter = '', body }: RenderedImage): Promise<void> {
   if (status === 200) return;

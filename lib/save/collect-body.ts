@@ -21,13 +21,9 @@ export interface CollectOptions {
 }
 
 /**
- * Reads the body of a rendered response to its end.
+ * Reads a body to its end. One with an unknown encoding that begins like an image is taken as it is.
  *
- * A body with an unknown encoding that begins like an image is taken as it is.
- *
- * @throws SaveError The body does not begin like an image, is longer than `maxBytes`, its length is not the one
- * announced, or its encoding is broken or unknown. The reason of the signal, once that has aborted while the body was
- * decoded.
+ * @throws SaveError Also the reason of the signal, once that has aborted while the body was decoded.
  */
 export async function collectBody(
   { body, contentEncoding, contentLength, mayBeDecoded = false }: RenderedImage,

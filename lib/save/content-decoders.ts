@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import { MAGIC_BYTES, getFormatByBytes, sniffFormat } from '../image/formats.js';
 
-/** The maximum number of codings. Each one costs a decoder with buffers, and no real renderer uses more. */
+/** Each one costs a decoder with buffers, and no real renderer uses more. */
 const MAX_CODINGS = 4;
 
 /** The low half of the first byte of zlib's format: the method "deflate". (RFC 1950, 2.2.) */
@@ -28,10 +28,8 @@ const DECODERS: ReadonlyMap<string, DecoderFactory> = new Map<string, DecoderFac
 ]);
 
 /**
- * The decoders that undo a `Content-Encoding`, in the order in which the bytes go through them: the coding that was
- * applied last comes first. (RFC 9110, 8.4.)
- *
- * @returns Undefined if a coding is not known or there are too many.
+ * The decoders that undo a `Content-Encoding`, that of the coding that was applied last first; undefined if a coding is
+ * not known or there are too many. (RFC 9110, 8.4.)
  */
 export function findDecoders(contentEncoding: string): readonly DecoderFactory[] | undefined {
   const codings = contentEncoding
@@ -44,8 +42,6 @@ export function findDecoders(contentEncoding: string): readonly DecoderFactory[]
 }
 
 /**
- * Undoes one coding.
- *
  * @param onUndone Called if the bytes begin like an image or a text, so that the coding has been undone on the way; they
  * are handed on as they are. Without this function, the coding is always undone.
  */

@@ -35,7 +35,6 @@ export interface SaveContext {
   readonly admission: Admission;
 }
 
-/** One command, from its arrival to its one reply. */
 export class SaveOperation {
   readonly #context: SaveContext;
   readonly #exchange: Exchange;
@@ -58,11 +57,7 @@ export class SaveOperation {
     });
   }
 
-  /**
-   * Saves, replies and calls `onSave`. Never rejects, even if the store, the renderer or a hook misbehaves.
-   *
-   * @returns Resolves when the temporary file is removed and `onSave` has settled.
-   */
+  /** Resolves when all is cleaned up and `onSave` has settled. Never rejects, however store, renderer or hook behave. */
   async run(): Promise<void> {
     const work = this.#save();
     const result = await Promise.race([work, this.#cancellation.aborted]).catch((error: unknown) =>

@@ -4,11 +4,7 @@ import { systemCode } from '../errors.js';
 import { occupyThread } from '../thread-pool.js';
 import { fsCalls } from './fs.js';
 
-/**
- * Resolves when the bytes of a file, or the entries of a folder, are on the disk.
- *
- * @param path Leads to the same file or folder.
- */
+/** @param path Leads to the same file or folder as the fd. */
 export function flushFile(fd: number, path: string): Promise<void> {
   return occupyThread(async () => {
     try {
@@ -31,12 +27,7 @@ interface FolderFlushes {
 /** By device and inode: another folder may take the path of one that is being flushed. */
 const folders = new Map<string, FolderFlushes>();
 
-/**
- * Resolves when the entries of a folder are on the disk. One flush of a folder runs at a time; all saves that are
- * published meanwhile share the next.
- *
- * @param fd The caller keeps it open until the promise settles.
- */
+/** One flush of a folder runs at a time; all saves that are published meanwhile share the next. */
 export async function flushFolder(fd: number, path: string): Promise<void> {
   const { dev, ino } = await fsCalls.fstat(fd, { bigint: true });
   const key = `${dev}:${ino}`;

@@ -32,10 +32,9 @@ export function fdPath(fd: number): string {
 }
 
 /**
- * The current path of an open file or folder on Linux; undefined elsewhere.
- *
- * Synchronous, like {@link closeFdSync} alone: the kernel answers from memory without a disk access, and a promise
- * would cost ten times as much. No other code runs between this call and the call that relies on its result.
+ * The current path of an open file or folder on Linux; undefined elsewhere. Synchronous, like {@link closeFdSync} alone:
+ * the kernel answers from memory, and a promise would cost ten times as much. No other code runs between this call and
+ * the call that relies on its result.
  */
 export function readFdPath(fd: number): string | undefined {
   try {
@@ -65,9 +64,8 @@ const MAX_WAIT_MS = 1000;
 /**
  * Replaces or removes a file, on Windows again and again while it is in use.
  *
- * @param call Changes nothing where it rejects with a system error.
- * @param beforeWait Called after each attempt that failed, unless it was the last.
- * @throws SaveError `file-in-use`: the file was in use until the end. All other errors are those of the call.
+ * @param beforeWait Called after each attempt that failed and changed nothing, unless it was the last.
+ * @throws SaveError `file-in-use`: until the end. All other errors are those of the call.
  */
 export async function retryWhileInUse(call: () => Promise<void>, beforeWait?: () => void): Promise<void> {
   let left = MAX_WAIT_MS;

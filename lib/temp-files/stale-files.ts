@@ -9,18 +9,14 @@ import { fsCalls } from './fs.js';
  */
 const TEMP_FILE_PATTERN = /^\.image-save-(\d{1,15})-[0-9a-f]{32}\.tmp$/;
 
-/**
- * Makes a name for a temporary file, with 122 random bits: an attacker cannot guess it and put a link in its place.
- *
- * @param lifetime Milliseconds after the file's last change from which no save can use it any more.
- */
+/** Has 122 random bits: an attacker cannot guess the name and put a link in its place. */
 export function temporaryName(lifetime: number): string {
   return `.image-save-${lifetime}-${randomUUID().replaceAll('-', '')}.tmp`;
 }
 
-/** A folder: its path, and the path of an entry for system calls. */
 export interface SweepableDir {
   readonly path: string;
+  /** The path of an entry, for system calls. */
   join(entry: string): string;
 }
 

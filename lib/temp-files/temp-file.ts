@@ -9,10 +9,8 @@ import { fsCalls, retryWhileInUse } from './fs.js';
 import { temporaryName, type StaleFileSweeper } from './stale-files.js';
 
 /**
- * Makes a temporary file in the system's temporary folder, readable by its owner alone. Before the file is created,
- * stale files of killed processes are removed from that folder.
- *
- * A folder that takes no file is the operator's fault: `write` then rejects with `no-temp-folder`.
+ * Makes a temporary file in the system's temporary folder, which is swept before. Its owner alone can read it. A folder
+ * that takes no file is the operator's fault: `write` then rejects with `no-temp-folder`.
  */
 export function createPrivateTempFile(sweeper: StaleFileSweeper): DiskTempFile {
   const path = tmpdir();
@@ -45,9 +43,8 @@ export class DiskTempFile extends FileBytes implements TempFile {
   #published = false;
 
   /**
-   * @param mode The mode of the file, before the umask.
-   * @param beforeCreate Called once, before the file is created. A rejection prevents that.
-   * @param toError Converts the error of a write.
+   * @param mode Before the umask.
+   * @param beforeCreate Called once. A rejection prevents that the file is created.
    */
   constructor(
     path: string,
@@ -120,10 +117,8 @@ export class DiskTempFile extends FileBytes implements TempFile {
   }
 
   /**
-   * Closes the file and checks its size.
+   * Closes the file. Returns its state before.
    *
-   * @param flush Whether to wait until the bytes are on the disk.
-   * @returns The state of the file before it was closed.
    * @throws Error The size is wrong, or the file system could not store the bytes after all.
    */
   async finish(flush: boolean): Promise<BigIntStats> {

@@ -22,13 +22,9 @@ export class DirectoryHandle {
     this.#fd = fd;
   }
 
-  /**
-   * On Linux, later steps use the fd (`/proc/self/fd/N/name`), which stays with the checked folder even if a link
-   * replaces it. Elsewhere they use the path, so a swap between {@link isUnmoved} and the next system call goes
-   * unnoticed. So they do under Node's permission model, which allows paths below a folder and no fds.
-   *
-   * @throws Error A system error.
-   */
+  // On Linux, later steps use the fd (`/proc/self/fd/N/name`), which stays with the checked folder even if a link
+  // replaces it. Elsewhere they use the path, so a swap between `isUnmoved` and the next system call goes unnoticed. So
+  // they do under Node's permission model, which allows paths below a folder and no fds.
   static async open(path: string): Promise<DirectoryHandle> {
     if (process.platform === 'win32') {
       const real = await fsCalls.realpath(path);
@@ -61,7 +57,6 @@ export class DirectoryHandle {
     return now === this.path;
   }
 
-  /** @throws SaveError `folder-changed`. */
   async assertUnmoved(): Promise<void> {
     if (!(await this.isUnmoved())) throw new SaveError('folder-changed');
   }

@@ -14,12 +14,7 @@ import type {
 } from '../types.js';
 import { openTarget, type ResolvedPath } from './resolve-path.js';
 
-/**
- * Makes a store that keeps images as files below a folder.
- *
- * @param resolveSavePath Returns an absolute path, or an empty one if saving is disabled.
- * @param sweeper Removes stale temporary files from the folder of each save.
- */
+/** @param resolveSavePath Returns an absolute path, or an empty one if saving is disabled. */
 export function folderStore(
   resolveSavePath: (req?: unknown) => string | Promise<string>,
   sweeper: StaleFileSweeper,
@@ -80,7 +75,6 @@ export class FolderTarget implements SaveTarget {
     );
   }
 
-  /** The path of the final name, for system calls. */
   get path(): string {
     const { directory, basename } = this.#resolved;
     return directory.join(basename);

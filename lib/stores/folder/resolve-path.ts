@@ -1,5 +1,4 @@
-// Resolves a name below the save path, makes its missing folders, and checks, before the image is rendered, that it can
-// be saved to.
+// Resolves a name below the save path, makes its missing folders, and checks before rendering that it can be saved to.
 import { constants, type Stats } from 'node:fs';
 import { join, sep } from 'node:path';
 import { SaveError, fileSystemError, systemCode } from '../../errors.js';
@@ -8,8 +7,8 @@ import type { PrepareOptions } from '../types.js';
 import { DirectoryHandle } from './directory.js';
 import { checkSpelling } from './spelling.js';
 
-/** The path of an image: an open folder inside the save path, and an entry of it. */
 export interface ResolvedPath {
+  /** Inside the save path. */
   readonly directory: DirectoryHandle;
   /** The last segment of the name. */
   readonly basename: string;
@@ -21,13 +20,11 @@ type ResolveOptions = Omit<PrepareOptions, 'req' | 'signal'>;
 const MAX_CREATED_FOLDERS = 16;
 
 /**
- * Resolves a name and checks that it can be saved to. The caller closes the folder.
- *
  * The checks spare the renderer work. Their results may change before the image is published, so publishing relies on
- * the folder's fd and on `rename` or `link` instead.
+ * the folder's fd and on `rename` or `link` instead. The caller closes the folder.
  *
  * @param savePath An absolute path.
- * @param segments A checked name, from {@link checkName}.
+ * @param segments A checked name.
  * @throws SaveError The save path or the folder is missing, outside or not writable, or the name is taken.
  */
 export async function openTarget(
@@ -104,12 +101,8 @@ function throwSavePathError(error: unknown): never {
 }
 
 /**
- * Opens a folder below another one, and makes those on the way that are missing. Links are followed; no folder is made
- * outside the root, whatever takes the place of a folder meanwhile.
- *
- * @param root Stays open.
- * @param durable Whether the new folders must survive a power cut.
- * @throws SaveError A missing folder would be outside the root, or a folder was moved. Otherwise a system error.
+ * Opens a folder below another one, which stays open, and makes those on the way that are missing. Links are followed;
+ * no folder is made outside the root, whatever takes the place of a folder meanwhile.
  */
 async function makeFolders(
   root: DirectoryHandle,

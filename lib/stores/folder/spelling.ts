@@ -8,7 +8,6 @@ import { fsCalls, ignoreMissing } from '../../temp-files/fs.js';
  * Where case is ignored, or a short name (`PRIV~1`) leads to a file too, `authorize` would otherwise judge another name
  * than the one saved to.
  *
- * @param savePath The name is below this folder, which may be spelled in any way.
  * @throws SaveError `name-invalid`: a segment that exists is spelled in another way on the file system.
  */
 export async function checkSpelling(savePath: string, segments: readonly string[]): Promise<void> {

@@ -18,54 +18,42 @@ export function getErrorName(error: unknown): string {
   return typeof name === 'string' ? name : '';
 }
 
-/** By S3's own name where the status is ambiguous. (Amazon S3 API Reference, "Error responses".) */
-const CODES: ReadonlyMap<string | number | undefined, SaveErrorCode> = new Map<
-  string | number | undefined,
-  SaveErrorCode
->([
-  ['NoSuchBucket', 'store-missing'],
-  ['PermanentRedirect', 'store-missing'],
-  ['AuthorizationHeaderMalformed', 'store-denied'],
-  ['ExpiredToken', 'store-denied'],
-  ['InvalidToken', 'store-denied'],
-  ['CredentialsProviderError', 'store-denied'],
-  ['KeyTooLongError', 'name-invalid'],
-  ['QuotaExceeded', 'disk-full'],
-  ['RequestTimeout', 'store-unavailable'],
-  // Another conditional save of the same name is in progress.
-  ['ConditionalRequestConflict', 'store-unavailable'],
-  // There was no answer.
-  [undefined, 'store-unavailable'],
-  [301, 'store-missing'],
-  [401, 'store-denied'],
-  [403, 'store-denied'],
-  [404, 'store-missing'],
-  [412, 'file-exists'],
-  [429, 'store-unavailable'],
-  [507, 'disk-full'],
-]);
-
-/** Converts an error of the client to a SaveError, with the original error as its cause. */
-export function storeError(error: unknown): SaveError {
-  if (error instanceof SaveError) return error;
-  const status = getStatus(error);
-  const otherwise = status !== undefined && status >= 500 ? 'store-unavailable' : 'write-failed';
-  const code = CODES.get(getErrorName(error)) ?? CODES.get(status) ?? otherwise;
-  return new SaveError(code, { rule: TOO_LONG }, error);
-}
-
-const BAD_CREDENTIALS: ReadonlySet<string> = new Set([
+const BAD_CREDENTIALS = [
   'InvalidAccessKeyId',
   'SignatureDoesNotMatch',
   'ExpiredToken',
   'InvalidToken',
   'CredentialsProviderError',
   'AuthorizationHeaderMalformed',
+];
+
+/** Where the status is ambiguous, S3's own name decides. (Amazon S3 API Reference, "Error responses".) */
+const CODES: ReadonlyMap<SaveErrorCode, readonly (string | number | undefined)[]> = new Map([
+  ['store-missing', ['NoSuchBucket', 'PermanentRedirect', 301, 404]],
+  ['store-denied', [...BAD_CREDENTIALS, 401, 403]],
+  ['name-invalid', ['KeyTooLongError']],
+  ['disk-full', ['QuotaExceeded', 507]],
+  ['file-exists', [412]],
+  // Without a status there was no answer. A conflict: another conditional save of the same name is in progress.
+  ['store-unavailable', ['RequestTimeout', 'ConditionalRequestConflict', 429, undefined]],
 ]);
+
+function findCode(cause: string | number | undefined): SaveErrorCode | undefined {
+  return [...CODES].find(([, causes]) => causes.includes(cause))?.[0];
+}
+
+/** Converts an error of the client to a SaveError, with the original error as its cause. */
+export function storeError(error: unknown): SaveError {
+  if (error instanceof SaveError) return error;
+  const status = getStatus(error);
+  const otherwise = status !== undefined && status >= 500 ? 'store-unavailable' : 'write-failed';
+  const code = findCode(getErrorName(error)) ?? findCode(status) ?? otherwise;
+  return new SaveError(code, { rule: TOO_LONG }, error);
+}
 
 /** Whether the error would refuse every other save to the same bucket. */
 export function concernsBucket(error: SaveError): boolean {
-  return error.code === 'store-missing' || BAD_CREDENTIALS.has(getErrorName(error.cause));
+  return error.code === 'store-missing' || BAD_CREDENTIALS.includes(getErrorName(error.cause));
 }
 
 /** The state of a bucket, shared by all saves of a store. */
@@ -79,11 +67,7 @@ export class Bucket {
     this.#settings = settings;
   }
 
-  /**
-   * Checks that the bucket can be reached. Saves at the same time share one request.
-   *
-   * @throws SaveError No image can be saved to the bucket.
-   */
+  /** Checks that the bucket can be reached. Saves at the same time share one request. */
   async check(): Promise<void> {
     if (this.#refusal !== undefined && performance.now() < this.#refusal.until) throw this.#refusal.error;
     this.#checking ??= this.#headBucket();

@@ -68,10 +68,8 @@ export async function abortUpload({ client }: S3Settings, upload: UploadLocation
 }
 
 /**
- * Removes all parts, later if the store refuses or is unreachable now. Never rejects.
- *
- * @param partInTransit Whether a part may arrive after the first abort, so that it takes a second one. (Amazon S3 API
- * Reference, AbortMultipartUpload.)
+ * Removes all parts, later if the store refuses or is unreachable now. Never rejects. A part in transit may arrive after
+ * the first abort, so that it takes a second one. (Amazon S3 API Reference, AbortMultipartUpload.)
  */
 export async function removeUpload(
   settings: S3Settings,

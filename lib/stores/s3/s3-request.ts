@@ -61,10 +61,8 @@ interface DeserializeResult {
 }
 
 /**
- * A request with all the attempts that the client makes.
- *
- * A store publishes an object only after the last byte of the request, so that byte is the point of no return. From
- * then on, only the store's answer tells whether the object was published.
+ * A request with all the attempts that the client makes. A store publishes an object only after the last byte, so that
+ * byte is the point of no return. From then on, only the store's answer tells whether the object was published.
  */
 export class S3Request {
   /** Whether the last byte of a request that publishes was sent, in any attempt. */
@@ -120,7 +118,6 @@ export class S3Request {
     }
   }
 
-  /** The first reason counts. */
   #abort(reason: unknown): void {
     this.#abortController.abort(reason);
   }
@@ -219,7 +216,6 @@ function withBody<Args extends object>(args: Args, body: Readable): Args {
  * nothing of a body that stops early.
  *
  * @param commit Called after all chunks but the last are sent. The last chunk is sent only if the result is true.
- * @param onError Called with the error of a failed read.
  */
 function createBody(
   { bytes, start, end }: Payload,

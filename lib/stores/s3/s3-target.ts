@@ -104,11 +104,7 @@ export class S3Target implements SaveTarget {
     return this.#options.overwrite ? {} : { IfNoneMatch: '*' };
   }
 
-  /**
-   * Sends the request that publishes the object.
-   *
-   * @returns The result if only a HEAD of the object confirms the save; undefined if the answer does.
-   */
+  /** @returns The result if only a HEAD of the object confirms the save; undefined if the answer does. */
   async #sendOrResolve(
     command: PutObjectCommand | CompleteMultipartUploadCommand,
     request: S3Request,
@@ -130,7 +126,6 @@ export class S3Target implements SaveTarget {
     }
   }
 
-  /** Asks the store for the time of the published object. */
   async #readTime(request: S3Request): Promise<PublishResult> {
     const { owner, lastUpdated, error } = await this.#headObject();
     if (owner === 'self') return { lastUpdated };

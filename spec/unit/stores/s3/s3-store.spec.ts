@@ -4,6 +4,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SaveError } from '../../../../lib/errors.js';
 import { concernsBucket, storeError } from '../../../../lib/stores/s3/s3-bucket.js';
 import { s3Store, type S3StoreOptions } from '../../../../lib/s3.js';
+import { saveTo } from '../../../../lib/stores/store-test-harness.js';
 
 const client = new S3Client({ region: 'us-east-1' });
 /** The options that a store needs. */
@@ -141,10 +142,38 @@ describe('an error', () => {
   });
 });
 
+describe('a request that fails or is aborted', () => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown): void => void unhandled.push(error);
+  beforeAll(() => process.on('unhandledRejection', note));
+  afterAll(() => process.off('unhandledRejection', note));
+
+  it.each(
+    ['HeadBucket', 'CreateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload', 'PutObject'].flatMap(
+      (step) => [
+        [step, false],
+        [step, true],
+      ],
+    ) as [string, boolean][],
+  )('rejects the save and no other promise: %s, aborted: %s', async (step, aborts) => {
+    const abort = new AbortController();
+    const send = async (command: object): Promise<object> => {
+      if (command.constructor.name !== `${step}Command`) return Promise.resolve({ UploadId: '1', ETag: 'e' });
+      if (aborts) abort.abort(new Error('aborted'));
+      throw new Error('failed');
+    };
+    const failing = { config: {}, send } as unknown as S3Client;
+    const store = s3Store({ client: failing, bucket: 'b', partSize: 5 * 1024 ** 2 });
+    const image = Buffer.alloc(step === 'PutObject' ? 1000 : 11 * 1024 ** 2);
+    await expect(saveTo(store, 'a.png', image, { signal: abort.signal })).rejects.toThrow();
+    // Node reports a rejection without a handler after the microtasks.
+    await setImmediate();
+    expect(unhandled).toEqual([]);
+  });
+});
+
 it('refuses a name that is too long for a key', async () => {
   const store = s3Store({ client, bucket: 'renders', prefix: 'p/'.repeat(100) });
   const name = Array.from({ length: 9 }, () => 'x'.repeat(100)).join('/');
-  const { signal } = new AbortController();
-  const options = { req: {} as never, overwrite: true, durable: true, signal };
-  await expect(store.prepare(name, options)).rejects.toMatchObject({ code: 'name-invalid' });
+  await expect(saveTo(store, name, Buffer.alloc(1))).rejects.toMatchObject({ code: 'name-invalid' });
 });
