@@ -115,7 +115,19 @@ async function bufferOrSpill(
   createTempFile: () => TempFile,
   expectedLength = 0,
 ): Promise<ImageBytes> {
-  const buffered = new GrowingBuffer(expectedLength > 0 ? Math.min(expectedLength, MAX_BUFFERED_BYTES) : 0);
+  const firstLength = expectedLength > 0 ? Math.min(expectedLength, MAX_BUFFERED_BYTES) : 0;
+  // Joined: a buffer for each short chunk would take many times the memory of its bytes.
+  let buffered: Buffer = Buffer.alloc(0);
+  let bufferedLength = 0;
+  const append = (chunk: Buffer): void => {
+    const needed = bufferedLength + chunk.length;
+    if (needed > buffered.length) {
+      const larger = createBuffer(Math.max(needed, 2 * buffered.length, firstLength));
+      buffered.copy(larger, 0, 0, bufferedLength);
+      buffered = larger;
+    }
+    bufferedLength += chunk.copy(buffered, bufferedLength);
+  };
   let length = 0;
   let tempFile: TempFile | undefined;
   for await (const { chunks, last } of batches) {
@@ -124,40 +136,13 @@ async function bufferOrSpill(
     // `res.end(image)` costs no copy here.
     if (last && only?.length === length) return new MemoryBytes(only);
     if (length <= MAX_BUFFERED_BYTES) {
-      for (const chunk of chunks) buffered.append(chunk);
+      chunks.forEach(append);
     } else {
-      const first = tempFile === undefined ? [buffered.take()] : [];
+      const first = tempFile === undefined ? [buffered.subarray(0, bufferedLength)] : [];
       tempFile ??= createTempFile();
       const written = [...first, ...chunks];
       await tempFile.write(written.length > MAX_WRITE_CHUNKS ? [Buffer.concat(written)] : written);
     }
   }
-  return tempFile ?? new MemoryBytes(buffered.take());
-}
-
-/** Bytes in memory, joined: a buffer for each short chunk would take many times the memory of its bytes. */
-class GrowingBuffer {
-  readonly #firstLength: number;
-  #bytes: Buffer = Buffer.alloc(0);
-  #length = 0;
-
-  constructor(firstLength: number) {
-    this.#firstLength = firstLength;
-  }
-
-  append(chunk: Uint8Array): void {
-    const length = this.#length + chunk.length;
-    if (length > this.#bytes.length) {
-      const smaller = this.#bytes;
-      this.#bytes = createBuffer(Math.max(length, 2 * smaller.length, this.#firstLength));
-      smaller.copy(this.#bytes, 0, 0, this.#length);
-    }
-    this.#bytes.set(chunk, this.#length);
-    this.#length = length;
-  }
-
-  /** All bytes so far, without a copy: nothing may be appended afterwards. */
-  take(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
-  }
+  return tempFile ?? new MemoryBytes(buffered.subarray(0, bufferedLength));
 }

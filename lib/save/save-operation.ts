@@ -22,7 +22,7 @@ import { Cancellation } from './cancellation.js';
 import { checkAuthorized, checkExtension, checkSender, checkStatus } from './checks.js';
 import { collectBody } from './collect-body.js';
 import type { Exchange, Save } from './exchange.js';
-import { createRecord, StageTimer, type SaveRecord, type StageTimes } from './save-record.js';
+import { StageTimer, type SaveRecord, type StageTimes } from './save-record.js';
 
 /** How long a reply waits for the cleanup. On a healthy disk it takes no time. */
 const CLEANUP_GRACE_MS = 100;
@@ -213,13 +213,25 @@ export class SaveOperation {
     }
   }
 
+  /** What is known of the save by now. */
   #createRecord(outcome: SaveOutcome, stages: StageTimes): SaveRecord {
-    return createRecord(outcome, {
+    const done = outcome.status === 'done' ? outcome : undefined;
+    const error = outcome.status === 'done' ? undefined : outcome.error;
+    return {
+      outcome: outcome.status,
+      code: error?.code,
       name: this.#name,
-      arrival: this.#exchange.arrival,
-      stages,
+      bytes: done?.length,
+      pixels: done?.info.pixels,
+      width: done?.info.width,
+      height: done?.info.height,
+      type: done?.info.type,
+      url: done?.url,
       rendererStatus: this.#rendererStatus,
-      warning: this.#warning,
-    });
+      milliseconds: performance.now() - this.#exchange.arrival,
+      stages,
+      cause: error?.cause,
+      warning: done && this.#warning,
+    };
   }
 }

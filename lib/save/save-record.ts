@@ -1,6 +1,5 @@
 // What the operator is told of a save: the record, and how long each stage took.
 import type { SaveErrorCode } from '../errors.js';
-import type { SaveOutcome } from '../protocol/reply.js';
 
 /** The stages of a save, in order. */
 export type SaveStage = 'waiting' | 'preparing' | 'rendering' | 'inspecting' | 'publishing';
@@ -42,31 +41,6 @@ export interface SaveRecord {
    * Several are one `AggregateError`.
    */
   readonly warning: unknown;
-}
-
-/** The record of a save, as far as it is known now. */
-export function createRecord(
-  outcome: SaveOutcome,
-  save: Pick<SaveRecord, 'name' | 'stages' | 'rendererStatus' | 'warning'> & { readonly arrival: number },
-): SaveRecord {
-  const done = outcome.status === 'done' ? outcome : undefined;
-  const error = outcome.status === 'done' ? undefined : outcome.error;
-  return {
-    outcome: outcome.status,
-    code: error?.code,
-    name: save.name,
-    bytes: done?.length,
-    pixels: done?.info.pixels,
-    width: done?.info.width,
-    height: done?.info.height,
-    type: done?.info.type,
-    url: done?.url,
-    rendererStatus: save.rendererStatus,
-    milliseconds: performance.now() - save.arrival,
-    stages: save.stages,
-    cause: error?.cause,
-    warning: done && save.warning,
-  };
 }
 
 /** Measures one stage after the other. */

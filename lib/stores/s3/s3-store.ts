@@ -5,7 +5,7 @@ import type { ImageStore } from '../types.js';
 import { Bucket, getStatus, storeError } from './s3-bucket.js';
 import { abortUpload, createUpload } from './s3-multipart-upload.js';
 import { checkS3StoreOptions, locateObject, type S3StoreOptions } from './s3-options.js';
-import { S3Target } from './s3-target.js';
+import { prepareTarget } from './s3-target.js';
 
 /** The longest key. (Amazon S3 User Guide, "Naming Amazon S3 objects".) */
 const MAX_KEY_BYTES = 1024;
@@ -22,14 +22,12 @@ export function s3Store(options: S3StoreOptions): ImageStore {
   const bucket = new Bucket(settings);
   return {
     async prepare(name, prepareOptions) {
-      const { overwrite, signal } = prepareOptions;
       if (Buffer.byteLength(settings.prefix + name) > MAX_KEY_BYTES) {
         throw new SaveError('name-invalid', { rule: TOO_LONG });
       }
+      const { signal } = prepareOptions;
       await raceAbort(signal, bucket.check());
-      const target = new S3Target(settings, bucket, name, prepareOptions);
-      if (!overwrite) await raceAbort(signal, target.assertNotExists());
-      return target;
+      return raceAbort(signal, prepareTarget(settings, bucket, name, prepareOptions));
     },
     async check() {
       await bucket.probe();
