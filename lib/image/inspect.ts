@@ -7,13 +7,12 @@ import type sharp from 'sharp';
 import type { ImageBytes } from '../bytes/image-bytes.js';
 import { SaveError } from '../errors.js';
 import { occupyThread } from '../thread-pool.js';
-import { countPixels } from './count-pixels.js';
+import { countPixels, readPlainHeader } from './containers/index.js';
 import { DecoderEnded } from './decoder/client.js';
 import type { DecodeRequest, DecoderReply, FileIdentity } from './decoder/messages.js';
 import { PixelBudget } from './decoder/pixel-budget.js';
 import { DecoderPool, MAX_DECODERS, NoDecoder } from './decoder/pool.js';
 import { getFormatByBytes, getMediaType, MAGIC_BYTES, type ImageFormat } from './formats.js';
-import { readHeaderFast } from './read-header.js';
 import { broken, unreadable } from './refusals.js';
 import type { ImageInfo, InspectOptions } from './types.js';
 
@@ -42,7 +41,7 @@ export async function inspectImage(bytes: ImageBytes, options: InspectOptions): 
   // Keeps the library from trying its loaders for SVG, PDF and the like.
   if (format === undefined) throw new SaveError('not-an-image');
   if (verify === 'header') {
-    const fast = await readHeaderFast(format, bytes, signal);
+    const fast = await readPlainHeader(format, bytes, signal);
     if (fast !== undefined) {
       const { width, height } = fast;
       if (width * height > maxPixels) throw new SaveError('too-many-pixels', { maxPixels });
@@ -122,10 +121,7 @@ export async function inspectInHost(
   options: InspectOptions,
 ): Promise<ImageInfo> {
   const restoreSettings = keepSettings();
-  const [{ checkImage }, { dropCachedOperations }] = await Promise.all([
-    import('./check-image.js'),
-    import('./sharp-image.js'),
-  ]);
+  const { checkImage, dropCachedOperations } = await import('./check-image.js');
   restoreSettings();
   const pixels = await estimatePixels(format, bytes, options);
   const endTurn = await budget.take(pixels, options.maxPixels, options.signal);

@@ -1,9 +1,8 @@
 // The pages of a TIFF one by one, and how their pixels are compressed.
 import { MemoryBytes, type ImageBytes } from '../bytes/image-bytes.js';
-import { SaveError } from '../errors.js';
 import { ByteReader, writeUint } from './byte-reader.js';
 import { broken } from './refusals.js';
-import { COMPRESSION, readDirectories, readValue } from './tiff-directories.js';
+import { COMPRESSION, readDirectories, readValue, TILE_OFFSETS } from './containers/tiff.js';
 
 /**
  * Shows a TIFF as if each page in turn were its only one. Libtiff reads all directories before a page to open that
@@ -53,20 +52,27 @@ const COMPRESSION_NAMES: ReadonlyMap<number, string> = new Map([
   [52546, 'JPEG XL'],
 ]);
 
-/** The first compression of a TIFF that sharp's prebuilt decoder does not have, by name or number. */
+/** The first compression of a whole TIFF that sharp's prebuilt decoder does not have, by name or number. */
 export async function findUnsupportedCompression(bytes: ImageBytes): Promise<string | undefined> {
   const reader = new ByteReader(bytes);
   const values = reader.clone();
-  try {
-    for await (const { fields } of readDirectories(reader)) {
-      const compression = await readValue(values, fields.get(COMPRESSION));
-      // 0 is no number: without the tag there is no compression.
-      if (compression > 0 && !DECODED.has(compression))
-        return COMPRESSION_NAMES.get(compression) ?? `number ${compression}`;
-    }
-  } catch (error) {
-    // A directory that is not in the file: the image is damaged, however it is compressed.
-    if (!(error instanceof SaveError)) throw error;
+  for await (const { fields } of readDirectories(reader)) {
+    const compression = await readValue(values, fields.get(COMPRESSION));
+    // 0 is no number: without the tag there is no compression.
+    if (compression > 0 && !DECODED.has(compression))
+      return COMPRESSION_NAMES.get(compression) ?? `number ${compression}`;
   }
   return undefined;
+}
+
+/**
+ * Whether any page of a whole TIFF is stored in tiles.
+ *
+ * @param signal Stops the search when it next yields to the event loop, with the signal's reason.
+ */
+export async function isTiledTiff(bytes: ImageBytes, signal?: AbortSignal): Promise<boolean> {
+  for await (const { fields } of readDirectories(new ByteReader(bytes, signal))) {
+    if (fields.has(TILE_OFFSETS)) return true;
+  }
+  return false;
 }

@@ -32,3 +32,11 @@ export interface InspectOptions {
   /** Stops the inspection, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The header of an image of one page. */
+export interface PlainHeader {
+  readonly width: number;
+  readonly height: number;
+  /** Whether the image comes in several passes, each finer than the one before: progressive or interlaced. */
+  readonly isProgressive: boolean;
+}

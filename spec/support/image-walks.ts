@@ -1,5 +1,5 @@
 // Runs the walks through an image and counts their steps, so that no spec depends on the speed of the machine.
-import { assertComplete } from '../../lib/image/completeness/index.js';
+import { assertComplete } from '../../lib/image/containers/index.js';
 import { ByteReader } from '../../lib/image/byte-reader.js';
 import { SaveError } from '../../lib/errors.js';
 import type { ImageFormat } from '../../lib/image/formats.js';

@@ -155,16 +155,12 @@ function toSent({ code, message, cause }: SaveError): SentError {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 channel.on('close', end).on('error', end).on('end', end);
 
-const loaded = Promise.all([import('../check-image.js'), import('../sharp-image.js')]).then(
-  ([{ checkImage }, { useOwnSettings }]) => {
-    useOwnSettings();
-    return { checkImage };
-  },
-);
+const loaded = import('../check-image.js');
 
 channel.resume();
 void loaded.then(
-  () => {
+  ({ useOwnSettings }) => {
+    useOwnSettings();
     send({ ready: true });
   },
   (error: unknown) => {

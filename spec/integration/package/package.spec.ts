@@ -216,7 +216,7 @@ test('a file tracer, as of Next, finds everything that a decoder process needs',
       });`,
   });
   const traced = JSON.parse(runNode(folder, 'trace.cjs')) as string[];
-  const parts = [/\/dist\/image\/decoder\/process\.js$/, /\/sharp-image\.js$/, /\/sharp-.*\.node$/];
+  const parts = [/\/dist\/image\/decoder\/process\.js$/, /\/check-image\.js$/, /\/sharp-.*\.node$/];
   expect(parts.filter((part) => !traced.some((file) => part.test(file)))).toEqual([]);
 });
 

@@ -1,7 +1,7 @@
 // The pixels that headers announce are those that the decoder counts.
 import sharp from 'sharp';
 import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
-import { countPixels } from '../../../lib/image/count-pixels.js';
+import { countPixels } from '../../../lib/image/containers/index.js';
 import { getFormatByBytes } from '../../../lib/image/formats.js';
 import { frames, noise, tiledAvif } from '../../support/images.js';
 

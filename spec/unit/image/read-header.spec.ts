@@ -3,7 +3,8 @@ import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { getFormatByBytes } from '../../../lib/image/formats.js';
-import { readHeaderFast, type FastHeader } from '../../../lib/image/read-header.js';
+import { readPlainHeader } from '../../../lib/image/containers/index.js';
+import type { PlainHeader } from '../../../lib/image/types.js';
 import { mutate, mutations } from '../../support/mutations.js';
 
 const picture = sharp({ create: { width: 37, height: 23, channels: 3, background: 'teal' } });
@@ -37,13 +38,13 @@ const IMAGES: readonly (readonly [string, Promise<Buffer>])[] = [
   ],
 ];
 
-async function read(bytes: Buffer): Promise<FastHeader | undefined> {
+async function read(bytes: Buffer): Promise<PlainHeader | undefined> {
   const format = getFormatByBytes(bytes);
-  return format && readHeaderFast(format, new MemoryBytes(bytes));
+  return format && readPlainHeader(format, new MemoryBytes(bytes));
 }
 
 /** The decoder's result, undefined if it refuses the image. */
-async function decode(bytes: Buffer): Promise<FastHeader | undefined> {
+async function decode(bytes: Buffer): Promise<PlainHeader | undefined> {
   const metadata = await sharp(bytes, { limitInputPixels: false })
     .metadata()
     .catch(() => undefined);
@@ -176,7 +177,9 @@ test('stops at its signal', async () => {
   const chunk = Buffer.from('00000000744558740000 0000'.replace(' ', ''), 'hex');
   const chunks = Array.from({ length: 20_000 }, () => chunk);
   const image = Buffer.concat([header.subarray(0, 33), ...chunks, header.subarray(33)]);
-  expect(await readHeaderFast('png', new MemoryBytes(image))).toBeDefined();
+  expect(await readPlainHeader('png', new MemoryBytes(image))).toBeDefined();
   const reason = new Error('The deadline passed.');
-  await expect(readHeaderFast('png', new MemoryBytes(image), AbortSignal.abort(reason))).rejects.toBe(reason);
+  await expect(readPlainHeader('png', new MemoryBytes(image), AbortSignal.abort(reason))).rejects.toBe(
+    reason,
+  );
 });

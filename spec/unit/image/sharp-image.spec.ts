@@ -1,9 +1,9 @@
 // Damaged images and images that are only unusual. No rule depends on the sentence of a warning.
 import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import { deflateSync } from 'node:zlib';
-import type { Sharp } from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { SaveError } from '../../../lib/errors.js';
-import { assertAllBlocks } from '../../../lib/image/completeness/jpeg-scans.js';
+import { assertAllBlocks } from '../../../lib/image/containers/jpeg-scans.js';
 import { inspectImage, inspectInHost } from '../../../lib/image/inspect.js';
 import { box, fixedNoise, frames, tiledAvif } from '../../support/images.js';
 import { directoryBytes, FLAVOURS, tiffFile, type TiffEntry } from '../../support/tiff-files.js';
@@ -160,6 +160,22 @@ it('accepts a TIFF of old-style LZW, and refuses it with too few pixels', async 
   expect(await inspectImage(new MemoryBytes(whole), OPTIONS)).toMatchObject({ pixels: 1200 });
   const short = tiff({ compression: 5, pixels: oldStyleLzw(pixels.subarray(0, -100)) });
   await expect(inspectImage(new MemoryBytes(short), OPTIONS)).rejects.toMatchObject({ code: 'broken-image' });
+});
+
+it('accepts a TIFF although warnings about an image before arrive late, and not if they recur', async () => {
+  const { prototype } = sharp as unknown as { prototype: { toBuffer: (this: Sharp) => Promise<Buffer> } };
+  const { toBuffer } = prototype;
+  let late = 0;
+  const spy = jest.spyOn(prototype, 'toBuffer').mockImplementation(function (this: Sharp) {
+    if ((late -= 1) >= 0) this.emit('warning', 'error in tile 0 x 0');
+    return toBuffer.call(this);
+  });
+  const inspect = inspectInHost.bind(undefined, 'tiff', new MemoryBytes(tiff({})), OPTIONS);
+  late = 2;
+  expect(await inspect()).toMatchObject({ pixels: 1200 });
+  late = 3;
+  await expect(inspect()).rejects.toMatchObject({ code: 'broken-image' });
+  spy.mockRestore();
 });
 
 /** What comes of inspecting an image: `width × height × pages`, or the code of the refusal. */
@@ -349,7 +365,7 @@ it('refuses a progressive JPEG with sampling factors of 0, and does not walk it 
   const image = await fixedNoise(100, 70).jpeg({ progressive: true }).toBuffer();
   const frame = image.indexOf('ffc2', 'hex');
   for (const component of [0, 1, 2]) image[frame + 11 + 3 * component] = 0;
-  await expect(assertAllBlocks(image)).rejects.toThrow(SaveError);
+  await expect(assertAllBlocks(new MemoryBytes(image))).rejects.toThrow(SaveError);
 });
 
 it('refuses a progressive JPEG with many bytes behind a scan: codes in the wrong place', async () => {

@@ -2,7 +2,7 @@
 import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
 import { open, writeFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
-import { assertComplete } from '../../../../lib/image/completeness/index.js';
+import { assertComplete } from '../../../../lib/image/containers/index.js';
 import type { ImageFormat } from '../../../../lib/image/formats.js';
 import { OpenedBytes } from '../../../support/file-bytes.js';
 import { countSteps, verdictOn } from '../../../support/image-walks.js';

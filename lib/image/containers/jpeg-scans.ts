@@ -1,7 +1,10 @@
 // The scans of a JPEG: are all coded blocks there? Their Huffman codes are followed without making pixels.
 import { setImmediate } from 'node:timers/promises';
+import { MemoryBytes, type ImageBytes } from '../../bytes/image-bytes.js';
+import { ByteReader } from '../byte-reader.js';
 import { broken, incomplete } from '../refusals.js';
-import { CodeReader, findMarker, readTables, type HuffmanTable } from './jpeg-codes.js';
+import { CodeReader, readTables, type HuffmanTable } from './jpeg-codes.js';
+import { DHT, DRI, readSegments, RST0, SOF0, SOF2, SOS } from './jpeg.js';
 
 /** More bytes than this between the last code of a scan and the next marker are pixels in the wrong place. */
 const MAX_SURPLUS_BYTES = 4;
@@ -9,7 +12,8 @@ const MAX_SURPLUS_BYTES = 4;
 /** No bit of a coefficient has come yet. */
 const ALL = 255;
 
-const [DHT, RST0, EOI, SOS, DRI, SOF2] = [0xc4, 0xd0, 0xd9, 0xda, 0xdd, 0xc2];
+/** Up to here, the markers behind SOF2 are those of other ways of coding. */
+const LAST_SOF = 0xcf;
 
 interface Component {
   readonly id: number;
@@ -48,29 +52,21 @@ interface Part {
  *
  * @throws SaveError or RangeError Codes are missing, are none, or are too many; or the coding is not Huffman's.
  */
-export async function assertAllBlocks(jpeg: Buffer, signal?: AbortSignal): Promise<void> {
+export async function assertAllBlocks(bytes: ImageBytes, signal?: AbortSignal): Promise<void> {
+  const jpeg = await bytes.buffer();
   const tables: HuffmanTable[] = [];
   let frame: Frame | undefined;
   let interval = 0;
-  for (let at = 2; ;) {
-    at = findMarker(jpeg, at);
-    const code = jpeg.readUInt8(at + 1);
-    if (code === EOI) break;
-    if (code >= RST0 && code < EOI) {
-      at += 2;
-      continue;
-    }
-    const end = at + 2 + Math.max(2, jpeg.readUInt16BE(at + 2));
-    const segment = jpeg.subarray(at + 4, end);
-    at = end;
+  for await (const { code, start, end } of readSegments(new ByteReader(new MemoryBytes(jpeg), signal))) {
+    const segment = jpeg.subarray(start, end);
     if (code === DHT) readTables(segment, tables);
     else if (code === DRI) interval = segment.readUInt16BE(0);
     else if (code === SOS) {
       if (frame === undefined) throw broken();
-      const scan = new ScanWalk(segment, frame, tables, new CodeReader(jpeg, at));
+      const scan = new ScanWalk(segment, frame, tables, new CodeReader(jpeg, end));
       await scan.run(interval, signal);
-    } else if (code >= 0xc0 && code <= SOF2) frame ??= readFrame(segment, code === SOF2);
-    else if (code > SOF2 && code <= 0xcf) throw broken();
+    } else if (code >= SOF0 && code <= SOF2) frame ??= readFrame(segment, code === SOF2);
+    else if (code > SOF2 && code <= LAST_SOF) throw broken();
   }
   if (frame?.components.every(({ missingBits }) => missingBits.every((bits) => bits === 0)) !== true) {
     throw incomplete();
@@ -175,8 +171,8 @@ class ScanWalk {
     if (this.#isRefinement && this.#first === 0) return false;
     const { across, down } = this.#grid;
     try {
-      // Behind the last unit, so that no block changes.
-      for (let unit = across * down; this.#codes.bytesLeft > 0; unit += 1) {
+      // Behind the last unit and the rows that fill it up, so that no block changes.
+      for (let unit = across * (down + 15); this.#codes.bytesLeft > 0; unit += 1) {
         // So that each block takes a bit.
         this.#emptyBlocks = 0;
         this.#readUnit(unit);
@@ -211,37 +207,19 @@ class ScanWalk {
       codes.take(this.#isRefinement ? 1 : codes.symbol(dc));
       if (this.#frame.isProgressive) return;
     }
-    if (this.#isRefinement) this.#refine(component.known, 64 * block, ac);
-    else this.#readCoefficients(component.known, 64 * block, ac);
+    this.#readCoefficients(component.known, 64 * block, ac);
   }
 
-  /** Coefficients that no scan has had yet. (T.81 F.2.2.2 and G.1.2.2.) */
+  /** The coefficients that become known, and one more bit of those that are. (T.81 F.2.2.2, G.1.2.2 and G.1.2.3.) */
   #readCoefficients(known: Uint8Array, block: number, table: HuffmanTable | undefined): void {
-    if (this.#emptyBlocks > 0) {
-      this.#emptyBlocks -= 1;
-      return;
-    }
-    for (let k = Math.max(1, this.#first); k <= this.#last; k += 1) {
-      const [zeros, bits] = this.#readRun(table);
-      if (bits === 0 && zeros < 15) {
-        this.#emptyBlocks = this.#readEmptyBlocks(zeros) - 1;
-        return;
-      }
-      this.#codes.take(bits);
-      k += zeros;
-      if (k > this.#last) throw broken();
-      if (bits > 0) add(known, block + k);
-    }
-  }
-
-  /** One more bit of each known coefficient, and coefficients that become known. (T.81 G.1.2.3.) */
-  #refine(known: Uint8Array, block: number, table: HuffmanTable | undefined): void {
     const codes = this.#codes;
-    let k = this.#first;
+    let k = Math.max(1, this.#first);
     while (k <= this.#last && this.#emptyBlocks === 0) {
-      const [zeros, bits] = this.#readRun(table);
+      const symbol = codes.symbol(table);
+      const [zeros, bits] = [symbol >> 4, symbol & 15];
       if (bits === 0 && zeros < 15) {
-        this.#emptyBlocks = this.#readEmptyBlocks(zeros);
+        // No new ones in this block from here on, and none in so many others.
+        this.#emptyBlocks = this.#frame.isProgressive ? (1 << zeros) + codes.take(zeros) : 1;
         break;
       }
       codes.take(bits);
@@ -250,24 +228,13 @@ class ScanWalk {
         else if (skipped === zeros) break;
         else skipped += 1;
       }
-      if (bits > 0 && k > this.#last) throw broken();
+      if (k > this.#last && (bits > 0 || !this.#isRefinement)) throw broken();
       if (bits > 0) add(known, block + k);
       k += 1;
     }
     if (this.#emptyBlocks === 0) return;
     for (; k <= this.#last; k += 1) if (has(known, block + k)) codes.take(1);
     this.#emptyBlocks -= 1;
-  }
-
-  /** A number of zeros, and the number of bits of the coefficient behind them. */
-  #readRun(table: HuffmanTable | undefined): [zeros: number, bits: number] {
-    const symbol = this.#codes.symbol(table);
-    return [symbol >> 4, symbol & 15];
-  }
-
-  /** The blocks that have no new coefficients from here on, this one included. (T.81 G.1.2.2.) */
-  #readEmptyBlocks(bits: number): number {
-    return this.#frame.isProgressive ? (1 << bits) + this.#codes.take(bits) : 1;
   }
 }
 

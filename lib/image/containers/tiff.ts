@@ -1,12 +1,13 @@
-// The directories of a TIFF (image file directories, IFDs), and the values of their tags.
-import { readUint, type ByteReader } from './byte-reader.js';
-import { broken, incomplete } from './refusals.js';
+// TIFF and BigTIFF: directories (image file directories, IFDs). There is no end mark: all bytes that they name must be there.
+import { readUint, type ByteReader } from '../byte-reader.js';
+import { broken, incomplete } from '../refusals.js';
 
 /** Tags: the size of a page, its compression, its tiles, further directories. (TIFF 6.0 section 8; technical note 1.) */
-export const [WIDTH, LENGTH, COMPRESSION, TILE_OFFSETS, SUB_IFDS] = [256, 257, 259, 324, 330] as const;
+const [WIDTH, LENGTH, SUB_IFDS] = [256, 257, 330] as const;
+export const [COMPRESSION, TILE_OFFSETS] = [259, 324] as const;
 
 /** The tags for offsets and byte counts of strips, tiles and old-style JPEGs. (TIFF 6.0 sections 8, 15 and 22.) */
-export const OFFSETS_AND_COUNTS = [
+const OFFSETS_AND_COUNTS = [
   [273, 279],
   [TILE_OFFSETS, 325],
   [513, 514],
@@ -28,7 +29,7 @@ interface TiffLayout {
 }
 
 /** The values of one tag: numbers of `width` bytes each. */
-export interface TiffField {
+interface TiffField {
   readonly littleEndian: boolean;
   readonly position: number;
   readonly count: number;
@@ -36,7 +37,7 @@ export interface TiffField {
 }
 
 /** One directory. */
-export interface TiffDirectory extends TiffLayout {
+interface TiffDirectory extends TiffLayout {
   readonly position: number;
   readonly fields: ReadonlyMap<number, TiffField>;
   /** Where the position of the next directory is, and that position: 0 after the last one. */
@@ -128,4 +129,39 @@ export async function readValue(
   if (field === undefined || index >= field.count) return 0;
   const { position, width, littleEndian } = field;
   return readUint(await reader.read(position + index * width, width), littleEndian);
+}
+
+/** Checks that all strips, tiles and old-style JPEGs that the directories of a TIFF name are in the file. */
+export async function walkTiff(reader: ByteReader): Promise<void> {
+  const offsetsReader = reader.clone();
+  const countsReader = reader.clone();
+  // Lists with bytes of their own are shorter than the file together. Lists that share bytes have no such bound.
+  let listBytesLeft = reader.length;
+  for await (const { fields } of readDirectories(reader)) {
+    for (const [offsetsTag, countsTag] of OFFSETS_AND_COUNTS) {
+      const offsets = fields.get(offsetsTag);
+      if (offsets === undefined) continue;
+      listBytesLeft -= offsets.count * offsets.width;
+      if (listBytesLeft < 0) throw broken();
+      for (let index = 0; index < offsets.count; index += 1) {
+        const offset = await readValue(offsetsReader, offsets, index);
+        const count = await readValue(countsReader, fields.get(countsTag), index);
+        if (offset + count > reader.length) throw incomplete();
+      }
+    }
+  }
+}
+
+/**
+ * The pixels of all pages of a TIFF, smaller copies of them included.
+ *
+ * @throws SaveError The directories contradict each other or are not in the file.
+ */
+export async function countTiffPixels(reader: ByteReader): Promise<number> {
+  const values = reader.clone();
+  let pixels = 0;
+  for await (const { fields } of readDirectories(reader)) {
+    pixels += (await readValue(values, fields.get(WIDTH))) * (await readValue(values, fields.get(LENGTH)));
+  }
+  return pixels;
 }

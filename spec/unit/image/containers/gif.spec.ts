@@ -1,5 +1,5 @@
 // GIF blocks that no encoder writes, or writes rarely.
-import { LzwPixelCounter } from '../../../../lib/image/completeness/gif-lzw.js';
+import { LzwPixelCounter } from '../../../../lib/image/containers/gif.js';
 import { verdictOn } from '../../../support/image-walks.js';
 import { fixedNoise } from '../../../support/images.js';
 

@@ -9,6 +9,9 @@ const CONTAINERS = new Set(['trak', 'mdia', 'minf', 'stbl', 'iprp', 'ipco']);
 /** The types of items that have pixels. (ISO/IEC 23008-12 6.6.2; AV1 Image File Format 2.1.) */
 const IMAGE_TYPES = new Set(['av01', 'grid', 'iovl', 'iden']);
 
+/** A version and flags come before the boxes of a `meta` box, and before the fields of most others. In bytes. */
+const VERSION_BYTES = 4;
+
 /** A box. (ISO/IEC 14496-12 4.2.) */
 interface Box {
   readonly type: string;
@@ -18,14 +21,6 @@ interface Box {
   readonly end: number;
   /** Whether the box has no size of its own and takes the rest of the file. */
   readonly extendsToEnd: boolean;
-}
-
-/** Where the coded bytes of the items are. */
-interface ItemLocations {
-  /** The position behind the last byte of all extents that have a length. */
-  readonly end: number;
-  /** The start of the last extent without a length, -1 for none. */
-  readonly lastOpenStart: number;
 }
 
 /**
@@ -39,12 +34,18 @@ export async function walkAvif(reader: ByteReader): Promise<void> {
   let items: ItemLocations | undefined;
   let lastChunk: number | undefined;
   let sizedEnd = 0;
-  const end = await walkBoxes(reader, 0, reader.length, async (box) => {
+  let end = 0;
+  for await (const box of readBoxes(reader, 0, reader.length)) {
+    end = behind(box);
     if (!box.extendsToEnd) sizedEnd = box.end;
     // A file has one `meta` and one `moov` box. A second one belongs to the bytes behind the image.
-    if (box.type === 'meta') items ??= await readMeta(reader, box);
-    if (box.type === 'moov' && isSequence) lastChunk ??= await readMoov(reader, box);
-  });
+    if (box.type === 'meta' && items === undefined) {
+      for await (const inner of readContents(reader, box, VERSION_BYTES)) {
+        if (inner.type === 'iloc') items ??= await readItemLocations(reader, inner);
+      }
+    }
+    if (box.type === 'moov' && isSequence) lastChunk ??= await readLastChunk(reader, box);
+  }
   if (isSequence ? lastChunk === undefined : items === undefined) throw incomplete();
   if (items !== undefined && (items.end > reader.length || items.lastOpenStart >= end)) throw incomplete();
   if (lastChunk !== undefined && lastChunk >= sizedEnd) throw incomplete();
@@ -55,46 +56,47 @@ export async function isAvifSequence(reader: ByteReader): Promise<boolean> {
   return hasBrand(await reader.read(0, Math.min(MAGIC_BYTES, reader.length)), 'avis');
 }
 
-/** The images that an AVIF shows by themselves: no tiles, thumbnails or alpha channels. */
-export interface AvifImages {
-  readonly count: number;
-  /** Pixels across and down the largest one. */
-  readonly width: number;
-  readonly height: number;
+/** The pixels of all images that {@link readAvifImages} counts, each as large as the largest. */
+export async function countAvifPixels(reader: ByteReader): Promise<number> {
+  const { count, pixels } = await readAvifImages(reader);
+  return count * pixels;
 }
 
 /**
- * Counts the images of an AVIF. A tile of a grid is a part of another image even if the file does not hide it.
+ * Counts the images that an AVIF shows by themselves: no tiles, thumbnails or alpha channels. A tile of a grid is a part
+ * of another image even if the file does not hide it.
  *
+ * @returns Their number, and the pixels of the largest image.
  * @throws SaveError The boxes contradict each other.
  */
-export async function readAvifImages(reader: ByteReader): Promise<AvifImages> {
+export async function readAvifImages(reader: ByteReader): Promise<{ count: number; pixels: number }> {
   const [shown, parts] = [new Set<number>(), new Set<number>()];
-  let [width, height] = [0, 0];
-  const visit = async (box: Box): Promise<void> => {
-    const numbers = new UintReader(reader, box.body);
-    if (box.end - box.body < 4) return;
-    const version = await numbers.next(1);
-    numbers.position += 3;
-    if (box.type === 'ispe') {
-      const [across, down] = [await numbers.next(4), await numbers.next(4)];
-      if (across * down > width * height) [width, height] = [across, down];
+  let pixels = 0;
+  for await (const meta of readBoxes(reader, 0, reader.length)) {
+    if (meta.type !== 'meta') continue;
+    for await (const box of readContents(reader, meta, VERSION_BYTES)) {
+      if (box.end - box.body < VERSION_BYTES) continue;
+      const numbers = new UintReader(reader, box.body);
+      const version = await numbers.next(1);
+      numbers.position += 3;
+      const [entriesAt, idBytes] = version === 0 ? [6, 2] : [8, 4];
+      if (box.type === 'ispe') {
+        pixels = Math.max(pixels, (await numbers.next(4)) * (await numbers.next(4)));
+      } else if (box.type === 'iinf') {
+        for await (const entry of readContents(reader, box, entriesAt)) await addShown(reader, entry, shown);
+      } else if (box.type === 'iref') {
+        for await (const reference of readContents(reader, box, VERSION_BYTES)) {
+          await addParts(reader, reference, idBytes, parts);
+        }
+      }
     }
-    const [entriesAt, idBytes] = version === 0 ? [6, 2] : [8, 4];
-    if (box.type === 'iinf')
-      await walkContents(reader, box, entriesAt, (entry) => readEntry(reader, entry, shown));
-    if (box.type === 'iref')
-      await walkContents(reader, box, 4, (reference) => readParts(reader, reference, idBytes, parts));
-  };
-  await walkBoxes(reader, 0, reader.length, async (box) => {
-    if (box.type === 'meta') await walkContents(reader, box, 4, visit);
-  });
+  }
   for (const id of parts) shown.delete(id);
-  return { count: shown.size, width, height };
+  return { count: shown.size, pixels };
 }
 
 /** Adds an item that has pixels and is not hidden. (ISO/IEC 14496-12 8.11.6; ISO/IEC 23008-12 6.4.2.) */
-async function readEntry(reader: ByteReader, { body }: Box, shown: Set<number>): Promise<void> {
+async function addShown(reader: ByteReader, { body }: Box, shown: Set<number>): Promise<void> {
   const numbers = new UintReader(reader, body);
   const [version, flags] = [await numbers.next(1), await numbers.next(3)];
   const id = await numbers.next(version < 3 ? 2 : 4);
@@ -103,7 +105,7 @@ async function readEntry(reader: ByteReader, { body }: Box, shown: Set<number>):
 }
 
 /** Adds the items that a reference makes parts of another item. (ISO/IEC 14496-12 8.11.12; ISO/IEC 23008-12 6.4.) */
-async function readParts(reader: ByteReader, box: Box, idBytes: number, parts: Set<number>): Promise<void> {
+async function addParts(reader: ByteReader, box: Box, idBytes: number, parts: Set<number>): Promise<void> {
   const numbers = new UintReader(reader, box.body);
   const from = await numbers.next(idBytes);
   if (box.type === 'thmb' || box.type === 'auxl') parts.add(from);
@@ -113,23 +115,26 @@ async function readParts(reader: ByteReader, box: Box, idBytes: number, parts: S
   }
 }
 
+/** The position of the next box that is visited: the first inside a container. */
+const behind = ({ type, body, end }: Box): number => (CONTAINERS.has(type) ? body : end);
+
+/** The boxes in the contents of a box. Less than the head of a box behind them is padding. */
+async function* readContents(reader: ByteReader, box: Box, skip: number): AsyncGenerator<Box> {
+  const end = yield* readBoxes(reader, box.body + skip, box.end);
+  if (end + 8 <= box.end) throw broken();
+}
+
 /**
- * Visits the boxes between two positions, those in the containers included.
+ * Reads the boxes between two positions, those in the containers included.
  *
  * @returns The position behind the last box, which is before `end` if other bytes follow.
  */
-async function walkBoxes(
-  reader: ByteReader,
-  start: number,
-  end: number,
-  visit: (box: Box) => Promise<void>,
-): Promise<number> {
-  let position = start;
-  for (;;) {
+async function* readBoxes(reader: ByteReader, start: number, end: number): AsyncGenerator<Box, number> {
+  for (let position = start; ;) {
     const box = await readBox(reader, position, end);
     if (box === undefined) return position;
-    await visit(box);
-    position = CONTAINERS.has(box.type) ? box.body : box.end;
+    yield box;
+    position = behind(box);
   }
 }
 
@@ -151,34 +156,17 @@ async function readBox(reader: ByteReader, position: number, end: number): Promi
   return { type, body: position + headBytes, end: position + size, extendsToEnd };
 }
 
-async function readMeta(reader: ByteReader, meta: Box): Promise<ItemLocations | undefined> {
-  let items: ItemLocations | undefined;
-  // A version and flags of four bytes come before the boxes. (ISO/IEC 14496-12 8.11.1.)
-  await walkContents(reader, meta, 4, async (box) => {
-    if (box.type === 'iloc') items ??= await readItemLocations(reader, box);
-  });
-  return items;
-}
-
-/** The greatest chunk offset of all tracks, -1 where there are no chunks. */
-async function readMoov(reader: ByteReader, moov: Box): Promise<number> {
+/** The greatest chunk offset of all tracks, -1 where there are no chunks. (ISO/IEC 14496-12 8.7.5.) */
+async function readLastChunk(reader: ByteReader, moov: Box): Promise<number> {
   let last = -1;
-  await walkContents(reader, moov, 0, async (box) => {
-    if (box.type === 'stco') last = Math.max(last, await readLastChunk(reader, box, 4));
-    if (box.type === 'co64') last = Math.max(last, await readLastChunk(reader, box, 8));
-  });
+  for await (const { type, body, end } of readContents(reader, moov, 0)) {
+    if (type !== 'stco' && type !== 'co64') continue;
+    const numbers = new UintReader(reader, body + VERSION_BYTES);
+    for (let chunks = await numbers.next(4); chunks > 0 && numbers.position < end; chunks -= 1) {
+      last = Math.max(last, await numbers.next(type === 'stco' ? 4 : 8));
+    }
+  }
   return last;
-}
-
-async function walkContents(
-  reader: ByteReader,
-  box: Box,
-  skip: number,
-  visit: (box: Box) => Promise<void>,
-): Promise<void> {
-  const end = await walkBoxes(reader, box.body + skip, box.end, visit);
-  // Less than the head of a box is padding.
-  if (end + 8 <= box.end) throw broken();
 }
 
 /** Reads unsigned numbers of given widths (0 to 15 bytes, big-endian) one after the other. */
@@ -196,6 +184,14 @@ class UintReader {
     this.position += width;
     return readUint(bytes);
   }
+}
+
+/** Where the coded bytes of the items are. */
+interface ItemLocations {
+  /** The position behind the last byte of all extents that have a length. */
+  readonly end: number;
+  /** The start of the last extent without a length, -1 for none. */
+  readonly lastOpenStart: number;
 }
 
 /** Reads the item locations. (ISO/IEC 14496-12 8.11.3.) */
@@ -230,15 +226,4 @@ async function readItemLocations(reader: ByteReader, iloc: Box): Promise<ItemLoc
     }
   }
   return { end, lastOpenStart };
-}
-
-/** Reads the chunk offsets, of 4 or 8 bytes each, and returns the greatest. (ISO/IEC 14496-12 8.7.5.) */
-async function readLastChunk(reader: ByteReader, box: Box, width: number): Promise<number> {
-  const numbers = new UintReader(reader, box.body + 4);
-  const chunks = await numbers.next(4);
-  let last = -1;
-  for (let chunk = 0; chunk < chunks && numbers.position < box.end; chunk += 1) {
-    last = Math.max(last, await numbers.next(width));
-  }
-  return last;
 }

@@ -1,0 +1,92 @@
+// JPEG: marker segments with a length, and entropy-coded bytes, up to the end-of-image marker.
+import type { ByteReader } from '../byte-reader.js';
+import type { PlainHeader } from '../types.js';
+
+/** Markers. (ITU-T T.81 table B.1.) */
+export const [SOF0, SOF2, DHT, RST0, SOS, DRI] = [0xc0, 0xc2, 0xc4, 0xd0, 0xda, 0xdd] as const;
+const [SOI, EOI, DQT, APP0, APP15, COM] = [0xd8, 0xd9, 0xdb, 0xe0, 0xef, 0xfe] as const;
+
+/** Segments that say nothing of the size: tables, those of applications, comments. */
+const isSkippable = (code: number): boolean =>
+  [DHT, DQT, DRI, COM].includes(code as typeof DHT) || (code >= APP0 && code <= APP15);
+
+interface Segment {
+  /** The second byte of its marker. */
+  readonly code: number;
+  /** The positions of its first parameter and behind its last one. */
+  readonly start: number;
+  readonly end: number;
+  /** Whether it follows the segment before, or only fill bytes are between them. */
+  readonly isNext: boolean;
+}
+
+/**
+ * Finds the segments up to EOI as libjpeg does. (ITU-T T.81 B.1.1.)
+ *
+ * Entropy-coded bytes follow a start of scan. In them, 0xff is followed by 0 or by a restart marker, and any other
+ * marker ends them. So the search for the next marker skips them too, and whatever else is between two segments.
+ */
+export async function* readSegments(reader: ByteReader): AsyncGenerator<Segment> {
+  let isNext = true;
+  for (let position = 2; ;) {
+    let index = reader.indexInWindow(position, 2);
+    if (index === -1) index = await reader.loadWindow(position, 2);
+    const { window } = reader;
+    const prefix = window.indexOf(0xff, index);
+    position += (prefix === -1 ? window.length : prefix) - index;
+    isNext &&= prefix === index;
+    if (prefix === -1) continue;
+    const code = window[prefix + 1];
+    if (code === undefined) {
+      // The window ends between the two bytes of a marker; the next window begins with that marker.
+    } else if (code === EOI) {
+      return;
+    } else if (code === 0xff) {
+      // A fill byte, T.81 B.1.1.2: the marker's code comes later.
+      position += 1;
+    } else if (code <= 0x01 || (code >= RST0 && code <= SOI)) {
+      // A stuffed zero, TEM, RSTn and SOI have no length.
+      position += 2;
+      isNext = false;
+    } else {
+      const start = position + 4;
+      position += 2 + Math.max(2, (await reader.read(position + 2, 2)).readUInt16BE(0));
+      yield { code, start, end: position, isNext };
+      isNext = true;
+    }
+  }
+}
+
+/** Walks a JPEG up to EOI. */
+export async function walkJpeg(reader: ByteReader): Promise<void> {
+  const segments = readSegments(reader);
+  while ((await segments.next()).done !== true);
+}
+
+/** Reads the header up to the first scan. (ITU-T T.81 B.2.2 and B.2.3.) */
+export async function readJpegHeader(reader: ByteReader): Promise<PlainHeader | undefined> {
+  let header: PlainHeader | undefined;
+  let components = 0;
+  for await (const { code, start, end, isNext } of readSegments(reader)) {
+    if (!isNext) return undefined;
+    if (code === SOS) {
+      const scanned = (await reader.read(start, 1)).readUInt8(0);
+      // libjpeg takes an image whose first scan lacks a component for progressive.
+      const isUsual = header?.isProgressive === true || scanned === components;
+      return isUsual && end - start === 4 + 2 * scanned ? header : undefined;
+    }
+    if (code >= SOF0 && code <= SOF2) {
+      if (header !== undefined) return undefined;
+      const frame = await reader.read(start, 6);
+      const [height, width] = [frame.readUInt16BE(1), frame.readUInt16BE(3)];
+      components = frame.readUInt8(5);
+      // Other precisions and components exist. A height of 0 means that a DNL segment has it, after the first scan.
+      const isSupported = frame.readUInt8(0) === 8 && [1, 3, 4].includes(components) && width * height > 0;
+      if (!isSupported || end - start !== 6 + 3 * components) return undefined;
+      header = { width, height, isProgressive: code === SOF2 };
+    } else if (!isSkippable(code)) {
+      return undefined;
+    }
+  }
+  return undefined;
+}
