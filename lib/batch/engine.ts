@@ -6,9 +6,10 @@ import { Ledger } from './ledger.js';
 import { checkBatchOptions, type BatchSettings } from './options.js';
 import type { Outcome } from './outcome.js';
 import { FailureRow, Pace, retryDelay } from './pace.js';
-import { prepareJobs, type JobEntry, type PreparedJob } from './prepare-job.js';
+import { prepareJobs, type PreparedJob } from './prepare-job.js';
 import { SaveClient } from './save-client.js';
-import { InvalidJob, type ReadableJob, type SaveAllOptions, type SaveJob, type SaveResult } from './types.js';
+import { InvalidJob } from './types.js';
+import type { Entries, JobEntry, ReadableJob, SaveAllOptions, SaveJob, SaveResult } from './types.js';
 
 /**
  * Saves many images: sends a save command for each job and follows it to its end.
@@ -45,7 +46,7 @@ export function saveAll<Job extends SaveJob>(
     }
   }
 
-  async function* number(): AsyncGenerator<JobEntry, void, undefined> {
+  async function* number(): AsyncGenerator<JobEntry> {
     let count = 0;
     for await (const job of jobs) yield { where: `job ${++count}`, job };
   }
@@ -57,28 +58,27 @@ interface Task extends PreparedJob {
   attempts: number;
 }
 
-/** When more jobs per worker wait for a busy server, no new one begins: otherwise it would be asked for all at once. */
+/** When more jobs per slot wait for a busy server, no new one begins: otherwise it would be asked for all at once. */
 const MAX_WAITING_FACTOR = 16;
 
 /**
- * One batch: as many workers as requests may be sent at once. A worker keeps its job until its line is in the ledger, so
- * a kill makes the next batch repeat no more jobs than there are workers.
+ * One batch, with `concurrency` slots for jobs. A job keeps its slot until its line is in the ledger, so a kill makes the
+ * next batch repeat no more jobs than there are slots; but one that the server is too busy for waits without a slot.
  */
 export class Engine {
-  readonly #jobs: AsyncGenerator<PreparedJob | InvalidJob>;
+  readonly #jobs: ReturnType<typeof prepareJobs>;
   readonly #settings: BatchSettings;
   readonly #ledger: Ledger | undefined;
-  readonly #onRetry: (outcome: Outcome) => void;
+  readonly #onRetry: ((outcome: Outcome) => void) | undefined;
   readonly #client: SaveClient;
   readonly #pace: Pace;
   readonly #failureRow = new FailureRow();
   /** Those that the consumer has not taken yet. */
   readonly #results: SaveResult[] = [];
-  /** Jobs that wait for their next attempt without a worker, and those whose wait is over. */
+  /** Jobs that have a slot; those that wait without one, and of these, those whose wait is over. */
+  #active = 0;
   #waiting = 0;
   readonly #due: Task[] = [];
-  /** Workers that have a job. */
-  #busy = 0;
   #inFlight = 0;
   #isExhausted = false;
   #hasReplied = false;
@@ -91,10 +91,10 @@ export class Engine {
 
   /** @param onRetry Called when an attempt has failed, and another one follows. */
   constructor(
-    entries: AsyncIterable<JobEntry | InvalidJob>,
+    entries: Entries,
     settings: BatchSettings,
     ledger: Ledger | undefined,
-    onRetry: (outcome: Outcome) => void = () => undefined,
+    onRetry?: (outcome: Outcome) => void,
   ) {
     this.#jobs = prepareJobs(entries, settings);
     this.#settings = settings;
@@ -129,15 +129,11 @@ export class Engine {
    * @throws Error The ledger fails, or the signal aborts; running requests are broken off.
    */
   async *run(): AsyncGenerator<SaveResult, void, undefined> {
-    const { signal, concurrency } = this.#settings;
+    const { signal } = this.#settings;
     const stopWatching = whenAborted(signal, () => {
       this.#fail(signal?.reason);
     });
-    for (let worker = 0; worker < concurrency; worker++) {
-      this.#work().catch((error: unknown) => {
-        this.#fail(error);
-      });
-    }
+    void this.#readList();
     try {
       for (;;) {
         if (this.#fatal !== undefined) throw this.#fatal.error;
@@ -151,21 +147,23 @@ export class Engine {
       if (this.#ending !== undefined) throw this.#ending.error;
     } finally {
       stopWatching();
-      this.#fatal ??= { error: undefined };
-      this.stop();
-      this.#client.close();
+      this.#fail(undefined);
       // A list that waits for its next job, as from a terminal, would answer only after it.
       this.#jobs.return(undefined).catch(() => undefined);
     }
   }
 
   #hasEnded(): boolean {
-    if (this.#busy > 0) return false;
-    return this.#isStopping || (this.#isExhausted && this.#waiting === 0 && this.#due.length === 0);
+    return this.#active === 0 && (this.#isStopping || (this.#isExhausted && this.#waiting === 0));
   }
 
-  /** Lets whatever waits for a change look again. */
+  /** Gives free slots to jobs whose wait is over, and lets whatever waits for a change look again. */
   #change(): void {
+    const free = this.#isStopping ? 0 : this.#settings.concurrency - this.#active;
+    for (const task of this.#due.splice(0, free)) {
+      this.#waiting--;
+      this.#run(this.#save(task));
+    }
     for (const resolve of this.#watchers.splice(0)) resolve();
   }
 
@@ -180,67 +178,66 @@ export class Engine {
     this.stop();
   }
 
-  /** Lets running requests end, and then throws. */
   #endWith(error: unknown): void {
     this.#ending ??= { error };
     this.stop();
   }
 
-  /** Saves one job after another, those first whose wait is over. */
-  async #work(): Promise<void> {
-    while (!this.#isStopping) {
-      const due = this.#due.shift();
-      if (due === undefined && !this.#mayTake()) {
+  /** Starts the jobs of the list, each when there is a slot for it. */
+  async #readList(): Promise<void> {
+    while (!this.#isStopping && !this.#isExhausted) {
+      if (!this.#mayTake()) {
         await this.#nextChange();
         continue;
       }
-      if (due !== undefined) this.#busy++;
-      const task = due ?? (await this.#take());
-      if (task === undefined) continue;
-      await this.#save(task);
-      this.#busy--;
+      try {
+        const next = await this.#jobs.next();
+        if (next.done === true) this.#isExhausted = true;
+        else this.#take(next.value);
+      } catch (error) {
+        this.#endWith(error);
+      }
       this.#change();
     }
   }
 
-  /** Takes the next entry of the list. Undefined where it is not sent, or there is none. */
-  async #take(): Promise<Task | undefined> {
-    const next = await this.#jobs.next().catch((error: unknown) => {
-      this.#endWith(error);
-    });
-    if (next === undefined || this.#isStopping) return undefined;
-    this.#busy++;
-    if (next.done === true) this.#isExhausted = true;
-    else if (next.value instanceof InvalidJob) await this.#reject(next.value);
-    else if (next.value.isRepeated) this.#skip(next.value, { code: 'repeated' });
-    else if (this.#ledger?.isDone(next.value.job) === true) this.#skip(next.value);
-    else return { ...next.value, begin: 0, attempts: 0 };
-    this.#busy--;
-    this.#change();
-    return undefined;
-  }
-
   #mayTake(): boolean {
     const { concurrency } = this.#settings;
-    if (this.#isExhausted) return false;
     // A consumer that is slower than the server must not make results pile up.
-    if (this.#results.length >= concurrency) return false;
-    return this.#waiting + this.#due.length < MAX_WAITING_FACTOR * concurrency;
+    if (this.#active >= concurrency || this.#results.length >= concurrency) return false;
+    return this.#waiting < MAX_WAITING_FACTOR * concurrency;
   }
 
-  #skip(job: ReadableJob, more: Partial<SaveResult> = {}): void {
-    this.#results.push(createResult(job, { status: 'skipped', ...more }));
+  #take(job: PreparedJob | InvalidJob): void {
+    if (this.#isStopping) return;
+    if (job instanceof InvalidJob) this.#run(this.#reject(job));
+    else if (job.isRepeated) this.#results.push(createResult(job, { status: 'skipped', code: 'repeated' }));
+    else if (this.#ledger?.isDone(job) === true) this.#results.push(createResult(job, { status: 'skipped' }));
+    else this.#run(this.#save({ ...job, begin: 0, attempts: 0 }));
+  }
+
+  /** Keeps a slot until some work has ended. */
+  #run(work: Promise<void>): void {
+    this.#active++;
+    const end = (): void => {
+      this.#active--;
+      this.#change();
+    };
+    work.then(end, (error: unknown) => {
+      this.#fail(error);
+      end();
+    });
   }
 
   /** An entry without a URL and a name cannot be in the ledger. */
   async #reject({ where, reason, job }: InvalidJob): Promise<void> {
     const failure = { status: 'failed', code: 'invalid-job', message: `${where}: ${reason}` } as const;
-    const result = createResult(job ?? { job: { url: '', name: '' }, fields: {} }, failure);
+    const result = createResult(job ?? { url: '', name: '', fields: {} }, failure);
     if (job !== undefined) await this.#ledger?.append(result);
     this.#results.push(result);
   }
 
-  /** Sends a job until it has its result, or waits without a worker. */
+  /** Sends a job until it has its result, or waits without a slot. */
   async #save(task: Task): Promise<void> {
     for (;;) {
       const outcome = await this.#send(task);
@@ -251,13 +248,12 @@ export class Engine {
       }
       // The next batch tries it again.
       if (this.#isStopping) return;
-      this.#onRetry(outcome);
+      this.#onRetry?.(outcome);
       const wait = this.#sleep(retryDelay(task.attempts, outcome, this.#hasReplied));
       // A refusal cost the server nothing, so that other jobs may go on. After a failure, they would fail as well.
       if (outcome.isBusy === true) {
         this.#waiting++;
         void wait.then(() => {
-          this.#waiting--;
           this.#due.push(task);
           this.#change();
         });
@@ -310,9 +306,9 @@ export class Engine {
   }
 }
 
-/** A line of a ledger begins with the URL. */
+/** A result begins with the URL, as the lines of a ledger do. */
 function createResult(
-  { job: { url, name }, fields }: ReadableJob,
+  { url, name, fields }: ReadableJob,
   more: Pick<SaveResult, 'status'> & Partial<SaveResult>,
 ): SaveResult {
   const { attempts = 0, milliseconds = 0, ...outcome } = more;

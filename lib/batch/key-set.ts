@@ -2,8 +2,8 @@
 import { hash as hashText } from 'node:crypto';
 
 /**
- * A set of strings that keeps 64 bits of the hash of each, in a table of numbers. Two of a million keys are the same to
- * it with a probability of 1 to 37 million (n² / 2⁶⁵).
+ * A set of strings that keeps 64 bits of the hash of each. Two of a million keys are the same to it with a probability of
+ * 1 to 37 million (n² / 2⁶⁵).
  */
 export class KeySet {
   /** Each hash is at its lowest bits, or in the next slot that was free; 0 marks a free slot. */
@@ -20,24 +20,20 @@ export class KeySet {
     const at = this.#find(value);
     if (this.#slots[at] !== 0n) return false;
     this.#slots[at] = value;
-    this.#size++;
-    if (this.#size > this.#slots.length / 2) this.#grow();
+    if (++this.#size > this.#slots.length / 2) {
+      const old = this.#slots;
+      this.#slots = new BigUint64Array(2 * old.length);
+      for (const each of old) if (each !== 0n) this.#slots[this.#find(each)] = each;
+    }
     return true;
   }
 
   /** Where a hash is, or would be. */
   #find(value: bigint): number {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
+    const mask = this.#slots.length - 1;
     let at = Number(value & BigInt(mask));
-    while (slots[at] !== 0n && slots[at] !== value) at = (at + 1) & mask;
+    while (this.#slots[at] !== 0n && this.#slots[at] !== value) at = (at + 1) & mask;
     return at;
-  }
-
-  #grow(): void {
-    const old = this.#slots;
-    this.#slots = new BigUint64Array(2 * old.length);
-    for (const value of old) if (value !== 0n) this.#slots[this.#find(value)] = value;
   }
 }
 

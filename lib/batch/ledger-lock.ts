@@ -23,31 +23,43 @@ interface Holder {
  */
 export async function lockLedger(ledger: string, refreshMs = 5000): Promise<() => Promise<void>> {
   const path = `${ledger}.lock`;
-  const holder: Holder = { host: describeHost(), pid: process.pid, started: startOf(process.pid) };
+  const own: Holder = { host: describeHost(), pid: process.pid, started: startOf(process.pid) };
   for (;;) {
     try {
-      await writeFile(path, JSON.stringify(holder), { flag: 'wx' });
-      const timer = setInterval(() => {
-        const now = new Date();
-        utimes(path, now, now).catch(() => undefined);
-      }, refreshMs).unref();
-      return async () => {
-        clearInterval(timer);
-        await rm(path, { force: true });
-      };
+      await writeFile(path, JSON.stringify(own), { flag: 'wx' });
+      break;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    if (await isHeld(path, refreshMs))
+    const lock = await readLock(path);
+    if (await isHeld(path, lock, own.host, refreshMs))
       throw new UsageError(
         `Another batch is using the ledger ${ledger}. Wait until it has ended, or name another file. If there is none, remove ${path}.`,
       );
-    await removeLeftOver(path);
+    await removeLeftOver(path, lock);
   }
+  const timer = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => undefined);
+  }, refreshMs).unref();
+  return async () => {
+    clearInterval(timer);
+    await rm(path, { force: true });
+  };
+}
+
+/** A lock as JSON; after a power cut, one that says nothing. */
+async function readLock(path: string): Promise<string> {
+  const read = (): Promise<string> => readFile(path, 'utf8').catch(() => '{}');
+  const text = await read();
+  if (text.endsWith('}')) return text;
+  // Perhaps it is just being written.
+  await sleep(1000);
+  return read();
 }
 
 /** Of two batches that find the same lock left over, the second must not remove the new lock of the first. */
-async function removeLeftOver(path: string): Promise<void> {
+async function removeLeftOver(path: string, lock: string): Promise<void> {
   const aside = `${path}.${process.pid}`;
   try {
     await rename(path, aside);
@@ -55,40 +67,24 @@ async function removeLeftOver(path: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return;
   }
-  const moved = await readHolder(aside);
-  if (moved !== undefined && isRunning(moved)) await rename(aside, path);
-  else await rm(aside, { force: true });
+  if ((await readLock(aside)) === lock) await rm(aside, { force: true });
+  else await rename(aside, path);
 }
 
-/** Undefined where there is no lock, or one that was not written to its end. */
-async function readHolder(path: string): Promise<Holder | undefined> {
-  for (const wait of [1000, 0]) {
-    const text = await readFile(path, 'utf8').catch(() => undefined);
-    try {
-      return text === undefined ? undefined : (JSON.parse(text) as Holder);
-    } catch {
-      // Perhaps it is just being written.
-      await sleep(wait);
-    }
+async function isHeld(path: string, lock: string, host: string, refreshMs: number): Promise<boolean> {
+  let holder: Holder;
+  try {
+    holder = JSON.parse(lock) as Holder;
+  } catch {
+    return false;
   }
-  return undefined;
-}
-
-async function isHeld(path: string, refreshMs: number): Promise<boolean> {
-  const holder = await readHolder(path);
-  if (holder === undefined) return false;
-  if (holder.host === describeHost()) return isRunning(holder);
+  if (holder.host === host) return isRunning(holder);
+  const readTime = async (): Promise<number> => (await stat(path).catch(() => undefined))?.mtimeMs ?? NaN;
   // Clocks may differ, so the time is compared with itself.
-  const refreshed = await readTime(path);
+  const refreshed = await readTime();
   await sleep(3 * refreshMs);
-  return (await readTime(path)) !== refreshed;
+  return (await readTime()) !== refreshed;
 }
-
-const readTime = (path: string): Promise<number> =>
-  stat(path).then(
-    ({ mtimeMs }) => mtimeMs,
-    () => NaN,
-  );
 
 function describeHost(): string {
   try {
@@ -99,15 +95,14 @@ function describeHost(): string {
 }
 
 /** Whether the process is the one that took the lock: its id may belong to another one since. */
-function isRunning(holder: Holder): boolean {
-  if (holder.host !== describeHost()) return false;
+function isRunning({ pid, started }: Holder): boolean {
   try {
-    process.kill(holder.pid, 0);
+    process.kill(pid, 0);
   } catch (error) {
     // It may belong to another user.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
-  return startOf(holder.pid) === holder.started;
+  return startOf(pid) === started;
 }
 
 /** The start of the machine and of the process on it. (proc(5): `starttime` is the 22nd field, behind the name.) */

@@ -43,6 +43,10 @@ export class Ledger {
       if (!(await file.stat()).isFile())
         throw new UsageError(`The ledger ${path} is not a file; name one that is.`);
       unlock = await lockLedger(await realpath(path));
+      const entries = readLedger(path);
+      // Throws before anything of another file is removed.
+      await entries.next();
+      await entries.return();
       await repairLastLine(file, path);
       return new Ledger(path, await readDone(path), file, unlock);
     } catch (error) {
@@ -63,18 +67,14 @@ export class Ledger {
    * @throws UsageError It could not be written.
    */
   append(result: SaveResult): Promise<void> {
+    const write = async (): Promise<void> => {
+      await this.#file.appendFile(this.#lines.splice(0).join('')).catch((error: unknown) => {
+        throw describeError(this.#path, error);
+      });
+    };
     this.#lines.push(`${JSON.stringify(result)}\n`);
-    if (this.#lines.length === 1)
-      this.#written = this.#written.catch(() => undefined).then(() => this.#write());
+    if (this.#lines.length === 1) this.#written = this.#written.catch(() => undefined).then(write);
     return this.#written;
-  }
-
-  async #write(): Promise<void> {
-    try {
-      await this.#file.appendFile(this.#lines.splice(0).join(''));
-    } catch (error) {
-      throw describeError(this.#path, error);
-    }
   }
 
   async close(): Promise<void> {
@@ -93,22 +93,19 @@ async function repairLastLine(file: FileHandle, path: string): Promise<void> {
   if (end === size) return;
   const rest = Buffer.alloc(Math.min(size - end, BLOCK_BYTES));
   await file.read(rest, 0, rest.length, end);
-  const entry = parseEntry(rest.toString('utf8'));
-  if (entry === 'no entry')
-    throw new UsageError(`${path} is no ledger: its last line is something else. Name another file.`);
-  if (entry === 'cut') await file.truncate(end);
+  const entry = parseEntry(rest.toString('utf8'), path, 'last line');
+  if (entry === undefined) await file.truncate(end);
   else await file.appendFile('\n');
 }
 
 /** The position behind the last byte that is looked for; 0 where there is none. */
 async function findEnd(file: FileHandle, size: number, find: (bytes: Uint8Array) => number): Promise<number> {
   const block = Buffer.alloc(BLOCK_BYTES);
-  for (let end = size; end > 0;) {
+  for (let end = size; end > 0; end -= BLOCK_BYTES) {
     const start = Math.max(0, end - BLOCK_BYTES);
     const { bytesRead } = await file.read(block, 0, end - start, start);
     const at = find(block.subarray(0, bytesRead));
     if (at >= 0) return start + at + 1;
-    end = start;
   }
   return 0;
 }
@@ -135,36 +132,46 @@ export async function readDone(path: string): Promise<KeySet> {
  */
 export async function* readLedger(path: string): AsyncGenerator<LedgerEntry, void, undefined> {
   for await (const { number, text } of readLines(createReadStream(path, 'utf8') as AsyncIterable<string>)) {
-    const entry = text === undefined ? 'no entry' : parseEntry(text);
-    if (entry === 'no entry')
-      throw new UsageError(`${path} is no ledger: its line ${number} is something else. Name another file.`);
-    if (entry !== 'cut') yield entry;
+    const entry = parseEntry(text ?? 'too long', path, `line ${number}`);
+    if (entry !== undefined) yield entry;
   }
 }
 
 /** A line of a ledger. */
 export type LedgerEntry = Pick<SaveResult, 'url' | 'name' | 'status'> & Readonly<Record<string, unknown>>;
 
-/** Reads a line, whole or cut. A list of jobs as JSON is not a ledger, although it looks much the same. */
-function parseEntry(line: string): LedgerEntry | 'cut' | 'no entry' {
+/**
+ * Reads a line; undefined where it was cut.
+ *
+ * @throws UsageError It is of no ledger. A list of jobs as JSON looks much the same.
+ */
+function parseEntry(line: string, path: string, which: string): LedgerEntry | undefined {
   // Zeros that a power cut has left in the midst of a file.
   const text = line.replaceAll('\0', '');
+  let entry: Partial<LedgerEntry> | null;
   try {
-    const entry = JSON.parse(text) as Partial<LedgerEntry> | null;
-    return typeof entry?.url === 'string' &&
-      typeof entry.name === 'string' &&
-      typeof entry.status === 'string'
-      ? (entry as LedgerEntry)
-      : 'no entry';
+    entry = JSON.parse(text) as Partial<LedgerEntry> | null;
   } catch {
-    return text.startsWith(BEGINNING) || BEGINNING.startsWith(text) ? 'cut' : 'no entry';
+    if (text.startsWith(BEGINNING) || BEGINNING.startsWith(text)) return undefined;
+    entry = null;
   }
+  if ([entry?.url, entry?.name, entry?.status].every((field) => typeof field === 'string'))
+    return entry as LedgerEntry;
+  throw new UsageError(`${path} is no ledger: its ${which} is something else. Name another file.`);
+}
+
+/** What to do about an error of the file system. */
+function describeError(path: string, error: unknown): UsageError {
+  if (error instanceof UsageError) return error;
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return new UsageError(
+    `The ledger ${path} ${ERRORS[code] ?? `cannot be used (${message}). Name another file.`}`,
+  );
 }
 
 const NO_RIGHT = 'may not be written. Change its rights, or name another file.';
 const NO_ROOM = 'has no room. Make room, then run the same command again.';
 
-/** What to do about an error of the file system. */
 const ERRORS: Readonly<Record<string, string>> = {
   ENOENT: 'is in a folder that does not exist. Make it, or name another file.',
   EISDIR: 'is a folder. Name a file.',
@@ -174,11 +181,3 @@ const ERRORS: Readonly<Record<string, string>> = {
   ENOSPC: NO_ROOM,
   EDQUOT: NO_ROOM,
 };
-
-function describeError(path: string, error: unknown): UsageError {
-  if (error instanceof UsageError) return error;
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  return new UsageError(
-    `The ledger ${path} ${ERRORS[code] ?? `cannot be used (${message}). Name another file.`}`,
-  );
-}

@@ -1,32 +1,19 @@
 // The options of `saveAll()` and of the program: their checks, their defaults and their usage.
 import { validateHeaderName, validateHeaderValue } from 'node:http';
-import {
-  isIntegerBetween,
-  MILLISECONDS,
-  validateOptions,
-  type Rule,
-  type Rules,
-} from '../validate-options.js';
+import { isIntegerBetween, MILLISECONDS, validateOptions } from '../validate-options.js';
+import type { Rule, Rules } from '../validate-options.js';
 import { UsageError, type SaveAllOptions } from './types.js';
 
 /** Options that have been checked, with defaults filled in. */
-export interface BatchSettings {
+export interface BatchSettings extends Pick<SaveAllOptions, 'timeout' | 'ledger' | 'signal'> {
   /** Scheme, host and port, without a slash at the end. */
   readonly server: string | undefined;
   /** A header that was given more than once has a list of values. */
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly concurrency: number;
   readonly retries: number;
-  readonly timeout: number | undefined;
-  readonly ledger: string | undefined;
-  readonly shard: Shard | undefined;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** One part of a list that is split, counted from 1. */
-export interface Shard {
-  readonly index: number;
-  readonly count: number;
+  /** One part of a list that is split, counted from 1. */
+  readonly shard: { readonly index: number; readonly count: number } | undefined;
 }
 
 const DEFAULTS = { concurrency: 8, retries: 5 };
@@ -105,15 +92,14 @@ const RULES: Rules<SaveAllOptions> = {
  */
 export function checkBatchOptions(options: SaveAllOptions = {}): BatchSettings {
   validateOptions('saveAll', "saveAll(jobs, { server: 'http://localhost:3000' })", RULES, options);
+  const { server, header = [], shard, concurrency, retries, ...others } = options;
   return {
-    server: options.server === undefined ? undefined : parseServer(options.server),
-    headers: readHeaders(options.header ?? []),
-    concurrency: options.concurrency ?? DEFAULTS.concurrency,
-    retries: options.retries ?? DEFAULTS.retries,
-    timeout: options.timeout,
-    ledger: options.ledger,
-    shard: options.shard === undefined ? undefined : parseShard(options.shard),
-    signal: options.signal,
+    ...others,
+    server: server === undefined ? undefined : parseServer(server),
+    headers: readHeaders(header),
+    concurrency: concurrency ?? DEFAULTS.concurrency,
+    retries: retries ?? DEFAULTS.retries,
+    shard: shard === undefined ? undefined : parseShard(shard),
   };
 }
 
@@ -124,17 +110,17 @@ export function parseServer(text: string): string | undefined {
 }
 
 /** The part that a text such as `2/4` names, or undefined where it names none. */
-function parseShard(text: string): Shard | undefined {
+function parseShard(text: string): BatchSettings['shard'] {
   const [, index, count] = (/^([1-9]\d{0,5})\/([1-9]\d{0,5})$/.exec(text) ?? []).map(Number);
   return index === undefined || count === undefined || index > count ? undefined : { index, count };
 }
 
-function readHeaders(header: Readonly<Record<string, string>> | readonly string[]): BatchSettings['headers'] {
-  const entries = Array.isArray(header)
+function readHeaders(header: NonNullable<SaveAllOptions['header']>): BatchSettings['headers'] {
+  const lines = Array.isArray(header)
     ? (header as readonly string[]).map(splitHeader)
-    : Object.entries(header as Readonly<Record<string, string>>);
-  const headers = new Map<string, string | string[]>();
-  for (const [name, value] of entries) {
+    : Object.entries(header);
+  const headers: Record<string, string | string[]> = {};
+  for (const [name, value] of lines) {
     try {
       validateHeaderName(name);
       validateHeaderValue(name, value);
@@ -143,14 +129,14 @@ function readHeaders(header: Readonly<Record<string, string>> | readonly string[
         `The header "${name}: ${value}" cannot be sent; write it as in 'Authorization: Bearer abc'`,
       );
     }
-    const known = [...headers.keys()].find((key) => key.toLowerCase() === name.toLowerCase());
-    if (known === undefined) headers.set(name, value);
+    const known = Object.keys(headers).find((key) => key.toLowerCase() === name.toLowerCase()) ?? name;
+    const before = headers[known];
     // Node refuses two of them, as HTTP does.
-    else if (known.toLowerCase() === 'host')
+    if (before !== undefined && known.toLowerCase() === 'host')
       throw new UsageError('A request has one Host: leave the other out');
-    else headers.set(known, [headers.get(known) ?? [], value].flat());
+    headers[known] = before === undefined ? value : [before, value].flat();
   }
-  return Object.fromEntries(headers);
+  return headers;
 }
 
 function splitHeader(line: string): [name: string, value: string] {

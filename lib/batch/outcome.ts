@@ -21,33 +21,26 @@ export interface Outcome {
 
 export type ResponseHead = Pick<IncomingMessage, 'headers' | 'statusCode'>;
 
-/** Statuses that a proxy, a limiter or a server that restarts gives for a while. */
-const RETRYABLE_STATUSES = new Set([429, 502, 503, 504]);
-
 /** Reads a response: that of our middleware, of Image Serving itself, or of something in front of either. */
 export function readResponse({ headers, statusCode: status = 0 }: ResponseHead, text: string): Outcome {
   const contentType = (headers['content-type'] ?? '').toLowerCase();
   // An image may hold anything, also a line that looks like a status.
   const reply = contentType === '' || contentType.startsWith('text/') ? readReply(text) : undefined;
   if (reply?.status === 'done' && status === 200) {
-    const { image, pixelsTotal } = reply;
-    return {
-      result: {
-        status: 'done',
-        ...(image && { bytes: image.length }),
-        ...(pixelsTotal !== undefined && { pixels: pixelsTotal }),
-      },
-    };
+    const { image, pixelsTotal: pixels } = reply;
+    const sizes = { ...(image && { bytes: image.length }), ...(pixels !== undefined && { pixels }) };
+    return { result: { status: 'done', ...sizes } };
   }
-  const failure = describeFailure(reply, status, contentType, headers.location);
+  const [code, message] = describeFailure(reply, status, contentType, headers.location);
   const retryAfter = parseRetryAfter(headers['retry-after']);
   const rendererStatus = reply?.error?.rendererStatus;
   // A renderer behind the middleware is as busy as a server that says so itself.
   const isOverloaded = [status, rendererStatus].some((each) => each === 429 || each === 503);
   return {
-    result: { status: 'failed', ...failure, ...(rendererStatus !== undefined && { rendererStatus }) },
-    retry: RETRYABLE_STATUSES.has(status) || reply?.error?.retry === true,
-    isBusy: isOverloaded || failure.code === 'too-busy',
+    result: { status: 'failed', code, message, ...(rendererStatus !== undefined && { rendererStatus }) },
+    // Statuses that a proxy, a limiter or a server that restarts gives for a while.
+    retry: [429, 502, 503, 504].includes(status) || reply?.error?.retry === true,
+    isBusy: isOverloaded || code === 'too-busy',
     isRateLimit: retryAfter !== undefined && isOverloaded,
     retryAfter,
   };
@@ -66,24 +59,25 @@ function describeFailure(
   reply: SaveReply | undefined,
   status: number,
   contentType: string,
-  location: string | undefined,
-): { code: string; message: string } {
-  const { code, message } = reply?.error ?? {};
-  if (reply?.properties['error.code'] !== undefined && code !== undefined && message !== undefined)
-    return { code, message };
+  location = '',
+): readonly [code: string, message: string] {
+  if (reply?.error !== undefined && reply.properties['error.code'] !== undefined)
+    return [reply.error.code, reply.error.message];
   if (reply?.status === 'timeout')
-    return {
-      code: 'timeout',
-      message: 'The image was not saved in time. Allow more with a timeout of the job.',
-    };
-  if (reply?.status === 'failed')
-    return { code: 'failed', message: 'The server gives no reason. Look for one in its log.' };
-  if (status >= 200 && status < 300)
-    return {
-      code: 'not-a-reply',
-      message: `The server sends ${contentType || 'something'} instead of the reply to a save command. Check that it saves images at this URL.`,
-    };
-  return { code: `http-${status}`, message: describeStatus(status, location) };
+    return ['timeout', 'The image was not saved in time. Allow more with a timeout of the job.'];
+  if (reply?.status === 'failed') return ['failed', 'The server gives no reason. Look for one in its log.'];
+  if (status >= 200 && status < 300) {
+    const what = `The server sends ${contentType || 'something'} instead of the reply to a save command.`;
+    return ['not-a-reply', `${what} Check that it saves images at this URL.`];
+  }
+  return [`http-${status}`, STATUS_MESSAGES[status] ?? describeOtherStatus(status, location)];
+}
+
+function describeOtherStatus(status: number, location: string): string {
+  if (status >= 500) return 'The server failed. Look for the reason in its log.';
+  if (status < 300 || status >= 400)
+    return `The server refuses the request with status ${status}. Check the URL.`;
+  return `The server redirects${location && ` to ${location}`}. Use that address in the jobs or in --server.`;
 }
 
 const OUTAGE =
@@ -103,13 +97,6 @@ const STATUS_MESSAGES: Readonly<Record<number, string>> = {
   504: OUTAGE,
 };
 
-function describeStatus(status: number, location: string | undefined): string {
-  if (status >= 300 && status < 400)
-    return `The server redirects${location === undefined ? '' : ` to ${location}`}. Use that address in the jobs or in --server.`;
-  if (status >= 500) return STATUS_MESSAGES[status] ?? 'The server failed. Look for the reason in its log.';
-  return STATUS_MESSAGES[status] ?? `The server refuses the request with status ${status}. Check the URL.`;
-}
-
 /** No wait is longer, in milliseconds. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
@@ -121,6 +108,10 @@ export function parseRetryAfter(header: string | undefined, now = Date.now()): n
 }
 
 const UNREACHABLE = ['host-unreachable', 'is unreachable. Check the network and the address.'] as const;
+const BROKEN = [
+  'connection-broken',
+  'broke the connection. Check that server, then run the batch again.',
+] as const;
 
 /** By Node's code, or our own: the code of the result, and what the server does. */
 const CONNECTION_ERRORS: Readonly<Record<string, readonly [code: string, says: string]>> = {
@@ -134,7 +125,7 @@ const CONNECTION_ERRORS: Readonly<Record<string, readonly [code: string, says: s
 };
 
 /** This computer's own limits: files, local ports and memory for connections. */
-const OWN_LIMITS = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
+const OWN_LIMITS = ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM'];
 
 /** Errors of TLS. Node passes those of OpenSSL's X.509 check on by their names. */
 const TLS_ERROR = /^(?:EPROTO$|ERR_SSL|ERR_TLS)|CERT|SELF_SIGNED|UNABLE_TO_VERIFY/;
@@ -145,23 +136,21 @@ const TLS_ERROR = /^(?:EPROTO$|ERR_SSL|ERR_TLS)|CERT|SELF_SIGNED|UNABLE_TO_VERIF
  * @param server Where it was sent to: its origin, and the proxy if there is one.
  */
 export function readConnectionError({ code: reason = '' }: NodeJS.ErrnoException, server: string): Outcome {
-  const create = (code: string, message: string, more: Partial<Outcome> = {}): Outcome => ({
-    ...{ result: { status: 'failed', code, message }, isUnanswered: true, retry: true },
-    ...more,
-  });
-  if (TLS_ERROR.test(reason)) {
-    const message =
-      `No secure connection to ${server} (${reason}). Use http:// if the server has no TLS, ` +
-      'or set NODE_EXTRA_CA_CERTS if it has a certificate of its own.';
-    return create('tls-failed', message, { retry: false });
+  const isOwnLimit = OWN_LIMITS.includes(reason);
+  const isTls = TLS_ERROR.test(reason);
+  let [code, message] = CONNECTION_ERRORS[reason] ?? BROKEN;
+  message = `${server} ${message}`;
+  if (isTls) {
+    code = 'tls-failed';
+    message = `No secure connection to ${server} (${reason}). Use http:// if the server has no TLS, or set NODE_EXTRA_CA_CERTS if it has a certificate of its own.`;
+  } else if (isOwnLimit) {
+    code = 'too-many-connections';
+    message = `This computer opens no more connections (${reason}). Lower --concurrency, or raise its limit (ulimit -n).`;
   }
-  if (OWN_LIMITS.has(reason)) {
-    const message = `This computer opens no more connections (${reason}). Lower --concurrency, or raise its limit (ulimit -n).`;
-    return create('too-many-connections', message, { isBusy: true });
-  }
-  const [code, says] = CONNECTION_ERRORS[reason] ?? [
-    'connection-broken',
-    'broke the connection. Check that server, then run the batch again.',
-  ];
-  return create(code, `${server} ${says}`);
+  return {
+    result: { status: 'failed', code, message },
+    isUnanswered: true,
+    retry: !isTls,
+    isBusy: isOwnLimit,
+  };
 }

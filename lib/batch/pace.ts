@@ -16,8 +16,9 @@ const INCREASE = 0.25;
 export class Pace {
   readonly #max: number;
   #limit: number;
-  #decreases = 0;
   #resumeAt = 0;
+  /** How often the limit was lowered. The number when a request is sent is for {@link record}. */
+  decreases = 0;
 
   constructor(max: number) {
     this.#max = max;
@@ -27,11 +28,6 @@ export class Pace {
   /** Requests that may be in flight now, 1 or more. */
   get limit(): number {
     return Math.floor(this.#limit);
-  }
-
-  /** How often the limit was lowered. The number when a request is sent is for {@link record}. */
-  get decreases(): number {
-    return this.#decreases;
   }
 
   /** Milliseconds until the server wants to hear from this client again; 0 where it may be now. */
@@ -45,9 +41,9 @@ export class Pace {
       this.#resumeAt = Math.max(this.#resumeAt, now + (outcome.retryAfter ?? 0));
     if (outcome.isBusy === true) {
       // Requests from before the last decrease say nothing about the limit of now.
-      if (decreases !== this.#decreases) return;
+      if (decreases !== this.decreases) return;
       this.#limit = Math.max(1, this.#limit * DECREASE);
-      this.#decreases++;
+      this.decreases++;
     } else if (outcome.result.status === 'done') {
       this.#limit = Math.min(this.#max, this.#limit + INCREASE / this.#limit);
     }

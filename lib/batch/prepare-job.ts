@@ -4,7 +4,8 @@ import { parseQuery, type QueryParam } from '../protocol/query.js';
 import { MILLISECONDS } from '../validate-options.js';
 import { hash, KeySet } from './key-set.js';
 import type { BatchSettings } from './options.js';
-import { InvalidJob, UsageError, type ReadableJob, type SaveJob } from './types.js';
+import { InvalidJob, UsageError } from './types.js';
+import type { Entries, JobEntry, ReadableJob, SaveJob } from './types.js';
 
 /** No job needs a longer URL and name, in characters of both, or longer further fields. */
 const MAX_JOB_LENGTH = 65_536;
@@ -16,18 +17,9 @@ const MAX_INVALID_AT_START = 100;
 const ENTRIES_PER_TURN = 256;
 
 /** The fields of a job and of its result. Further fields of a job have other names. */
-export const OWN_FIELDS: ReadonlySet<string> = new Set([
-  ...['url', 'name', 'timeout', 'status', 'code', 'message', 'rendererStatus'],
-  ...['attempts', 'milliseconds', 'bytes', 'pixels', 'at'],
-]);
-
-/** An entry of a list, as it was read. */
-export interface JobEntry {
-  /** Where it stands, as in `jobs.txt:12`. */
-  readonly where: string;
-  /** What should be a {@link SaveJob}. */
-  readonly job: unknown;
-}
+export const OWN_FIELDS: ReadonlySet<string> = new Set(
+  'url name timeout status code message rendererStatus attempts milliseconds bytes pixels at'.split(' '),
+);
 
 /** Where a save command goes. */
 export interface BatchRequest {
@@ -48,6 +40,8 @@ export interface PreparedJob extends ReadableJob {
   readonly isRepeated: boolean;
 }
 
+type Defaults = Pick<BatchSettings, 'server' | 'timeout'>;
+
 /**
  * Prepares the entries of a list, one at a time: checks them, compares their names over the whole list, and takes those
  * of the shard.
@@ -55,16 +49,24 @@ export interface PreparedJob extends ReadableJob {
  * @throws UsageError A URL is a path and there is no server, or the list begins with too many entries that are no jobs.
  */
 export async function* prepareJobs(
-  entries: AsyncIterable<JobEntry | InvalidJob>,
-  settings: Pick<BatchSettings, 'server' | 'timeout' | 'shard'>,
+  entries: Entries,
+  settings: Defaults & Pick<BatchSettings, 'shard'>,
 ): AsyncGenerator<PreparedJob | InvalidJob, void, undefined> {
   const [jobs, names] = [new KeySet(), new KeySet()];
   let [count, invalid] = [0, 0];
   for await (const entry of entries) {
     if (++count % ENTRIES_PER_TURN === 0) await nextTurn();
     let prepared = entry instanceof InvalidJob ? entry : prepareJob(entry, settings);
-    if (!(prepared instanceof InvalidJob)) prepared = compareName(prepared, entry.where, jobs, names);
-    if (isInShard(prepared, settings)) yield prepared;
+    if (!(prepared instanceof InvalidJob)) {
+      const { name, request } = prepared;
+      if (!jobs.add(request.image, name)) prepared = { ...prepared, isRepeated: true };
+      // A name with a variable is another one for each value, which only the server knows.
+      else if (!/\$[^$]+\$/.test(name) && !names.add(name)) {
+        const reason = `another URL has the name ${name} already: give each image a name of its own`;
+        prepared = new InvalidJob(entry.where, reason, prepared);
+      }
+    }
+    if (isInShard(prepared, settings.shard)) yield prepared;
     if (prepared instanceof InvalidJob && ++invalid === count && count === MAX_INVALID_AT_START)
       throw new UsageError(
         `The first ${count} entries of the list are no jobs. Check the list and the options that read it.`,
@@ -72,40 +74,23 @@ export async function* prepareJobs(
   }
 }
 
+function isInShard(entry: PreparedJob | InvalidJob, shard: BatchSettings['shard']): boolean {
+  if (shard === undefined) return true;
+  const job = entry instanceof InvalidJob ? entry.job : entry;
+  // What has neither URL nor name is told by one of the parts: by the number of its line, because paths may differ.
+  const key = job === undefined ? [/\d*$/.exec((entry as InvalidJob).where)?.[0] ?? ''] : [job.url, job.name];
+  return hash(key) % BigInt(shard.count) === BigInt(shard.index - 1);
+}
+
 /** @throws UsageError The URL is a path, and there is no server: this concerns every job. */
-export function prepareJob(
-  { where, job: entry }: JobEntry,
-  defaults: Pick<BatchSettings, 'server' | 'timeout'>,
-): PreparedJob | InvalidJob {
+export function prepareJob({ where, job: entry }: JobEntry, defaults: Defaults): PreparedJob | InvalidJob {
   try {
-    const readable = checkJob(entry);
-    return { ...readable, request: createRequest(readable.job, defaults), isRepeated: false };
+    const job = checkJob(entry);
+    return { ...job, request: createRequest(job, defaults), isRepeated: false };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     return new InvalidJob(where, (error as Error).message);
   }
-}
-
-/** One name is one image. A name with a variable is another one for each value, which only the server knows. */
-function compareName(
-  prepared: PreparedJob,
-  where: string,
-  jobs: KeySet,
-  names: KeySet,
-): PreparedJob | InvalidJob {
-  const { job, request } = prepared;
-  if (!jobs.add(request.image, job.name)) return { ...prepared, isRepeated: true };
-  if (/\$[^$]+\$/.test(job.name) || names.add(job.name)) return prepared;
-  const reason = `another URL has the name ${job.name} already: give each image a name of its own`;
-  return new InvalidJob(where, reason, prepared);
-}
-
-function isInShard(entry: PreparedJob | InvalidJob, { shard }: Pick<BatchSettings, 'shard'>): boolean {
-  if (shard === undefined) return true;
-  const job = entry instanceof InvalidJob ? entry.job?.job : entry.job;
-  // What has neither URL nor name is told by one of the parts: by the number of its line, because paths may differ.
-  const key = job === undefined ? [/\d*$/.exec((entry as InvalidJob).where)?.[0] ?? ''] : [job.url, job.name];
-  return hash(key) % BigInt(shard.count) === BigInt(shard.index - 1);
 }
 
 /** The fields of a result that a job has are left out: so the lines of a ledger are jobs. */
@@ -127,11 +112,8 @@ function checkJob(entry: unknown): ReadableJob {
   const fields = Object.fromEntries(Object.entries(entry).filter(([field]) => !OWN_FIELDS.has(field)));
   if (JSON.stringify(fields).length > MAX_JOB_LENGTH)
     throw new TypeError(`its further fields are longer than ${MAX_JOB_LENGTH} characters`);
-  return { job: { url, name, ...(timeout !== undefined && { timeout: timeout as number }) }, fields };
+  return { url, name, timeout: timeout as number | undefined, fields };
 }
-
-/** The parameters of the command. A URL that has one already would have it twice. */
-const COMMAND_PARAMS = new Set(['req', 'name', 'timeout']);
 
 /**
  * Appends the save command to the URL of a job. Its other bytes stay, except that characters which no request may have
@@ -140,10 +122,7 @@ const COMMAND_PARAMS = new Set(['req', 'name', 'timeout']);
  * @throws UsageError The URL is a path, and there is no server.
  * @throws TypeError The URL cannot be requested, or has a save command already.
  */
-export function createRequest(
-  { url, name, timeout }: SaveJob,
-  defaults: { readonly server: string | undefined; readonly timeout: number | undefined },
-): BatchRequest {
+export function createRequest({ url, name, timeout }: SaveJob, defaults: Defaults): BatchRequest {
   const [, givenOrigin, rest = ''] = /^(https?:\/\/[^/?#]+)?([^#]*)/i.exec(url) ?? [];
   if (givenOrigin === undefined && !rest.startsWith('/'))
     throw new TypeError('its URL must start with / or with http:// or https://');
@@ -165,7 +144,7 @@ export function createRequest(
 
 /** Whether a parameter belongs to the save command. */
 export function isCommandParam({ name }: QueryParam): boolean {
-  return COMMAND_PARAMS.has(name);
+  return ['req', 'name', 'timeout'].includes(name);
 }
 
 /** Percent-encodes a value, but for its slashes. A bracket would take the parameters behind a nested request along. */
@@ -176,6 +155,6 @@ export function encodeValue(value: string): string {
 /** A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD. */
 function encode(text: string, pattern: RegExp): string {
   return text.replace(pattern, (part) =>
-    Array.from(Buffer.from(part), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+    Buffer.from(part).toString('hex').toUpperCase().replace(/../g, '%$&'),
   );
 }

@@ -1,6 +1,7 @@
 // Sends save commands by `node:http`: `fetch` gives up after 300 seconds without headers, and changes some bytes of a URL.
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { urlToHttpOptions } from 'node:url';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { getProxyForUrl } from 'proxy-from-env';
 import { decodeEscapes } from '../protocol/query.js';
@@ -22,6 +23,8 @@ const REPLY_GRACE_MS = 30_000;
 /** A reply is a few hundred bytes long. What is longer is none. */
 const MAX_REPLY_BYTES = 65_536;
 
+type ClientSettings = Pick<BatchSettings, 'headers' | 'retries'>;
+
 /** How a server is reached: directly, or through a proxy. */
 interface Route {
   /** The server, for messages. */
@@ -34,11 +37,11 @@ interface Route {
 
 /** Sends save commands over connections that stay open. */
 export class SaveClient {
-  readonly #settings: Pick<BatchSettings, 'headers' | 'retries'>;
+  readonly #settings: ClientSettings;
   readonly #running = new Set<http.ClientRequest>();
   readonly #routes = new Map<string, Route>();
 
-  constructor(settings: Pick<BatchSettings, 'headers' | 'retries'>) {
+  constructor(settings: ClientSettings) {
     this.#settings = settings;
   }
 
@@ -48,7 +51,7 @@ export class SaveClient {
    * @throws UsageError The proxy that the environment names cannot be used.
    */
   async save(request: BatchRequest): Promise<Outcome> {
-    const route = this.#routes.get(request.origin) ?? this.#createRoute(request.origin);
+    const route = this.#routes.get(request.origin) ?? createRoute(request.origin, this.#settings);
     this.#routes.set(request.origin, route);
     try {
       return await this.#send(request, route);
@@ -63,30 +66,38 @@ export class SaveClient {
     for (const { options } of this.#routes.values()) options.agent.destroy();
   }
 
-  #send(request: BatchRequest, { options, prefix }: Route): Promise<Outcome> {
+  #send({ path, timeout }: BatchRequest, { options, prefix }: Route): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const isTls = options.protocol === 'https:';
-      const req = (isTls ? https : http).request({ ...options, path: prefix + request.path });
+      const req = (isTls ? https : http).request({ ...options, path: prefix + path });
       const failAfter = (milliseconds: number, code: string): NodeJS.Timeout =>
         setTimeout(() => {
           req.destroy(Object.assign(new Error(code), { code }));
         }, milliseconds);
       // Node takes a longer delay for 1 ms.
-      const limit = Math.min((request.timeout ?? MAX_SERVER_TIMEOUT_MS) + REPLY_GRACE_MS, MAX_TIMEOUT_MS);
+      const limit = Math.min((timeout ?? MAX_SERVER_TIMEOUT_MS) + REPLY_GRACE_MS, MAX_TIMEOUT_MS);
       const timer = failAfter(limit, 'NO_REPLY');
       const connecting = failAfter(CONNECT_TIMEOUT_MS, 'ETIMEDOUT');
-      req.once('socket', (socket) => {
-        const stop = (): void => {
-          clearTimeout(connecting);
-        };
-        if (req.reusedSocket) stop();
-        else socket.once(isTls ? 'secureConnect' : 'connect', stop);
-      });
-      this.#running.add(req);
-      req.on('error', reject);
-      req.once('response', (res) => {
+      const stopConnecting = (): void => {
         clearTimeout(connecting);
-        collect(res, resolve, reject);
+      };
+      this.#running.add(req);
+      req.on('error', reject).once('socket', (socket) => {
+        if (req.reusedSocket) stopConnecting();
+        else socket.once(isTls ? 'secureConnect' : 'connect', stopConnecting);
+      });
+      req.once('response', (res) => {
+        stopConnecting();
+        let text = '';
+        // The reply is ASCII.
+        res.setEncoding('latin1').on('data', (chunk: string) => {
+          text += chunk;
+          // An image can be large, and it is not wanted.
+          if (text.length > MAX_REPLY_BYTES) res.destroy();
+        });
+        res.once('error', reject).once('close', () => {
+          resolve(readResponse(res, text));
+        });
       });
       // Its tunnel is refused. What the proxy says of it beside the status may be cut off.
       req.once('proxyConnect', (res: ResponseHead) => {
@@ -99,43 +110,39 @@ export class SaveClient {
         socket.destroy();
         resolve(readResponse(res, ''));
       });
-      // The last event of every request. After an outcome, it changes nothing.
       req.once('close', () => {
         clearTimeout(timer);
-        clearTimeout(connecting);
+        stopConnecting();
         this.#running.delete(req);
-        reject(new Error('The request ended without a response'));
       });
       req.end();
     });
   }
-
-  #createRoute(origin: string): Route {
-    const url = new URL(origin);
-    const proxy = findProxy(origin);
-    const server = proxy === undefined ? origin : `${origin} (through the proxy ${proxy.origin})`;
-    const headers = { 'User-Agent': 'express-image-save', ...this.#settings.headers };
-    // A connection that is used again may be closed just as the request goes out, which takes a second attempt.
-    const keepAlive = this.#settings.retries > 0;
-    if (proxy !== undefined && url.protocol === 'https:') {
-      const agent = new HttpsProxyAgent(proxy, { keepAlive });
-      return { server, prefix: '', options: { ...toAddress(url), headers, agent } };
-    }
-    const asked = proxy ?? url;
-    const agent = new (asked.protocol === 'https:' ? https : http).Agent({ keepAlive });
-    if (proxy === undefined) return { server, prefix: '', options: { ...toAddress(url), headers, agent } };
-    const user = [proxy.username, proxy.password].map(decodeURIComponent).join(':');
-    const credentials = user !== ':' && {
-      'Proxy-Authorization': `Basic ${Buffer.from(user).toString('base64')}`,
-    };
-    const proxyHeaders = { Host: url.host, ...credentials, ...headers };
-    return { server, prefix: origin, options: { ...toAddress(proxy), headers: proxyHeaders, agent } };
-  }
 }
 
-/** Node takes an IPv6 address without its brackets. */
-function toAddress({ protocol, hostname, port }: URL): http.RequestOptions {
-  return { protocol, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port };
+function createRoute(origin: string, settings: ClientSettings): Route {
+  const url = new URL(origin);
+  const proxy = findProxy(origin);
+  // A connection that is used again may be closed just as the request goes out, which takes a second attempt.
+  const keepAlive = settings.retries > 0;
+  const create = (to: URL, headers: http.OutgoingHttpHeaders = {}): Route['options'] => ({
+    ...urlToHttpOptions(to),
+    auth: null,
+    headers: { 'User-Agent': 'express-image-save', ...headers, ...settings.headers },
+    agent: new (to.protocol === 'https:' ? https : http).Agent({ keepAlive }),
+  });
+  if (proxy === undefined) return { server: origin, prefix: '', options: create(url) };
+  const server = `${origin} (through the proxy ${proxy.origin})`;
+  if (url.protocol === 'https:')
+    return {
+      server,
+      prefix: '',
+      options: { ...create(url), agent: new HttpsProxyAgent(proxy, { keepAlive }) },
+    };
+  const user = [proxy.username, proxy.password].map(decodeURIComponent).join(':');
+  const authorization = `Basic ${Buffer.from(user).toString('base64')}`;
+  const headers = { Host: url.host, ...(user !== ':' && { 'Proxy-Authorization': authorization }) };
+  return { server, prefix: origin, options: create(proxy, headers) };
 }
 
 /** @throws UsageError It is no HTTP proxy. */
@@ -151,27 +158,4 @@ function findProxy(origin: string): URL | undefined {
   throw new UsageError(
     `The proxy ${text.replace(/\/\/.*@/, '//…@')} of the environment cannot be used. Name an HTTP proxy, as in http://proxy:3128, or list the host in NO_PROXY.`,
   );
-}
-
-/** Reads at most `MAX_REPLY_BYTES`, then decides whether the body is a reply. */
-function collect(
-  res: http.IncomingMessage,
-  finish: (outcome: Outcome) => void,
-  fail: (error: NodeJS.ErrnoException) => void,
-): void {
-  let text = '';
-  const end = (): void => {
-    finish(readResponse(res, text));
-  };
-  // The reply is ASCII.
-  res.setEncoding('latin1').on('data', (chunk: string) => {
-    text += chunk;
-    if (text.length <= MAX_REPLY_BYTES) return;
-    res.removeAllListeners('data');
-    end();
-    // An image can be large, and it is not wanted.
-    res.destroy();
-  });
-  res.once('end', end);
-  res.once('error', fail);
 }

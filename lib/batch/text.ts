@@ -18,15 +18,11 @@ export interface TextSource {
 }
 
 /** What the first characters say of a file that is no text: bytes that are not UTF-8 are read as U+FFFD. */
-const OTHER_FORMATS: readonly (readonly [pattern: RegExp, what: string, fix: string])[] = [
-  [/^\u001f\ufffd/, 'compressed (gzip)', 'Unpack it: gunzip -c FILE | npx express-image-save batch … -'],
-  [
-    /^PK\u0003\u0004/,
-    'a ZIP archive, or a workbook of Excel',
-    'Unpack it, or save the workbook as CSV UTF-8.',
-  ],
-  [/^(?:BZh\d|\ufffd7zXZ\0|\(\ufffd\/\ufffd)/, 'compressed', 'Unpack it.'],
-  [/^(?:\ufffd\ufffd|[^\n]{0,3}\0)/, 'UTF-16', 'Save it as UTF-8.'],
+const OTHER_FORMATS: readonly (readonly [pattern: RegExp, what: string])[] = [
+  [/^\u001f\ufffd/, 'compressed (gzip). Unpack it: gunzip -c FILE | npx express-image-save batch … -'],
+  [/^PK\u0003\u0004/, 'a ZIP archive, or a workbook of Excel. Unpack it, or save the workbook as CSV UTF-8.'],
+  [/^(?:BZh\d|\ufffd7zXZ\0|\(\ufffd\/\ufffd)/, 'compressed. Unpack it.'],
+  [/^(?:\ufffd\ufffd|[^\n]{0,3}\0)/, 'UTF-16. Save it as UTF-8.'],
 ];
 
 /**
@@ -48,10 +44,10 @@ export async function openText(path: string, stdin: Readable): Promise<TextSourc
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT')
-      throw new UsageError(`There is no file ${path}. Check the name, or use - for standard input.`);
     throw new UsageError(
-      `The file ${path} cannot be read (${message}). Change its rights, or name another file.`,
+      code === 'ENOENT'
+        ? `There is no file ${path}. Check the name, or use - for standard input.`
+        : `The file ${path} cannot be read (${message}). Change its rights, or name another file.`,
     );
   }
 }
@@ -71,12 +67,11 @@ function openPipe(path: string, stdin: Readable): Readable {
   return socket;
 }
 
-async function* readText(stream: Readable, name: string): AsyncGenerator<string, void, undefined> {
+async function* readText(stream: Readable, name: string): AsyncIterable<string> {
   let [isFirst, endsInReturn] = [true, false];
   for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>) {
-    const format = isFirst ? OTHER_FORMATS.find(([pattern]) => pattern.test(chunk)) : undefined;
-    if (format !== undefined)
-      throw new UsageError(`${name} is ${format[1]}. ${format[2].replace('FILE', name)}`);
+    const [, format] = (isFirst ? OTHER_FORMATS.find(([pattern]) => pattern.test(chunk)) : undefined) ?? [];
+    if (format !== undefined) throw new UsageError(`${name} is ${format.replace('FILE', name)}`);
     // A \r\n that two chunks share ends one line.
     const start = (isFirst && chunk.startsWith('\ufeff')) || (endsInReturn && chunk.startsWith('\n')) ? 1 : 0;
     [isFirst, endsInReturn] = [false, chunk.endsWith('\r')];
@@ -92,7 +87,7 @@ export interface Line {
 }
 
 /** Reads the lines of a text whose lines end in `\n`. */
-export async function* readLines(chunks: AsyncIterable<string>): AsyncGenerator<Line, void, undefined> {
+export async function* readLines(chunks: AsyncIterable<string>): AsyncIterable<Line> {
   let [number, rest, isTooLong] = [0, '', false];
   const end = (text: string): Line => {
     const isWhole = !isTooLong && text.length <= MAX_LINE_LENGTH;
@@ -111,27 +106,24 @@ export async function* readLines(chunks: AsyncIterable<string>): AsyncGenerator<
   if (rest !== '' || isTooLong) yield end(rest);
 }
 
-export const NOT_UTF8 = 'it is not UTF-8: convert the list, as with iconv -f WINDOWS-1252 -t UTF-8';
-
 /** Whether a line of a list is empty or a comment. */
 export function isSkipped({ text }: Line): boolean {
   return text !== undefined && /^\s*(?:#|$)/.test(text);
 }
 
-/** Why a part of a list is no job, whatever it says: it is too long, or its bytes are not UTF-8. */
+export const NOT_UTF8 = 'it is not UTF-8: convert the list, as with iconv -f WINDOWS-1252 -t UTF-8';
+
+/** Why a part of a list is no job, whatever it says. */
 export function checkText(where: string, text: string | undefined): InvalidJob | undefined {
-  if (text === undefined)
-    return new InvalidJob(
-      where,
-      `it is longer than ${MAX_LINE_LENGTH} characters: shorten it, or leave it out`,
-    );
-  return text.includes('\ufffd') ? new InvalidJob(where, NOT_UTF8) : undefined;
+  if (text?.includes('\ufffd') === false) return undefined;
+  const tooLong = `it is longer than ${MAX_LINE_LENGTH} characters: shorten it, or leave it out`;
+  return new InvalidJob(where, text === undefined ? tooLong : NOT_UTF8);
 }
 
 /** The lines of a list, without white space at their ends. Empty lines and lines that start with # are skipped. */
 export async function* readListLines(
   source: TextSource,
-): AsyncGenerator<{ readonly where: string; readonly text: string } | InvalidJob, void, undefined> {
+): AsyncIterable<{ readonly where: string; readonly text: string } | InvalidJob> {
   for await (const line of readLines(source.read())) {
     if (isSkipped(line)) continue;
     const where = `${source.name}:${line.number}`;

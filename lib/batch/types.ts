@@ -1,4 +1,4 @@
-// A job, its result, and the options of a batch.
+// A job, its result, and the options and errors of a batch.
 
 /** One image to save. Its further fields, such as `sku`, are in its result and in the ledger. */
 export interface SaveJob {
@@ -51,8 +51,7 @@ export interface SaveAllOptions {
   readonly timeout?: number | undefined;
   /**
    * A file that gets a line of JSON for each job that has ended. A later batch with the same file skips the jobs that
-   * are done and tries the others again. It is made if it does not exist; its folder must exist. One batch at a time may
-   * use it.
+   * are done and tries the others again. It is made if it does not exist; its folder must exist.
    */
   readonly ledger?: string | undefined;
   /** `2/4` takes only the second of four parts of the list: for four machines, each with a ledger of its own. */
@@ -61,9 +60,16 @@ export interface SaveAllOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** An entry of a list, as it was read. */
+export interface JobEntry {
+  /** Where it stands, as in `jobs.txt:12`. */
+  readonly where: string;
+  /** What should be a {@link SaveJob}. */
+  readonly job: unknown;
+}
+
 /** The parts of an entry that go into its result. */
-export interface ReadableJob {
-  readonly job: SaveJob;
+export interface ReadableJob extends SaveJob {
   /** The further fields of the job. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
@@ -71,9 +77,9 @@ export interface ReadableJob {
 /** An entry of a list of jobs that is no job. */
 export class InvalidJob {
   /**
-   * @param where Where it stands, as in `jobs.txt:12`.
+   * @param where Where it stands.
    * @param reason What is wrong with it, and how it should be.
-   * @param job Its URL, its name and its further fields, where they are known.
+   * @param job Known where only its place in the list is wrong.
    */
   constructor(
     readonly where: string,
@@ -81,6 +87,9 @@ export class InvalidJob {
     readonly job?: ReadableJob,
   ) {}
 }
+
+/** A list of jobs, as it is read. */
+export type Entries = AsyncIterable<JobEntry | InvalidJob>;
 
 /** The batch cannot start, or cannot go on, as it was called. The message names the fix. */
 export class UsageError extends TypeError {

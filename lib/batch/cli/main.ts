@@ -52,7 +52,7 @@ async function printCommands(
     for await (const prepared of prepareJobs(jobs, settings)) {
       if (prepared instanceof InvalidJob) {
         invalid.add(`${prepared.where}: ${prepared.reason}`);
-      } else if (!prepared.isRepeated && done?.has(prepared.job.url, prepared.job.name) !== true) {
+      } else if (!prepared.isRepeated && done?.has(prepared.url, prepared.name) !== true) {
         const { origin, path } = prepared.request;
         await output.write(`${origin}${path}\n`);
       }

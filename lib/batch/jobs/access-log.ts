@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { decode, decodeEscapes, parseQuery, type QueryParam } from '../../protocol/query.js';
 import { KeySet } from '../key-set.js';
-import { isCommandParam, type JobEntry } from '../prepare-job.js';
+import { isCommandParam } from '../prepare-job.js';
 import { isSkipped, readLines, type TextSource } from '../text.js';
-import { InvalidJob } from '../types.js';
+import { InvalidJob, type Entries, type JobEntry } from '../types.js';
 import { Template } from './templates.js';
 
 export interface AccessLogOptions {
@@ -27,7 +27,7 @@ export async function* readAccessLog(
   source: TextSource,
   { name, column, under }: AccessLogOptions,
   counts: LogCounts,
-): AsyncGenerator<JobEntry | InvalidJob, void, undefined> {
+): Entries {
   const template = name === undefined ? undefined : new Template(name);
   const otherKind = template === undefined ? 'images' : 'save commands';
   for (const kind of ['taken', 'repeated', otherKind, 'other']) counts.set(kind, 0);

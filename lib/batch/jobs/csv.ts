@@ -1,9 +1,8 @@
 // A table as CSV: its first row names the columns.
 import { Readable, pipeline } from 'node:stream';
 import { parse, CsvError } from 'csv-parse';
-import type { JobEntry } from '../prepare-job.js';
 import { checkText, MAX_LINE_LENGTH, type TextSource } from '../text.js';
-import { InvalidJob, UsageError } from '../types.js';
+import { InvalidJob, UsageError, type Entries } from '../types.js';
 
 /** What csv-parse gives with the option `info`. */
 interface Row {
@@ -14,7 +13,7 @@ interface Row {
 export interface Table {
   readonly columns: readonly string[];
   /** The fields of each further row, by their columns. */
-  readonly entries: AsyncIterable<JobEntry | InvalidJob>;
+  readonly entries: Entries;
 }
 
 /**
@@ -33,11 +32,7 @@ export async function openCsv(source: TextSource): Promise<Table> {
   return { columns, entries: readEntries(source.name, columns, rows) };
 }
 
-async function* readEntries(
-  file: string,
-  columns: readonly string[],
-  rows: AsyncIterable<Row>,
-): AsyncGenerator<JobEntry | InvalidJob, void, undefined> {
+async function* readEntries(file: string, columns: readonly string[], rows: AsyncIterable<Row>): Entries {
   for await (const { record, info } of rows) {
     const text = record.join('');
     // The line of its beginning, as an editor counts them.

@@ -1,8 +1,8 @@
 // The list of jobs that the arguments name, and how long it is.
 import type { Readable } from 'node:stream';
-import { prepareJob, type JobEntry } from '../prepare-job.js';
+import { prepareJob } from '../prepare-job.js';
 import { countAll, openText, readListLines, type TextSource } from '../text.js';
-import { InvalidJob, UsageError } from '../types.js';
+import { InvalidJob, UsageError, type Entries, type JobEntry } from '../types.js';
 import { describeCounts, readAccessLog, type AccessLogOptions, type LogCounts } from './access-log.js';
 import { openCsv, type Table } from './csv.js';
 import { openTemplates, type JobTemplates } from './templates.js';
@@ -16,7 +16,7 @@ export type JobList =
 
 export interface OpenJobs {
   /** Throws a UsageError at its end if it had no entry. */
-  readonly jobs: AsyncIterable<JobEntry | InvalidJob>;
+  readonly jobs: Entries;
   /** Undefined where only reading them tells: standard input, and the distinct URLs of a log. */
   readonly total: number | undefined;
   /** What the lines of an access log are; only with a log. */
@@ -30,10 +30,7 @@ export async function openJobs(list: JobList, stdin: Readable): Promise<OpenJobs
   return { jobs: refuseEmpty(jobs, () => describeEmpty(list, logCounts)), total, logCounts };
 }
 
-async function* refuseEmpty(
-  entries: AsyncIterable<JobEntry | InvalidJob>,
-  describe: () => string,
-): AsyncGenerator<JobEntry | InvalidJob, void, undefined> {
+async function* refuseEmpty(entries: Entries, describe: () => string): Entries {
   let isEmpty = true;
   for await (const entry of entries) {
     isEmpty = false;
@@ -72,7 +69,7 @@ async function openList(
 }
 
 /** A template that makes no job of the first combination makes none of the others. */
-async function checkFirst(jobs: AsyncIterable<JobEntry | InvalidJob>): Promise<void> {
+async function checkFirst(jobs: Entries): Promise<void> {
   const defaults = { server: 'http://any', timeout: undefined };
   for await (const entry of jobs) {
     const prepared = entry instanceof InvalidJob ? entry : prepareJob(entry, defaults);
@@ -82,9 +79,7 @@ async function checkFirst(jobs: AsyncIterable<JobEntry | InvalidJob>): Promise<v
 }
 
 /** Reads a list with one job a line: JSON, or a URL and a name. */
-export async function* readJobLines(
-  source: TextSource,
-): AsyncGenerator<JobEntry | InvalidJob, void, undefined> {
+export async function* readJobLines(source: TextSource): Entries {
   for await (const line of readListLines(source))
     yield line instanceof InvalidJob ? line : parseLine(line.where, line.text);
 }

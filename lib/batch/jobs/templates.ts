@@ -1,8 +1,8 @@
 // Templates with places, `/is/image/{picture}?wid={wid}`, and the sets of values that fill them.
 import type { Readable } from 'node:stream';
-import { encodeValue, type JobEntry } from '../prepare-job.js';
+import { encodeValue } from '../prepare-job.js';
 import { countAll, openText, readListLines, type TextSource } from '../text.js';
-import { InvalidJob, UsageError } from '../types.js';
+import { InvalidJob, UsageError, type JobEntry } from '../types.js';
 
 /** A text in braces is a place where it looks like a name, or where it is the name of a column. */
 const BRACES = /\{([^{}]+)\}/g;

@@ -333,6 +333,27 @@ it('never sends more at once than it may, and nothing in a pause, while the list
   expect(times[2]! - times[0]!).toBeGreaterThanOrEqual(950);
 });
 
+it('sends a job again that waited for a busy server while the list has no next one yet', async () => {
+  const [arrived, closed] = [createDeferred(), createDeferred()];
+  const server = await startReplyServer(({ count: sent }, res) => {
+    if (sent === 1) sendError(res, 'too-busy', { retry: true });
+    else sendDone(res);
+  });
+  async function* slow(): AsyncGenerator<SaveJob> {
+    yield* createJobs(1);
+    await closed.promise;
+  }
+  const ended = (async () => {
+    for await (const { attempts } of saveAll(slow(), { server: server.origin })) {
+      expect(attempts).toBe(2);
+      arrived.resolve();
+    }
+  })();
+  await arrived.promise;
+  closed.resolve();
+  await ended;
+});
+
 it('lets running jobs end where the list fails', async () => {
   const server = await startReplyServer((_request, res) => setTimeout(sendDone, 50, res));
   function* broken(): Generator<SaveJob> {

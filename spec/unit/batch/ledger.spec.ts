@@ -163,6 +163,8 @@ it.each([
   '\u0089PNG\r\n',
   '{"url":1}\n',
   '{"url":"/is/image/shoe","name":"shoe.jpg"}',
+  'II*\0 a picture\n\0\0\0',
+  '/is/image/shoe shoe.jpg\n{"url":"/is',
 ])('does not touch a file that is no ledger: %j', async (text) => {
   writeFileSync(dir('jobs.txt'), text);
   await expect(Ledger.open(dir('jobs.txt'))).rejects.toThrow(/is no ledger.*Name another file/);

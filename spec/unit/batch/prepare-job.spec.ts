@@ -8,9 +8,7 @@ const prepare = (job: unknown): unknown => prepareJob({ where: 'jobs.txt:3', job
 it('takes the url, the name and the timeout of a job, and keeps its further fields', () => {
   const prepared = prepare({ url: '/x', name: 'a.jpg', timeout: 5, status: 'failed', at: 'then', sku: 7 });
   expect(prepared).toEqual({
-    job: { url: '/x', name: 'a.jpg', timeout: 5 },
-    fields: { sku: 7 },
-    isRepeated: false,
+    ...{ url: '/x', name: 'a.jpg', timeout: 5, fields: { sku: 7 }, isRepeated: false },
     request: {
       ...{ origin: 'http://host', image: 'http://host/x', timeout: 5 },
       path: '/x?req=saveToFile&name=a.jpg&timeout=5',
@@ -68,7 +66,7 @@ describe('a whole list', () => {
     }
     for await (const each of prepareJobs(read(), { ...defaults, shard })) {
       if (each instanceof InvalidJob) found.push(`${each.where}: ${each.reason}`);
-      else found.push(`${each.job.url} ${each.job.name}${each.isRepeated ? ' again' : ''}`);
+      else found.push(`${each.url} ${each.name}${each.isRepeated ? ' again' : ''}`);
     }
     return found;
   }
