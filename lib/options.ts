@@ -17,16 +17,16 @@ import {
 /**
  * The options of `imageSave`. All of them are optional.
  *
- * @typeParam Request What its host's functions get: Node's request, or one of the Fetch API.
+ * @typeParam HostRequest What its host's functions get: Node's request, or one of the Fetch API.
  */
-export interface ImageSaveOptions<Request = IncomingMessage> {
+export interface ImageSaveOptions<HostRequest = IncomingMessage> {
   /**
    * The existing folder below which images are saved. A relative path is resolved when the factory is called. A
    * function chooses a folder for each request. `''` disables saving. Default `''`.
    */
-  savePath?: string | ((req: Request) => string | Promise<string>) | undefined;
+  savePath?: string | ((req: HostRequest) => string | Promise<string>) | undefined;
   /** A store other than a folder: an object store, or one of your own. Replaces `savePath`. */
-  store?: ImageStore<Request> | undefined;
+  store?: ImageStore<HostRequest> | undefined;
   /** The deadline of commands without `timeout=`, in milliseconds. Default 60,000. */
   timeout?: number | undefined;
   /** The upper limit for `timeout=`, in milliseconds; larger values are capped. Default 600,000. */
@@ -54,7 +54,7 @@ export interface ImageSaveOptions<Request = IncomingMessage> {
   /** Saves that may wait for their turn; further ones are refused with `too-busy`. Default 1000. */
   maxQueue?: number | undefined;
   /** Decides which request may save under which name: anything but `true` refuses. Default: every request may. */
-  authorize?: ((req: Request, save: { readonly name: string }) => boolean | Promise<boolean>) | undefined;
+  authorize?: ((req: HostRequest, save: { readonly name: string }) => boolean | Promise<boolean>) | undefined;
   /** Accept the command from a browser on another site (`Sec-Fetch-Site: cross-site`). Default `false`. */
   allowCrossSite?: boolean | undefined;
   /**
@@ -62,37 +62,42 @@ export interface ImageSaveOptions<Request = IncomingMessage> {
    * write a row. The reply waits for it, for the rest of the deadline but for at least a second. It cannot undo the save:
    * if it throws or takes too long, the reply is still `done`, and the record of `onSave` has the `warning`.
    */
-  onPublished?: ((record: SaveRecord, req: Request) => void | Promise<void>) | undefined;
+  onPublished?: ((record: SaveRecord, req: HostRequest) => void | Promise<void>) | undefined;
   /**
    * Where the saved images are served, for `url` in the reply: a prefix of the encoded name that ends in `/` or `=`, or a
    * function that returns the URL of a name. If the function throws or returns no string, the reply is still `done`,
    * without `url`, and the record has the `warning`.
    */
-  publicUrl?: string | ((name: string, req: Request) => string) | undefined;
+  publicUrl?: string | ((name: string, req: HostRequest) => string) | undefined;
   /** Called once per command, after its reply. An error of it becomes a process warning. */
-  onSave?: ((record: SaveRecord, req: Request) => void | Promise<void>) | undefined;
+  onSave?: ((record: SaveRecord, req: HostRequest) => void | Promise<void>) | undefined;
 }
 
-/** The options with their defaults, checked. */
-export interface Settings {
+const DEFAULTS = {
+  timeout: 60_000,
+  maxTimeout: 600_000,
+  maxPixels: 100_000_000,
+  maxBytes: 1024 ** 3,
+  verify: 'pixels',
+  overwrite: true,
+  createFolders: false,
+  durable: true,
+  concurrency: 'auto',
+  maxQueue: 1000,
+  allowCrossSite: false,
+} satisfies ImageSaveOptions;
+
+type WithDefaults = { readonly [Name in keyof typeof DEFAULTS]: NonNullable<ImageSaveOptions[Name]> };
+
+/** The options with their defaults, checked. What a function of the operator returns is not. */
+export interface Settings extends WithDefaults {
   /** Needs the request where the option is a function. */
   readonly savePath: (req?: unknown) => string | Promise<string>;
   readonly store: ImageStore | undefined;
-  readonly timeout: number;
-  readonly maxTimeout: number;
-  readonly maxPixels: number;
-  readonly maxBytes: number;
-  readonly verify: 'pixels' | 'header';
-  readonly overwrite: boolean;
-  readonly createFolders: boolean;
-  readonly durable: boolean;
-  readonly concurrency: number | 'auto';
-  readonly maxQueue: number;
-  readonly authorize: ((req: unknown, save: { readonly name: string }) => unknown) | undefined;
-  readonly allowCrossSite: boolean;
-  readonly onPublished: ((record: SaveRecord, req: unknown) => unknown) | undefined;
-  readonly publicUrl: string | ((name: string, req: unknown) => unknown) | undefined;
-  readonly onSave: ((record: SaveRecord, req: unknown) => unknown) | undefined;
+  readonly authorize?: (req: unknown, save: { readonly name: string }) => unknown;
+  readonly onPublished?: (record: SaveRecord, req: unknown) => unknown;
+  readonly publicUrl?: string | ((name: string, req: unknown) => unknown);
+  readonly onSave?: (record: SaveRecord, req: unknown) => unknown;
 }
 
 const RULES: Rules<ImageSaveOptions<unknown>> = {
@@ -141,38 +146,22 @@ const RULES: Rules<ImageSaveOptions<unknown>> = {
  * @param more The rules of further options of this factory.
  * @throws TypeError An option is unknown or wrong; the message names it and says what it must be.
  */
-export function checkOptions<Request>(
+export function checkOptions<HostRequest>(
   factory: string,
   example: string,
-  options: ImageSaveOptions<Request>,
+  options: ImageSaveOptions<HostRequest>,
   more: Readonly<Record<string, Rule>> = {},
 ): Settings {
-  validateOptions<ImageSaveOptions<Request>>(factory, example, { ...RULES, ...more }, options);
+  validateOptions<ImageSaveOptions<HostRequest>>(factory, example, { ...RULES, ...more }, options);
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   // Only the host's own functions depend on its request type.
-  const given = { ...options } as ImageSaveOptions<unknown>;
-  if (given.savePath !== undefined && given.store !== undefined) {
+  const { savePath, store, ...settings } = { ...DEFAULTS, ...given } as WithDefaults &
+    ImageSaveOptions<unknown>;
+  if (savePath !== undefined && store !== undefined) {
     throw new TypeError(`${factory} saves to one place: give it "savePath" or "store", not both`);
   }
-  const maxTimeout = given.maxTimeout ?? 600_000;
-  return {
-    savePath: createPathResolver(given.savePath ?? ''),
-    store: given.store,
-    timeout: Math.min(given.timeout ?? 60_000, maxTimeout),
-    maxTimeout,
-    maxPixels: given.maxPixels ?? 100_000_000,
-    maxBytes: given.maxBytes ?? 1024 ** 3,
-    verify: given.verify ?? 'pixels',
-    overwrite: given.overwrite ?? true,
-    createFolders: given.createFolders ?? false,
-    durable: given.durable ?? true,
-    concurrency: given.concurrency ?? 'auto',
-    maxQueue: given.maxQueue ?? 1000,
-    authorize: given.authorize,
-    allowCrossSite: given.allowCrossSite ?? false,
-    onPublished: given.onPublished,
-    publicUrl: given.publicUrl,
-    onSave: given.onSave,
-  };
+  const timeout = Math.min(settings.timeout, settings.maxTimeout);
+  return { ...settings, timeout, savePath: createPathResolver(savePath ?? ''), store } as Settings;
 }
 
 function createPathResolver(

@@ -3,9 +3,9 @@ import { whenAborted } from '../abort.js';
 import { STRIPPED_HEADERS } from '../capture/rewrite-request.js';
 import { SaveError } from '../errors.js';
 import { checkOptions, type ImageSaveOptions } from '../options.js';
-import { hasSaveCommand, parseCommand, type SaveCommand } from '../protocol/parse-command.js';
-import { createReply, type SaveOutcome } from '../protocol/reply.js';
-import type { Exchange, RenderedImage, Save, SentBy } from '../save/exchange.js';
+import { hasSaveCommand, parseCommand } from '../protocol/parse-command.js';
+import { createReply } from '../protocol/reply.js';
+import type { Exchange } from '../save/exchange.js';
 import type { Rule } from '../validate-options.js';
 import { attachSave } from './save-of.js';
 import { Saver, type SaveControls } from './saver.js';
@@ -61,7 +61,7 @@ export function imageSave<Client extends Request = Request, More extends readonl
     const target = hasSaveCommand(url) ? readTarget(url, prefix) : undefined;
     if (target === undefined) return render(request);
     return new Promise((resolve) => {
-      saver.start(new FetchExchange(request, target, { render, resolve }));
+      saver.start(createExchange(request, target, { render, resolve }));
     });
   }
 
@@ -95,79 +95,70 @@ interface FetchCall<Client> {
   resolve(response: Response): void;
 }
 
-class FetchExchange<Client extends Request> implements Exchange {
-  readonly arrival = performance.now();
-  readonly request: Client;
-  readonly sentBy: SentBy;
-  readonly #target: Target;
-  readonly #call: FetchCall<Client>;
-  #rendererPath = '';
-  #stopWatching: (() => void) | undefined;
-  #source: Source | undefined;
-  #released = false;
+function createExchange<Client extends Request>(
+  request: Client,
+  { base, path }: Target,
+  call: FetchCall<Client>,
+): Exchange {
+  let rendererUrl = '';
+  let stopWatching: (() => void) | undefined;
+  let source: Source | undefined;
+  let isReleased = false;
+  return {
+    arrival: performance.now(),
+    request,
+    sentBy: { method: request.method, site: request.headers.get('sec-fetch-site') },
+    begin(abort) {
+      stopWatching = whenAborted(request.signal, () => {
+        abort(new SaveError('client-disconnected'));
+      });
+    },
+    readCommand() {
+      const command = parseCommand(path);
+      rendererUrl = base + command.rendererUrl;
+      return command;
+    },
+    async render(save) {
+      const changed = rewriteForRenderer(request, rendererUrl, save.signal);
+      attachSave(changed, save);
+      let response: unknown;
+      try {
+        response = await call.render(changed);
+      } catch (cause) {
+        throw new SaveError('renderer-failed', {}, cause);
+      }
+      source = fromResponse(response);
+      // The save may have ended meanwhile.
+      if (isReleased) source.release();
+      return source.rendered;
+    },
+    release() {
+      isReleased = true;
+      source?.release();
+    },
+    callHook: (hook, first) => hook(first, request),
+    reply(outcome) {
+      stopWatching?.();
+      const { status, headers, text } = createReply(outcome);
+      call.resolve(new Response(text, { status, headers }));
+    },
+  };
+}
 
-  constructor(request: Client, target: Target, call: FetchCall<Client>) {
-    this.request = request;
-    this.sentBy = { method: request.method, site: request.headers.get('sec-fetch-site') };
-    this.#target = target;
-    this.#call = call;
-  }
-
-  begin(abort: (error: SaveError) => void): void {
-    this.#stopWatching = whenAborted(this.request.signal, () => {
-      abort(new SaveError('client-disconnected'));
-    });
-  }
-
-  readCommand(): SaveCommand {
-    const command = parseCommand(this.#target.path);
-    this.#rendererPath = command.rendererUrl;
-    return command;
-  }
-
-  async render(save: Save): Promise<RenderedImage> {
-    const request = this.#createRequest(save.signal);
-    attachSave(request, save);
-    let response: unknown;
-    try {
-      response = await this.#call.render(request);
-    } catch (cause) {
-      throw new SaveError('renderer-failed', {}, cause);
-    }
-    this.#source = fromResponse(response);
-    // The save may have ended meanwhile.
-    if (this.#released) this.#source.release();
-    return this.#source.rendered;
-  }
-
-  /** A GET without the command. */
-  #createRequest(signal: AbortSignal): Client {
-    const { request } = this;
-    const url = this.#target.base + this.#rendererPath;
-    const headers = new Headers(request.headers);
-    for (const name of [...headers.keys()]) if (STRIPPED_HEADERS.test(name)) headers.delete(name);
-    // Those of a body that a GET has not.
-    for (const name of ['content-length', 'transfer-encoding']) headers.delete(name);
-    const made = createLike(request, url, { method: 'GET', headers, signal });
-    // What other code has set on it, such as a user.
-    for (const [name, value] of Object.entries(request)) if (!(name in made)) Reflect.set(made, name, value);
-    return made as Client;
-  }
-
-  release(): void {
-    this.#released = true;
-    this.#source?.release();
-  }
-
-  callHook<First>(hook: (first: First, request: unknown) => unknown, first: First): unknown {
-    return hook(first, this.request);
-  }
-
-  reply(outcome: SaveOutcome): void {
-    this.#stopWatching?.();
-    const { status, headers, text } = createReply(outcome);
-    this.#call.resolve(new Response(text, { status, headers }));
-  }
+/** The request for the renderer: a GET of the whole image, without the command. */
+function rewriteForRenderer<Client extends Request>(
+  request: Client,
+  url: string,
+  signal: AbortSignal,
+): Client {
+  const headers = new Headers(request.headers);
+  for (const name of [...headers.keys()]) if (STRIPPED_HEADERS.test(name)) headers.delete(name);
+  // Those of a body that a GET has not.
+  for (const name of ['content-length', 'transfer-encoding']) headers.delete(name);
+  const made = createLike(request, url, { method: 'GET', headers, signal });
+  // What other code has set on it, such as a user.
+  for (const [name, value] of Object.entries(request)) if (!(name in made)) Reflect.set(made, name, value);
+  return made as Client;
 }
 
 /** A request of the same class, where its constructor takes what that of `Request` takes. */

@@ -4,7 +4,7 @@ import { whenAborted } from '../abort.js';
 import { SaveError } from '../errors.js';
 import { checkOptions, type ImageSaveOptions } from '../options.js';
 import type { SaveOutcome } from '../protocol/reply.js';
-import type { Exchange, RenderedImage } from '../save/exchange.js';
+import type { Exchange } from '../save/exchange.js';
 import type { SaveRecord } from '../save/save-record.js';
 import { MILLISECONDS, validateOptions, type Rule, type Rules } from '../validate-options.js';
 import { Saver, type SaveControls } from './saver.js';
@@ -95,70 +95,51 @@ const RULES: Rules<SaveImageOptions> = {
  */
 export function createImageSaver(options: ImageSaverOptions = {}): ImageSaver {
   const saver = new Saver(checkOptions('createImageSaver', EXAMPLE, options, WITHOUT_REQUEST));
+
   async function save(image: ImageSource, saveOptions: SaveImageOptions): Promise<SavedImage> {
     validateOptions('save', SAVE_EXAMPLE, RULES, saveOptions);
+    const { signal } = saveOptions;
     const source = createSource(image);
-    return new Promise((resolve, reject) => {
-      saver.start(new CodeExchange(source, saveOptions, { resolve, reject }));
-    });
-  }
-  return saver.control(save);
-}
-
-interface Settle {
-  resolve(image: SavedImage): void;
-  reject(error: unknown): void;
-}
-
-class CodeExchange implements Exchange {
-  readonly arrival = performance.now();
-  readonly request = undefined;
-  readonly #source: Source;
-  readonly #options: SaveImageOptions;
-  readonly #settle: Settle;
-  #stopWatching: (() => void) | undefined;
-
-  constructor(source: Source, options: SaveImageOptions, settle: Settle) {
-    this.#source = source;
-    this.#options = options;
-    this.#settle = settle;
-  }
-
-  begin(abort: (error: SaveError) => void): void {
-    const { signal } = this.#options;
     // Many saves may share one, as for a worker that stops: Node would warn of a leak.
     if (signal instanceof EventTarget) setMaxListeners(0, signal);
-    this.#stopWatching = whenAborted(signal, () => {
-      abort(new SaveError('client-disconnected', {}, signal?.reason));
+    const outcome = await new Promise<SaveOutcome>((resolve) => {
+      saver.start(createExchange(source, saveOptions, resolve));
     });
-  }
-
-  readCommand(): SaveImageOptions {
-    return this.#options;
-  }
-
-  render(): RenderedImage {
-    return this.#source.rendered;
-  }
-
-  release(): void {
-    this.#source.release();
-  }
-
-  callHook<First>(hook: (first: First, request: unknown) => unknown, first: First): unknown {
-    return (hook as (first: First) => unknown)(first);
-  }
-
-  reply(outcome: SaveOutcome): void {
-    this.#stopWatching?.();
     if (outcome.status === 'done') {
       const { name, url, info, length, lastUpdated } = outcome;
       const { width, height, type, pages, pixels } = info;
-      this.#settle.resolve({ name, url, width, height, type, pages, pixels, length, lastUpdated });
-    } else if (outcome.error.code === 'client-disconnected') {
-      this.#settle.reject(this.#options.signal?.reason);
-    } else {
-      this.#settle.reject(outcome.error);
+      return { name, url, width, height, type, pages, pixels, length, lastUpdated };
     }
+    throw outcome.error.code === 'client-disconnected' ? signal?.reason : outcome.error;
   }
+
+  return saver.control(save);
+}
+
+function createExchange(
+  source: Source,
+  options: SaveImageOptions,
+  reply: (outcome: SaveOutcome) => void,
+): Exchange {
+  const { signal } = options;
+  let stopWatching: (() => void) | undefined;
+  return {
+    arrival: performance.now(),
+    request: undefined,
+    begin(abort) {
+      stopWatching = whenAborted(signal, () => {
+        abort(new SaveError('client-disconnected', {}, signal?.reason));
+      });
+    },
+    readCommand: () => options,
+    render: () => source.rendered,
+    release: () => {
+      source.release();
+    },
+    callHook: (hook, first) => (hook as (first: unknown) => unknown)(first),
+    reply(outcome) {
+      stopWatching?.();
+      reply(outcome);
+    },
+  };
 }

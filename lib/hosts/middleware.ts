@@ -7,9 +7,9 @@ import { Saver, type SaveControls } from './saver.js';
 
 /** A middleware for Express and every other host of `(req, res, next)` on Node's own request and response. */
 export interface ImageSaveMiddleware<
-  Request extends IncomingMessage = IncomingMessage,
-> extends SaveControls<Request> {
-  (req: Request, res: ServerResponse, next: Next): void;
+  HostRequest extends IncomingMessage = IncomingMessage,
+> extends SaveControls<HostRequest> {
+  (req: HostRequest, res: ServerResponse, next: Next): void;
 }
 
 const EXAMPLE = "imageSave({ savePath: './saved' })";
@@ -22,13 +22,13 @@ const EXAMPLE = "imageSave({ savePath: './saved' })";
  * @example
  * app.use('/is/image', imageSave({ savePath: './saved' }), renderer);
  */
-export function imageSave<Request extends IncomingMessage = IncomingMessage>(
-  options: ImageSaveOptions<Request> = {},
-): ImageSaveMiddleware<Request> {
+export function imageSave<HostRequest extends IncomingMessage = IncomingMessage>(
+  options: ImageSaveOptions<HostRequest> = {},
+): ImageSaveMiddleware<HostRequest> {
   refuseRequest(options);
   const saver = new Saver(checkOptions('imageSave', EXAMPLE, options));
 
-  function imageSaveMiddleware(req: Request, res: ServerResponse, next: Next): void {
+  function imageSaveMiddleware(req: HostRequest, res: ServerResponse, next: Next): void {
     refuseOtherHosts(res, next);
     if (!hasSaveCommand(req.url ?? '')) {
       next();

@@ -10,7 +10,7 @@ import { folderStore } from '../stores/folder/folder-store.js';
 import { StaleFileSweeper } from '../temp-files/stale-files.js';
 
 /** What the middleware, the Fetch handler and an image saver have in common. */
-export interface SaveControls<Request> {
+export interface SaveControls<HostRequest> {
   /**
    * Resolves when every save has ended completely: it has its reply, its temporary file is removed, and its `onSave`
    * has settled. For a graceful stop, call it after `server.close()`, with a time limit of your own: it also waits
@@ -24,7 +24,7 @@ export interface SaveControls<Request> {
    * @param req A request for which a folder is chosen, where `savePath` is a function. That folder is checked.
    * @throws SaveError Its code says why no image can be saved.
    */
-  readonly check: (req?: Request) => Promise<void>;
+  readonly check: (req?: HostRequest) => Promise<void>;
   /** Saves in progress, for a gauge. */
   readonly running: number;
   /** Saves that wait for their turn, for a gauge. */
@@ -52,13 +52,13 @@ export class Saver {
   }
 
   /** Gives a function its controls. */
-  control<Call extends object, Request>(call: Call): Call & SaveControls<Request> {
+  control<Call extends object, HostRequest>(call: Call): Call & SaveControls<HostRequest> {
     const { admission } = this.#context;
     const idle = async (): Promise<void> => {
       // Other saves may have begun meanwhile.
       while (this.#operations.size > 0) await Promise.all(this.#operations);
     };
-    const check = (req?: Request): Promise<void> => {
+    const check = (req?: HostRequest): Promise<void> => {
       if (req !== undefined) return checkSaving(this.#context, req);
       // A folder that hangs must not take one more thread for each probe.
       this.#checking ??= checkSaving(this.#context).finally(() => {
@@ -69,7 +69,7 @@ export class Saver {
     return Object.defineProperties(Object.assign(call, { idle, check }), {
       running: { get: () => admission.running, enumerable: true },
       waiting: { get: () => admission.waiting, enumerable: true },
-    }) as Call & SaveControls<Request>;
+    }) as Call & SaveControls<HostRequest>;
   }
 }
 

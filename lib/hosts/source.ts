@@ -52,19 +52,16 @@ export function fromResponse(value: unknown): Source {
   return fromBody(value.body ?? Buffer.alloc(0), head) ?? refused('The body of its Response is no stream');
 }
 
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
+// A value of any kind has these properties or not, except for null and undefined.
+const propertiesOf = <Kind>(value: unknown): Partial<Kind> => Object(value ?? {}) as Partial<Kind>;
 
 function isResponse(value: unknown): value is Response {
-  if (!isObject(value)) return false;
-  const { status, headers, body } = value as Partial<Response>;
+  const { status, headers, body } = propertiesOf<Response>(value);
   return typeof status === 'number' && typeof headers?.get === 'function' && body !== undefined;
 }
 
 function isBlob(value: unknown): value is Blob {
-  if (!isObject(value)) return false;
-  const { size, stream } = value as Partial<Blob>;
+  const { size, stream } = propertiesOf<Blob>(value);
   return typeof size === 'number' && typeof stream === 'function';
 }
 
@@ -74,9 +71,9 @@ function fromBody(body: unknown, head: RenderedHead): Source | undefined {
     const batch: Batch = { chunks: [copyBytes(body)], last: true };
     return { rendered: { ...head, body: Readable.from([batch]) }, release: () => undefined };
   }
-  if (!isObject(body)) return undefined;
-  if ('getReader' in body) return fromStream(body as ReadableStream<Uint8Array>, head);
-  if (Symbol.asyncIterator in body) return fromIterable(body as AsyncIterable<Uint8Array>, head);
+  const { getReader, [Symbol.asyncIterator]: iterate } = propertiesOf<ReadableStream & Readable>(body);
+  if (getReader !== undefined) return fromStream(body as ReadableStream<Uint8Array>, head);
+  if (iterate !== undefined) return fromIterable(body as AsyncIterable<Uint8Array>, head);
   return undefined;
 }
 
@@ -97,11 +94,8 @@ function refused(reason: string): Source {
 function fromStream(stream: ReadableStream<Uint8Array>, head: RenderedHead): Source {
   if (stream.locked || Readable.isDisturbed(stream as never)) return refused('The stream has been used');
   const reader = stream.getReader();
-  return fromReads(
-    () => reader.read(),
-    () => reader.cancel(),
-    head,
-  );
+  const cancel = (): unknown => reader.cancel();
+  return fromReads(() => reader.read(), cancel, head);
 }
 
 function fromIterable(iterable: AsyncIterable<Uint8Array>, head: RenderedHead): Source {

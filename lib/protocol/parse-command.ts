@@ -71,10 +71,7 @@ function checkReqOptions(req: QueryParam | undefined): void {
 function readName(params: readonly QueryParam[], path: string): string {
   const param = findParam(params, 'name');
   if (param === undefined || param.rawValue === '') throw new SaveError('name-missing');
-  const variables = readVariables(params, param);
-  const name = substitute(decodeValue('name', param.rawValue), (variable) =>
-    variable === '$object' && !variables.has(variable) ? decodePath(path) : readVariable(variables, variable),
-  );
+  const name = substitute(params, param, () => decodePath(path));
   if (name === undefined) throw new SaveError('name-invalid', { rule: TOO_LONG });
   return name;
 }
@@ -82,43 +79,39 @@ function readName(params: readonly QueryParam[], path: string): string {
 function readTimeout(params: readonly QueryParam[]): number | undefined {
   const param = findParam(params, 'timeout');
   if (param === undefined) return undefined;
-  const variables = readVariables(params, param);
-  const value = substitute(decodeValue('timeout', param.rawValue), (variable) =>
-    readVariable(variables, variable),
-  );
-  if (value === undefined || !/^\d+$/.test(value) || Number(value) < 1)
-    throw new SaveError('timeout-invalid');
+  const value = substitute(params, param) ?? '';
+  if (!/^\d+$/.test(value) || Number(value) < 1) throw new SaveError('timeout-invalid');
   return Number(value);
 }
 
-/** The encoded value of each parameter before one, by name. The latest of several counts. */
-function readVariables(params: readonly QueryParam[], before: QueryParam): ReadonlyMap<string, string> {
-  return new Map(params.slice(0, params.indexOf(before)).map((param) => [param.name, param.rawValue]));
-}
-
-function readVariable(variables: ReadonlyMap<string, string>, name: string): string | undefined {
-  const rawValue = variables.get(name);
-  return rawValue === undefined ? undefined : decodeValue(name, rawValue);
-}
-
 /**
- * Replaces each `$var$` in one pass: values are not searched for variables. An undefined variable stays as it is.
- * (Image Serving, "Substitution variables".)
+ * Decodes the value of a parameter and replaces each `$var$` by the latest earlier one, in one pass: values are not
+ * searched for variables. An undefined variable stays as it is. (Image Serving, "Substitution variables".)
  *
- * @param text The decoded value of a parameter.
- * @param find The value of a variable, by its name in lower case with the first `$`; undefined if it has none.
- * @returns The text, or undefined where it becomes too long for any use: one long value that is named over and over
- *   must not become a text of megabytes.
+ * @param readObject The value of `$object$` where no parameter gives it one.
+ * @returns Undefined where the text becomes too long for any use: one long value that is named over and over must not
+ *   become a text of megabytes.
  */
-function substitute(text: string, find: (variable: string) => string | undefined): string | undefined {
+function substitute(
+  params: readonly QueryParam[],
+  param: QueryParam,
+  readObject?: () => string,
+): string | undefined {
+  const text = decodeValue(param.name, param.rawValue);
+  const earlier = params.slice(0, params.indexOf(param));
+  const rawValues = new Map(earlier.map(({ name, rawValue }) => [name, rawValue]));
+  const read = (variable: string): string | undefined => {
+    const rawValue = rawValues.get(variable);
+    if (rawValue !== undefined && variable !== '$') return decodeValue(variable, rawValue);
+    return variable === '$object' ? readObject?.() : undefined;
+  };
   let result = '';
   let at = 0;
   for (;;) {
     const start = text.indexOf('$', at);
     const end = start < 0 ? -1 : text.indexOf('$', start + 1);
     if (end < 0) return result + text.slice(at);
-    const name = text.slice(start, end).toLowerCase();
-    const value = name === '$' ? undefined : find(name);
+    const value = read(text.slice(start, end).toLowerCase());
     // The closing $ of an undefined variable may be the opening $ of the next one.
     result += value === undefined ? text.slice(at, end) : text.slice(at, start) + value;
     at = value === undefined ? end : end + 1;

@@ -2,14 +2,11 @@
 import { getProperties } from 'properties-file';
 import type { SaveErrorCode } from '../errors.js';
 
-interface AnyReply {
+/** The new image is published. Image Serving sends `lastUpdated` and `pixelsTotal` only. */
+export interface DoneReply {
+  readonly status: 'done';
   /** All the properties of the reply, as they were sent. */
   readonly properties: Readonly<Record<string, string>>;
-}
-
-/** The new image is published. Image Serving sends `lastUpdated` and `pixelsTotal` only. */
-export interface DoneReply extends AnyReply {
-  readonly status: 'done';
   /** The file's modification time, milliseconds since 1970. */
   readonly lastUpdated?: number;
   /** Width × height × pages. */
@@ -17,19 +14,14 @@ export interface DoneReply extends AnyReply {
   /** The name under which the image was saved. */
   readonly name?: string;
   /** The image: pixels of one page as stored, media type, bytes. */
-  readonly image?: {
-    readonly width: number;
-    readonly height: number;
-    readonly type: string;
-    readonly length: number;
-  };
+  readonly image?: Readonly<{ width: number; height: number; type: string; length: number }>;
   /** Where the image is served, if the server says so. */
   readonly url?: string;
   readonly error?: undefined;
 }
 
 /** The old file, if there was one, is untouched. */
-export interface FailedReply extends AnyReply, Partial<Record<OfDone, undefined>> {
+export interface FailedReply extends Partial<Record<OfDone, undefined>>, Pick<DoneReply, 'properties'> {
   readonly status: 'failed' | 'timeout';
   /** Why there is no new image. `retry`: the same command may succeed later. */
   readonly error: {
@@ -59,46 +51,50 @@ export type SaveReply = DoneReply | FailedReply;
  */
 export function parseReply(text: string): SaveReply {
   const properties = readProperties(text);
-  const get = (key: string): string | undefined => properties[key];
-  const status = get('status');
-  if (status !== 'done' && status !== 'failed' && status !== 'timeout') {
+  const status = properties['status'];
+  const number = (key: string): number | undefined => readNumber(properties[key]);
+  if (status === 'failed' || status === 'timeout') {
+    const error = omitUndefined<FailedReply['error']>({
+      code: properties['error.code'] ?? status,
+      message: properties['error.message'] ?? '',
+      retry: properties['error.retry'] === 'true',
+      rendererStatus: number('error.rendererStatus'),
+    });
+    return { status, error, properties };
+  }
+  if (status !== 'done') {
     throw new TypeError(
       'This is not the reply to a save command: it has no status of done, failed or timeout. ' +
         'Did the request have req=saveToFile, and did it reach a server that saves?',
     );
   }
-  const number = (key: string): number => readNumber(get(key));
-  if (status !== 'done') {
-    const code = get('error.code') ?? status;
-    const message = get('error.message') ?? '';
-    const rendererStatus = number('error.rendererStatus');
-    const error = { code, message, retry: get('error.retry') === 'true' };
-    return {
-      status,
-      error: Number.isNaN(rendererStatus) ? error : { ...error, rendererStatus },
-      properties,
-    };
-  }
-  const [lastUpdated, pixelsTotal] = [number('lastUpdated'), number('pixelsTotal')];
-  const [name, type, url] = [get('name'), get('image.type'), get('url')];
-  const [width, height, length] = [number('image.width'), number('image.height'), number('image.length')];
-  return {
-    status,
-    ...(Number.isNaN(lastUpdated) ? {} : { lastUpdated }),
-    ...(Number.isNaN(pixelsTotal) ? {} : { pixelsTotal }),
-    ...(name === undefined ? {} : { name }),
-    ...(type === undefined || Number.isNaN(width * height * length)
-      ? {}
-      : { image: { width, height, type, length } }),
-    ...(url === undefined ? {} : { url }),
-    properties,
+  const image = {
+    width: number('image.width'),
+    height: number('image.height'),
+    type: properties['image.type'],
+    length: number('image.length'),
   };
+  return omitUndefined<DoneReply>({
+    status,
+    lastUpdated: number('lastUpdated'),
+    pixelsTotal: number('pixelsTotal'),
+    name: properties['name'],
+    image: Object.values(image).includes(undefined) ? undefined : (image as DoneReply['image']),
+    url: properties['url'],
+    properties,
+  });
 }
 
-/** A whole number in decimal digits, or NaN. */
-function readNumber(text = ''): number {
+function omitUndefined<Result extends object>(all: {
+  [Name in keyof Result]: Result[Name] | undefined;
+}): Result {
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Result;
+}
+
+/** A whole number in decimal digits. */
+function readNumber(text = ''): number | undefined {
   const value = /^\d+$/.test(text) ? Number(text) : NaN;
-  return Number.isSafeInteger(value) ? value : NaN;
+  return Number.isSafeInteger(value) ? value : undefined;
 }
 
 /** The properties of a text; none if the text is malformed. */

@@ -11,55 +11,40 @@ export interface QueryParam {
   readonly rawValue: string;
 }
 
-/** Reads the parameters of a query, which is what follows the `?`. */
-export function parseQuery(query: string): QueryParam[] {
-  return splitParams(query).map(readParam);
-}
-
 /**
- * Splits a query at each `&` that is not inside a nested request: a balanced `(…)` or `{…}` is one value, with
- * any content; a bracket without its partner is a plain character. (Image Serving, "Request nesting".)
+ * Splits a query, which is what follows the `?`, at each `&` that is not inside a nested request: a balanced `(…)` or
+ * `{…}` is one value, with any content; a bracket without its partner is a plain character. (Image Serving, "Request
+ * nesting".)
  */
-function splitParams(query: string): string[] {
+export function parseQuery(query: string): QueryParam[] {
   const partners = matchBrackets(query);
-  const params: string[] = [];
+  const params: QueryParam[] = [];
   let start = 0;
-  for (let at = 0; at < query.length; at++) {
-    const partner = partners.get(at);
-    if (partner !== undefined) {
-      at = partner;
-    } else if (query[at] === '&') {
-      params.push(query.slice(start, at));
-      start = at + 1;
-    }
+  for (let at = 0; at <= query.length; at++) {
+    at = partners.get(at) ?? at;
+    if (at < query.length && query[at] !== '&') continue;
+    params.push(readParam(query.slice(start, at)));
+    start = at + 1;
   }
-  params.push(query.slice(start));
   return params;
 }
 
 /** The position of each opening bracket that has a partner → the position of that partner. Linear time. */
 function matchBrackets(query: string): Map<number, number> {
   const partners = new Map<number, number>();
-  const open: { readonly closer: ')' | '}'; readonly at: number }[] = [];
-  const unclosed = { ')': 0, '}': 0 };
+  const openRound: number[] = [];
+  const openCurly: number[] = [];
   for (const { 0: bracket, index } of query.matchAll(/[(){}]/g)) {
+    const [same, other] = /[()]/.test(bracket) ? [openRound, openCurly] : [openCurly, openRound];
     if (bracket === '(' || bracket === '{') {
-      const closer = bracket === '(' ? ')' : '}';
-      open.push({ closer, at: index });
-      unclosed[closer]++;
+      same.push(index);
       continue;
     }
-    const closer = bracket === ')' ? ')' : '}';
-    // Without these counts, a long row of stray closing brackets would search the stack again and again.
-    while (unclosed[closer] > 0) {
-      const last = open.pop();
-      if (last === undefined) break;
-      unclosed[last.closer]--;
-      if (last.closer === closer) {
-        partners.set(last.at, index);
-        break;
-      }
-    }
+    const opening = same.pop();
+    if (opening === undefined) continue;
+    partners.set(opening, index);
+    // An open bracket between the two has no partner.
+    while ((other.at(-1) ?? -1) > opening) other.pop();
   }
   return partners;
 }
@@ -75,22 +60,14 @@ function readParam(text: string): QueryParam {
   };
 }
 
-/**
- * The only parameter of a name; undefined without one.
- *
- * @throws SaveError `repeated-command`.
- */
+/** @throws SaveError `repeated-command`. */
 export function findParam(params: readonly QueryParam[], name: string): QueryParam | undefined {
   const [param, second] = params.filter((candidate) => candidate.name === name);
   if (second !== undefined) throw new SaveError('repeated-command', { parameter: name });
   return param;
 }
 
-/**
- * The decoded value of a parameter.
- *
- * @throws SaveError `bad-escape`.
- */
+/** @throws SaveError `bad-escape`. */
 export function decodeValue(parameter: string, rawValue: string): string {
   const value = decode(rawValue);
   if (value === undefined) throw new SaveError('bad-escape', { parameter });

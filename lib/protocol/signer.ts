@@ -110,8 +110,8 @@ export function createSigner(options: SignerOptions): Signer {
     return true;
   };
   const sign = (url: string, command: SignedCommand): string => {
-    const { origin, target } = addCommand(url, command);
-    return `${origin}${target}&signature=${digest(newest, target)}`;
+    const target = addCommand(url, command);
+    return `${target}&signature=${digest(newest, withoutOrigin(target))}`;
   };
   return { sign, authorize };
 }
@@ -120,29 +120,25 @@ function digest(key: KeyObject, text: string): string {
   return createHmac('sha256', key).update(text).digest('base64url');
 }
 
-function addCommand(url: string, given: SignedCommand): { origin: string; target: string } {
+function addCommand(url: string, given: SignedCommand): string {
   const isPath = /^\/(?!\/)/.test(url);
   if (!isPath && !/^https?:\/\//i.test(url)) {
     throw new TypeError('A URL to sign must start with one / or with http:// or https://');
   }
   const example = "sign(url, { name: 'shoe.jpg', expires: Date.now() + 600_000 })";
   validateOptions<SignedCommand>('sign', example, COMMAND_RULES, given);
-  const { name, timeout } = given;
-  const expires = String(toMilliseconds(given.expires));
-  const parsed = new URL(isPath ? `http://localhost${url}` : url);
-  if (parsed.username !== '' || parsed.password !== '')
+  const { origin, pathname, search, username, password } = new URL(isPath ? `http://localhost${url}` : url);
+  if (username !== '' || password !== '')
     throw new TypeError('A URL to sign must have no user or password, which the signature would not cover');
-  const taken = parseQuery(parsed.search.slice(1)).find((param) => ADDED.has(param.name));
+  const taken = parseQuery(search.slice(1)).find((param) => ADDED.has(param.name));
   if (taken !== undefined)
     throw new TypeError(`The URL has ${taken.name}= already, which signing adds: leave it out`);
   // URLSearchParams encodes brackets too: in a nested request one would take the parameters behind it along.
-  const limit = timeout === undefined ? {} : { timeout: String(timeout) };
-  const command = new URLSearchParams({ req: 'saveToFile', name, ...limit, expires });
-  const joint = parsed.search === '' ? '?' : '&';
-  return {
-    origin: isPath ? '' : parsed.origin,
-    target: `${parsed.pathname}${parsed.search}${joint}${command.toString()}`,
-  };
+  const command = new URLSearchParams({ req: 'saveToFile', name: given.name });
+  if (given.timeout !== undefined) command.set('timeout', String(given.timeout));
+  command.set('expires', String(toMilliseconds(given.expires)));
+  const joint = search === '' ? '?' : '&';
+  return `${isPath ? '' : origin}${pathname}${search}${joint}${command.toString()}`;
 }
 
 /** The path and the query of a URL, to the byte. */
