@@ -54,12 +54,34 @@ export interface TempFile extends ImageBytes {
   discard(): Promise<void>;
 }
 
+abstract class StreamedBytes {
+  abstract readonly length: number;
+
+  stream(start = 0, end = this.length): Readable {
+    const chunks = this.#chunks(start, end);
+    const stream = Readable.from(chunks, { objectMode: false, highWaterMark: CHUNK_BYTES });
+    // `pipe` forwards no errors. A failed read must not end the process of a store that forgot to listen.
+    return stream.on('error', () => undefined);
+  }
+
+  async *#chunks(start: number, end: number): AsyncGenerator<Buffer> {
+    for (let from = start; from < end; from += CHUNK_BYTES) {
+      // Without I/O between the chunks, a consumer such as a hash would block the event loop for the whole image.
+      if (from > start) await setImmediate();
+      yield await this.readRange(from, Math.min(from + CHUNK_BYTES, end));
+    }
+  }
+
+  protected abstract readRange(start: number, end: number): Promise<Buffer>;
+}
+
 /** An image in memory. */
-export class MemoryBytes implements ImageBytes {
+export class MemoryBytes extends StreamedBytes implements ImageBytes {
   readonly #buffer: Buffer;
 
   /** @param buffer Must not change any more. */
   constructor(buffer: Buffer) {
+    super();
     this.#buffer = buffer;
   }
 
@@ -71,36 +93,27 @@ export class MemoryBytes implements ImageBytes {
     return Promise.resolve(this.#buffer.copy(buffer, 0, position));
   }
 
-  stream(start = 0, end = this.length): Readable {
-    return createStream(start, end, async (from, to) => {
-      // Without I/O between the chunks, a consumer such as a hash would block the event loop for the whole image.
-      if (from > start) await setImmediate();
-      return this.#buffer.subarray(from, to);
-    });
-  }
-
   buffer(): Promise<Buffer> {
     return Promise.resolve(this.#buffer);
+  }
+
+  protected readRange(start: number, end: number): Promise<Buffer> {
+    return Promise.resolve(this.#buffer.subarray(start, end));
   }
 }
 
 /** An image in a file. */
-export abstract class FileBytes implements ImageBytes {
+export abstract class FileBytes extends StreamedBytes implements ImageBytes {
   abstract readonly path: string;
-  abstract readonly length: number;
 
   abstract read(buffer: Uint8Array, position: number): Promise<number>;
 
-  stream(start = 0, end = this.length): Readable {
-    return createStream(start, end, (from, to) => this.#readRange(from, to));
-  }
-
   buffer(): Promise<Buffer> {
-    return this.#readRange(0, this.length);
+    return this.readRange(0, this.length);
   }
 
   /** @returns A buffer of its own. */
-  async #readRange(start: number, end: number): Promise<Buffer> {
+  protected async readRange(start: number, end: number): Promise<Buffer> {
     try {
       const range = Buffer.allocUnsafeSlow(end - start);
       const bytesRead = await this.read(range, start);
@@ -109,28 +122,5 @@ export abstract class FileBytes implements ImageBytes {
     } catch (error) {
       throw fileSystemError(error);
     }
-  }
-}
-
-function createStream(
-  start: number,
-  end: number,
-  read: (from: number, to: number) => Promise<Buffer>,
-): Readable {
-  const stream = Readable.from(readChunks(start, end, read), {
-    objectMode: false,
-    highWaterMark: CHUNK_BYTES,
-  });
-  // `pipe` forwards no errors. A failed read must not end the process of a store that forgot to listen.
-  return stream.on('error', () => undefined);
-}
-
-async function* readChunks(
-  start: number,
-  end: number,
-  read: (from: number, to: number) => Promise<Buffer>,
-): AsyncGenerator<Buffer> {
-  for (let from = start; from < end; from += CHUNK_BYTES) {
-    yield await read(from, Math.min(from + CHUNK_BYTES, end));
   }
 }

@@ -1,10 +1,8 @@
 // Memory for the bytes of images, used for one image after the other: for large images, new memory costs more than
 // copying them.
 
-/** Shorter buffers gain nothing. */
-const MIN_RECYCLED_BYTES = 64 * 1024;
-/** Longer buffers are rare. */
-const MAX_RECYCLED_BYTES = 16 * 1024 * 1024;
+/** Shorter buffers gain nothing, longer ones are rare. */
+const [MIN_RECYCLED_BYTES, MAX_RECYCLED_BYTES] = [64 * 1024, 16 * 1024 * 1024];
 
 /** Free memory by its length. Node may collect it at any time, so that an idle process keeps none. */
 const free = new Map<number, WeakRef<ArrayBufferLike>[]>();
@@ -32,9 +30,9 @@ export function copyBytes(bytes: Uint8Array): Buffer {
  */
 export function recycle({ buffer }: Uint8Array): void {
   if (!inUse.delete(buffer)) return;
-  const sameLength = free.get(buffer.byteLength);
-  if (sameLength === undefined) free.set(buffer.byteLength, [new WeakRef(buffer)]);
-  else sameLength.push(new WeakRef(buffer));
+  const sameLength = free.get(buffer.byteLength) ?? [];
+  sameLength.push(new WeakRef(buffer));
+  free.set(buffer.byteLength, sameLength);
 }
 
 /** @returns At most a quarter more than the given number of bytes, so that images of similar length share memory. */

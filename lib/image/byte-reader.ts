@@ -3,26 +3,22 @@ import { setImmediate } from 'node:timers/promises';
 import type { ImageBytes } from '../bytes/image-bytes.js';
 import { incomplete } from './refusals.js';
 
-/** The longest window in bytes: searched in one turn of the event loop and, for a file, kept in memory. */
+/** The longest window: searched in one turn of the event loop and, for a file, kept in memory. */
 const WINDOW_BYTES = 64 * 1024;
 
-/** The window of a reader that moves back and forth, and the maximum of one call, in bytes. */
+/** The window of a reader that moves back and forth, and the maximum of one call. */
 const SMALL_WINDOW_BYTES = 512;
 
 /** The maximum number of {@link ByteReader.read} calls in one turn of the event loop. */
 const READS_PER_TURN = 1024;
 
-const EMPTY = Buffer.alloc(0);
-
 /**
- * The bytes of an image, with one window of them in memory.
- *
- * Yields to the event loop with each new window and after many reads of one window. Whenever it yields, an aborted
- * signal makes it throw the signal's reason.
+ * The bytes of an image, with one window of them in memory. Yields to the event loop with each new window and after many
+ * reads of one window, and throws the reason of an aborted signal then.
  */
 export class ByteReader {
   readonly length: number;
-  window: Buffer = EMPTY;
+  window = Buffer.alloc(0);
   /** The position of the window's first byte. */
   windowStart = 0;
   readonly #bytes: ImageBytes;
@@ -48,11 +44,7 @@ export class ByteReader {
     return index >= 0 && index + count <= this.window.length ? index : -1;
   }
 
-  /**
-   * Loads a window that starts at `position` and has at least `count` bytes.
-   *
-   * @throws SaveError `incomplete-image` where the image has fewer bytes.
-   */
+  /** Loads a window that starts at `position`. @throws SaveError `incomplete-image` unless it has `count` bytes. */
   async loadWindow(position: number, count: number): Promise<0> {
     // This form of the condition refuses a position of 2^64 or NaN too.
     if (!(position + count <= this.length)) throw incomplete();
@@ -66,11 +58,7 @@ export class ByteReader {
     return 0;
   }
 
-  /**
-   * Reads `count` bytes, 512 at most. They are valid until the next call.
-   *
-   * @throws SaveError `incomplete-image` where the image has fewer bytes.
-   */
+  /** Reads `count` bytes, 512 at most. They are valid until the next call. @throws SaveError `incomplete-image`. */
   async read(position: number, count: number): Promise<Buffer> {
     this.#reads += 1;
     if (this.#reads % READS_PER_TURN === 0) {

@@ -6,9 +6,9 @@ import { ByteReader } from './byte-reader.js';
 import { isAvifSequence, readAvifImages } from './containers/avif.js';
 import { assertComplete, readPlainHeader } from './containers/index.js';
 import { assertAllBlocks } from './containers/jpeg-scans.js';
+import { findUnsupportedCompression, isTiledTiff, separatePages } from './containers/tiff.js';
 import { getMediaType, type ImageFormat } from './formats.js';
 import { broken } from './refusals.js';
-import { findUnsupportedCompression, isTiledTiff, separatePages } from './tiff-pages.js';
 import type { ImageInfo, InspectOptions, PlainHeader } from './types.js';
 
 /**

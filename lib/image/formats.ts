@@ -26,14 +26,9 @@ const EXTENSIONS: ReadonlyMap<string, ImageFormat> = new Map([
 ]);
 
 /** The registered media type of a format. */
-export function getMediaType(format: ImageFormat): string {
-  return `image/${format}`;
-}
+export const getMediaType = (format: ImageFormat): string => `image/${format}`;
 
-/**
- * The format that the extension of a file name announces, in upper or lower case. A name without a dot may have
- * `'any'` format.
- */
+/** The format that the extension of a file name announces, in upper or lower case. Without a dot it is `'any'`. */
 export function getFormatByName(name: string): NamedFormat {
   const base = name.slice(name.lastIndexOf('/') + 1);
   const dot = base.lastIndexOf('.');

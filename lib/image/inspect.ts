@@ -41,9 +41,9 @@ export async function inspectImage(bytes: ImageBytes, options: InspectOptions): 
   // Keeps the library from trying its loaders for SVG, PDF and the like.
   if (format === undefined) throw new SaveError('not-an-image');
   if (verify === 'header') {
-    const fast = await readPlainHeader(format, bytes, signal);
-    if (fast !== undefined) {
-      const { width, height } = fast;
+    const header = await readPlainHeader(format, bytes, signal);
+    if (header !== undefined) {
+      const { width, height } = header;
       if (width * height > maxPixels) throw new SaveError('too-many-pixels', { maxPixels });
       return { format, type: getMediaType(format), width, height, pages: 1, pixels: width * height };
     }
@@ -64,20 +64,18 @@ async function inspectInDecoder(
   options: InspectOptions,
 ): Promise<ImageInfo> {
   const { verify, maxPixels } = options;
-  const file = bytes.path === undefined ? undefined : await identify(bytes.path);
-  const inMemory = bytes.path === undefined ? await bytes.buffer() : undefined;
-  const base = { format, verify, length: bytes.length, file };
+  const { path, length } = bytes;
+  const file = path === undefined ? undefined : await identify(path);
+  const inMemory = path === undefined ? await bytes.buffer() : undefined;
+  const base = { format, verify, length, file };
   const pixels = await estimatePixels(format, bytes, options);
   let reply = await inspectTwice({ ...base, maxPixels: pixels }, inMemory, options);
   // Its decoder finds more pixels than its header announces.
-  if (reply.error?.code === 'too-many-pixels' && pixels < maxPixels)
+  if ('error' in reply && reply.error.code === 'too-many-pixels' && pixels < maxPixels)
     reply = await inspectTwice({ ...base, maxPixels }, inMemory, options);
-  const { info, error } = reply;
-  if (info !== undefined) return info;
-  if (error === undefined)
-    throw new TypeError('A decoder process replied with neither an image nor an error');
-  const cause = error.cause === undefined ? undefined : new Error(error.cause);
-  throw new SaveError(error.code, error.message, cause);
+  if ('info' in reply) return reply.info;
+  const { code, message, cause } = reply.error;
+  throw new SaveError(code, message, cause === undefined ? undefined : new Error(cause));
 }
 
 /** The pixels that an image may have when it is decoded: what its header announces, or `maxPixels`. */
@@ -111,10 +109,7 @@ async function inspectTwice(
   });
 }
 
-/**
- * Inspects an image without a decoder process. Loads `sharp` into the host, clears libvips' cache of the image, and
- * leaves the host's settings as they were.
- */
+/** Inspects an image without a decoder process. Loads `sharp` into the host and leaves its settings as they were. */
 export async function inspectInHost(
   format: ImageFormat,
   bytes: ImageBytes,
@@ -138,9 +133,7 @@ export async function inspectInHost(
 
 /**
  * Keeps sharp's settings while another copy of sharp is loaded, which resets those of the library that both share: a
- * host of ES modules has sharp's own ES modules, this package requires the CommonJS ones.
- *
- * @returns Restores the settings.
+ * host of ES modules has sharp's own ES modules, this package requires the CommonJS ones. The result restores them.
  */
 function keepSettings(): () => void {
   try {
@@ -175,13 +168,13 @@ async function identify(path: string): Promise<FileIdentity> {
 
 let hasWarned = false;
 
-function warnOnce(error: NoDecoder): void {
+function warnOnce({ cause }: NoDecoder): void {
   if (hasWarned) return;
   hasWarned = true;
   process.emitWarning(
     'express-image-save decodes images in this process, since it cannot start a process for that: ' +
       'an image that crashes its decoder ends this process, and a decode that has begun cannot be stopped. ' +
-      `The reason: ${inspect(error.cause)}`,
+      `The reason: ${inspect(cause)}`,
     { code: 'IMAGE_SAVE_NO_DECODER' },
   );
 }

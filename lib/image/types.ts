@@ -8,15 +8,14 @@ export interface ImageInfo {
   readonly type: string;
   /**
    * Pixels across the first page (of an AVIF, the primary one), as stored: orientation tags (Exif) are not applied. The
-   * rotation of an AVIF (`irot`) is no tag but a part of the image, which every decoder applies, so these are pixels of
-   * the turned image. (ISO/IEC 23008-12 6.5.10.)
+   * rotation of an AVIF (`irot`) is a part of the image, and is. (ISO/IEC 23008-12 6.5.10.)
    */
   readonly width: number;
   /** Pixels down the same page, as stored. */
   readonly height: number;
   /**
-   * Pages of a TIFF, frames of an animated GIF or WebP, images of an AVIF collection. An animated PNG and an AVIF
-   * sequence count by their still images, because these are all that the decoder knows.
+   * Pages of a TIFF, frames of an animated GIF or WebP, images of an AVIF collection. Of an animated PNG and an AVIF
+   * sequence, the decoder knows only the still images.
    */
   readonly pages: number;
   /** Pixels of all pages together: width × height × pages, unless the pages of a TIFF or an AVIF differ in size. */

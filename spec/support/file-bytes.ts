@@ -1,5 +1,5 @@
 // For specs of code that reads an image from a file: the file as the code sees it.
-import type { FileHandle } from 'node:fs/promises';
+import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { FileBytes } from '../../lib/bytes/image-bytes.js';
 
 /** The bytes of a file that a spec has opened. The spec closes it. */
@@ -17,5 +17,20 @@ export class OpenedBytes extends FileBytes {
 
   async read(buffer: Uint8Array, position: number): Promise<number> {
     return (await this.#handle.read(buffer, 0, buffer.byteLength, position)).bytesRead;
+  }
+}
+
+/** Writes a file, and opens it while it is used. */
+export async function withFile<Result>(
+  path: string,
+  bytes: Buffer,
+  use: (file: OpenedBytes) => Promise<Result>,
+): Promise<Result> {
+  await writeFile(path, bytes);
+  const handle = await open(path);
+  try {
+    return await use(new OpenedBytes(path, handle, bytes.length));
+  } finally {
+    await handle.close();
   }
 }

@@ -70,3 +70,32 @@ export function tiffFile(
   }
   return image;
 }
+
+/** An uncompressed grey TIFF of black pages of these sizes. */
+export const greyTiff = (...sizes: readonly (readonly [width: number, height: number])[]): Buffer =>
+  greyTiffOf(FLAVOURS[0]!, sizes);
+
+export function greyTiffOf(
+  flavour: TiffFlavour,
+  sizes: readonly (readonly [width: number, height: number])[],
+): Buffer {
+  let at = 16;
+  const directories = sizes.map(([width, height], page): TiffDirectory => {
+    const pixelsAt = at + directoryBytes(8, flavour.big);
+    const next = pixelsAt + width * height;
+    const entries: TiffEntry[] = [
+      [256, 4, 1, width],
+      [257, 4, 1, height],
+      [258, 3, 1, 8],
+      [259, 3, 1, 1],
+      [262, 3, 1, 1],
+      [273, 4, 1, pixelsAt],
+      [278, 4, 1, height],
+      [279, 4, 1, width * height],
+    ];
+    const directory = { at, entries, next: page === sizes.length - 1 ? 0 : next };
+    at = next;
+    return directory;
+  });
+  return tiffFile(flavour, directories, at);
+}

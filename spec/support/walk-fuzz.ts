@@ -1,6 +1,6 @@
 // Random and changed files for the walks through an image, and the checks for each of them.
 import fc from 'fast-check';
-import { isTiledTiff } from '../../lib/image/tiff-pages.js';
+import { isTiledTiff } from '../../lib/image/containers/tiff.js';
 import { countPixels } from '../../lib/image/containers/index.js';
 import type { ImageFormat } from '../../lib/image/formats.js';
 import { frames, noise } from './images.js';

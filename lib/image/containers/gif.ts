@@ -79,11 +79,7 @@ function getColourTableLength(packed: number): number {
   return packed & 0x80 ? 3 * 2 ** ((packed & 0x07) + 1) : 0;
 }
 
-/**
- * Returns the position behind a list of sub-blocks: each begins with its length, 0 ends the list. (GIF89a 15, 16.)
- *
- * @param use Gets the data of each. They are valid until it returns.
- */
+/** Returns the position behind a list of sub-blocks: each begins with its length, 0 ends the list. (GIF89a 15, 16.) */
 async function walkSubBlocks(
   reader: ByteReader,
   from: number,

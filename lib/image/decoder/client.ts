@@ -1,7 +1,6 @@
 // One decoder process, as its host sees it.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { dirname } from 'node:path';
-import type { Readable } from 'node:stream';
 import type { Socket } from 'node:net';
 import { CHANNEL_FD, type DecodeRequest, type DecoderMessage, type DecoderReply } from './messages.js';
 import { getDecoderProgram } from './program.js';
@@ -37,8 +36,9 @@ export class Decoder {
   hasEnded = false;
   readonly #child: ChildProcess;
   readonly #channel: Socket;
-  #starting: Waiter<void> | undefined;
-  #replying: Waiter<DecoderReply> | undefined;
+  readonly #handles: readonly { ref(): void; unref(): void }[];
+  /** The caller that waits for the next message. */
+  #waiting: Waiter<DecoderMessage> | undefined;
   #received = '';
   /** What its libraries have written last before they ended it. */
   #complaint = '';
@@ -52,13 +52,13 @@ export class Decoder {
   constructor() {
     this.#child = spawnDecoder();
     this.#channel = this.#child.stdio[CHANNEL_FD] as Socket;
+    const stderr = this.#child.stderr as Socket;
+    this.#handles = [this.#child, this.#channel, stderr];
     const guard = spawnGuard(this.#child);
-    this.ready = new Promise((resolve, reject) => {
-      this.#starting = { resolve, reject };
-    });
     const timer = setTimeout(() => {
       this.#end('it was not ready in time');
     }, START_TIMEOUT_MS);
+    this.ready = this.#nextMessage().then(() => undefined);
     // Each waiting caller has a promise of its own.
     void this.ready
       .catch(() => undefined)
@@ -70,11 +70,10 @@ export class Decoder {
         this.#end(cause.message, { cause });
         resolve();
       });
-      // No caller waits for a reply that may still arrive.
       this.#child.once('exit', () => {
         guard?.kill('SIGKILL');
-        if (this.#replying === undefined && this.#starting === undefined)
-          this.#end('it ended while it was idle');
+        // No caller waits for a message that may still arrive.
+        if (this.#waiting === undefined) this.#end('it ended while it was idle');
       });
       this.#child.once('close', (code, signal) => {
         const how = signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`;
@@ -85,7 +84,6 @@ export class Decoder {
     this.#channel.setEncoding('utf8').on('data', (text: string) => {
       this.#receive(text);
     });
-    const { stderr } = this.#child as { stderr: Readable };
     stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-MAX_COMPLAINT);
     });
@@ -102,13 +100,12 @@ export class Decoder {
   async inspect(request: DecodeRequest, bytes: Buffer | undefined): Promise<DecoderReply> {
     // It may have ended since it was chosen, before its pool knows.
     if (this.hasEnded) throw new DecoderEnded('it has ended');
-    const reply = new Promise<DecoderReply>((resolve, reject) => {
-      this.#replying = { resolve, reject };
-    });
     this.#channel.cork();
     this.#channel.write(`${JSON.stringify(request)}\n`);
     if (bytes !== undefined) this.#channel.write(bytes);
     this.#channel.uncork();
+    const reply = (await this.#nextMessage()) as DecoderReply;
+    this.memory = reply.memory;
     return reply;
   }
 
@@ -119,15 +116,17 @@ export class Decoder {
 
   /** Node must not exit before the process does, or replies. */
   ref(): void {
-    for (const handle of this.#handles()) handle.ref();
+    for (const handle of this.#handles) handle.ref();
   }
 
   unref(): void {
-    for (const handle of this.#handles()) handle.unref();
+    for (const handle of this.#handles) handle.unref();
   }
 
-  #handles(): { ref(): void; unref(): void }[] {
-    return [this.#child, this.#channel, this.#child.stderr as Socket];
+  #nextMessage(): Promise<DecoderMessage> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
   }
 
   #receive(text: string): void {
@@ -135,33 +134,23 @@ export class Decoder {
     this.#received = lines.pop() ?? '';
     try {
       if (this.#received.length > MAX_LINE) throw new Error('a line has no end');
-      for (const line of lines) this.#obey(JSON.parse(line) as DecoderMessage);
+      for (const line of lines) {
+        const message = JSON.parse(line) as DecoderMessage;
+        if ('unable' in message) this.#end(message.unable);
+        else if (!('ready' in message || 'memory' in message)) throw new Error('an unknown message');
+        this.#waiting?.resolve(message);
+        this.#waiting = undefined;
+      }
     } catch (cause) {
       // Another program than ours.
       this.#end('it sent something else than a message', { cause });
     }
   }
 
-  #obey(message: DecoderMessage): void {
-    if ('ready' in message) {
-      this.#starting?.resolve();
-      this.#starting = undefined;
-    } else if ('unable' in message) {
-      this.#end(message.unable);
-    } else {
-      this.memory = message.memory;
-      const waiting = this.#replying;
-      this.#replying = undefined;
-      waiting?.resolve(message);
-    }
-  }
-
   #end(reason: string, options?: ConstructorParameters<typeof DecoderEnded>[1]): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
-    const error = new DecoderEnded(reason, options);
-    this.#starting?.reject(error);
-    this.#replying?.reject(error);
+    this.#waiting?.reject(new DecoderEnded(reason, options));
     // It keeps Node running until it has ended, since the next image may wait for its memory.
     this.#child.kill('SIGKILL');
     this.#channel.destroy();

@@ -30,13 +30,10 @@ export interface SentError {
   readonly cause?: string | undefined;
 }
 
-/** Decoder → host: what a request has come to. */
-export interface DecoderReply {
-  readonly info?: ImageInfo;
-  readonly error?: SentError;
-  /** The memory of the process now, in bytes. */
-  readonly memory: number;
-}
+/** Decoder → host: what a request has come to, and the memory of the process now, in bytes. */
+export type DecoderReply = { readonly memory: number } & (
+  { readonly info: ImageInfo } | { readonly error: SentError }
+);
 
 /** Decoder → host: ready, or the error that prevents it; then a reply for each image. */
 export type DecoderMessage = { readonly ready: true } | { readonly unable: string } | DecoderReply;

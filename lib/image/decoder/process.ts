@@ -74,10 +74,9 @@ function receiveLine(count: number): void {
 }
 
 async function answer(asked: DecodeRequest): Promise<void> {
-  const result = await checkOne(asked).then(
-    (info) => ({ info }),
-    (error: unknown) => ({ error: toSent(toSaveError(error)) }),
-  );
+  const result = await checkOne(asked)
+    .then((info) => ({ info }))
+    .catch((error: unknown) => ({ error: toSent(toSaveError(error)) }));
   request = undefined;
   send({ ...result, memory: occupiedMemory() });
 }
@@ -119,8 +118,7 @@ class OpenedFile extends FileBytes {
   }
 
   async read(buffer: Uint8Array, position: number): Promise<number> {
-    let filled = 0;
-    for (;;) {
+    for (let filled = 0; ;) {
       const count = buffer.byteLength - filled;
       const { bytesRead } = await this.#handle.read(buffer, filled, count, position + filled);
       filled += bytesRead;
@@ -131,13 +129,14 @@ class OpenedFile extends FileBytes {
 
 async function openFile({ path, dev, ino }: FileIdentity): Promise<FileHandle> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  // Windows has neither flag.
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
-  const handle = await open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch(
-    (error: unknown) => {
-      throw unreadable(error);
-    },
-  );
+  let handle: FileHandle;
+  try {
+    // Windows has neither flag.
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
+    handle = await open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0));
+  } catch (error) {
+    throw unreadable(error);
+  }
   const stats = await handle.stat({ bigint: true });
   if (String(stats.dev) === dev && String(stats.ino) === ino) return handle;
   await handle.close();

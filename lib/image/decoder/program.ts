@@ -13,18 +13,16 @@ export function getDecoderProgram(): string[] {
   if (isApplication()) throw new Error('process.execPath is an application, not Node');
   // File tracers (of Next, Vercel, Nitro) follow a literal name.
   const program = join(__dirname, 'process.js');
-  if (existsSync(program)) return [...resolver(), program];
+  if (existsSync(program)) {
+    // Under Yarn's Plug'n'Play, packages are in zip files, which a process reads only with Yarn's own resolver.
+    const resolver = process.versions['pnp'] === undefined ? [] : ['--require', resolvePackage('pnpapi')];
+    return [...resolver, program];
+  }
   // The sources, which some specs run as they are. The process has another working directory.
   const source = join(__dirname, 'process.ts');
   if (existsSync(source)) return ['--import', pathToFileURL(resolvePackage('tsx')).href, source];
   // A bundler has omitted the file.
   throw new Error(`There is no ${program}`);
-}
-
-/** Under Yarn's Plug'n'Play, packages are in zip files, which a process reads only with Yarn's own resolver. */
-function resolver(): string[] {
-  if (process.versions['pnp'] === undefined) return [];
-  return ['--require', resolvePackage('pnpapi')];
 }
 
 /** The file of a package. Asked for when needed: in a bundle of ES modules there is no `__filename`. */

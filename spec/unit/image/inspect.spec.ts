@@ -1,12 +1,13 @@
 // Real images of every kind, whole, cut, damaged, too large; in memory and on disk.
 import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
-import { open, writeFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import { SaveError } from '../../../lib/errors.js';
 import type { ImageInfo, InspectOptions } from '../../../lib/image/types.js';
 import { inspectImage } from '../../../lib/image/inspect.js';
-import { frames, noise } from '../../support/images.js';
-import { OpenedBytes } from '../../support/file-bytes.js';
+import { sample, SAMPLES } from '../../support/image-samples.js';
+import { noise } from '../../support/images.js';
+import { withFile } from '../../support/file-bytes.js';
+import { greyTiff } from '../../support/tiff-files.js';
 import { descriptorsBelow, useTempDir } from '../../support/temp-dir.js';
 
 const inFolder = useTempDir();
@@ -25,49 +26,8 @@ const picture = (width: number, height: number): Sharp => {
   return sharp(pixels, { raw: { width, height, channels: 3 } });
 };
 
-/** An uncompressed grey TIFF whose pages may have any sizes. */
-const tiffOf = (pages: [width: number, height: number, extraTag?: number][]): Buffer => {
-  const parts: Buffer[] = [Buffer.from('49492a0008000000', 'hex')];
-  let at = 8;
-  for (const [index, [width, height, extraTag]] of pages.entries()) {
-    const tags: [number, number][] = [
-      [256, width],
-      [257, height],
-      [258, 8],
-      [259, 1],
-      [262, 1],
-      [273, 0],
-      [277, 1],
-      [278, height],
-      [279, width * height],
-    ];
-    if (extraTag !== undefined) tags.push([extraTag, 1]);
-    const ifd = Buffer.alloc(2 + tags.length * 12 + 4);
-    const end = at + ifd.length + width * height;
-    ifd.writeUInt16LE(tags.length);
-    for (const [entry, [tag, value]] of tags.entries()) {
-      ifd.writeUInt16LE(tag, 2 + entry * 12);
-      ifd.writeUInt16LE(4, 4 + entry * 12);
-      ifd.writeUInt32LE(1, 6 + entry * 12);
-      ifd.writeUInt32LE(tag === 273 ? at + ifd.length : value, 10 + entry * 12);
-    }
-    if (index < pages.length - 1) ifd.writeUInt32LE(end, ifd.length - 4);
-    parts.push(ifd, Buffer.alloc(width * height, index));
-    at = end;
-  }
-  return Buffer.concat(parts);
-};
-
-const onFile = async (bytes: Buffer, options: InspectOptions): Promise<ImageInfo> => {
-  const path = inFolder('image');
-  await writeFile(path, bytes);
-  const handle = await open(path);
-  try {
-    return await inspectImage(new OpenedBytes(path, handle, bytes.length), options);
-  } finally {
-    await handle.close();
-  }
-};
+const onFile = (bytes: Buffer, options: InspectOptions): Promise<ImageInfo> =>
+  withFile(inFolder('image'), bytes, (file) => inspectImage(file, options));
 
 const codeOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
@@ -75,87 +35,39 @@ const codeOf = (promise: Promise<unknown>): Promise<string> =>
     (error: unknown) => (error instanceof SaveError ? error.code : String(error)),
   );
 
-const facts = (
-  format: string,
-  width = 40,
-  height = 30,
-  pages = 1,
-  pixels = width * height * pages,
-): object => ({ format, type: `image/${format}`, width, height, pages, pixels });
+const inMemory = (bytes: Buffer, options: InspectOptions): Promise<ImageInfo> =>
+  inspectImage(new MemoryBytes(bytes), options);
 
-const still = (): Sharp => noise(40, 30);
-
-const KINDS: [string, () => Promise<Buffer>, object][] = [
-  ['JPEG', () => still().jpeg().toBuffer(), facts('jpeg')],
-  ['progressive JPEG', () => still().jpeg({ progressive: true }).toBuffer(), facts('jpeg')],
-  ['CMYK JPEG', () => still().toColourspace('cmyk').jpeg().toBuffer(), facts('jpeg')],
-  ['grey JPEG', () => still().toColourspace('b-w').jpeg().toBuffer(), facts('jpeg')],
-  ['turned JPEG', () => still().withMetadata({ orientation: 6 }).jpeg().toBuffer(), facts('jpeg')],
-  ['PNG', () => still().png().toBuffer(), facts('png')],
-  ['16-bit PNG', () => still().toColourspace('rgb16').png().toBuffer(), facts('png')],
-  ['interlaced PNG', () => still().ensureAlpha(0.5).png({ progressive: true }).toBuffer(), facts('png')],
-  ['palette PNG', () => still().png({ palette: true }).toBuffer(), facts('png')],
-  ['WebP', () => still().webp().toBuffer(), facts('webp')],
-  ['lossless WebP', () => still().ensureAlpha(0.5).webp({ lossless: true }).toBuffer(), facts('webp')],
-  ['wide WebP', () => noise(16383, 3).webp().toBuffer(), facts('webp', 16383, 3)],
-  ['animated WebP', async () => (await frames(40, 30, 4)).webp().toBuffer(), facts('webp', 40, 30, 4)],
-  ['GIF', () => still().gif().toBuffer(), facts('gif')],
-  ['animated GIF', async () => (await frames(40, 30, 4)).gif().toBuffer(), facts('gif', 40, 30, 4)],
-  ['TIFF', () => still().tiff().toBuffer(), facts('tiff')],
-  ['tiled CMYK TIFF', () => still().toColourspace('cmyk').tiff({ tile: true }).toBuffer(), facts('tiff')],
-  ['1-bit TIFF', () => still().toColourspace('b-w').tiff({ bitdepth: 1 }).toBuffer(), facts('tiff')],
-  ['TIFF of alike pages', async () => (await frames(40, 30, 4)).tiff().toBuffer(), facts('tiff', 40, 30, 4)],
-  [
-    'TIFF of pages of different sizes',
-    () =>
-      Promise.resolve(
-        tiffOf([
-          [4, 3],
-          [40, 30],
-          [1, 1],
-        ]),
-      ),
-    facts('tiff', 4, 3, 3, 12 + 1200 + 1),
-  ],
-  ['TIFF with an unknown tag', () => Promise.resolve(tiffOf([[40, 30, 65000]])), facts('tiff')],
-  ['AVIF', () => still().avif({ effort: 0 }).toBuffer(), facts('avif')],
-  ['AVIF with alpha', () => still().ensureAlpha(0.5).avif({ effort: 0 }).toBuffer(), facts('avif')],
-  ['tiny JPEG', () => noise(1, 1).jpeg({ progressive: true }).toBuffer(), facts('jpeg', 1, 1)],
-  ['tall JPEG', () => noise(1, 30000).jpeg().toBuffer(), facts('jpeg', 1, 30000)],
-  ['broad TIFF', () => noise(30000, 1).tiff().toBuffer(), facts('tiff', 30000, 1)],
-];
-
-describe.each(KINDS)('%s', (_name, make, expected) => {
+describe.each([
+  ...SAMPLES,
+  sample('wide WebP', 'webp', () => noise(16383, 3).webp(), [16383, 3]),
+  sample('tall JPEG', 'jpeg', () => noise(1, 30000).jpeg(), [1, 30000]),
+  sample('broad TIFF', 'tiff', () => noise(30000, 1).tiff(), [30000, 1]),
+])('%s', (_name, _format, make, expected) => {
   it('is accepted with the right dimensions, format and pages', async () => {
     const whole = await make();
-    expect(await inspectImage(new MemoryBytes(whole), PIXELS)).toEqual(expected);
-    expect(await onFile(whole, PIXELS)).toEqual(expected);
-    expect(await inspectImage(new MemoryBytes(whole), HEADER)).toEqual(expected);
-    expect(await onFile(whole, HEADER)).toEqual(expected);
-    expect(
-      await inspectImage(new MemoryBytes(Buffer.concat([whole, Buffer.from('behind')])), PIXELS),
-    ).toEqual(expected);
+    for (const inspect of [inMemory, onFile]) {
+      expect(await inspect(whole, PIXELS)).toEqual(expected);
+      expect(await inspect(whole, HEADER)).toEqual(expected);
+    }
+    expect(await inMemory(Buffer.concat([whole, Buffer.from('behind')]), PIXELS)).toEqual(expected);
   });
 
   it('is refused when cut', async () => {
     const whole = await make();
     for (const part of [0.3, 0.6, 0.9, 1]) {
       const cut = whole.subarray(0, Math.floor(whole.length * part) - 1);
-      expect(await codeOf(inspectImage(new MemoryBytes(cut), PIXELS))).toBe('incomplete-image');
+      expect(await codeOf(inMemory(cut, PIXELS))).toBe('incomplete-image');
       expect(await codeOf(onFile(cut, PIXELS))).toBe('incomplete-image');
     }
   });
 
   it('is refused when it has a pixel too many', async () => {
     const whole = await make();
-    const { pixels } = expected as ImageInfo;
+    const { pixels } = expected;
     for (const verify of ['pixels', 'header'] as const) {
-      expect(await codeOf(inspectImage(new MemoryBytes(whole), { verify, maxPixels: pixels }))).toBe(
-        'accepted',
-      );
-      expect(await codeOf(inspectImage(new MemoryBytes(whole), { verify, maxPixels: pixels - 1 }))).toBe(
-        'too-many-pixels',
-      );
+      expect(await codeOf(inMemory(whole, { verify, maxPixels: pixels }))).toBe('accepted');
+      expect(await codeOf(inMemory(whole, { verify, maxPixels: pixels - 1 }))).toBe('too-many-pixels');
     }
   });
 });
@@ -183,9 +95,7 @@ describe('a damaged image', () => {
   ])('is refused wherever the damage is: %s', async (_name, encode) => {
     const whole = await encode(picture(300, 200)).toBuffer();
     for (const part of [0.2, 0.5, 0.8, 0.95]) {
-      expect(await codeOf(inspectImage(new MemoryBytes(spoil(whole, part)), PIXELS))).toMatch(
-        /^(broken|incomplete)-image$/,
-      );
+      expect(await codeOf(inMemory(spoil(whole, part), PIXELS))).toMatch(/^(broken|incomplete)-image$/);
     }
   });
 
@@ -199,8 +109,8 @@ describe('a damaged image', () => {
       for (const part of [0.3, 0.6, 0.85]) {
         const at = Math.floor(whole.length * part);
         const lossy = Buffer.concat([whole.subarray(0, at), whole.subarray(at + whole.length / 10)]);
-        expect(await codeOf(inspectImage(new MemoryBytes(lossy), PIXELS))).toBe('broken-image');
-        expect(await codeOf(inspectImage(new MemoryBytes(lossy), HEADER))).toBe('accepted');
+        expect(await codeOf(inMemory(lossy, PIXELS))).toBe('broken-image');
+        expect(await codeOf(inMemory(lossy, HEADER))).toBe('accepted');
       }
     }
   });
@@ -211,16 +121,12 @@ describe('a damaged image', () => {
     })
       .gif()
       .toBuffer();
-    expect(await codeOf(inspectImage(new MemoryBytes(spoil(whole, 0.9)), PIXELS))).toMatch(
-      /^(broken|incomplete)-image$/,
-    );
+    expect(await codeOf(inMemory(spoil(whole, 0.9), PIXELS))).toMatch(/^(broken|incomplete)-image$/);
   });
 
   it('is refused with a cause that the message does not show', async () => {
-    const error: unknown = await inspectImage(
-      new MemoryBytes(spoil(await picture(300, 200).tiff({ compression: 'lzw' }).toBuffer(), 0.5)),
-      PIXELS,
-    ).catch((reason: unknown) => reason);
+    const spoilt = spoil(await picture(300, 200).tiff({ compression: 'lzw' }).toBuffer(), 0.5);
+    const error: unknown = await inMemory(spoilt, PIXELS).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'broken-image', cause: { message: expect.any(String) as string } });
     expect((error as Error).message).not.toMatch(/vips|lzw|tiff|\//i);
   });
@@ -234,9 +140,9 @@ it('accepts a TIFF whose tags are out of order, and refuses it with damaged pixe
     65000,
     entries.find((at) => whole.readUInt16LE(at) === 274),
   );
-  expect(await inspectImage(new MemoryBytes(whole), PIXELS)).toMatchObject({ width: 300, height: 200 });
+  expect(await inMemory(whole, PIXELS)).toMatchObject({ width: 300, height: 200 });
   whole.fill(0x5a, 5000, 6000);
-  expect(await codeOf(inspectImage(new MemoryBytes(whole), PIXELS))).toBe('broken-image');
+  expect(await codeOf(inMemory(whole, PIXELS))).toBe('broken-image');
 });
 
 describe('what is no image', () => {
@@ -250,46 +156,32 @@ describe('what is no image', () => {
     ['HEIC', '\0\0\0\x18ftypheic\0\0\0\0mif1heic'],
   ])('%s', async (_name, text) => {
     for (const options of [PIXELS, HEADER]) {
-      expect(await codeOf(inspectImage(new MemoryBytes(Buffer.from(text, 'latin1')), options))).toBe(
-        'not-an-image',
-      );
+      expect(await codeOf(inMemory(Buffer.from(text, 'latin1'), options))).toBe('not-an-image');
       expect(await codeOf(onFile(Buffer.from(text, 'latin1'), options))).toBe('not-an-image');
     }
   });
 
   it('is refused: a header without pixels', async () => {
     const empty = Buffer.from('89504e470d0a1a0a0000000049454e44ae426082', 'hex');
-    expect(await codeOf(inspectImage(new MemoryBytes(empty), PIXELS))).toBe('broken-image');
-    expect(await codeOf(inspectImage(new MemoryBytes(empty), HEADER))).toBe('broken-image');
+    expect(await codeOf(inMemory(empty, PIXELS))).toBe('broken-image');
+    expect(await codeOf(inMemory(empty, HEADER))).toBe('broken-image');
   });
 });
 
 it('refuses a large second page behind a small first one', async () => {
-  const bytes = tiffOf([
-    [1, 1],
-    [500, 500],
-  ]);
-  expect(await codeOf(inspectImage(new MemoryBytes(bytes), { verify: 'pixels', maxPixels: 250_000 }))).toBe(
-    'too-many-pixels',
-  );
-  expect(await codeOf(inspectImage(new MemoryBytes(bytes), { verify: 'header', maxPixels: 250_000 }))).toBe(
-    'too-many-pixels',
-  );
-  expect(await inspectImage(new MemoryBytes(bytes), { verify: 'pixels', maxPixels: 250_001 })).toMatchObject({
-    pixels: 250_001,
-  });
+  const bytes = greyTiff([1, 1], [500, 500]);
+  for (const verify of ['pixels', 'header'] as const) {
+    expect(await codeOf(inMemory(bytes, { verify, maxPixels: 250_000 }))).toBe('too-many-pixels');
+    expect(await inMemory(bytes, { verify, maxPixels: 250_001 })).toMatchObject({ pixels: 250_001 });
+  }
 });
 
 it('decodes every page, also of different sizes', async () => {
-  const bytes = tiffOf([
-    [4, 3],
-    [40, 30],
-  ]);
-  expect(await codeOf(inspectImage(new MemoryBytes(bytes), PIXELS))).toBe('accepted');
-  // Declares the second page as LZW: tag 259, one LONG.
-  const tag = bytes.lastIndexOf(Buffer.from('0301040001000000', 'hex'));
-  bytes.writeUInt32LE(5, tag + 8);
-  expect(await codeOf(inspectImage(new MemoryBytes(bytes), PIXELS))).toBe('broken-image');
+  const bytes = greyTiff([4, 3], [40, 30]);
+  // Declares the second page as LZW: tag 259, one SHORT.
+  const tag = bytes.lastIndexOf(Buffer.from('0301030001000000', 'hex'));
+  bytes.writeUInt16LE(5, tag + 8);
+  expect(await codeOf(inMemory(bytes, PIXELS))).toBe('broken-image');
 });
 
 it('decides by maxPixels alone, not by a limit of the library', async () => {
@@ -300,9 +192,7 @@ it('decides by maxPixels alone, not by a limit of the library', async () => {
     .toColourspace('b-w')
     .png({ compressionLevel: 1 })
     .toBuffer();
-  expect(
-    await inspectImage(new MemoryBytes(large), { verify: 'pixels', maxPixels: 272_000_000 }),
-  ).toMatchObject({
+  expect(await inMemory(large, { verify: 'pixels', maxPixels: 272_000_000 })).toMatchObject({
     pixels: 272_000_000,
   });
 }, 30_000);

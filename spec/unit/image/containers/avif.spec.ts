@@ -8,85 +8,53 @@ const ftyp = box('ftyp', Buffer.from('avif\0\0\0\0'));
 const sequenceFtyp = box('ftyp', Buffer.from('avis\0\0\0\0'));
 // One item, one extent: 0x10 bytes at `offset`.
 const meta = (offset: string): Buffer =>
-  box(
-    'meta',
-    bytes('00000000'),
-    box('iloc', bytes(`01000000 4400 0001 0001 0000 0000 0001 ${offset} 00000010`)),
-  );
-const openMdat = Buffer.concat([bytes('00000000'), Buffer.from('mdat'), Buffer.alloc(16)]);
+  box('meta', '00000000', box('iloc', `01000000 4400 0001 0001 0000 0000 0001 ${offset} 00000010`));
+const file = (...parts: readonly (Buffer | string)[]): Buffer =>
+  Buffer.concat(parts.map((part) => (typeof part === 'string' ? bytes(part) : part)));
+/** The type of a box that holds data. */
+const MDAT = '6d646174';
+const openMdat = file('00000000', MDAT, Buffer.alloc(16));
 const chunkOffsets = (type: string, hex: string): Buffer =>
-  box(
-    'moov',
-    box('trak', box('mdia', box('minf', box('stbl', box(type, bytes(`00000000 00000001 ${hex}`)))))),
-  );
+  box('moov', box('trak', box('mdia', box('minf', box('stbl', box(type, `00000000 00000001 ${hex}`))))));
 
 it.each([
-  ['accepts an item in a box without a size', Buffer.concat([ftyp, meta('00000044'), openMdat]), 'whole'],
-  [
-    'refuses an item in a box without a size that is cut',
-    Buffer.concat([ftyp, meta('00000044'), openMdat]).subarray(0, -1),
-    'incomplete-image',
-  ],
-  [
-    'refuses an item beyond the end of the file',
-    Buffer.concat([ftyp, meta('7fffffff'), openMdat]),
-    'incomplete-image',
-  ],
-  ['refuses a file without item locations', Buffer.concat([ftyp, openMdat]), 'incomplete-image'],
-  [
-    'refuses a box smaller than its head before the items',
-    Buffer.concat([ftyp, bytes('00000007'), Buffer.from('mdat')]),
-    'incomplete-image',
-  ],
+  ['accepts an item in a box without a size', 'whole', file(ftyp, meta('00000044'), openMdat)],
+  ['refuses it cut', 'incomplete-image', file(ftyp, meta('00000044'), openMdat).subarray(0, -1)],
+  ['refuses an item beyond the end of the file', 'incomplete-image', file(ftyp, meta('7fffffff'), openMdat)],
+  ['refuses a file without item locations', 'incomplete-image', file(ftyp, openMdat)],
+  ['refuses a box smaller than its head before the items', 'incomplete-image', file(ftyp, '00000007', MDAT)],
   [
     'accepts a box with a 64-bit size',
-    Buffer.concat([
-      ftyp,
-      meta('0000004c'),
-      bytes('00000001'),
-      Buffer.from('mdat'),
-      bytes('0000000000000020'),
-      Buffer.alloc(16),
-    ]),
     'whole',
+    file(ftyp, meta('0000004c'), '00000001', MDAT, '0000000000000020', Buffer.alloc(16)),
   ],
   [
     'accepts a box longer than any file behind the last item',
-    Buffer.concat([
-      ftyp,
-      meta('00000010'),
-      bytes('00000001'),
-      Buffer.from('mdat'),
-      bytes('ffffffffffffffff'),
-    ]),
     'whole',
+    file(ftyp, meta('00000010'), '00000001', MDAT, 'ffffffffffffffff'),
   ],
-  [
-    'refuses half a 64-bit size before the items',
-    Buffer.concat([ftyp, bytes('00000001'), Buffer.from('mdat00')]),
-    'incomplete-image',
-  ],
+  ['refuses half a 64-bit size before the items', 'incomplete-image', file(ftyp, '00000001', MDAT, '3030')],
   [
     'accepts a sequence with its last chunk in a complete box',
-    Buffer.concat([sequenceFtyp, chunkOffsets('stco', '00000020'), box('mdat', Buffer.alloc(9))]),
     'whole',
+    file(sequenceFtyp, chunkOffsets('stco', '00000020'), box('mdat', Buffer.alloc(9))),
   ],
   [
     'refuses a sequence whose chunks are beyond the end of the file',
-    Buffer.concat([sequenceFtyp, chunkOffsets('stco', '00001000')]),
     'incomplete-image',
+    file(sequenceFtyp, chunkOffsets('stco', '00001000')),
   ],
   [
     'refuses a sequence whose 64-bit chunk offsets are beyond the end of the file',
-    Buffer.concat([sequenceFtyp, chunkOffsets('co64', 'ffffffffffffffff')]),
     'incomplete-image',
+    file(sequenceFtyp, chunkOffsets('co64', 'ffffffffffffffff')),
   ],
   [
     'refuses a sequence in a box without a size, whose end is unknown',
-    Buffer.concat([sequenceFtyp, chunkOffsets('stco', '00000054'), openMdat]),
     'incomplete-image',
+    file(sequenceFtyp, chunkOffsets('stco', '00000054'), openMdat),
   ],
-])('%s', async (_claim, image, code) => {
+])('%s', async (_claim, code, image) => {
   expect(await verdictOn('avif', image)).toBe(code);
 });
 
@@ -103,11 +71,7 @@ const bytesBehind = fc.oneof(
 );
 
 /** A sequence of one chunk, whose metadata comes before it. */
-const sequence = Buffer.concat([
-  sequenceFtyp,
-  chunkOffsets('stco', '00000054'),
-  box('mdat', Buffer.alloc(64, 7)),
-]);
+const sequence = file(sequenceFtyp, chunkOffsets('stco', '00000054'), box('mdat', Buffer.alloc(64, 7)));
 
 it('accepts any bytes behind a still image or a sequence', async () => {
   const still = await noise(20, 17).avif({ effort: 0 }).toBuffer();
@@ -120,11 +84,8 @@ it('accepts any bytes behind a still image or a sequence', async () => {
 });
 
 it('refuses a sequence wherever it is cut, its metadata before or behind its chunks', async () => {
-  const metadataLast = Buffer.concat([
-    sequenceFtyp,
-    box('mdat', Buffer.alloc(64, 7)),
-    chunkOffsets('stco', '00000018'),
-  ]);
+  const mdat = box('mdat', Buffer.alloc(64, 7));
+  const metadataLast = file(sequenceFtyp, mdat, chunkOffsets('stco', '00000018'));
   for (const whole of [sequence, metadataLast]) {
     expect(await verdictOn('avif', whole)).toBe('whole');
     for (let length = 16; length < whole.length; length += 1) {

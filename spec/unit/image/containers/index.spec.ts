@@ -1,47 +1,18 @@
 // Images of every format, cut at every byte, in memory and in files.
 import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
-import { open, writeFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
-import { assertComplete } from '../../../../lib/image/containers/index.js';
+import { assertComplete, countPixels } from '../../../../lib/image/containers/index.js';
 import type { ImageFormat } from '../../../../lib/image/formats.js';
-import { OpenedBytes } from '../../../support/file-bytes.js';
+import { withFile } from '../../../support/file-bytes.js';
 import { countSteps, verdictOn } from '../../../support/image-walks.js';
-import { frames, noise } from '../../../support/images.js';
+import { SAMPLES } from '../../../support/image-samples.js';
+import { noise, tiledAvif } from '../../../support/images.js';
 import { useTempDir } from '../../../support/temp-dir.js';
 
 const inFolder = useTempDir();
 
-const verdictOnFile = async (format: ImageFormat, bytes: Buffer): Promise<string> => {
-  const path = inFolder('image');
-  await writeFile(path, bytes);
-  const handle = await open(path);
-  try {
-    return await verdictOn(format, new OpenedBytes(path, handle, bytes.length));
-  } finally {
-    await handle.close();
-  }
-};
-
-const SAMPLES: [string, ImageFormat, () => Promise<Buffer>][] = [
-  ['baseline JPEG', 'jpeg', () => noise(20, 17).jpeg().toBuffer()],
-  ['progressive JPEG', 'jpeg', () => noise(20, 17).jpeg({ progressive: true }).toBuffer()],
-  ['JPEG with a profile', 'jpeg', () => noise(9, 9).withIccProfile('srgb').jpeg().toBuffer()],
-  ['PNG', 'png', () => noise(9, 9).png().toBuffer()],
-  ['interlaced PNG', 'png', () => noise(9, 9).png({ progressive: true }).toBuffer()],
-  ['GIF', 'gif', () => noise(9, 9).gif().toBuffer()],
-  ['animated GIF', 'gif', async () => (await frames(8, 6, 3)).gif().toBuffer()],
-  ['lossy WebP', 'webp', () => noise(20, 17).webp().toBuffer()],
-  ['lossless WebP', 'webp', () => noise(20, 17).webp({ lossless: true }).toBuffer()],
-  ['animated WebP', 'webp', async () => (await frames(8, 6, 3)).webp().toBuffer()],
-  ['AVIF', 'avif', () => noise(20, 17).avif({ effort: 0 }).toBuffer()],
-  ['AVIF with alpha', 'avif', () => noise(20, 17).ensureAlpha(0.5).avif({ effort: 0 }).toBuffer()],
-  ['plain TIFF', 'tiff', () => noise(9, 9).tiff({ compression: 'none' }).toBuffer()],
-  ['LZW TIFF', 'tiff', () => noise(9, 9).tiff({ compression: 'lzw' }).toBuffer()],
-  ['BigTIFF', 'tiff', () => noise(9, 9).tiff({ bigtiff: true }).toBuffer()],
-  ['tiled TIFF', 'tiff', () => noise(40, 20).tiff({ tile: true, tileWidth: 16, tileHeight: 16 }).toBuffer()],
-  ['pyramid', 'tiff', () => noise(60, 40).tiff({ pyramid: true, tileWidth: 16, tileHeight: 16 }).toBuffer()],
-  ['TIFF of three pages', 'tiff', async () => (await frames(8, 6, 3)).tiff().toBuffer()],
-];
+const verdictOnFile = (format: ImageFormat, bytes: Buffer): Promise<string> =>
+  withFile(inFolder('image'), bytes, (file) => verdictOn(format, file));
 
 it.each(SAMPLES)('accepts a whole %s', async (_name, format, make) => {
   const whole = await make();
@@ -70,6 +41,19 @@ it.each(SAMPLES)('refuses a %s wherever it is cut', async (_name, format, make) 
       accepted.push(length);
   }
   expect(accepted).toEqual([]);
+});
+
+it.each(SAMPLES)(
+  'counts the pixels of a %s as the decoder does, and does not tell those of a cut one',
+  async (_name, format, make, { pixels }) => {
+    const whole = await make();
+    expect(await countPixels(format, new MemoryBytes(whole))).toBe(pixels);
+    expect(await countPixels(format, new MemoryBytes(whole.subarray(0, 20)))).toBeUndefined();
+  },
+);
+
+it('counts an AVIF of visible tiles once', async () => {
+  expect(await countPixels('avif', new MemoryBytes(await tiledAvif()))).toBe(128 * 64);
 });
 
 it.each<[ImageFormat, (image: Sharp) => Sharp]>([

@@ -1,30 +1,35 @@
-// Directories of TIFF files, of the kinds that no encoder writes.
+// Directories of TIFF files, of the kinds that no encoder writes, and pages one by one.
 import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
-import { isTiledTiff } from '../../../../lib/image/tiff-pages.js';
+import sharp from 'sharp';
+import { SaveError } from '../../../../lib/errors.js';
+import { inspectInHost } from '../../../../lib/image/inspect.js';
+import { isTiledTiff, separatePages } from '../../../../lib/image/containers/tiff.js';
 import { noise } from '../../../support/images.js';
 import { CountedFile, countSteps, verdictOn } from '../../../support/image-walks.js';
 import {
   directoryBytes,
   FLAVOURS,
+  greyTiff,
+  greyTiffOf,
   putUint,
   tiffFile,
   type TiffDirectory,
   type TiffEntry,
 } from '../../../support/tiff-files.js';
 
-const strip = (offset: number, count: number): TiffEntry[] => [
-  [273, 4, 1, offset],
-  [279, 4, 1, count],
+/** An offset of strips, tiles or an old-style JPEG, and its byte count. */
+const place = (offsetsTag: 273 | 324 | 513, offset: number, count: number, type = 4): TiffEntry[] => [
+  [offsetsTag, type, 1, offset],
+  [COUNTS_OF[offsetsTag], type, 1, count],
 ];
+const COUNTS_OF = { 273: 279, 324: 325, 513: 514 } as const;
+const strip = (offset: number, count: number): TiffEntry[] => place(273, offset, count);
 
 const directory = (at: number, entries: readonly TiffEntry[], next = 0): TiffDirectory => ({
   at,
   entries,
   next,
 });
-
-/** The tag of the offsets that belong to the byte counts of a tag. */
-const OFFSETS_OF: Readonly<Record<number, number>> = { 279: 273, 325: 324, 514: 513 };
 
 describe.each(FLAVOURS)('a TIFF ($endian, 64 bits: $big)', (flavour) => {
   /** 1024 bytes. From byte 600 on they are a list of 200 16-bit numbers, each 16. */
@@ -34,85 +39,49 @@ describe.each(FLAVOURS)('a TIFF ($endian, 64 bits: $big)', (flavour) => {
     return verdictOn('tiff', image);
   };
 
-  it.each<[string, string, TiffDirectory[]]>([
-    ['accepts a strip up to the last byte', 'whole', [directory(16, strip(1000, 24))]],
-    ['refuses a strip beyond the last byte', 'incomplete-image', [directory(16, strip(1000, 25))]],
-    [
-      'refuses an offset beyond the last byte without a count',
-      'incomplete-image',
-      [directory(16, [[273, 4, 1, 1025]])],
-    ],
-    [
-      'reads a 16-bit value that stands in its entry',
-      'incomplete-image',
-      [
-        directory(16, [
-          [324, 3, 1, 1000],
-          [325, 3, 1, 25],
-        ]),
-      ],
-    ],
-    [
-      'refuses an old-style JPEG beyond the last byte',
-      'incomplete-image',
-      [
-        directory(16, [
-          [513, 4, 1, 1000],
-          [514, 4, 1, 25],
-        ]),
-      ],
-    ],
-    [
-      'refuses a value of any tag beyond the last byte',
-      'incomplete-image',
-      [directory(16, [[34675, 7, 999, 500]])],
-    ],
-    [
-      'ignores a value of unknown type under a tag that points nowhere',
-      'whole',
-      [directory(16, [[34675, 99, 999, 5000]])],
-    ],
-    [
-      'refuses a second directory that is not in the file',
-      'incomplete-image',
-      [directory(16, strip(0, 1), 1020)],
-    ],
+  const first = (entries: TiffEntry[], next?: number): TiffDirectory => directory(16, entries, next);
+  const overlapping = [273, 324].map((tag): TiffEntry => [tag, 1, 600, 0]);
+
+  it.each<[string, string, ...TiffDirectory[]]>([
+    ['accepts a strip up to the last byte', 'whole', first(strip(1000, 24))],
+    ['refuses a strip beyond the last byte', 'incomplete-image', first(strip(1000, 25))],
+    ['refuses an offset beyond it without a count', 'incomplete-image', first([[273, 4, 1, 1025]])],
+    ['reads a 16-bit value that stands in its entry', 'incomplete-image', first(place(324, 1000, 25, 3))],
+    ['refuses an old-style JPEG beyond the last byte', 'incomplete-image', first(place(513, 1000, 25))],
+    ['refuses a value of any tag beyond the last byte', 'incomplete-image', first([[34675, 7, 999, 500]])],
+    ['ignores a value of unknown type that points nowhere', 'whole', first([[34675, 99, 999, 5000]])],
+    ['refuses a second directory that is not in the file', 'incomplete-image', first(strip(0, 1), 1020)],
     [
       'refuses a second directory with a strip beyond the last byte',
       'incomplete-image',
-      [directory(16, strip(0, 1), 200), directory(200, strip(1000, 25))],
+      first(strip(0, 1), 200),
+      directory(200, strip(1000, 25)),
     ],
     [
       'refuses a sub-directory with a strip beyond the last byte',
       'incomplete-image',
-      [directory(16, [[330, 4, 1, 200]]), directory(200, strip(1000, 25))],
+      first([[330, 4, 1, 200]]),
+      directory(200, strip(1000, 25)),
     ],
-    ['ignores a sub-directory at 0, where the header is', 'whole', [directory(16, [[330, 4, 1, 0]])]],
-    ['refuses a circle of directories', 'broken-image', [directory(16, [], 200), directory(200, [], 16)]],
+    ['ignores a sub-directory at 0, where the header is', 'whole', first([[330, 4, 1, 0]])],
+    ['refuses a circle of directories', 'broken-image', first([], 200), directory(200, [], 16)],
     [
       'walks a sub-directory once that is named 200 times',
       'whole',
-      [directory(200, [[330, 3, 200, 600]]), directory(16, [])],
+      directory(200, [[330, 3, 200, 600]]),
+      first([]),
     ],
-    [
-      'refuses lists on top of each other',
-      'broken-image',
-      [
-        directory(16, [
-          [273, 1, 600, 0],
-          [324, 1, 600, 0],
-        ]),
-      ],
-    ],
-  ])('%s', async (_claim, verdict, directories) => {
+    ['refuses lists on top of each other', 'broken-image', first(overlapping)],
+  ])('%s', async (_claim, verdict, ...directories) => {
     expect(await verdictOnTiff(...directories)).toBe(verdict);
   });
 
   it.each([273, 279, 324, 325, 513, 514, 330])(
     'refuses tag %i with a value of unknown type at once, whatever its count',
     async (tag) => {
-      const offsetsTag = OFFSETS_OF[tag];
-      const other: TiffEntry[] = offsetsTag === undefined ? [] : [[offsetsTag, 4, 1, 0]];
+      // Byte counts are read for the offsets that belong to them.
+      const [offsetsTag] = Object.entries(COUNTS_OF).find(([, counts]) => counts === tag) ?? [];
+      const other: TiffEntry[] = offsetsTag === undefined ? [] : [[Number(offsetsTag), 4, 1, 0]];
       for (const type of [0, 14, 19, 99, 0xffff]) {
         const image = tiffFile(flavour, [
           directory(16, [...other, [tag, type, flavour.big ? 2 ** 63 : 0xffffffff, 0]]),
@@ -218,4 +187,68 @@ it('tells tiles from strips', async () => {
     const image = await noise(40, 20).tiff({ tile }).toBuffer();
     expect(await isTiledTiff(new MemoryBytes(image))).toBe(tile);
   }
+});
+
+const squares = (count: number): [number, number][] =>
+  Array.from({ length: count }, (_, page) => [1 + (page % 2), 1 + (page % 2)]);
+
+it.each(FLAVOURS)(
+  'shows each page as the only one, and leaves the bytes as they were: %j',
+  async (flavour) => {
+    const tiff = greyTiffOf(flavour, [
+      [3, 3],
+      [5, 5],
+      [2, 2],
+    ]);
+    const before = Buffer.from(tiff);
+    const seen: unknown[] = [];
+    for await (const page of separatePages(tiff, 3)) {
+      const { width, pages } = await sharp(page).metadata();
+      seen.push([width, pages ?? 1]);
+    }
+    expect(seen).toEqual([
+      [3, 1],
+      [5, 1],
+      [2, 1],
+    ]);
+    expect(tiff.equals(before)).toBe(true);
+  },
+);
+
+it.each([
+  ['has fewer pages than it must have', greyTiff([3, 3], [5, 5]), 3],
+  ['leaves the file', greyTiff([3, 3], [5, 5]).subarray(0, 20), 2],
+])('refuses a chain that %s', async (_how, tiff, count) => {
+  const pages = async (): Promise<void> => {
+    for await (const page of separatePages(tiff, count)) expect(page).toBe(tiff);
+  };
+  await expect(pages()).rejects.toThrow(SaveError);
+});
+
+it('refuses more pages of different sizes than it may open one by one', async () => {
+  const options = { verify: 'pixels', maxPixels: 1e9 } as const;
+  await expect(
+    inspectInHost('tiff', new MemoryBytes(greyTiff(...squares(10_001))), options),
+  ).rejects.toMatchObject({
+    code: 'too-many-pixels',
+  });
+});
+
+it('stops between two pages when the signal aborts', async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const { prototype } = sharp as unknown as { prototype: { metadata: (this: unknown) => unknown } };
+  const { metadata } = prototype;
+  let opened = 0;
+  const spy = jest.spyOn(prototype, 'metadata').mockImplementation(function (this: unknown) {
+    opened += 1;
+    if (opened === 5) controller.abort(new Error('the deadline passed'));
+    return metadata.call(this);
+  });
+  const options = { verify: 'pixels', maxPixels: 1e9, signal } as const;
+  await expect(inspectInHost('tiff', new MemoryBytes(greyTiff(...squares(50))), options)).rejects.toThrow(
+    'the deadline passed',
+  );
+  expect(opened).toBe(5);
+  spy.mockRestore();
 });

@@ -137,6 +137,7 @@ onLinux('a decoder process', () => {
     ['null', 'null'],
     ['a number', '7'],
     ['a string', '"ready"'],
+    ['an object', '{}'],
     ['70,000 letters', 'x'.repeat(70_000)],
   ])('decodes in the host if a program in its place writes another line: %s', async (_what, text) => {
     const emitWarning = jest.spyOn(process, 'emitWarning').mockReturnValue();
