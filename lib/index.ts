@@ -4,26 +4,15 @@ import { imageSave } from './hosts/middleware.js';
 export { imageSave };
 // Written out, so that `require` finds `exports.default`.
 export default imageSave;
-// For hosts that write the middleware's type down, and for `onSave`.
 export type { ImageSaveMiddleware } from './hosts/middleware.js';
-// For code without HTTP.
-export {
-  createImageSaver,
-  type ImageSaver,
-  type ImageSaverOptions,
-  type SavedImage,
-  type SaveImageOptions,
-} from './hosts/image-saver.js';
+export * from './hosts/image-saver.js';
 export type { Next } from './hosts/node-exchange.js';
 export type { ImageSaveOptions } from './options.js';
 export type { SaveRecord, SaveStage, StageTimes } from './save/save-record.js';
-// For renderers.
 export { saveOf } from './hosts/save-of.js';
 export type { Save } from './save/exchange.js';
-// For `onSave`, stores, and clients that retry.
 export { SaveError, isRetryable, type ErrorDetails, type SaveErrorCode } from './errors.js';
-// For clients and tests.
-export { parseReply, type DoneReply, type FailedReply, type SaveReply } from './protocol/parse-reply.js';
+export * from './protocol/parse-reply.js';
 // For authors of stores.
 export type {
   ImageStore,

@@ -1,9 +1,2 @@
 // The entry point `express-image-save/sign`.
-export {
-  createSigner,
-  type SignedCommand,
-  type SignedRequest,
-  type Signer,
-  type SignerKey,
-  type SignerOptions,
-} from './protocol/signer.js';
+export * from './protocol/signer.js';

@@ -5,10 +5,9 @@ import type { RenderedHead } from '../save/exchange.js';
 
 type HeaderValue = number | string | string[];
 
-/** Header values by name, as the name was written. */
+/** By name, as it was written. */
 export type HeaderValues = ReadonlyMap<string, HeaderValue>;
 
-/** Copies the headers of a response. */
 export function copyHeaders(res: ServerResponse): HeaderValues {
   const headers = new Map<string, HeaderValue>();
   for (const name of getRawNames(res)) {
@@ -99,7 +98,7 @@ function copyValue(value: HeaderValue): HeaderValue {
   return Array.isArray(value) ? [...value] : value;
 }
 
-/** Returns header names as they were written, if the host's response has them. (Node's types lack the method.) */
+/** Not every host's response has the names as they were written. (Node's types lack the method.) */
 function getRawNames(res: ServerResponse & { getRawHeaderNames?: () => string[] }): string[] {
   return res.getRawHeaderNames?.() ?? res.getHeaderNames();
 }

@@ -1,4 +1,4 @@
-// The socket that the renderer sees: reads come from the client’s socket, writes and `destroy` go to a null socket.
+// The socket that the renderer sees: reads come from the client's socket, writes and `destroy` go to a null socket.
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { EMITTER_METHODS } from './listener-set.js';
@@ -49,19 +49,13 @@ class NullSocket extends Writable {
   }
 }
 
-/** The socket for the renderer. */
 export interface SocketProxy {
   readonly proxy: Socket;
   /** Destroys the write side if the renderer has used it, so that its listeners for `close` are called. */
   readonly close: () => void;
 }
 
-/**
- * Makes a proxy of the client's socket for the renderer.
- *
- * @param body The rendered body. If one of body and proxy is destroyed, so is the other: code that reads files for a
- *   response listens to its socket for a disconnect.
- */
+/** If one of body and proxy is destroyed, so is the other: code that reads files for a response listens to its socket. */
 export function createSocketProxy(socket: Socket, body: Writable): SocketProxy {
   const isBrokenOff = (): boolean => body.closed && !body.writableFinished;
   let nullSocket: NullSocket | undefined;

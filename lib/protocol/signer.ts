@@ -8,7 +8,7 @@ import { parseQuery } from './query.js';
 export type SignerKey = string | Uint8Array;
 
 export interface SignerOptions {
-  /** The first key signs, and all verify. To change it, put the new one first, and drop the old one when its URLs have expired. */
+  /** The first key signs, all verify. To change it, put the new one first, and drop the old one when its URLs have expired. */
   readonly keys: readonly SignerKey[];
 }
 
@@ -32,7 +32,6 @@ export interface Signer {
   /**
    * Adds a save command, its expiry and a signature to the URL of an image. The signature covers path and query to the
    * byte, not the host. Characters that no URL may have are percent-encoded, as browsers and `fetch` do.
-   *
    * @param url A path with its query, or a whole URL of http or https.
    * @throws TypeError The URL or the command is wrong, or the URL has one of these parameters already.
    */

@@ -209,12 +209,9 @@ describe('a command', () => {
 
   it.each([
     ['method-not-allowed', { init: { method: 'PUT' } }],
-    ['method-not-allowed', { init: { method: 'HEAD' } }],
     ['cross-site', { init: { headers: { 'sec-fetch-site': 'cross-site' } } }],
-    ['name-invalid', { query: 'req=saveToFile&name=../x.jpg' }],
     ['name-missing', { query: 'req=saveToFile' }],
     ['not-authorized', { authorize: () => false }],
-    ['folder-missing', { query: 'req=saveToFile&name=no/x.jpg' }],
   ])('is refused with %s before the handler is called', async (code, options) => {
     const handler = jest.fn(() => new Response(image()));
     expect((await save(handler, options)).code).toBe(code);
@@ -290,11 +287,11 @@ describe('a response', () => {
     ['renderer-failed', 'Response.error()', () => Response.error()],
     ['renderer-failed', 'a response of another library without a stream', () => foreign('image')],
     ['renderer-failed', 'a stream of text', () => new Response(streamOf(['text' as never]).stream)],
-    ...['gzip', 'deflate', 'br', 'gzip, br'].map((encoding): [string, string, Handler] => [
+    [
       'not-an-image',
-      `text of which fetch has undone ${encoding}`,
-      () => new Response('<!doctype html>', { headers: { 'content-encoding': encoding } }),
-    ]),
+      'text of which fetch has undone the encoding',
+      () => new Response('<!doctype html>', { headers: { 'content-encoding': 'gzip, br' } }),
+    ],
     [
       'renderer-refused',
       'a placeholder',

@@ -84,14 +84,6 @@ describe('onPublished', () => {
     expect(records[0]).toMatchObject({ outcome: 'done', url: '/saved/a%20b.jpg' });
   });
 
-  test('is not called for a save that is refused', async () => {
-    const onPublished = jest.fn();
-    const save = await mount({ onPublished });
-    expect((await save('missing/a.jpg')).status).toBe(403);
-    await saved.promise;
-    expect(onPublished).not.toHaveBeenCalled();
-  });
-
   test('holds no slot: other saves go on meanwhile', async () => {
     const [begun, finish] = [createDeferred(), createDeferred()];
     const save = await mount({
@@ -135,26 +127,5 @@ describe('publicUrl', () => {
     });
     const { reply } = await save('a.jpg', { method: 'POST', headers: { 'X-Tenant': 'acme.example' } });
     expect(reply.url).toBe('https://acme.example/a.jpg?by=POST');
-  });
-
-  test('that throws leaves the reply without a URL, and the record has the warning, with that of onPublished', async () => {
-    const [first, second] = [new Error('no such tenant'), new Error('the CDN is away')];
-    const onPublished = jest.fn(() => Promise.reject(second));
-    const publicUrl = (): never => {
-      throw first;
-    };
-    const save = await mount({ publicUrl, onPublished });
-    const { status, reply } = await save();
-    expect([status, reply.status, 'url' in reply]).toEqual([200, 'done', false]);
-    await saved.promise;
-    expect(records).toMatchObject([
-      { outcome: 'done', cause: undefined, warning: { errors: [first, second] } },
-    ]);
-    expect((onPublished.mock.calls as unknown as [SaveRecord][])[0]?.[0].warning).toBe(first);
-  });
-
-  test('is not in the reply to a save that failed', async () => {
-    const save = await mount({ publicUrl: '/saved/' });
-    expect((await save('missing/a.jpg')).reply).not.toHaveProperty('url');
   });
 });

@@ -128,18 +128,6 @@ describe('a client that disconnects', () => {
     });
   });
 
-  test('ends every save that is pipelined on its connection', async () => {
-    const { port } = await run(never);
-    const socket = connectTcp(port, '127.0.0.1');
-    for (let at = 0; at < 20; at++) {
-      socket.write(`GET /x?req=saveToFile&name=${at}.jpg HTTP/1.1\r\nHost: x\r\n\r\n`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    socket.destroy();
-    await eventually(() => records.length === 20);
-    expect(records.every((record) => record.code === 'client-disconnected')).toBe(true);
-  });
-
   test('prevents rendering when it disconnects before the renderer is called', async () => {
     let asked = false;
     const client = new AbortController();
