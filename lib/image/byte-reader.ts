@@ -18,7 +18,7 @@ const READS_PER_TURN = 1024;
  */
 export class ByteReader {
   readonly length: number;
-  window = Buffer.alloc(0);
+  window: Buffer = Buffer.alloc(0);
   /** The position of the window's first byte. */
   windowStart = 0;
   readonly #bytes: ImageBytes;
