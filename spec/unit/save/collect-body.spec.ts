@@ -5,7 +5,6 @@ import type { Transform } from 'node:stream';
 import {
   brotliCompressSync,
   constants,
-  createGzip,
   createInflate,
   deflateRawSync,
   deflateSync,
@@ -20,7 +19,7 @@ import { DiskTempFile } from '../../../lib/temp-files/temp-file.js';
 import { temporaryName } from '../../../lib/temp-files/stale-files.js';
 import { setImmediate as turn } from 'node:timers/promises';
 import { useTempDir } from '../../support/temp-dir.js';
-import { codeOf } from '../../support/refusal.js';
+import { codeOf, refusalOf } from '../../support/refusal.js';
 
 const inFolder = useTempDir();
 const MEGABYTE = 1024 * 1024;
@@ -118,27 +117,20 @@ describe('an image sent in one piece', () => {
 
 describe('an image sent in pieces', () => {
   test.each([
-    ['small', 10_000, 999],
-    ['as large as the memory limit', MEGABYTE, 100_000],
-  ])('stays in memory if it is %s', async (_what, length, pieceLength) => {
+    ['stays in memory if it is small', 10_000, 999, false],
+    ['stays in memory if it is as large as the limit', MEGABYTE, 100_000, false],
+    ['goes into the file if it is a byte above the limit', MEGABYTE + 1, 100_000, true],
+    ['goes into the file if it is large', 5 * MEGABYTE, 70_001, true],
+    ['goes into the file if it is large, in big pieces', 5 * MEGABYTE, 2 * MEGABYTE, true],
+  ])('%s', async (_what, length, pieceLength, inFile) => {
     const image = noise(length);
     const [bytes] = await Promise.all([collected(), send(image, pieceLength)]);
-    expect(bytes.path).toBeUndefined();
+    expect(bytes).toHaveLength(length);
     expect((await bytesOf(bytes)).equals(image)).toBe(true);
-    expect(await readdir(inFolder('saved'))).toEqual([]);
-  });
-
-  test.each([
-    ['a byte above the limit', MEGABYTE + 1, 100_000],
-    ['large', 5 * MEGABYTE, 70_001],
-    ['large, in big pieces', 5 * MEGABYTE, 2 * MEGABYTE],
-  ])('goes into the file if it is %s', async (_what, length, pieceLength) => {
-    const image = noise(length);
-    const [bytes] = await Promise.all([collected(), send(image, pieceLength)]);
-    expect(bytes).toMatchObject({ length });
-    expect((await bytesOf(bytes)).equals(image)).toBe(true);
-    expect(file.length).toBe(length);
-    expect(await readdir(inFolder('saved'))).toHaveLength(1);
+    expect([bytes.path !== undefined, await readdir(inFolder('saved'))]).toMatchObject([
+      inFile,
+      { length: inFile ? 1 : 0 },
+    ]);
   });
 
   it('may be empty', async () => {
@@ -167,18 +159,14 @@ describe('an image sent in pieces', () => {
     },
   );
 
-  it('is refused if the renderer aborts', async () => {
-    const collecting = collected();
-    body.write(noise(1000));
+  it.each([
+    ['', 'ERR_STREAM_PREMATURE_CLOSE'],
+    ['gzip', 'broken-encoding'],
+  ])('is refused if the renderer aborts: encoding %j', async (contentEncoding, code) => {
+    const collecting = collected({ contentEncoding });
+    body.write(contentEncoding === '' ? noise(1000) : gzipSync(noise(1000)));
     body.destroy();
-    await expect(collecting).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
-  });
-
-  it('is refused if the renderer aborts an encoded image', async () => {
-    const collecting = codeFor({ contentEncoding: 'gzip' });
-    body.write(gzipSync(noise(1000)));
-    body.destroy();
-    expect(await collecting).toBe('broken-encoding');
+    await expect(collecting).rejects.toMatchObject({ code });
   });
 });
 
@@ -257,20 +245,16 @@ describe('maxBytes', () => {
   });
 
   it.each([1000, 2 * MEGABYTE])('refuses one byte more than %i, at once or in pieces', async (length) => {
-    const started = codeFor({}, length);
+    const started = refusalOf(() => collected({}, length));
     void send(noise(length + 1), 100_000);
-    expect(await started).toBe('too-many-bytes');
+    const { code, message } = await started;
+    expect(code).toBe('too-many-bytes');
+    expect(message).toContain(` ${length} bytes`);
     const other = newBody();
     other.end(noise(length + 1));
-    expect(await codeOf(() => collectBody(rendered({}, other), options({ maxBytes: length })))).toBe(
-      'too-many-bytes',
-    );
+    const limited = options({ maxBytes: length });
+    expect(await codeOf(() => collectBody(rendered({}, other), limited))).toBe('too-many-bytes');
     await other.release();
-  });
-
-  it('appears in the message', async () => {
-    void send(noise(101), 10);
-    await expect(collected({}, 100)).rejects.toThrow(/ 100 bytes/);
   });
 
   it('stops reading an endless image', async () => {
@@ -307,26 +291,6 @@ describe('maxBytes', () => {
     expect(await codeFor({ contentEncoding: encoding }, 3 * MEGABYTE)).toBe('too-many-bytes');
     // Only the bytes that were taken before the limit was reached.
     expect(file.length).toBeLessThanOrEqual(3 * MEGABYTE);
-  });
-
-  it('stops an endless bomb', async () => {
-    const bomb = createGzip();
-    const zeros = Buffer.alloc(MEGABYTE);
-    let sent = 0;
-    bomb.write(START);
-    const fill = (): void => {
-      sent++;
-      bomb.write(zeros, (error) => {
-        if (!error && !body.destroyed) fill();
-      });
-    };
-    fill();
-    bomb.pipe(body);
-    expect(await codeFor({ contentEncoding: 'gzip' }, 5 * MEGABYTE)).toBe('too-many-bytes');
-    await body.release();
-    bomb.destroy();
-    expect(sent).toBeGreaterThan(0);
-    expect(file.length).toBeLessThanOrEqual(5 * MEGABYTE);
   });
 });
 
@@ -366,14 +330,6 @@ describe('Content-Encoding', () => {
       await stream.release();
       await own.discard();
     }
-  });
-
-  it('decodes 20,000 chunks that are written at once', async () => {
-    const encoded = gzipSync(small, { level: 0 });
-    expect(encoded.length).toBeGreaterThan(20_000);
-    for (const byte of encoded) body.write(Buffer.of(byte));
-    body.end();
-    expect((await bytesOf(await collected({ contentEncoding: 'gzip' }))).equals(small)).toBe(true);
   });
 
   it.each([

@@ -1,5 +1,4 @@
 // Creating the missing folders of a name: below the save path alone, whatever changes meanwhile.
-import { execFileSync } from 'node:child_process';
 import { renameSync, rmSync, symlinkSync } from 'node:fs';
 import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { openTarget } from '../../../../lib/stores/folder/resolve-path.js';
@@ -129,19 +128,6 @@ testOnLinux('a new folder has the mode 0777 minus the umask', async () => {
     directory.close();
     console.log('0');`);
   expect((await stat(inFolder('saved/hats'))).mode & 0o777).toBe(0o750);
-});
-
-testOnLinux('a folder that may not be written to is refused', async () => {
-  execFileSync('chmod', ['755', inFolder()]);
-  const given = JSON.stringify(inFolder('saved'));
-  const code = await runInChild(
-    `import { openTarget } from ${built('lib/stores/folder/resolve-path.ts')};
-    const options = { overwrite: true, createFolders: true };
-    const code = await openTarget(${given}, ['hats', 'a.png'], options).then(() => 'nothing', (error) => error.code);
-    console.log(JSON.stringify(code));`,
-    { unprivileged: true },
-  );
-  expect(code).toBe('not-writable');
 });
 
 test('a refusal says how many folders are created', async () => {

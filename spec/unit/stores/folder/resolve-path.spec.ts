@@ -232,12 +232,15 @@ describe('the save path', () => {
 });
 
 /** The outcomes of resolving names in a process of its own: for each a code, or `nothing`. */
-const codesInChild = (names: [savePath: string, name: string][], options: ChildOptions): Promise<unknown> =>
+const codesInChild = (
+  names: [savePath: string, name: string, createFolders?: boolean][],
+  options: ChildOptions,
+): Promise<unknown> =>
   runInChild(
     `import { openTarget } from ${built('lib/stores/folder/resolve-path.ts')};
     const codes = [];
-    for (const [savePath, name] of ${JSON.stringify(names)}) {
-      await openTarget(savePath, name.split('/'), { overwrite: true }).then(
+    for (const [savePath, name, createFolders] of ${JSON.stringify(names)}) {
+      await openTarget(savePath, name.split('/'), { overwrite: true, createFolders }).then(
         ({ directory }) => { codes.push('nothing'); directory.close(); },
         (error) => codes.push(error.code),
       );
@@ -266,6 +269,12 @@ onLinux('permissions', () => {
     } finally {
       await chmod(inFolder('saved/shoes'), 0o755);
     }
+  });
+
+  it('are checked where a folder would be created', async () => {
+    await chmod(inFolder(), 0o755);
+    const codes = await codesInChild([[inFolder('saved'), 'hats/a.png', true]], { unprivileged: true });
+    expect(codes).toEqual(['not-writable']);
   });
 
   it('of the old file are ignored, because it is replaced', async () => {

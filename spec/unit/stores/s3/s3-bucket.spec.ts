@@ -31,18 +31,15 @@ it('asks for the bucket once for all saves', async () => {
   expect(countHeadBucket()).toBe(1);
 });
 
-it.each([400, 405, 409, 429, 500, 501, 503, 507])(
-  'asks again at the next save after HeadBucket was answered by %i',
-  async (status) => {
-    answerHeadBucket(status);
-    await codeOf(() => saveTo(store, 'a.png', image));
-    await codeOf(() => saveTo(store, 'a.png', image));
-    expect(countHeadBucket()).toBe(2);
-    answerHeadBucket(undefined);
-    await saveTo(store, 'a.png', image);
-    expect(server.objects.get('/renders/a.png')?.body.equals(image)).toBe(true);
-  },
-);
+it.each([400, 503])('asks again at the next save after HeadBucket was answered by %i', async (status) => {
+  answerHeadBucket(status);
+  await codeOf(() => saveTo(store, 'a.png', image));
+  await codeOf(() => saveTo(store, 'a.png', image));
+  expect(countHeadBucket()).toBe(2);
+  answerHeadBucket(undefined);
+  await saveTo(store, 'a.png', image);
+  expect(server.objects.get('/renders/a.png')?.body.equals(image)).toBe(true);
+});
 
 it('saves although HeadBucket is forbidden', async () => {
   answerHeadBucket(403);
@@ -62,8 +59,8 @@ it('repeats the refusal of a missing bucket for three seconds, and then asks aga
   await saveTo(store, 'a.png', image);
 });
 
-it.each([400, 401, 405, 507])('asks again after PutObject was answered by %i', async (status) => {
-  server.intercept = ({ line }) => (line.startsWith('PUT') ? status : undefined);
+it('asks again after PutObject has failed', async () => {
+  server.intercept = ({ line }) => (line.startsWith('PUT') ? 405 : undefined);
   await codeOf(() => saveTo(store, 'a.png', image));
   server.intercept = () => undefined;
   await saveTo(store, 'a.png', image);
