@@ -33,162 +33,117 @@ export interface ErrorDetails {
   readonly retryAfter?: number | undefined;
 }
 
-export interface ErrorEntry {
-  /** Tells the client what to do, and nothing of the server's inside. */
-  readonly message: string | ((details: ErrorDetails) => string);
-  /** The same command may succeed later without any change by client or operator. */
-  readonly retry?: true;
-}
+/** Tells the client what to do, and nothing of the server's inside. */
+type Message = string | ((details: ErrorDetails) => string);
+
+/** A message, or one that says that the same command may succeed later without any change by client or operator. */
+export type ErrorEntry = Message | { readonly retry: Message };
 
 const TRY_AGAIN_OR_TELL = 'Try again; if it fails again, tell the operator of this server.';
 
 // docs/errors.md lists the codes in this order, with causes and remedies.
 export const ERRORS = {
   // The command
-  'method-not-allowed': { message: 'Send the save command by GET or POST.' },
-  'cross-site': { message: 'Send the save command from a page of the same site, or not from a browser.' },
-  'repeated-command': {
-    message: ({ parameter = 'each parameter' }) =>
-      `Write ${parameter}= only once, so that its value is certain.`,
-  },
-  'bad-escape': {
-    message: ({
-      parameter,
-      urlPart = parameter === undefined ? 'each value' : `the value of ${parameter}=`,
-    }) => `Encode ${urlPart} as UTF-8 with %XX; a plain % is %25.`,
-  },
-  'unknown-req-option': {
-    message: 'Write req=saveToFile or req=saveToFile,text: the reply has no other form.',
-  },
-  'name-missing': { message: 'Say where to save the image, as in name=shoe.jpg.' },
-  'name-invalid': {
-    message: ({ rule }) => (rule === undefined ? 'Choose another name.' : `Choose another name: ${rule}.`),
-  },
-  'unknown-extension': {
-    message: ({ extension }) =>
-      'End the name in the extension of an image, as in shoe.jpg, or use no extension' +
-      (extension === undefined ? '.' : `: "${extension}" belongs to no format that can be saved.`),
-  },
-  'timeout-invalid': { message: 'Give timeout= in whole milliseconds, 1 or more, as in timeout=5000.' },
-  'not-authorized': {
-    message: 'Not authorised to save under this name. Use the rights that this server asks for.',
-  },
+  'method-not-allowed': 'Send the save command by GET or POST.',
+  'cross-site': 'Send the save command from a page of the same site, or not from a browser.',
+  'repeated-command': ({ parameter = 'each parameter' }) =>
+    `Write ${parameter}= only once, so that its value is certain.`,
+  'bad-escape': ({
+    parameter,
+    urlPart = parameter === undefined ? 'each value' : `the value of ${parameter}=`,
+  }) => `Encode ${urlPart} as UTF-8 with %XX; a plain % is %25.`,
+  'unknown-req-option': 'Write req=saveToFile or req=saveToFile,text: the reply has no other form.',
+  'name-missing': 'Say where to save the image, as in name=shoe.jpg.',
+  'name-invalid': ({ rule }) =>
+    rule === undefined ? 'Choose another name.' : `Choose another name: ${rule}.`,
+  'unknown-extension': ({ extension }) =>
+    'End the name in the extension of an image, as in shoe.jpg, or use no extension' +
+    (extension === undefined ? '.' : `: "${extension}" belongs to no format that can be saved.`),
+  'timeout-invalid': 'Give timeout= in whole milliseconds, 1 or more, as in timeout=5000.',
+  'not-authorized': 'Not authorised to save under this name. Use the rights that this server asks for.',
   // Admission
   'too-busy': {
-    message: ({ retryAfter }) =>
+    retry: ({ retryAfter }) =>
       'The server is saving as much as it can. Try again' +
       (retryAfter === undefined ? ' later.' : ` in ${retryAfter} s.`),
-    retry: true,
   },
   // The target
-  'saving-disabled': { message: 'This server saves no images. Its operator can set a save folder.' },
-  'save-path-missing': { message: 'The save folder of this server does not exist. Tell its operator.' },
-  'folder-missing': {
-    message: ({ folder, maxFolders }) =>
-      (maxFolders === undefined
-        ? 'Name a folder that exists, because saving creates none'
-        : `Name a folder that exists, or at most ${maxFolders} in a row that can be created`) +
-      (folder === undefined ? '.' : `: there is no folder "${folder}".`),
-  },
-  'outside-save-path': { message: 'Name a folder that is really inside the save folder.' },
-  'not-writable': {
-    message: 'The server may not write there. Save to another folder, or have it made writable.',
-  },
-  'not-a-file': { message: 'Choose another name: something that is not a file has this one.' },
-  'file-exists': { message: 'Choose another name: a file has this one, and existing files are kept.' },
-  'folder-changed': { message: 'The folder was moved or removed during the save. Try again.', retry: true },
+  'saving-disabled': 'This server saves no images. Its operator can set a save folder.',
+  'save-path-missing': 'The save folder of this server does not exist. Tell its operator.',
+  'folder-missing': ({ folder, maxFolders }) =>
+    (maxFolders === undefined
+      ? 'Name a folder that exists, because saving creates none'
+      : `Name a folder that exists, or at most ${maxFolders} in a row that can be created`) +
+    (folder === undefined ? '.' : `: there is no folder "${folder}".`),
+  'outside-save-path': 'Name a folder that is really inside the save folder.',
+  'not-writable': 'The server may not write there. Save to another folder, or have it made writable.',
+  'not-a-file': 'Choose another name: something that is not a file has this one.',
+  'file-exists': 'Choose another name: a file has this one, and existing files are kept.',
+  'folder-changed': { retry: 'The folder was moved or removed during the save. Try again.' },
   // The renderer
-  'renderer-failed': { message: 'The server could not make the image. Check what was asked for.' },
-  'renderer-status': { message: ({ status }) => describeStatus(status) },
-  'renderer-aborted': { message: 'The image ended before its last byte. Try again.', retry: true },
-  'renderer-refused': {
-    message: ({ reason }) =>
-      `Ask for another image: the server does not want this one saved${reason === undefined ? '' : `: ${reason}`}.`,
-  },
-  'length-mismatch': {
-    message: 'The image arrived shorter or longer than announced. Try again.',
-    retry: true,
-  },
-  'unknown-encoding': {
-    message: ({ maxCodings }) =>
-      maxCodings === undefined
-        ? 'The image arrived in an encoding that cannot be undone. Tell the operator of this server.'
-        : `The image arrived encoded more than ${maxCodings} times over. Tell the operator of this server.`,
-  },
-  'broken-encoding': { message: 'The image arrived damaged. Try again.', retry: true },
+  'renderer-failed': 'The server could not make the image. Check what was asked for.',
+  'renderer-status': ({ status }) => describeStatus(status),
+  'renderer-aborted': { retry: 'The image ended before its last byte. Try again.' },
+  'renderer-refused': ({ reason }) =>
+    `Ask for another image: the server does not want this one saved${reason === undefined ? '' : `: ${reason}`}.`,
+  'length-mismatch': { retry: 'The image arrived shorter or longer than announced. Try again.' },
+  'unknown-encoding': ({ maxCodings }) =>
+    maxCodings === undefined
+      ? 'The image arrived in an encoding that cannot be undone. Tell the operator of this server.'
+      : `The image arrived encoded more than ${maxCodings} times over. Tell the operator of this server.`,
+  'broken-encoding': { retry: 'The image arrived damaged. Try again.' },
   // The image
-  'not-an-image': {
-    message:
-      'The rendered response is no image that can be saved. Ask for a JPEG, PNG, WebP, GIF, TIFF or AVIF image.',
+  'not-an-image':
+    'The rendered response is no image that can be saved. Ask for a JPEG, PNG, WebP, GIF, TIFF or AVIF image.',
+  'wrong-extension': ({
+    extension = 'the extension of the image',
+    namedFormat = 'that format',
+    imageFormat = 'of another',
+  }) => `End the name in ${extension}, or ask for ${namedFormat}: the image is ${imageFormat}.`,
+  'broken-image':
+    'The image is damaged or cannot be decoded. Ask for another, or tell the operator of this server.',
+  'incomplete-image': { retry: 'The image ends before its last pixel. Try again.' },
+  'unsupported-compression': ({ compression }) =>
+    `This server cannot decode this kind of image${compression === undefined ? '' : ` (${compression})`}. ` +
+    'Ask for another format, or for a TIFF of LZW, Deflate or JPEG.',
+  'too-many-pixels': ({ maxPixels, maxPages }) => {
+    if (maxPages !== undefined) return `Ask for fewer pages: no more than ${maxPages} may differ in size.`;
+    return maxPixels === undefined
+      ? 'Ask for a smaller image: this one has too many pixels, all pages together.'
+      : `Ask for a smaller image: no more than ${maxPixels} pixels are saved, all pages together.`;
   },
-  'wrong-extension': {
-    message: ({
-      extension = 'the extension of the image',
-      namedFormat = 'that format',
-      imageFormat = 'of another',
-    }) => `End the name in ${extension}, or ask for ${namedFormat}: the image is ${imageFormat}.`,
-  },
-  'broken-image': {
-    message:
-      'The image is damaged or cannot be decoded. Ask for another, or tell the operator of this server.',
-  },
-  'incomplete-image': { message: 'The image ends before its last pixel. Try again.', retry: true },
-  'unsupported-compression': {
-    message: ({ compression }) =>
-      `This server cannot decode this kind of image${compression === undefined ? '' : ` (${compression})`}. ` +
-      'Ask for another format, or for a TIFF of LZW, Deflate or JPEG.',
-  },
-  'too-many-pixels': {
-    message: ({ maxPixels, maxPages }) => {
-      if (maxPages !== undefined) return `Ask for fewer pages: no more than ${maxPages} may differ in size.`;
-      return maxPixels === undefined
-        ? 'Ask for a smaller image: this one has too many pixels, all pages together.'
-        : `Ask for a smaller image: no more than ${maxPixels} pixels are saved, all pages together.`;
-    },
-  },
-  'too-many-bytes': {
-    message: ({ maxBytes }) =>
-      'Ask for a smaller image: ' +
-      (maxBytes === undefined ? 'this one has too many bytes.' : `no more than ${maxBytes} bytes are saved.`),
-  },
+  'too-many-bytes': ({ maxBytes }) =>
+    'Ask for a smaller image: ' +
+    (maxBytes === undefined ? 'this one has too many bytes.' : `no more than ${maxBytes} bytes are saved.`),
   // Publishing
-  'disk-full': { message: 'The server has no room for the image. Try again when it has more.', retry: true },
-  'too-many-open-files': { message: 'The server is saving too much at once. Try again.', retry: true },
+  'disk-full': { retry: 'The server has no room for the image. Try again when it has more.' },
+  'too-many-open-files': { retry: 'The server is saving too much at once. Try again.' },
   'out-of-resources': {
-    message: 'The server has too little memory or too few threads for the image now. Try again.',
-    retry: true,
+    retry: 'The server has too little memory or too few threads for the image now. Try again.',
   },
-  'file-in-use': { message: 'Another program is using the file of this name. Try again.', retry: true },
-  'no-hard-links': {
-    message: 'The save folder cannot promise to keep existing files. Tell the operator of this server.',
-  },
-  'no-temp-folder': {
-    message: 'The server has no folder for a large image on its way. Tell the operator of this server.',
-  },
-  'write-failed': { message: `The server could not write the image. ${TRY_AGAIN_OR_TELL}`, retry: true },
+  'file-in-use': { retry: 'Another program is using the file of this name. Try again.' },
+  'no-hard-links': 'The save folder cannot promise to keep existing files. Tell the operator of this server.',
+  'no-temp-folder':
+    'The server has no folder for a large image on its way. Tell the operator of this server.',
+  'write-failed': { retry: `The server could not write the image. ${TRY_AGAIN_OR_TELL}` },
   // The store
-  'store-missing': { message: 'The store of images does not exist. Tell the operator of this server.' },
-  'store-denied': {
-    message: 'The store does not let this server save there. Save elsewhere, or tell its operator.',
-  },
+  'store-missing': 'The store of images does not exist. Tell the operator of this server.',
+  'store-denied': 'The store does not let this server save there. Save elsewhere, or tell its operator.',
   'store-unavailable': {
-    message: 'The store of images cannot be reached or is out of order. Nothing was changed: try again.',
-    retry: true,
+    retry: 'The store of images cannot be reached or is out of order. Nothing was changed: try again.',
   },
   'store-no-response': {
-    message: 'The store has not confirmed the image. Check whether it was saved, or try again.',
-    retry: true,
+    retry: 'The store has not confirmed the image. Check whether it was saved, or try again.',
   },
   // Time
   timeout: {
-    message: ({ timeout }) =>
+    retry: ({ timeout }) =>
       `The image was not saved ${timeout === undefined ? 'in time' : `within ${timeout} ms`}. ` +
       'Try again, or allow more with timeout=.',
-    retry: true,
   },
-  'client-disconnected': { message: 'The client disconnected before the image was published.' },
+  'client-disconnected': 'The client disconnected before the image was published.',
   // The middleware
-  'internal-error': { message: 'The server failed to save the image. Tell its operator.' },
+  'internal-error': 'The server failed to save the image. Tell its operator.',
 } as const satisfies Record<string, ErrorEntry>;
 
 /** Statuses with which a renderer, or a proxy before it, asks to come again. (RFC 9110, 15; RFC 6585, 4; RFC 8470.) */

@@ -15,7 +15,7 @@ export const ERROR_CODES = Object.keys(ERRORS) as readonly SaveErrorCode[];
  * `retry` of the reply or of the {@link SaveError} takes into account.
  */
 export function isRetryable(code: string): boolean {
-  return getEntry(code)?.retry === true;
+  return typeof getEntry(code) === 'object';
 }
 
 function getEntry(code: string): ErrorEntry | undefined {
@@ -77,7 +77,8 @@ function isSaveError(value: unknown): boolean {
 }
 
 function createMessage(code: string, details: ErrorDetails): string {
-  const message = getEntry(code)?.message ?? ERRORS['internal-error'].message;
+  const entry = getEntry(code) ?? ERRORS['internal-error'];
+  const message = typeof entry === 'object' ? entry.retry : entry;
   return typeof message === 'string' ? message : message(details);
 }
 

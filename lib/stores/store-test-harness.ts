@@ -104,15 +104,13 @@ async function withTempFile<Value>(
 }
 
 export async function expectRefusal(code: SaveErrorCode, save: Promise<unknown>): Promise<void> {
-  const check = (error: unknown): true => {
-    assertRefusal(code, error);
-    return true;
-  };
-  await assert.rejects(save, check, `The save was acknowledged, but should be refused with ${code}`);
+  const message = `The save was acknowledged, but should be refused with ${code}`;
+  await assert.rejects(save, (error) => assertRefusal(code, error), message);
 }
 
-export function assertRefusal(code: SaveErrorCode, error: unknown): void {
+export function assertRefusal(code: SaveErrorCode, error: unknown): true {
   // By name: a store may use the class of another copy of the package.
   const { name, code: actual } = error as Partial<SaveError>;
   if (name !== 'SaveError' || actual !== code) throw error;
+  return true;
 }

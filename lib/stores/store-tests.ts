@@ -20,6 +20,13 @@ class StoreUnderTest {
     return saveTo(this.fixture.store, name, image, options);
   }
 
+  /** Saves a new image of some length. */
+  async saveNew(length: number, options?: SaveOptions): Promise<Buffer> {
+    const image = randomBytes(length);
+    await this.save(NAME, image, options);
+    return image;
+  }
+
   async read(name: string): Promise<Buffer> {
     const bytes = await this.fixture.read(name);
     assert(bytes !== undefined, `${name} has no image`);
@@ -60,8 +67,7 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
   return [
     ...['memory', 'a file'].map((source) =>
       test(`publishes an image from ${source}`, async (store) => {
-        const image = randomBytes(100_000);
-        await store.save(NAME, image, { inFile: source === 'a file' });
+        const image = await store.saveNew(100_000, { inFile: source === 'a file' });
         await store.expectContents({ [NAME]: image });
       }),
     ),
@@ -78,21 +84,18 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
       assert(image.equals(copy), 'The store has changed the image');
     }),
     test('replaces an image', async (store) => {
-      await store.save(NAME, randomBytes(5000));
-      const image = randomBytes(3000);
-      await store.save(NAME, image);
-      await store.expectContents({ [NAME]: image });
+      await store.saveNew(5000);
+      await store.expectContents({ [NAME]: await store.saveNew(3000) });
     }),
     test('keeps an existing image if overwrite is false', async (store) => {
-      const image = randomBytes(3000);
-      await store.save(NAME, image, { overwrite: false });
-      await expectRefusal('file-exists', store.save(NAME, randomBytes(3000), { overwrite: false }));
+      const image = await store.saveNew(3000, { overwrite: false });
+      await expectRefusal('file-exists', store.saveNew(3000, { overwrite: false }));
       await store.expectContents({ [NAME]: image });
     }),
     ...['', 'large '].map((kind) =>
       test(`keeps an image that was published during a ${kind}save with overwrite: false`, async (store) => {
         const image = randomBytes(3000);
-        const late = store.save(NAME, randomBytes(kind === '' ? 3000 : largeImageBytes), {
+        const late = store.saveNew(kind === '' ? 3000 : largeImageBytes, {
           overwrite: false,
           inFile: kind !== '',
           onPrepared: () => store.save(NAME, image),
@@ -154,12 +157,11 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
           const commit = (): void => {
             commits += 1;
           };
-          await store.save(NAME, randomBytes(length), { inFile, commit });
+          await store.saveNew(length, { inFile, commit });
           assert(commits > 0, 'commit was not called');
         }),
         test(`changes nothing if commit throws for a ${kind} image`, async (store) => {
-          const image = randomBytes(2000);
-          await store.save(NAME, image);
+          const image = await store.saveNew(2000);
           const refuse = (): void => {
             throw new SaveError('timeout', 'Too late.');
           };
@@ -173,13 +175,11 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
             void setImmediate(() => {
               stop.abort(new SaveError('timeout', 'Too late.'));
             });
-          const image = randomBytes(length);
-          await store.save(NAME, image, { inFile, signal: stop.signal, commit });
+          const image = await store.saveNew(length, { inFile, signal: stop.signal, commit });
           await store.expectContents({ [NAME]: image });
         }),
         test(`changes nothing if the signal aborts before commit of a ${kind} image`, async (store) => {
-          const image = randomBytes(2000);
-          await store.save(NAME, image);
+          const image = await store.saveNew(2000);
           const stop = new AbortController();
           const onPrepared = (): void =>
             void setImmediate(() => {
@@ -191,7 +191,7 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
             stop.signal.throwIfAborted();
           };
           const options = { inFile, signal: stop.signal, onPrepared, commit };
-          await expectRefusal('client-disconnected', store.save(NAME, randomBytes(length), options));
+          await expectRefusal('client-disconnected', store.saveNew(length, options));
           await store.expectContents({ [NAME]: image });
         }),
       ];
@@ -203,8 +203,7 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
     test('leaves nothing of a check, if it has one, and changes no image', async (store) => {
       await store.fixture.store.check?.();
       await store.expectContents({});
-      const image = randomBytes(3000);
-      await store.save(NAME, image);
+      const image = await store.saveNew(3000);
       await store.fixture.store.check?.();
       await store.expectContents({ [NAME]: image });
     }),

@@ -56,10 +56,8 @@ export function closeFdSync(fd: number): void {
 /** How Windows says that another program has a file open. It uses the same errors for other refusals. */
 const IN_USE = ['EPERM', 'EACCES', 'EBUSY'];
 
-/** The first wait. Each further one is twice as long. */
-const FIRST_WAIT_MS = 5;
-/** All waits together, at most. */
-const MAX_WAIT_MS = 1000;
+/** Each is twice as long as the one before; all together last a second. */
+const WAITS_MS = [5, 10, 20, 40, 80, 160, 320, 365];
 
 /**
  * Replaces or removes a file, on Windows again and again while it is in use.
@@ -68,18 +66,15 @@ const MAX_WAIT_MS = 1000;
  * @throws SaveError `file-in-use`: until the end. All other errors are those of the call.
  */
 export async function retryWhileInUse(call: () => Promise<void>, beforeWait?: () => void): Promise<void> {
-  let left = MAX_WAIT_MS;
-  for (let wait = FIRST_WAIT_MS; ; wait *= 2) {
+  for (const wait of [...WAITS_MS, undefined]) {
     try {
       await call();
       return;
     } catch (error) {
       if (process.platform !== 'win32' || !IN_USE.includes(systemCode(error) ?? '')) throw error;
-      if (left === 0) throw new SaveError('file-in-use', {}, error);
+      if (wait === undefined) throw new SaveError('file-in-use', {}, error);
     }
     beforeWait?.();
-    const milliseconds = Math.min(wait, left);
-    left -= milliseconds;
-    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+    await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }

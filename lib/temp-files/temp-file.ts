@@ -31,6 +31,8 @@ const MAX_READ_BYTES = 2 ** 30;
 /** A new file under an unguessable name. Nothing is on the disk before the first write. */
 export class DiskTempFile extends FileBytes implements TempFile {
   length = 0;
+  /** Whether the file was renamed to the published image, so that {@link discard} keeps it. */
+  published = false;
   readonly path: string;
   readonly #mode: number;
   readonly #beforeCreate: (() => Promise<void>) | undefined;
@@ -40,7 +42,6 @@ export class DiskTempFile extends FileBytes implements TempFile {
   readonly #running = new Set<Promise<unknown>>();
   #discarding: Promise<void> | undefined;
   #closed = false;
-  #published = false;
 
   /**
    * @param mode Before the umask.
@@ -134,11 +135,6 @@ export class DiskTempFile extends FileBytes implements TempFile {
     throw new Error(`${stats.size} of ${this.length} bytes are in the file`);
   }
 
-  /** Has {@link discard} keep the file, which was renamed to the published image. */
-  markPublished(): void {
-    this.#published = true;
-  }
-
   discard(): Promise<void> {
     this.#discarding ??= this.#remove();
     return this.#discarding;
@@ -148,7 +144,7 @@ export class DiskTempFile extends FileBytes implements TempFile {
     const fd = await this.#opening?.catch(() => undefined);
     if (fd === undefined) return;
     // A file that cannot be removed now is swept later.
-    if (!this.#published) await retryWhileInUse(() => fsCalls.unlink(this.path)).catch(() => undefined);
+    if (!this.published) await retryWhileInUse(() => fsCalls.unlink(this.path)).catch(() => undefined);
     await Promise.allSettled(this.#running);
     if (!this.#closed) await fsCalls.close(fd).catch(() => undefined);
   }

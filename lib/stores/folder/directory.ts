@@ -23,7 +23,7 @@ export class DirectoryHandle {
   }
 
   // On Linux, later steps use the fd (`/proc/self/fd/N/name`), which stays with the checked folder even if a link
-  // replaces it. Elsewhere they use the path, so a swap between `isUnmoved` and the next system call goes unnoticed. So
+  // replaces it. Elsewhere they use the path, so a swap between `assertUnmoved` and the next system call goes unnoticed. So
   // they do under Node's permission model, which allows paths below a folder and no fds.
   static async open(path: string): Promise<DirectoryHandle> {
     if (process.platform === 'win32') {
@@ -50,15 +50,11 @@ export class DirectoryHandle {
     return join(this.#base, basename);
   }
 
-  /** Whether the folder is where it was when it was opened: not moved, removed or replaced by a link. */
-  async isUnmoved(): Promise<boolean> {
+  /** @throws SaveError The folder is not where it was when it was opened: moved, removed or replaced by a link. */
+  async assertUnmoved(): Promise<void> {
     const goesByFd = this.#fd !== undefined && this.#base !== this.path;
     const now = goesByFd ? readFdPath(this.#fd) : await fsCalls.realpath(this.path).catch(() => undefined);
-    return now === this.path;
-  }
-
-  async assertUnmoved(): Promise<void> {
-    if (!(await this.isUnmoved())) throw new SaveError('folder-changed');
+    if (now !== this.path) throw new SaveError('folder-changed');
   }
 
   /** Whether the folder is another one or below it, by their paths when they were opened. */

@@ -96,7 +96,7 @@ export class FolderTarget implements SaveTarget {
         commit();
         await this.#giveName(written);
       }, rollback);
-      if (overwrite) this.tempFile.markPublished();
+      if (overwrite) this.tempFile.published = true;
       // The image is published, so a failed flush is only a warning.
       const warning = durable ? await directory.sync().catch((error: unknown) => error) : undefined;
       return { lastUpdated: Number(written.mtimeMs), warning };

@@ -5,7 +5,6 @@
 // its last milliseconds could only answer `store-no-response`, and `overwrite: false` would be limited to one part.
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import type {
   CompleteMultipartUploadCommand,
   PutObjectCommand,
@@ -18,7 +17,7 @@ import { MemoryBytes, type ReadableBytes } from '../../bytes/image-bytes.js';
 import type { PublishOptions } from '../types.js';
 import type { S3Settings } from './s3-options.js';
 
-/** A range up to this length is kept in memory for retries, so that a file is read once. */
+/** An image up to this length is kept in memory for retries, so that a file is read once. */
 const MAX_PRELOADED_BYTES = 8 * 1024 ** 2;
 
 /** The client's own default of `expectContinueHeader`, in bytes. */
@@ -35,29 +34,18 @@ export interface Payload {
 
 /** @throws SaveError The image's file could not be read. */
 export async function createPayload(bytes: ReadableBytes, start: number, end: number): Promise<Payload> {
-  let source = { bytes, start, end };
-  if (end - start <= MAX_PRELOADED_BYTES) {
-    // A whole image in memory is not copied.
-    const isWhole = end - start === bytes.length;
-    const range = isWhole ? await bytes.buffer() : await buffer(bytes.stream(start, end));
-    source = { bytes: new MemoryBytes(range), start: 0, end: range.length };
-  }
+  const source = bytes.length > MAX_PRELOADED_BYTES ? bytes : new MemoryBytes(await bytes.buffer());
   const hash = createHash('sha256');
-  for await (const chunk of source.bytes.stream(source.start, source.end)) hash.update(chunk as Buffer);
-  return { ...source, sha256: hash.digest() };
+  for await (const chunk of source.stream(start, end)) hash.update(chunk as Buffer);
+  return { bytes: source, start, end, sha256: hash.digest() };
 }
 
-/** The arguments of the client's `build` step, as far as they are used here. */
-interface BuildArgs {
-  readonly request: { readonly headers: Record<string, string>; readonly body?: unknown };
+/** What the client's steps have, as far as it is used here. */
+interface Sent {
+  readonly request: { readonly headers: Record<string, string> };
 }
-
-/** The result of the client's `deserialize` step, as far as it is used here. */
-interface DeserializeResult {
-  readonly response: {
-    readonly statusCode: number;
-    readonly headers: Readonly<Record<string, string | undefined>>;
-  };
+interface Answered {
+  readonly response: { readonly statusCode: number; readonly headers: Record<string, string | undefined> };
 }
 
 /**
@@ -128,7 +116,7 @@ export class S3Request {
       // Before the request is signed.
       middlewareStack.add(
         (next) => (args) => {
-          Object.assign((args as BuildArgs).request.headers, createHeaders(payload, this.#settings.client));
+          Object.assign((args as Sent).request.headers, createHeaders(payload, this.#settings.client));
           return next(args);
         },
         { step: 'build', name: 'imageSavePayload' },
@@ -147,7 +135,7 @@ export class S3Request {
           });
         try {
           const result = await next(body === undefined ? args : withBody(args, body));
-          this.#onResponse(result as DeserializeResult, lastByteSent);
+          this.#onResponse(result as Answered, lastByteSent);
           return result;
         } finally {
           // The next attempt has its own time for an answer.
@@ -177,7 +165,7 @@ export class S3Request {
     return true;
   }
 
-  #onResponse({ response }: DeserializeResult, lastByteSent: boolean): void {
+  #onResponse({ response }: Answered, lastByteSent: boolean): void {
     const date = Date.parse(response.headers['date'] ?? '');
     this.date = Number.isNaN(date) ? undefined : date;
     const { statusCode } = response;
@@ -206,7 +194,7 @@ function createHeaders({ start, end, sha256 }: Payload, { config }: S3Client): R
 
 /** A copy of the request with a body, so that the original can be sent again. */
 function withBody<Args extends object>(args: Args, body: Readable): Args {
-  const { request } = args as Args & BuildArgs;
+  const { request } = args as Args & Sent;
   const copy = Object.create(Object.getPrototypeOf(request) as object) as object;
   return { ...args, request: Object.assign(copy, request, { body }) };
 }
