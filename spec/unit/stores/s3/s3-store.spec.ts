@@ -157,8 +157,10 @@ describe('a request that fails or is aborted', () => {
     ) as [string, boolean][],
   )('rejects the save and no other promise: %s, aborted: %s', async (step, aborts) => {
     const abort = new AbortController();
+    let failsFromHere = false;
     const send = async (command: object): Promise<object> => {
-      if (command.constructor.name !== `${step}Command`) return Promise.resolve({ UploadId: '1', ETag: 'e' });
+      failsFromHere ||= command.constructor.name === `${step}Command`;
+      if (!failsFromHere) return Promise.resolve({ UploadId: '1', ETag: 'e' });
       if (aborts) abort.abort(new Error('aborted'));
       throw new Error('failed');
     };
