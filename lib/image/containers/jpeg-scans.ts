@@ -223,7 +223,8 @@ class ScanWalk {
         break;
       }
       codes.take(bits);
-      for (let skipped = 0; k <= this.#last; k += 1) {
+      if (!this.#isRefinement) k += zeros;
+      for (let skipped = 0; this.#isRefinement && k <= this.#last; k += 1) {
         if (has(known, block + k)) codes.take(1);
         else if (skipped === zeros) break;
         else skipped += 1;
@@ -233,8 +234,9 @@ class ScanWalk {
       k += 1;
     }
     if (this.#emptyBlocks === 0) return;
-    for (; k <= this.#last; k += 1) if (has(known, block + k)) codes.take(1);
     this.#emptyBlocks -= 1;
+    if (!this.#isRefinement) return;
+    for (; k <= this.#last; k += 1) if (has(known, block + k)) codes.take(1);
   }
 }
 
