@@ -1,5 +1,6 @@
 // The Huffman codes of a JPEG's scans, and the markers between them.
 import { broken, incomplete } from '../refusals.js';
+import { RST0 } from './jpeg.js';
 
 /** For the next 16 bits of a scan: the length of the code at their start × 256 + its symbol. 0 is no code. */
 export type HuffmanTable = Uint16Array;
@@ -86,10 +87,28 @@ export class CodeReader {
     return ((this.#bits >>> (this.#missing + (bits & ~7))) & ones) === ones ? bits & 7 : -1;
   }
 
-  /** Goes on behind the next marker, which must be this one. */
-  restart(code: number): void {
+  /**
+   * Whether the bytes left repeat one value that the last byte of the codes does not have. Zeros in the place of codes
+   * begin among the codes that are read.
+   */
+  get arePadding(): boolean {
+    const end = findMarker(this.#jpeg, this.#position);
+    const start = end - this.bytesLeft;
+    const value = this.#jpeg[start];
+    // A stuffed zero may follow the last byte.
+    const lastCode = this.#jpeg[start - 2] === 0xff ? 0xff : this.#jpeg[start - 1];
+    return value !== lastCode && this.#jpeg.subarray(start, end).every((byte) => byte === value);
+  }
+
+  /**
+   * Goes on behind the next marker, which must be restart marker `number`. Decoders take one whose number is three to
+   * five off for the right one, and one less far off for another. (libjpeg's jpeg_resync_to_restart.)
+   */
+  restart(number: number): void {
     const marker = findMarker(this.#jpeg, this.#position);
-    if (this.#jpeg[marker + 1] !== code) throw broken();
+    const found = (this.#jpeg[marker + 1] ?? 0) - RST0;
+    const isOther = [1, 2, 6, 7].includes((found - number) & 7);
+    if (found < 0 || found > 7 || isOther) throw broken();
     this.#position = marker + 2;
     [this.#count, this.#missing] = [0, 0];
   }

@@ -4,16 +4,10 @@ import { MemoryBytes, type ImageBytes } from '../../bytes/image-bytes.js';
 import { ByteReader } from '../byte-reader.js';
 import { broken, incomplete } from '../refusals.js';
 import { CodeReader, readTables, type HuffmanTable } from './jpeg-codes.js';
-import { DHT, DRI, readSegments, RST0, SOF0, SOF2, SOS } from './jpeg.js';
+import { DHT, DRI, readSegments, SOF0, SOF2, SOS } from './jpeg.js';
 
-/** More bytes than this between the last code of a scan and the next marker are pixels in the wrong place. */
+/** More bytes than this between the last code of a scan and the next marker are pixels in the wrong place, or padding. */
 const MAX_SURPLUS_BYTES = 4;
-
-/** No bit of a coefficient has come yet. */
-const ALL = 255;
-
-/** Up to here, the markers behind SOF2 are those of other ways of coding. */
-const LAST_SOF = 0xcf;
 
 interface Component {
   readonly id: number;
@@ -27,8 +21,6 @@ interface Component {
   readonly stride: number;
   /** Which of a progressive one's coefficients are not 0 so far: 64 bits for each block. */
   readonly known: Uint8Array;
-  /** How many low bits of each coefficient have not come yet, {@link ALL} at first. */
-  readonly missingBits: Uint8Array;
 }
 
 interface Frame {
@@ -66,10 +58,6 @@ export async function assertAllBlocks(bytes: ImageBytes, signal?: AbortSignal): 
       const scan = new ScanWalk(segment, frame, tables, new CodeReader(jpeg, end));
       await scan.run(interval, signal);
     } else if (code >= SOF0 && code <= SOF2) frame ??= readFrame(segment, code === SOF2);
-    else if (code > SOF2 && code <= LAST_SOF) throw broken();
-  }
-  if (frame?.components.every(({ missingBits }) => missingBits.every((bits) => bits === 0)) !== true) {
-    throw incomplete();
   }
 }
 
@@ -95,7 +83,6 @@ function readFrame(segment: Buffer, isProgressive: boolean): Frame {
     down: Math.ceil(Math.ceil((height * v) / maxV) / 8),
     stride: across * h,
     known: new Uint8Array(isProgressive ? across * h * down * v * 8 : 0),
-    missingBits: new Uint8Array(64).fill(ALL),
   }));
   return { isProgressive, across, down, components };
 }
@@ -130,14 +117,7 @@ class ScanWalk {
     this.#first = numbers.readUInt8(0);
     this.#last = Math.min(63, numbers.readUInt8(1));
     if (count === 0 || this.#first > this.#last) throw broken();
-    const [before, after] = [numbers.readUInt8(2) >> 4, numbers.readUInt8(2) & 15];
-    this.#isRefinement = before > 0;
-    for (const { component } of this.#parts) {
-      const bits = component.missingBits.subarray(this.#first, this.#last + 1);
-      // A scan before this one is missing.
-      if (bits.some((missing) => missing !== (before || ALL))) throw broken();
-      bits.fill(after);
-    }
+    this.#isRefinement = numbers.readUInt8(2) >> 4 > 0;
   }
 
   /** @param interval The units between two restart markers, 0 for none. */
@@ -146,7 +126,7 @@ class ScanWalk {
     for (let unit = 0; unit < across * down; unit += 1) {
       if (interval > 0 && unit > 0 && unit % interval === 0) {
         this.#finish();
-        this.#codes.restart(RST0 + ((unit / interval - 1) % 8));
+        this.#codes.restart((unit / interval - 1) % 8);
       }
       if (unit % across === 0) {
         await setImmediate();
@@ -162,7 +142,9 @@ class ScanWalk {
     const { bytesLeft, filling } = this.#codes;
     if (bytesLeft < 0) throw incomplete();
     if (this.#emptyBlocks > 0) throw broken();
-    if (bytesLeft > 0 && (bytesLeft > MAX_SURPLUS_BYTES || filling < 0 || this.#readsOn())) throw broken();
+    if (bytesLeft === 0) return;
+    const areSurplus = bytesLeft > MAX_SURPLUS_BYTES ? this.#codes.arePadding : !this.#readsOn();
+    if (filling < 0 || !areSurplus) throw broken();
   }
 
   /** Whether the bytes left are the codes of more units: then they are not surplus, but units are missing before them. */

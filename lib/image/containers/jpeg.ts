@@ -1,10 +1,18 @@
 // JPEG: marker segments with a length, and entropy-coded bytes, up to the end-of-image marker.
 import type { ByteReader } from '../byte-reader.js';
+import { SaveError } from '../../errors.js';
+import { broken, incomplete } from '../refusals.js';
 import type { PlainHeader } from '../types.js';
 
 /** Markers. (ITU-T T.81 table B.1.) */
 export const [SOF0, SOF2, DHT, RST0, SOS, DRI] = [0xc0, 0xc2, 0xc4, 0xd0, 0xda, 0xdd] as const;
 const [SOI, EOI, DQT, APP0, APP15, COM] = [0xd8, 0xd9, 0xdb, 0xe0, 0xef, 0xfe] as const;
+
+/** Frames of arithmetic coding. Its decoder takes missing bytes for zeros and says nothing; no browser has one. */
+const [SOF9, SOF10] = [0xc9, 0xca] as const;
+
+/** A frame header of ten components, the maximum of decoders; a scan header has fewer. */
+const MAX_HEADER_BYTES = 6 + 3 * 10;
 
 /** Segments that say nothing of the size: tables, those of applications, comments. */
 const isSkippable = (code: number): boolean =>
@@ -57,10 +65,21 @@ export async function* readSegments(reader: ByteReader): AsyncGenerator<Segment>
   }
 }
 
-/** Walks a JPEG up to EOI. */
+/**
+ * Walks a JPEG up to EOI. All bits of all coefficients must have come by then: decoders show an image without its last
+ * scans, which is coarse or lacks a colour, and say nothing.
+ */
 export async function walkJpeg(reader: ByteReader): Promise<void> {
-  const segments = readSegments(reader);
-  while ((await segments.next()).done !== true);
+  let frame: FrameBits | undefined;
+  for await (const { code, start, end } of readSegments(reader)) {
+    if (code === SOF9 || code === SOF10)
+      throw new SaveError('unsupported-compression', { compression: 'JPEG with arithmetic coding' });
+    if ((code < SOF0 || code > SOF2) && code !== SOS) continue;
+    const header = await reader.read(start, Math.min(end - start, MAX_HEADER_BYTES));
+    if (code === SOS) frame?.addScan(header);
+    else frame ??= new FrameBits(header, code === SOF2);
+  }
+  if (frame?.isComplete === false) throw incomplete();
 }
 
 /** Reads the header up to the first scan. (ITU-T T.81 B.2.2 and B.2.3.) */
@@ -89,4 +108,45 @@ export async function readJpegHeader(reader: ByteReader): Promise<PlainHeader | 
     }
   }
   return undefined;
+}
+
+/** No bit of a coefficient has come yet. */
+const ALL = 255;
+
+/** Which bits of a frame's coefficients have come, as the headers of its scans say. */
+class FrameBits {
+  readonly #isProgressive: boolean;
+  /** For each component, how many low bits of each of its 64 coefficients have not come yet, {@link ALL} at first. */
+  readonly #components: readonly { readonly id: number | undefined; readonly missing: Uint8Array }[];
+
+  /** Reads a frame header. (T.81 B.2.2.) */
+  constructor(header: Buffer, isProgressive: boolean) {
+    this.#isProgressive = isProgressive;
+    this.#components = Array.from({ length: header[5] ?? 0 }, (_, index) => ({
+      id: header[6 + 3 * index],
+      missing: new Uint8Array(64).fill(ALL),
+    }));
+  }
+
+  /** Reads a scan header. A sequential one's last numbers say nothing, and some cameras write wrong ones. (T.81 B.2.3.) */
+  addScan(header: Buffer): void {
+    const count = header[0] ?? 0;
+    const numbers = this.#isProgressive ? header.subarray(1 + 2 * count) : [0, 63, 0];
+    const [first = 0, last = 0, bits = 0] = numbers;
+    const rest = new Set(this.#components);
+    for (let index = 0; index < count; index += 1) {
+      // Components may share an id; then their order tells.
+      const component = [...rest].find(({ id }) => id === header[1 + 2 * index]);
+      if (component === undefined) continue;
+      rest.delete(component);
+      const missing = component.missing.subarray(first, last + 1);
+      // The bits of this scan are not the next ones, so a scan before it is missing.
+      if (this.#isProgressive && missing.some((before) => before !== (bits >> 4 || ALL))) throw broken();
+      missing.fill(bits & 15);
+    }
+  }
+
+  get isComplete(): boolean {
+    return this.#components.every(({ missing }) => missing.every((bits) => bits === 0));
+  }
 }

@@ -299,7 +299,7 @@ describe.each<[string, (image: Sharp) => Sharp]>([
     const image = await make();
     const scans = scansOf(image);
     for (const { end } of new Set([scans[0]!, scans[1] ?? scans[0]!, scans.at(-1)!])) {
-      for (const junk of ['00', '0000', '616263', 'ffff', '55aa0102']) {
+      for (const junk of ['00', '0000', '616263', 'ffff', '55aa0102', '00'.repeat(100), '20'.repeat(9)]) {
         expect([end, junk, await verdictOf(spliced(image, end, Buffer.from(junk, 'hex')))]).toEqual([
           end,
           junk,
@@ -341,6 +341,9 @@ it.each([
   }
 });
 
+/** A scan whose header is damaged is a missing one. */
+const DAMAGED: unknown = expect.stringMatching(/^(broken|incomplete)-image$/);
+
 describe.each([
   ['colour', fixedNoise(100, 70), 2024, 64],
   ['grey', fixedNoise(100, 70).greyscale(), 539, 16],
@@ -351,16 +354,69 @@ describe.each([
     const image = await make();
     for (let at = from; at < from + 16; at += 3) {
       const damaged = spliced(image, at, Buffer.alloc(zeros), zeros);
-      expect([at, await verdictOf(damaged)]).toEqual([at, 'broken-image']);
+      expect([at, await verdictOf(damaged)]).toEqual([at, DAMAGED]);
     }
   });
 
   it('is refused without the marker of any scan, so that pixels lack bits', async () => {
     const image = await make();
     for (let at = scansOf(image)[0]!.end; (at = image.indexOf('ffda', at, 'hex')) !== -1; at += 2) {
-      expect([at, await verdictOf(spliced(image, at, Buffer.alloc(2), 2))]).toEqual([at, 'broken-image']);
+      const verdict = await verdictOf(spliced(image, at, Buffer.alloc(2), 2));
+      expect([at, verdict]).toEqual([at, DAMAGED]);
     }
   });
+
+  it('is refused without its last scans, although its end marker follows', async () => {
+    const image = await make();
+    const ends = scansOf(image).map(({ end }) => end);
+    for (const end of ends.slice(0, -1)) {
+      expect(await verdictOf(spliced(image.subarray(0, end), end, Buffer.from('ffd9', 'hex')))).toBe(
+        'incomplete-image',
+      );
+    }
+  });
+});
+
+it('refuses a baseline JPEG without the scan of a colour', async () => {
+  const image = await fixedNoise(100, 70).jpeg().toBuffer();
+  const { begin } = scansOf(image)[0]!;
+  // Only the first component of three.
+  const scan = Buffer.from('ffda0008 0101 00 003f00'.replaceAll(' ', ''), 'hex');
+  const header = image.indexOf('ffda', 'hex');
+  expect(await verdictOf(spliced(image, header, scan, begin - header))).toBe('incomplete-image');
+});
+
+/** A grey JPEG of four blocks, one below the other, with a restart marker before each but the first. */
+const restarting = (): Buffer =>
+  Buffer.from(
+    'ffd8ffdb004300' +
+      '10'.repeat(64) +
+      'ffc0000b080020000801011100' +
+      'ffc40017000003010000000000000000000000000003050607ffc4001b10000104030000000000000000000000000001020441033181' +
+      'ffdd00040001ffda0008010100003f00cfcfffd040cc4e7e953a7fffd12c7a3fffd2a38f47ffd9',
+    'hex',
+  );
+
+it.each([
+  [0, '8 × 32 × 1'],
+  [1, 'broken-image'],
+  [2, 'broken-image'],
+  [3, '8 × 32 × 1'],
+  [4, '8 × 32 × 1'],
+  [5, '8 × 32 × 1'],
+  [6, 'broken-image'],
+  [7, 'broken-image'],
+])('reads a restart marker whose number is %i off as decoders do', async (off, verdict) => {
+  const image = restarting();
+  const marker = image.indexOf('ffd1', 'hex');
+  image[marker + 1] = 0xd0 + ((1 + off) % 8);
+  expect(await verdictOf(image)).toBe(verdict);
+});
+
+it('says of a JPEG with arithmetic coding that it is not supported', async () => {
+  const image = await fixedNoise(100, 70).jpeg().toBuffer();
+  image[image.indexOf('ffc0', 'hex') + 1] = 0xc9;
+  expect(await verdictOf(image)).toBe('unsupported-compression');
 });
 
 it('refuses a progressive JPEG with sampling factors of 0, and does not walk it for ever', async () => {
@@ -373,7 +429,7 @@ it('refuses a progressive JPEG with sampling factors of 0, and does not walk it 
 it('refuses a progressive JPEG with many bytes behind a scan: codes in the wrong place', async () => {
   const image = await fixedNoise(100, 70).jpeg({ progressive: true }).toBuffer();
   const { end } = scansOf(image).at(-1)!;
-  expect(await verdictOf(spliced(image, end, Buffer.alloc(40, 0x55)))).toBe('broken-image');
+  expect(await verdictOf(spliced(image, end, Buffer.from('U*'.repeat(20))))).toBe('broken-image');
 });
 
 const ABORTED = { maxPixels: 100_000_000, signal: AbortSignal.abort(new Error('The deadline passed.')) };
