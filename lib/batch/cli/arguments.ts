@@ -1,8 +1,8 @@
 // The arguments of the command → what it is asked to do.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { isIntegerBetween } from '../../validate-options.js';
-import { SHARED_OPTIONS, checkBatchOptions, type BatchSettings, type ProgramOption } from '../options.js';
 import type { JobList } from '../jobs/open-jobs.js';
+import { SHARED_OPTIONS, checkBatchOptions, type BatchSettings, type ProgramOption } from '../options.js';
 import { UsageError, type SaveAllOptions } from '../types.js';
 import type { CliProcess } from './terminal.js';
 
@@ -20,19 +20,12 @@ export interface BatchArguments {
 }
 
 /** The options as they are given: those of `saveAll()`, and those that say what to save and what to print. */
-interface RawOptions extends SaveAllOptions {
-  readonly url?: string;
-  readonly name?: string;
-  readonly set?: readonly string[];
-  readonly csv?: string;
-  readonly fromLog?: string;
-  readonly column?: number;
-  readonly saves?: true;
-  readonly under?: string;
-  readonly json?: true;
-  readonly quiet?: true;
-  readonly dryRun?: true;
-}
+type RawOptions = SaveAllOptions &
+  Partial<Record<'url' | 'name' | 'csv' | 'fromLog' | 'under', string>> &
+  Partial<Record<'saves' | 'json' | 'quiet' | 'dryRun', boolean>> & {
+    readonly set?: readonly string[];
+    readonly column?: number;
+  };
 
 const AFTER_HELP = `
 Examples:
@@ -61,9 +54,7 @@ export function parseArguments(
 ): CliTask | number {
   // Without a command, commander shows the help.
   let task: CliTask | number = 2;
-  const program = createProgram(proc, (parsed) => {
-    task = parsed;
-  });
+  const program = createProgram(proc, (parsed) => (task = parsed));
   try {
     program.parse(proc.args, { from: 'user' });
   } catch (error) {
@@ -83,30 +74,21 @@ function createProgram(
     .exitOverride()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
     .showHelpAfterError('Run it with --help to see all options.');
+  const fromLog = new Option('--from-log <file>', FROM_LOG).conflicts(['csv', 'url', 'set']);
+  const saves = new Option('--saves', 'the save commands of the log instead, with their names');
   const batch = program
     .command('batch')
     .copyInheritedSettings(program)
     .description('Saves many images: sends a save command for each job and follows it to its end.')
     .argument('[jobs]', 'a file with a job in each line, or - for standard input')
     .option('--csv <file>', 'instead of JOBS: a table; its first row names the places of --url and --name')
-    .option(
-      '--url <template>',
-      'a URL with places, /is/image/{picture}?wid={wid}; fills them from --csv, JSON or --set',
-    )
+    .option('--url <template>', URL_TEMPLATE)
     .option('--name <template>', 'the name of each image, with places')
     .option('--set <place=values>', 'values of a place: wid=320,640, or picture=@file', collect)
-    .addOption(
-      new Option(
-        '--from-log <file>',
-        'instead of JOBS: the GET requests of an access log, each URL once',
-      ).conflicts(['csv', 'url', 'set']),
-    )
+    .addOption(fromLog)
     .option('--under <path>', 'only the requests of the log below this path')
-    .addOption(
-      new Option('--saves', 'the save commands of the log instead, with their names').conflicts('name'),
-    )
-    .addOption(createOption(COLUMN));
-  for (const option of Object.values(SHARED_OPTIONS)) batch.addOption(createOption(option));
+    .addOption(saves.conflicts('name'));
+  for (const option of [COLUMN, ...Object.values(SHARED_OPTIONS)]) batch.addOption(createOption(option));
   batch
     .option('--json', 'print each result as a line of JSON')
     .option('--quiet', 'print only errors')
@@ -114,8 +96,8 @@ function createProgram(
     .addHelpText('after', AFTER_HELP)
     .action((jobs: string | undefined, options: RawOptions) => {
       const { json = false, quiet = false, dryRun = false } = options;
-      const names = Object.keys(SHARED_OPTIONS) as (keyof typeof SHARED_OPTIONS)[];
-      const settings = checkBatchOptions(Object.fromEntries(names.map((name) => [name, options[name]])));
+      const shared = Object.entries(options).filter(([name]) => Object.hasOwn(SHARED_OPTIONS, name));
+      const settings = checkBatchOptions(Object.fromEntries(shared));
       act({ kind: 'batch', list: chooseList(jobs, options), settings, json, quiet, dryRun });
     });
   // Its options are not those of `batch` behind it, where both have --csv.
@@ -126,13 +108,16 @@ function createProgram(
     .description('Lists the jobs of a ledger that are not done, one a line. Exits with 1 if there is any.')
     .argument('<ledger...>', 'the ledger of a batch, or those of its parts')
     .option('--csv', 'as a table')
-    .action((ledgers: readonly string[], { csv }: { readonly csv?: true }) => {
-      act({ kind: 'report', ledgers, csv: csv === true });
+    .action((ledgers: readonly string[], { csv = false }: { readonly csv?: boolean }) => {
+      act({ kind: 'report', ledgers, csv });
     });
   // The program runs it before it reads any arguments.
   program.command('demo').description('Serves a page to try saving on, at http://127.0.0.1:3000.');
   return program;
 }
+
+const FROM_LOG = 'instead of JOBS: the GET requests of an access log, each URL once';
+const URL_TEMPLATE = 'a URL with places, /is/image/{picture}?wid={wid}; fills them from --csv, JSON or --set';
 
 function collect(value: string, values: readonly string[] = []): readonly string[] {
   return [...values, value];
@@ -160,28 +145,32 @@ function createOption({ flags, usage, kind, default: value, expected, isValid }:
 /** @throws UsageError No list is named, more than one is, or options do not fit it. */
 function chooseList(jobs: string | undefined, options: RawOptions): JobList {
   const { url, name, set = [], csv, fromLog, column, saves = false, under } = options;
+  const refuse = (message: string): never => {
+    throw new UsageError(message);
+  };
   if (jobs !== undefined && (csv ?? fromLog) !== undefined)
-    throw new UsageError('Name one list of jobs: a file (or -), --csv, or --from-log, not several of them.');
+    refuse('Name one list of jobs: a file (or -), --csv, or --from-log, not several of them.');
   if (fromLog !== undefined) {
     if (name === undefined && !saves)
-      throw new UsageError(
+      refuse(
         "Say how to name the images, as in --name '{hash}.{ext}', or add --saves for the save commands of the log.",
       );
     return { kind: 'log', path: fromLog, name, column, under: under ?? '' };
   }
   if ((column ?? under) !== undefined || saves)
-    throw new UsageError('--column, --saves and --under belong to --from-log: add it, or leave them out.');
+    refuse('--column, --saves and --under belong to --from-log: add it, or leave them out.');
   const path = jobs ?? csv;
-  if (path === undefined && url === undefined)
-    throw new UsageError(
-      'Say what to save: a file of jobs, - for standard input, --csv, --url with --set, or --from-log.',
-    );
-  if (path === undefined && name === undefined)
-    throw new UsageError(`Say how to name the images, as in --name '{picture}-{wid}.jpg'`);
   const templates = { url: url ?? '{url}', name: name ?? '{name}', set };
-  if (path === undefined) return { kind: 'matrix', templates };
+  if (path === undefined) {
+    if (url === undefined)
+      refuse(
+        'Say what to save: a file of jobs, - for standard input, --csv, --url with --set, or --from-log.',
+      );
+    if (name === undefined) refuse(`Say how to name the images, as in --name '{picture}-{wid}.jpg'`);
+    return { kind: 'matrix', templates };
+  }
   if (csv !== undefined) return { kind: 'csv', path, templates };
   if ((url ?? name) !== undefined) return { kind: 'lines', path, templates };
-  if (set.length > 0) throw new UsageError('--set fills the places of --url: add --url, or leave it out.');
+  if (set.length > 0) refuse('--set fills the places of --url: add --url, or leave it out.');
   return { kind: 'lines', path, templates: undefined };
 }

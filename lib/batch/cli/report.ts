@@ -51,23 +51,16 @@ function jobFields(entry: LedgerEntry): string[] {
 /** `renderer-status 404  shoe-800.jpg  /is/image/shoe  Check the URL.  sku=17` */
 function formatLine(entry: LedgerEntry): string {
   const { code = 'failed', rendererStatus, url, name, message } = entry;
-  const parts = [
-    `${toText(code)} ${toText(rendererStatus)}`.trim(),
-    ...[name, url, message].map(toText),
-    jobFields(entry)
-      .map((key) => `${key}=${toText(entry[key])}`)
-      .join(' '),
-  ];
+  const fields = jobFields(entry).map((key) => `${key}=${toText(entry[key])}`);
+  const status = `${toText(code)} ${toText(rendererStatus)}`.trim();
+  const parts = [status, ...[name, url, message].map(toText), fields.join(' ')];
   return `${printable(parts.filter((part) => part !== '').join('  '))}\n`;
 }
 
 /** A row of CSV. (RFC 4180.) */
 function formatRow(values: readonly unknown[]): string {
-  const cells = values.map((value) => {
-    const text = toText(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  });
-  return `${cells.join(',')}\r\n`;
+  const quote = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  return `${values.map((value) => quote(toText(value))).join(',')}\r\n`;
 }
 
 function toText(value: unknown): string {

@@ -1,8 +1,8 @@
 // The results of a batch in numbers and in words: what was done, what failed and why, and how to go on.
-import type { SaveResult } from '../types.js';
+import type { GaveUpError, SaveResult } from '../types.js';
 import { formatBytes, formatCount, formatDuration, plural, printable, quote } from './format.js';
 
-/** Results further back do not count for the rate, in milliseconds. */
+/** Results further back do not count for the rate. */
 const RATE_WINDOW_MS = 15_000;
 const RATE_STEP_MS = 1000;
 
@@ -78,8 +78,8 @@ export interface BatchEnd {
   readonly tally: Tally;
   /** `stopped`: by a signal, or because the reader of the results has gone. */
   readonly how: 'finished' | 'stopped' | 'gave up';
-  /** Why it gave up: the error, and the folders that the server lacks. */
-  readonly reason: { readonly code: string; readonly folders: readonly string[] } | undefined;
+  /** Why it gave up. */
+  readonly reason: Pick<GaveUpError, 'code' | 'folders'> | undefined;
   /** What the lines of an access log were, in words; empty without a log. */
   readonly log: string;
   readonly ledger: string | undefined;
@@ -87,7 +87,7 @@ export interface BatchEnd {
   readonly args: readonly string[];
 }
 
-const HEADINGS = { finished: 'Finished', stopped: 'Stopped', 'gave up': 'Gave up' } as const;
+const HEADINGS = { finished: 'Finished', stopped: 'Stopped', 'gave up': 'Gave up' };
 
 /** The whole summary, with an end of line. */
 export function summarize(end: BatchEnd): string {
@@ -102,19 +102,18 @@ export function summarize(end: BatchEnd): string {
     repeated > 0 && `${formatCount(repeated)} repeated in the list`,
     ledger !== undefined && `${repeated > 0 ? 'others ' : ''}done before, says ${ledger}`,
   );
-  const left = how === 'finished' || total === undefined ? undefined : Math.max(0, total - count);
-  return [
+  const lines = [
     `${HEADINGS[how]} after ${formatDuration(tally.milliseconds)}${why}.`,
-    `  done     ${formatCount(done)}${sizes === '' ? '' : ` (${sizes})`}`,
-    ...(skipped > 0 ? [`  skipped  ${formatCount(skipped)} (${reasons})`] : []),
+    `  done     ${formatCount(done)}${sizes && ` (${sizes})`}`,
+    skipped > 0 && `  skipped  ${formatCount(skipped)} (${reasons})`,
     `  failed   ${formatCount(failed)}`,
-    ...(left === undefined ? [] : [`  left     ${formatCount(left)}`]),
-    ...(log === '' ? [] : [`  log      ${log}`]),
+    how !== 'finished' && total !== undefined && `  left     ${formatCount(Math.max(0, total - count))}`,
+    log !== '' && `  log      ${log}`,
     ...tally.describeFailures(),
     ...describeFolders(reason?.folders ?? []),
     ...(how === 'finished' && failed === 0 ? [] : ['', ...describeHowToGoOn(end)]),
-    '',
-  ].join('\n');
+  ];
+  return `${lines.filter((line) => line !== false).join('\n')}\n`;
 }
 
 function joinSome(...parts: readonly (string | false)[]): string {
@@ -137,14 +136,12 @@ function describeHowToGoOn({ tally, how, ledger, args }: BatchEnd): string[] {
       'Without a ledger, the same command starts from the beginning. With --ledger done.ndjson, the next run does only what is missing.',
     ];
   const what = how === 'finished' ? `try ${plural(tally.failed, 'failed job')} again` : 'go on';
-  return [`The ledger ${ledger} knows what is done. To ${what}:`, `  ${formatCommand(args)}`];
-}
-
-/** The command as a shell takes it. Values of headers, which may be secrets, are left out. */
-function formatCommand(args: readonly string[]): string {
-  const shown = args.map((argument, index) => {
-    if (args[index - 1] === '--header') return argument.replace(/:.*/s, ': …');
-    return argument.replace(/^(--header=[^:]*):.*/s, '$1: …');
-  });
-  return ['npx express-image-save', ...shown.map((argument) => quote(argument))].join(' ');
+  // Values of headers may be secrets.
+  const shown = args.map((argument, index) =>
+    args[index - 1] === '--header'
+      ? argument.replace(/:.*/s, ': …')
+      : argument.replace(/^(--header=[^:]*):.*/s, '$1: …'),
+  );
+  const command = ['npx express-image-save', ...shown.map((argument) => quote(argument))].join(' ');
+  return [`The ledger ${ledger} knows what is done. To ${what}:`, `  ${command}`];
 }

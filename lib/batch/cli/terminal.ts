@@ -37,13 +37,13 @@ export class Output {
   /** @param whenClosed Called once if nothing more can be written. */
   constructor(stream: NodeJS.WritableStream, whenClosed: () => void = () => undefined) {
     this.#stream = stream;
+    stream.on('drain', () => {
+      this.#resume();
+    });
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') this.failure ??= error;
       if (!this.isClosed) whenClosed();
       this.isClosed = true;
-      this.#resume();
-    });
-    stream.on('drain', () => {
       this.#resume();
     });
   }
@@ -55,16 +55,14 @@ export class Output {
   }
 }
 
-const LINE_INTERVAL_MS = 10_000;
-const MIN_BAR_WIDTH = 10;
-const MAX_BAR_WIDTH = 40;
-
 export interface Progress {
   /** Writes a line that stays, above what moves. */
-  print(line: string): void;
+  readonly print: (line: string) => void;
   /** Ends it. What follows is written to the stream itself. */
-  stop(): void;
+  readonly stop: () => void;
 }
+
+const LINE_INTERVAL_MS = 10_000;
 
 /**
  * Lines as they are printed, for files and logs.
@@ -75,10 +73,9 @@ export function showLines(output: ErrorOutput, tally?: Tally): Progress {
   const print = (line: string): void => {
     output.write(`${line}\n`);
   };
-  const printTally = (): void => {
+  const timer = setInterval(() => {
     if (tally !== undefined) print(describe(tally));
-  };
-  const timer = setInterval(printTally, LINE_INTERVAL_MS).unref();
+  }, LINE_INTERVAL_MS).unref();
   const stop = (): void => {
     clearInterval(timer);
   };
@@ -111,6 +108,9 @@ export function showBar(output: ErrorOutput, tally: Tally): Progress {
   };
 }
 
+const MIN_BAR_WIDTH = 10;
+const MAX_BAR_WIDTH = 40;
+
 /** @param columns The longest line that fits. */
 export function drawLine(tally: Tally, columns: number): string {
   const text = describe(tally);
@@ -118,21 +118,16 @@ export function drawLine(tally: Tally, columns: number): string {
   const width = Math.min(MAX_BAR_WIDTH, columns - text.length - 3);
   if (total === undefined || width < MIN_BAR_WIDTH) return text.slice(0, columns);
   const filled = total === 0 ? width : Math.min(width, Math.floor((width * count) / total));
-  return `[${'='.repeat(filled)}${' '.repeat(width - filled)}] ${text}`;
+  return `[${'='.repeat(filled).padEnd(width)}] ${text}`;
 }
 
 /** `45 %, 450 of 1,000, 123/s, 3 failed, 5 s left` */
 export function describe(tally: Tally): string {
   const { total = 0, count, failed } = tally;
   const rate = tally.rate();
+  const end = `${formatRate(rate)}, ${formatCount(failed)} failed`;
+  if (total === 0) return `${formatCount(count)} ended, ${end}`;
   const seconds = Math.round(Math.max(0, total - count) / rate);
-  const parts = [
-    ...(total === 0
-      ? [`${formatCount(count)} ended`]
-      : [`${Math.floor((100 * count) / total)} %`, `${formatCount(count)} of ${formatCount(total)}`]),
-    formatRate(rate),
-    `${formatCount(failed)} failed`,
-  ];
-  if (total > 0 && rate > 0) parts.push(`${formatDuration(1000 * seconds)} left`);
-  return parts.join(', ');
+  const left = rate > 0 ? `, ${formatDuration(1000 * seconds)} left` : '';
+  return `${Math.floor((100 * count) / total)} %, ${formatCount(count)} of ${formatCount(total)}, ${end}${left}`;
 }

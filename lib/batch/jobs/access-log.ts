@@ -4,7 +4,7 @@ import { decode, decodeEscapes, parseQuery, type QueryParam } from '../../protoc
 import { KeySet } from '../key-set.js';
 import { isCommandParam } from '../prepare-job.js';
 import { isSkipped, readLines, type TextSource } from '../text.js';
-import { InvalidJob, type Entries, type JobEntry } from '../types.js';
+import { InvalidJob, type Entries } from '../types.js';
 import { Template } from './templates.js';
 
 export interface AccessLogOptions {
@@ -32,24 +32,24 @@ export async function* readAccessLog(
   const otherKind = template === undefined ? 'images' : 'save commands';
   for (const kind of ['taken', 'repeated', otherKind, 'other']) counts.set(kind, 0);
   const count = (kind: string): number => {
-    const number = (counts.get(kind) ?? 0) + 1;
-    counts.set(kind, number);
-    return number;
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    return counts.get(kind) ?? 0;
   };
   const seen = new KeySet();
   for await (const line of readLines(source.read())) {
     if (isSkipped(line)) continue;
-    const logged = line.text === undefined ? undefined : parseLine(line.text, column);
-    const request = logged === undefined ? undefined : readRequest(logged, under);
+    const request = readRequest(parseLine(line.text ?? '', column), under);
     if (request === undefined) count('other');
     else if ((request.command === undefined) !== (template !== undefined)) count(otherKind);
     else if (!seen.add(request.target, request.command?.name ?? '')) count('repeated');
     else {
+      const [where, url] = [`${source.name}:${line.number}`, request.target];
       const number = count('taken');
-      const where = `${source.name}:${line.number}`;
-      yield template === undefined
-        ? { where, job: { url: request.target, ...request.command } }
-        : nameJob(where, template, request, number);
+      const get = (place: string): string | undefined => getValue(place, request, number);
+      const missing = [...(template?.places ?? [])].find((place) => get(place) === undefined);
+      const command = request.command ?? { name: template?.fill((place) => get(place) ?? '') };
+      if (missing === undefined) yield { where, job: { url, ...command } };
+      else yield new InvalidJob(where, `its URL has no ${missing}=, which --name needs: ${url}`);
     }
   }
 }
@@ -69,7 +69,8 @@ interface ImageRequest {
 }
 
 /** Undefined where it is neither an image nor a save command. */
-function readRequest({ method, url, status = 200 }: LoggedRequest, under: string): ImageRequest | undefined {
+function readRequest(logged: LoggedRequest | undefined, under: string): ImageRequest | undefined {
+  const { method = '', url = '', status = '200' } = logged ?? {};
   const [, path = '', query = ''] = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)(?:\?([^#]*))?/i.exec(url) ?? [];
   if (path === '' || !path.startsWith(under)) return undefined;
   const all = query === '' ? [] : parseQuery(query);
@@ -77,26 +78,13 @@ function readRequest({ method, url, status = 200 }: LoggedRequest, under: string
   const text = params.map((param) => param.text).join('&');
   const image = { path, params, target: text === '' ? path : `${path}?${text}` };
   const command = all.filter(isCommandParam).map((param) => [param.name, decode(param.rawValue)] as const);
-  if (command.length === 0) return method === 'GET' && (status < 300 || status === 304) ? image : undefined;
+  if (command.length === 0) return method === 'GET' && /^(?:[0-2]|304)/.test(status) ? image : undefined;
   const { req, name, timeout } = Object.fromEntries(command) as Record<string, string | undefined>;
   // What a server refuses in any case: a parameter twice, another req=, no name, another method.
   if (new Set(command.map(([key]) => key)).size < command.length) return undefined;
   if (!/^savetofile(?:,text)?$/i.test(req ?? '') || name === undefined || name === '') return undefined;
   if (method !== 'GET' && method !== 'POST') return undefined;
   return { ...image, command: timeout === undefined ? { name } : { name, timeout: Number(timeout) } };
-}
-
-function nameJob(
-  where: string,
-  template: Template,
-  request: ImageRequest,
-  number: number,
-): JobEntry | InvalidJob {
-  const get = (place: string): string | undefined => getValue(place, request, number);
-  const missing = [...template.places].find((place) => get(place) === undefined);
-  if (missing !== undefined)
-    return new InvalidJob(where, `its URL has no ${missing}=, which --name needs: ${request.target}`);
-  return { where, job: { url: request.target, name: template.fill((place) => get(place) ?? '') } };
 }
 
 /** What a place of `--name` stands for, decoded; undefined where the URL does not have it. */
@@ -128,23 +116,23 @@ interface LoggedRequest {
   readonly method: string;
   readonly url: string;
   /** Undefined where the log has none. */
-  readonly status: number | undefined;
+  readonly status: string | undefined;
 }
 
 /** The request of a line; undefined where there is none. */
 function parseLine(line: string, column: number | undefined): LoggedRequest | undefined {
   if (column !== undefined) {
     const url = line.trim().split(/\s+/)[column - 1]?.replace(/^"|"$/g, '');
-    return url === undefined ? undefined : { method: 'GET', url: unescape(url), status: undefined };
+    return { method: 'GET', url: unescape(url ?? ''), status: undefined };
   }
   if (line.startsWith('{')) return parseJson(line);
-  const [, request, status] = /\] "((?:[^"\\]|\\.)*)"(?: (\d{3})\b)?/.exec(line) ?? [];
-  return request === undefined ? undefined : parseRequest(unescape(request), status);
+  const [, request = '', status] = /\] "((?:[^"\\]|\\.)*)"(?: (\d{3})\b)?/.exec(line) ?? [];
+  return parseRequest(unescape(request), status);
 }
 
 function parseRequest(request: string, status: string | undefined): LoggedRequest | undefined {
-  const [, method = '', url = ''] = /^([A-Z]+) (\S+)(?: HTTP\/[\d.]+)?$/.exec(request) ?? [];
-  return url === '' ? undefined : { method, url, status: status === undefined ? undefined : Number(status) };
+  const [, method = '', url] = /^([A-Z]+) (\S+)(?: HTTP\/[\d.]+)?$/.exec(request) ?? [];
+  return url === undefined ? undefined : { method, url, status };
 }
 
 /** JSON as nginx writes it (its variables under names of the operator's choice) and Caddy (`request` is an object). */

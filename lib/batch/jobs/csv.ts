@@ -10,18 +10,13 @@ interface Row {
   readonly info: { readonly lines: number };
 }
 
-export interface Table {
-  readonly columns: readonly string[];
-  /** The fields of each further row, by their columns. */
-  readonly entries: Entries;
-}
-
 /**
  * Reads CSV as RFC 4180 has it, also with semicolons or tabs.
  *
+ * @returns The columns, and the fields of each further row by them.
  * @throws UsageError There is no first row, or it names a column twice.
  */
-export async function openCsv(source: TextSource): Promise<Table> {
+export async function openCsv(source: TextSource): Promise<{ columns: readonly string[]; entries: Entries }> {
   const rows = readRows(source);
   const first = await rows.next();
   if (first.done === true) throw new UsageError(`${source.name} is empty. Its first row names the columns.`);

@@ -4,7 +4,7 @@ import { prepareJob } from '../prepare-job.js';
 import { countAll, openText, readListLines, type TextSource } from '../text.js';
 import { InvalidJob, UsageError, type Entries, type JobEntry } from '../types.js';
 import { describeCounts, readAccessLog, type AccessLogOptions, type LogCounts } from './access-log.js';
-import { openCsv, type Table } from './csv.js';
+import { openCsv } from './csv.js';
 import { openTemplates, type JobTemplates } from './templates.js';
 
 /** Where the jobs come from. */
@@ -27,23 +27,22 @@ export interface OpenJobs {
 export async function openJobs(list: JobList, stdin: Readable): Promise<OpenJobs> {
   const logCounts: LogCounts = new Map();
   const { jobs, total } = await openList(list, logCounts, stdin);
-  return { jobs: refuseEmpty(jobs, () => describeEmpty(list, logCounts)), total, logCounts };
+  return { jobs: refuseEmpty(jobs, list, logCounts), total, logCounts };
 }
 
-async function* refuseEmpty(entries: Entries, describe: () => string): Entries {
+async function* refuseEmpty(entries: Entries, list: JobList, counts: LogCounts): Entries {
   let isEmpty = true;
   for await (const entry of entries) {
     isEmpty = false;
     yield entry;
   }
-  if (isEmpty) throw new UsageError(describe());
-}
-
-function describeEmpty(list: JobList, counts: LogCounts): string {
-  if (list.kind === 'matrix') return 'There are no jobs: a file of --set has no values.';
-  if (list.kind !== 'log') return `There are no jobs in ${list.path}.`;
+  if (!isEmpty) return;
+  if (list.kind === 'matrix') throw new UsageError('There are no jobs: a file of --set has no values.');
+  if (list.kind !== 'log') throw new UsageError(`There are no jobs in ${list.path}.`);
   const what = list.name === undefined ? 'save commands' : 'images';
-  return `There are no ${what} in ${list.path} (${describeCounts(counts)}). Check --under, or name the column of the URL with --column.`;
+  throw new UsageError(
+    `There are no ${what} in ${list.path} (${describeCounts(counts)}). Check --under, or name the column of the URL with --column.`,
+  );
 }
 
 async function openList(
@@ -59,20 +58,20 @@ async function openList(
   }
   const source = await openText(list.path, stdin);
   if (list.kind === 'log') return { jobs: readAccessLog(source, list, logCounts), total: undefined };
-  const open = async (): Promise<Partial<Table> & Pick<Table, 'entries'>> =>
+  const open = async (): Promise<{ columns?: readonly string[]; entries: Entries }> =>
     list.kind === 'csv' ? openCsv(source) : { entries: readJobLines(source) };
   const { columns, entries } = await open();
   const count = source.isFile ? await countAll((await open()).entries) : undefined;
   if (list.templates === undefined) return { jobs: entries, total: count };
   const { fill, combinations } = await openTemplates(list.templates, columns, stdin);
-  return { jobs: fill(entries), total: count === undefined ? undefined : count * combinations };
+  return { jobs: fill(entries), total: count && count * combinations };
 }
 
 /** A template that makes no job of the first combination makes none of the others. */
 async function checkFirst(jobs: Entries): Promise<void> {
-  const defaults = { server: 'http://any', timeout: undefined };
   for await (const entry of jobs) {
-    const prepared = entry instanceof InvalidJob ? entry : prepareJob(entry, defaults);
+    const prepared =
+      entry instanceof InvalidJob ? entry : prepareJob(entry, { server: 'http://any', timeout: undefined });
     if (!(prepared instanceof InvalidJob)) return;
     throw new UsageError(`The first combination is no job: ${prepared.reason}. Correct --url or --name.`);
   }

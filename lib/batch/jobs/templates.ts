@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import { encodeValue } from '../prepare-job.js';
 import { countAll, openText, readListLines, type TextSource } from '../text.js';
-import { InvalidJob, UsageError, type JobEntry } from '../types.js';
+import { InvalidJob, UsageError, type Entries, type JobEntry } from '../types.js';
 
 /** A text in braces is a place where it looks like a name, or where it is the name of a column. */
 const BRACES = /\{([^{}]+)\}/g;
@@ -35,25 +35,16 @@ export interface JobTemplates {
   readonly set: readonly string[];
 }
 
-/** Templates whose sets have been read. */
-export interface OpenTemplates {
-  /** How many jobs each entry makes. */
-  readonly combinations: number;
-  /** Fills the templates with each entry, in every combination with the values of the sets, the first set slowest. */
-  readonly fill: (
-    entries: Iterable<JobEntry> | AsyncIterable<JobEntry | InvalidJob>,
-  ) => AsyncGenerator<JobEntry | InvalidJob>;
-}
-
 /**
  * @param columns The names of the values that each entry has; undefined where each has names of its own, as in JSON.
+ * @returns How many jobs each entry makes; and what makes them of a list, the values of the first set slowest.
  * @throws UsageError A set is wrong, a place has no values, or several images would get the same name.
  */
 export async function openTemplates(
   templates: JobTemplates,
   columns: readonly string[] | undefined,
   stdin: Readable,
-): Promise<OpenTemplates> {
+): Promise<{ combinations: number; fill: (entries: Iterable<JobEntry> | Entries) => Entries }> {
   const [url, name] = [new Template(templates.url, columns), new Template(templates.name, columns)];
   const sets = await Promise.all(templates.set.map((text) => readSet(text, stdin)));
   checkPlaces(url, name, sets, columns);
@@ -62,24 +53,19 @@ export async function openTemplates(
     async *fill(entries) {
       let number = 0;
       for await (const entry of entries) {
-        if (entry instanceof InvalidJob) {
-          yield entry;
-          continue;
-        }
-        for await (const values of combine(sets, entry.job as Values)) {
-          const where = entry.where === '' ? `combination ${++number}` : entry.where;
-          yield fillJob(where, url, name, values);
-        }
+        if (entry instanceof InvalidJob) yield entry;
+        else
+          for await (const values of combine(sets, entry.job as Values))
+            yield fillJob(entry.where || `combination ${++number}`, url, name, values);
       }
     },
   };
 }
 
-/** The values of one place. */
+/** The values of one place. Those of a file are not kept in memory: a catalogue may have a million pictures. */
 interface ValueSet {
   readonly name: string;
   readonly count: number;
-  /** Those of a file are not kept in memory: a catalogue may have a million pictures. */
   readonly values: () => Iterable<string> | AsyncIterable<string>;
 }
 
@@ -102,7 +88,7 @@ async function readSet(text: string, stdin: Readable): Promise<ValueSet> {
 }
 
 /** @throws UsageError A line is too long, or not UTF-8. */
-async function* readValues(file: TextSource): AsyncGenerator<string, void, undefined> {
+async function* readValues(file: TextSource): AsyncIterable<string> {
   for await (const line of readListLines(file)) {
     if (line instanceof InvalidJob) throw new UsageError(`${line.where}: ${line.reason}`);
     yield line.text;
@@ -134,15 +120,9 @@ function checkPlaces(
 }
 
 /** The values with those of each combination added. */
-async function* combine(
-  [set, ...others]: readonly ValueSet[],
-  values: Values,
-): AsyncGenerator<Values, void, undefined> {
-  if (set === undefined) {
-    yield values;
-    return;
-  }
-  for await (const value of set.values()) yield* combine(others, { ...values, [set.name]: value });
+async function* combine([set, ...others]: readonly ValueSet[], values: Values): AsyncIterable<Values> {
+  if (set === undefined) yield values;
+  else for await (const value of set.values()) yield* combine(others, { ...values, [set.name]: value });
 }
 
 /** The job of some values, which it keeps as its further fields. A URL that is one place is taken as it is. */
