@@ -1,5 +1,5 @@
 // The ledger: a file with a line for each job that has ended, so that a later batch goes on where this one stopped.
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { open, realpath, type FileHandle } from 'node:fs/promises';
 import { KeySet } from './key-set.js';
 import { lockLedger } from './ledger-lock.js';
@@ -117,23 +117,24 @@ async function findEnd(file: FileHandle, size: number, find: (bytes: Uint8Array)
  */
 export async function readDone(path: string): Promise<KeySet> {
   const done = new KeySet();
-  try {
+  if (existsSync(path))
     for await (const { url, name, status } of readLedger(path)) if (status === 'done') done.add(url, name);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw describeError(path, error);
-  }
   return done;
 }
 
 /**
  * The results in a ledger, without a line that was cut off or is just being written.
  *
- * @throws UsageError It is no ledger.
+ * @throws UsageError It is no ledger, or cannot be read.
  */
 export async function* readLedger(path: string): AsyncGenerator<LedgerEntry, void, undefined> {
-  for await (const { number, text } of readLines(createReadStream(path, 'utf8') as AsyncIterable<string>)) {
-    const entry = parseEntry(text ?? 'too long', path, `line ${number}`);
-    if (entry !== undefined) yield entry;
+  try {
+    for await (const { number, text } of readLines(createReadStream(path, 'utf8') as AsyncIterable<string>)) {
+      const entry = parseEntry(text ?? 'too long', path, `line ${number}`);
+      if (entry !== undefined) yield entry;
+    }
+  } catch (error) {
+    throw describeError(path, error);
   }
 }
 

@@ -8,9 +8,8 @@ import { prepareJobs } from '../prepare-job.js';
 import { NOT_UTF8 } from '../text.js';
 import { GaveUpError, InvalidJob, UsageError } from '../types.js';
 import { parseArguments, type BatchArguments } from './arguments.js';
-import { formatCount, formatDuration, plural, printable } from './format.js';
 import { printReport } from './report.js';
-import { summarize, Tally } from './summary.js';
+import { formatCount, formatDuration, plural, printable, summarize, Tally } from './summary.js';
 import { Output, showBar, showLines, type CliProcess, type Progress } from './terminal.js';
 
 /** Status when a signal has stopped the command, as shells have it: 128 + SIGINT. */

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { readLedger, type LedgerEntry } from '../ledger.js';
 import { OWN_FIELDS } from '../prepare-job.js';
 import { UsageError } from '../types.js';
-import { formatCount, printable } from './format.js';
+import { formatCount, printable } from './summary.js';
 import { Output, type CliProcess } from './terminal.js';
 
 /** The columns of the table before those of the jobs. */

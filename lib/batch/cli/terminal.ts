@@ -1,8 +1,7 @@
 // The process of the program: its streams, its signals, and what is seen while a batch runs.
 import type { Readable } from 'node:stream';
 import { MultiBar } from 'cli-progress';
-import { formatCount, formatDuration, formatRate } from './format.js';
-import type { Tally } from './summary.js';
+import { formatCount, formatDuration, formatRate, type Tally } from './summary.js';
 
 /** A terminal or a stream of text. */
 export interface ErrorOutput extends NodeJS.WritableStream {

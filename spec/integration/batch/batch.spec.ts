@@ -1,13 +1,13 @@
 // The built command with real servers, signals, shells, pipes and terminals.
-import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeProject } from '../../support/project.js';
 import { sendDone, sendError, startReplyServer, stopReplyServers } from '../../support/reply-server.js';
 import { removeTempDirs, useTempDir } from '../../support/temp-dir.js';
-import { readLedger, spawnCommand, stopCommands, watch, type Command } from './cli-process.js';
+import { readLedger, spawnCommand, startServer, stopCommands, watch, type Command } from './cli-process.js';
 import { eventually } from '../../support/eventually.js';
 
 const CONCURRENCY = 8;
@@ -21,11 +21,9 @@ beforeAll(() => {
 afterAll(removeTempDirs);
 
 const dir = useTempDir();
-const servers: ChildProcess[] = [];
 afterEach(async () => {
   await stopCommands();
   await stopReplyServers();
-  for (const server of servers.splice(0)) server.kill('SIGKILL');
 });
 
 function writeJobs(count: number): string[] {
@@ -35,16 +33,6 @@ function writeJobs(count: number): string[] {
 }
 
 describe('against the middleware', () => {
-  /** Starts the server; its renders are counted across restarts. */
-  async function startServer(port = 0): Promise<{ child: ChildProcess; port: number }> {
-    if (!existsSync(dir('saved'))) mkdirSync(dir('saved'));
-    const args = [library, dir('saved'), dir('renders'), String(port)];
-    const child = fork('spec/integration/batch/save-server.mjs', args);
-    servers.push(child);
-    const [listening] = (await once(child, 'message')) as [number];
-    return { child, port: listening };
-  }
-
   /** Temporary files of a server that was killed are hidden. */
   const saved = (): string[] =>
     readdirSync(dir('saved'))
@@ -59,7 +47,7 @@ describe('against the middleware', () => {
 
   it('goes on after SIGKILL of the command: every image once, and no more renders than were running again', async () => {
     const names = writeJobs(200);
-    const { port } = await startServer();
+    const { port } = await startServer(library, dir);
     const killed = spawnCommand(program, createArgs(port));
     await eventually(() => saved().length > 50);
     killed.child.kill('SIGKILL');
@@ -76,30 +64,19 @@ describe('against the middleware', () => {
 
   it('goes on while the server is killed and restarted', async () => {
     const names = writeJobs(200);
-    const { child, port } = await startServer();
+    const { child, port } = await startServer(library, dir);
     const command = spawnCommand(program, createArgs(port));
     await eventually(() => saved().length > 50);
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect(saved().length).toBeLessThan(200);
-    await startServer(port);
+    await startServer(library, dir, port);
 
     expect([await command.ended, command.stderr()]).toEqual([0, expect.stringMatching(/done {5}200/)]);
     expect(saved()).toEqual(names);
     expect(renders()).toBeLessThanOrEqual(200 + CONCURRENCY);
     expect(readLedger(dir('ledger'))).toHaveLength(200);
   });
-});
-
-it('ends early when there is no server, and says what to check', async () => {
-  writeJobs(1000);
-  const server = await startReplyServer();
-  await server.stop();
-  const command = spawnCommand(program, [dir('jobs.txt'), '--server', server.origin, '--retries', '1']);
-  expect(await command.ended).toBe(1);
-  expect(command.stderr()).toMatch(
-    /does not accept connections\..*Trying again\.\nGave up[^]*10 × connection-refused/,
-  );
 });
 
 it('goes on to its end when the reader of its messages leaves', async () => {
@@ -220,21 +197,6 @@ describeShells('in a shell', () => {
     const command = startShell(line, origin);
     return { status: await command.ended, output: command.stdout() + command.stderr() };
   }
-
-  it('exits with 0, 1 or 2, as in the documents', async () => {
-    const { origin } = await startReplyServer(({ name }, res) => {
-      if (name === 'bad.png') sendError(res, 'broken-image');
-      else sendDone(res);
-    });
-    const run = async (line: string): Promise<number | string> => (await shell(line, origin)).status;
-    expect(await run('echo /a a.png | batch - --server "$server"')).toBe(0);
-    expect(await run('echo /a bad.png | batch - --server "$server"')).toBe(1);
-    expect(await run('echo nothing | batch - --server "$server"')).toBe(1);
-    expect(await run('batch none.txt --server "$server"')).toBe(2);
-    expect(await run('batch - --no-such-option < /dev/null')).toBe(2);
-    expect(await run('echo /a a.png | batch -')).toBe(2);
-    expect(await run('batch --help')).toBe(0);
-  });
 
   it('stops without an error when the reader of its output has enough, and says how to go on', async () => {
     writeJobs(2000);

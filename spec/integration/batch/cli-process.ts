@@ -1,7 +1,7 @@
 // The command as a process of its own.
-import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
+import { type ChildProcess, fork, spawn, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 
 export interface Command {
   readonly child: ChildProcess;
@@ -29,6 +29,21 @@ export function watch(child: ChildProcess): Command {
   return { child, stdout: () => texts.stdout, stderr: () => texts.stderr, ended };
 }
 
+/** Starts a server with the middleware. It adds each render to the file `renders`, also across restarts. */
+export async function startServer(
+  library: string,
+  dir: (name: string) => string,
+  port = 0,
+): Promise<{ child: ChildProcess; port: number }> {
+  mkdirSync(dir('saved'), { recursive: true });
+  const args = [library, dir('saved'), dir('renders'), String(port)];
+  const child = fork('spec/integration/batch/save-server.mjs', args);
+  children.push(child);
+  const [listening] = (await once(child, 'message')) as [number];
+  return { child, port: listening };
+}
+
+/** Stops commands and servers. */
 export async function stopCommands(): Promise<void> {
   for (const child of children.splice(0)) {
     if (child.exitCode !== null || child.signalCode !== null) continue;

@@ -1,12 +1,11 @@
 // The night job: 5,000 rows of a product system, on two machines, with failures, and kills of either side.
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../../support/eventually.js';
 import { makeProject } from '../../support/project.js';
 import { removeTempDirs, useTempDir } from '../../support/temp-dir.js';
-import { readLedger, spawnCommand, stopCommands, type Command } from './cli-process.js';
+import { readLedger, spawnCommand, startServer, stopCommands, type Command } from './cli-process.js';
 
 const ROWS = 5000;
 const CONCURRENCY = 8;
@@ -18,23 +17,9 @@ beforeAll(() => {
 afterAll(removeTempDirs);
 
 const dir = useTempDir();
-const servers: ChildProcess[] = [];
-afterEach(async () => {
-  await stopCommands();
-  for (const server of servers.splice(0)) server.kill('SIGKILL');
-});
-
-async function startServer(port = 0): Promise<{ child: ChildProcess; port: number }> {
-  const child = fork('spec/integration/batch/save-server.mjs', [
-    ...[library, dir('saved'), dir('renders'), String(port)],
-  ]);
-  servers.push(child);
-  const [listening] = (await once(child, 'message')) as [number];
-  return { child, port: listening };
-}
+afterEach(stopCommands);
 
 it('saves every picture that there is, each once, and reports the others by their article numbers', async () => {
-  mkdirSync(dir('saved'));
   // Every hundredth picture is missing, and two rows are damaged.
   const rows = Array.from(
     { length: ROWS },
@@ -44,7 +29,7 @@ it('saves every picture that there is, each once, and reports the others by thei
     dir('pim.csv'),
     `\ufeffsku;source;width\r\n${rows.join('\r\n')}\r\nSKU-A;x\r\nSKU-B;x;;1\r\n`,
   );
-  const { child, port } = await startServer();
+  const { child, port } = await startServer(library, dir);
   const start = (part: number): Command =>
     spawnCommand(join(library, 'dist/cli.js'), [
       ...['--csv', dir('pim.csv'), '--url', '/{source}?wid={width}', '--name', '{sku}.png'],
@@ -66,7 +51,7 @@ it('saves every picture that there is, each once, and reports the others by thei
   await eventually(() => saved() > 1500);
   child.kill('SIGKILL');
   await once(child, 'exit');
-  await startServer(port);
+  await startServer(library, dir, port);
 
   expect([await resumed.ended, await killed[1]!.ended]).toEqual([1, 1]);
   const ledgers = [1, 2].map((part) => readLedger(dir(`done-${part}`)));

@@ -56,16 +56,11 @@ it('saves each job once and says what was saved', async () => {
 
 it('sends the headers, and at most as many requests at once as it may', async () => {
   const server = await startReplyServer((_request, res) => setTimeout(sendDone, 5, res));
-  const header = { Authorization: 'Bearer x', 'User-Agent': 'mine' };
+  const header = ['Authorization: Bearer x', 'User-Agent: mine', 'X-A: 1', 'x-a: 2', 'Host: h'];
   await collect(createJobs(30), { server: server.origin, concurrency: 3, header });
   expect(server.maxOpen()).toBe(3);
-  expect(server.requests[0]?.headers).toMatchObject({ authorization: 'Bearer x', 'user-agent': 'mine' });
-});
-
-it('sends every value of a header that is given more than once', async () => {
-  const server = await startReplyServer();
-  await collect(createJobs(1), { server: server.origin, header: ['X-A: 1', 'x-a: 2', 'Host: h'] });
-  expect(server.requests[0]?.headers).toMatchObject({ 'x-a': '1, 2', host: 'h' });
+  const sent = { authorization: 'Bearer x', 'user-agent': 'mine', 'x-a': '1, 2', host: 'h' };
+  expect(server.requests[0]?.headers).toMatchObject(sent);
 });
 
 it('takes jobs from an endless list, and no more than there are slots', async () => {

@@ -24,28 +24,6 @@ const isDone = async (path: string, name: string): Promise<boolean> => {
   return ledger.isDone({ url: '/x?wid=1', name });
 };
 
-it('writes a line with the fields of each result', async () => {
-  await write(
-    dir('l'),
-    { ...result('ä.jpg'), sku: 7 },
-    { ...result('b'), status: 'failed', code: 'c', message: 'm', rendererStatus: 404 },
-  );
-  const lines = readFileSync(dir('l'), 'utf8').trimEnd().split('\n');
-  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
-    { ...result('ä.jpg'), sku: 7 },
-    { ...result('b'), status: 'failed', code: 'c', message: 'm', rendererStatus: 404 },
-  ]);
-});
-
-it('has a line in the file as soon as append resolves', async () => {
-  const ledger = await Ledger.open(dir('l'));
-  for (const count of [1, 2, 3]) {
-    await ledger.append(result(`${count}`));
-    expect(readFileSync(dir('l'), 'utf8').match(/\n/g)).toHaveLength(count);
-  }
-  await ledger.close();
-});
-
 it('knows what is done, and not what failed', async () => {
   await write(dir('l'), result('a'), result('b', 'failed'));
   expect([await isDone(dir('l'), 'a'), await isDone(dir('l'), 'b'), await isDone(dir('l'), 'c')]).toEqual([

@@ -17,20 +17,15 @@ function read(
   return { ...outcome, ...result };
 }
 
-it('reads the bytes and the pixels of a reply', () => {
+it('reads the bytes and the pixels of a reply; that of Image Serving has neither', () => {
   expect(read(200, DONE)).toEqual({ status: 'done', bytes: 100, pixels: 12 });
-});
-
-it('reads a reply of Image Serving itself, which has neither', () => {
   const text = formatBody('OK', { status: 'done', lastUpdated: 1_795_356_683_202 });
   expect(read(200, text)).toEqual({ status: 'done' });
 });
 
-it.each([
-  ['failed', 'failed'],
-  ['timeout', 'timeout'],
-])('does not try again after status=%s without error.retry, as Image Serving sends it', (status, code) => {
-  expect(read(403, formatBody('ERROR', { status }))).toMatchObject({ status: 'failed', code, retry: false });
+it.each(['failed', 'timeout'])('does not try again after status=%s of Image Serving', (status) => {
+  const outcome = { status: 'failed', code: status, retry: false };
+  expect(read(403, formatBody('ERROR', { status }))).toMatchObject(outcome);
 });
 
 it('tries again after error.retry=true, and passes the code and the message on', () => {
@@ -45,23 +40,18 @@ it('tries again after error.retry=true, and passes the code and the message on',
   });
 });
 
-it.each([429, 502, 503, 504])('tries again after status %s, whatever the body is', (status) => {
-  expect(read(status, '<html>')).toMatchObject({ code: `http-${status}`, retry: true });
-});
-
-it.each([301, 400, 401, 403, 404, 407, 414, 500, 501])('does not try again after status %s', (status) => {
+it.each<[status: number, retry?: boolean, isBusy?: boolean]>([
+  ...[301, 400, 401, 403, 404, 407, 414, 500, 501].map((status): [number] => [status]),
+  [429, true, true],
+  [502, true],
+  [503, true, true],
+  [504, true],
+])('after status %s, whatever the body is, tries again: %s; sends less: %s', (...row) => {
+  const [status, retry = false, isBusy = false] = row;
   const outcome = read(status, '<html>');
-  expect(outcome).toMatchObject({ status: 'failed', code: `http-${status}`, retry: false });
+  const code = `http-${status}`;
+  expect(outcome).toMatchObject({ status: 'failed', code, retry, isBusy, isRateLimit: false });
   expect(outcome.message).toMatch(/\.$/);
-});
-
-it.each([
-  [429, true],
-  [502, false],
-  [503, true],
-  [504, false],
-])('takes status %s for a server that is too busy: %s', (status, isBusy) => {
-  expect(read(status, '')).toMatchObject({ isBusy, isRateLimit: false });
 });
 
 it('pauses for a rate limit that says how long, and not for one save that is refused', () => {

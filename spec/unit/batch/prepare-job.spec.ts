@@ -45,7 +45,7 @@ it('takes a URL and a name of 65,536 characters, and none that are longer', () =
 it('does not blame one job for a server that is missing for all', () => {
   expect(() =>
     prepareJob({ where: 'x', job: { url: '/x', name: 'a' } }, { ...defaults, server: undefined }),
-  ).toThrow(UsageError);
+  ).toThrow(new UsageError('The URL /x is a path. Name its server, as in --server http://localhost:3000'));
 });
 
 describe('a whole list', () => {
@@ -145,11 +145,11 @@ describe('the request of a job', () => {
     expect(createRequest({ url: '/x', name: 'a', timeout: 5 }, defaults)).toMatchObject({ timeout: 5 });
   });
 
-  it('prefers the host of the URL to the server of the batch', () => {
-    expect(
-      createRequest({ url: 'https://[::1]:8/x', name: 'a' }, { server, timeout: undefined }).origin,
-    ).toBe('https://[::1]:8');
-    expect(createRequest({ url: '/x', name: 'a' }, { server, timeout: undefined }).origin).toBe(server);
+  it.each([
+    ['https://[::1]:8/x', 'https://[::1]:8'],
+    ['/x', server],
+  ])('sends %s to %s', (url, origin) => {
+    expect(createRequest({ url, name: 'a' }, { server, timeout: undefined }).origin).toBe(origin);
   });
 
   it.each(['shoe', 'ftp://host/x', '', 'http://user:secret@host/x', 'http://ho st/x', 'http:///x'])(
@@ -168,12 +168,5 @@ describe('the request of a job', () => {
 
   it('does not take a part of a nested request for a part of the command', () => {
     expect(pathOf('/x?src=is(a?req=img&name=b)&wid=3')).toContain('&wid=3&req=saveToFile');
-  });
-
-  it('says that a path needs a server', () => {
-    const attempt = (): unknown =>
-      createRequest({ url: '/x', name: 'a' }, { server: undefined, timeout: undefined });
-    expect(attempt).toThrow(UsageError);
-    expect(attempt).toThrow(/--server/);
   });
 });

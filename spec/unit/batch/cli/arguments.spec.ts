@@ -19,28 +19,11 @@ function parse(...args: string[]): BatchArguments {
 }
 
 it('reads a file of jobs with every option', () => {
-  const { settings, ...rest } = parse(
-    ...['batch', 'jobs.txt', '--server', 'http://host:3000', '--header', 'A: 1', '--header', 'B: 2'],
-    ...[
-      '--concurrency',
-      '4',
-      '--retries',
-      '0',
-      '--timeout',
-      '9',
-      '--ledger',
-      'l',
-      '--json',
-      '--quiet',
-      '--dry-run',
-    ],
-  );
-  expect(rest).toEqual({
-    list: { kind: 'lines', path: 'jobs.txt', templates: undefined },
-    json: true,
-    quiet: true,
-    dryRun: true,
-  });
+  const line =
+    'batch jobs.txt --server http://host:3000 --header A:1 --header B:2 --concurrency 4 --retries 0 --timeout 9 --ledger l --json --quiet --dry-run';
+  const { settings, ...rest } = parse(...line.split(' '));
+  const list = { kind: 'lines', path: 'jobs.txt', templates: undefined };
+  expect(rest).toEqual({ list, json: true, quiet: true, dryRun: true });
   expect(settings).toMatchObject({
     ...{ server: 'http://host:3000', headers: { A: '1', B: '2' }, concurrency: 4, retries: 0 },
     ...{ timeout: 9, ledger: 'l' },
@@ -48,14 +31,9 @@ it('reads a file of jobs with every option', () => {
 });
 
 it('has the defaults of saveAll', () => {
-  const { settings, ...rest } = parse('batch', '-');
-  expect(rest).toEqual({
-    list: { kind: 'lines', path: '-', templates: undefined },
-    json: false,
-    quiet: false,
-    dryRun: false,
-  });
-  expect(settings).toMatchObject({ concurrency: 8, retries: 5, headers: {} });
+  const list = { kind: 'lines', path: '-', templates: undefined };
+  const settings = { concurrency: 8, retries: 5, headers: {} };
+  expect(parse('batch', '-')).toMatchObject({ list, settings, json: false, quiet: false, dryRun: false });
 });
 
 it('reads a matrix, a table, JSON with templates, and a log', () => {

@@ -1,8 +1,8 @@
 // The command from its arguments to its exit status, in this process, against a real server.
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { PassThrough, Readable } from 'node:stream';
-import { quote } from '../../../../lib/batch/cli/format.js';
 import { main } from '../../../../lib/batch/cli/main.js';
+import { quote } from '../../../../lib/batch/cli/summary.js';
 import { createDeferred } from '../../../support/deferred.js';
 import {
   sendDone,
@@ -146,14 +146,9 @@ it('prints the commands and sends nothing with --dry-run', async () => {
   expect([requests.length, readFileSync(dir('l'), 'utf8')]).toEqual([1, before]);
 });
 
-it('says that a list is empty', async () => {
-  expect(await run(['-', '--server', 'http://host'], '# nothing\n')).toMatchObject({
-    ...{ status: 2, stderr: 'error: There are no jobs in -.\n' },
-  });
-});
-
 it.each([
   [['none.txt'], 'error: There is no file none.txt. Check the name, or use - for standard input.\n'],
+  [['-', '--server', 'http://empty'], 'error: There are no jobs in -.\n'],
   [['-'], 'error: The URL /a is a path. Name its server, as in --server http://localhost:3000\n'],
   [
     ['-', '--ledger', 'none/l'],
@@ -164,7 +159,8 @@ it.each([
     'error: Say what to save: a file of jobs, - for standard input, --csv, --url with --set, or --from-log.\n',
   ],
 ])('exits with 2 and names the fix for %j', async (args, message) => {
-  expect(await run(args, '/a a.jpg\n')).toEqual({ status: 2, stdout: '', stderr: message });
+  const jobs = args.includes('http://empty') ? '# nothing\n' : '/a a.jpg\n';
+  expect(await run(args, jobs)).toEqual({ status: 2, stdout: '', stderr: message });
 });
 
 it('gives up after ten failures that would meet every job, and says why', async () => {
@@ -308,6 +304,9 @@ it('reports what is not done by its own fields, and only that', async () => {
   expect(table.stdout.split('\r\n')[0]).toBe('code,rendererStatus,message,url,name,attempts,at,sku,source');
   expect(table.stdout).toContain('"3, ""x""",bad\r\n');
   expect((await run(['report', dir('none')])).status).toBe(2);
+  expect(await run(['report', dir()])).toMatchObject({
+    ...{ status: 2, stderr: `error: The ledger ${dir()} is a folder. Name a file.\n` },
+  });
   const all = await startReplyServer();
   await run([...args, '--server', all.origin, '--ledger', dir('l')]);
   expect(await run(['report', dir('l')])).toMatchObject({ status: 0, stdout: '' });

@@ -1,4 +1,15 @@
-import { summarize, Tally, type BatchEnd } from '../../../../lib/batch/cli/summary.js';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatRate,
+  plural,
+  printable,
+  quote,
+  summarize,
+  Tally,
+  type BatchEnd,
+} from '../../../../lib/batch/cli/summary.js';
 import type { SaveResult } from '../../../../lib/batch/types.js';
 
 const result = (status: SaveResult['status'], more: Partial<SaveResult> = {}): SaveResult => ({
@@ -75,4 +86,33 @@ it('takes the rate from the last seconds, without what is skipped', () => {
     tally.rate(begin + 1000 * second);
   }
   expect(tally.rate(begin + 100_000)).toBeCloseTo(4, 0);
+});
+
+it('shows numbers with their units', () => {
+  const show = (format: (value: number) => string, ...values: number[]): string =>
+    values.map((value) => format(value)).join('; ');
+  expect(show(formatCount, 0, 999, 1234567)).toBe('0; 999; 1,234,567');
+  expect(show(formatBytes, 0, 999, 1000, 12_345, 999_600, 5e9)).toBe(
+    '0 bytes; 999 bytes; 1.00 kB; 12.3 kB; 1.00 MB; 5.00 GB',
+  );
+  expect(show(formatRate, 0.123, 9.99, 12.34, 123.4, 1234)).toBe('0.12/s; 9.99/s; 12.3/s; 123/s; 1,234/s');
+  expect(show(formatDuration, 0, 400, 9949, 10_000, 200_000, 7_500_000)).toBe(
+    '0.0 s; 0.4 s; 9.9 s; 10 s; 3 min 20 s; 2 h 5 min',
+  );
+  expect([plural(1, 'job'), plural(1000, 'job')]).toEqual(['1 job', '1,000 jobs']);
+});
+
+it('quotes what a shell would change', () => {
+  expect(['--a=b', 'x.txt', '{p}.jpg', "it's", ''].map((each) => quote(each, 'linux'))).toEqual([
+    ...['--a=b', 'x.txt', "'{p}.jpg'", String.raw`'it'\''s'`, "''"],
+  ]);
+});
+
+it('shows nothing that steers a terminal', () => {
+  expect(printable('a\u001b[2Jb\r\n\u009b\u202ec')).toBe('a\uFFFD[2Jb\uFFFD\uFFFD\uFFFD\uFFFDc');
+  expect(printable('schön 日本')).toBe('schön 日本');
+});
+
+it('quotes for cmd on Windows', () => {
+  expect(quote('/a?b=1&c=$x$ "y"', 'win32')).toBe(String.raw`"/a?b=1&c=$x$ \"y\""`);
 });

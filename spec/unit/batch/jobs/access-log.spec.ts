@@ -32,16 +32,49 @@ const common = (request: string): string =>
   `127.0.0.1 - frank doe [10/Oct/2026:13:55:36 -0700] "${request}" 200 2326`;
 const get = (url: string): string => common(`GET ${url} HTTP/1.1`);
 
-it('takes each URL of a GET request once', async () => {
-  const lines = [get('/a?wid=1'), get('/b?wid=1'), get('/a?wid=1'), get('/a?wid=2')];
-  expect(await read(lines, '{path}-{wid}.jpg')).toEqual([
-    ...['/a?wid=1 a-1.jpg', '/b?wid=1 b-1.jpg', '/a?wid=2 a-2.jpg'],
-  ]);
-});
-
-it('reads the combined format', async () => {
-  const line = `${get('/cat/shoe?wid=1')} "https://shop/page?x=[1]" "Mozilla/5.0 (\\"x\\")"`;
-  expect(await read([line], '{file}.jpg')).toEqual(['/cat/shoe?wid=1 shoe.jpg']);
+it.each<[string, string[], string, string[], Partial<AccessLogOptions>?]>([
+  [
+    'each URL of a GET request once',
+    [get('/a?wid=1'), get('/b?wid=1'), get('/a?wid=1'), get('/a?wid=2')],
+    '{path}-{wid}.jpg',
+    ['/a?wid=1 a-1.jpg', '/b?wid=1 b-1.jpg', '/a?wid=2 a-2.jpg'],
+  ],
+  [
+    'the combined format',
+    [`${get('/cat/shoe?wid=1')} "https://shop/page?x=[1]" "Mozilla/5.0 (\\"x\\")"`],
+    '{file}.jpg',
+    ['/cat/shoe?wid=1 shoe.jpg'],
+  ],
+  ['no host, as proxies log it', [get('http://host:80/a?x=1#y')], '{n}.jpg', ['/a?x=1 1.jpg']],
+  [
+    'a plus sign of the path as it is, and that of a parameter as a space',
+    [get('/a+b/c+d%2Be?x=f+g')],
+    '{path}_{file}_{x}',
+    ['/a+b/c+d%2Be?x=f+g a+b/c+d+e_c+d+e_f g'],
+  ],
+  [
+    'the bytes above 7F that nginx and Apache write with a backslash',
+    [get('/caf\\xC3\\xA9/\\x22a?x=\\"1')],
+    '{path}.jpg',
+    ['/caf%C3%A9/"a?x="1 café/"a.jpg'],
+  ],
+  [
+    'only what is below a path',
+    [get('/is/image/a'), get('/is/other'), get('/')],
+    '{n}',
+    ['/is/image/a 1'],
+    { under: '/is/image/' },
+  ],
+  [
+    'the URL in a column of a log of another format',
+    ['#fields', 'now /a?x=1 200', 'now "/b" 200', 'now - 200'],
+    '{file}',
+    ['/a?x=1 a', '/b b'],
+    { column: 2 },
+  ],
+])('takes %s', async (...row) => {
+  const [, lines, name, jobs, more] = row;
+  expect(await read(lines, name, more)).toEqual(jobs);
 });
 
 it('leaves out other methods, requests that could not be read, and requests with req= of their own', async () => {
@@ -56,22 +89,12 @@ it('leaves out other methods, requests that could not be read, and requests with
   expect(describeCounts(counts)).toBe('0 taken, 0 repeated, 1 save commands, 4 other');
 });
 
-it('takes the host away from a URL that has one, as proxies log it', async () => {
-  expect(await read([get('http://host:80/a?x=1#y')], '{n}.jpg')).toEqual(['/a?x=1 1.jpg']);
-});
-
 it('names images by path, file, number, hash and parameters, decoded', async () => {
   const [line = ''] = await read(
     [get('/is/caf%C3%A9/shoe?Wid=8&x=a+b')],
     '{path}_{file}_{n}_{wid}_{x}_{hash}',
   );
   expect(line).toMatch(/ is\/café\/shoe_shoe_1_8_a b_[0-9a-f]{16}$/);
-});
-
-it('keeps a plus sign of the path, which stands for a space in a parameter alone', async () => {
-  expect(await read([get('/a+b/c+d%2Be?x=f+g')], '{path}_{file}_{x}')).toEqual([
-    '/a+b/c+d%2Be?x=f+g a+b/c+d+e_c+d+e_f g',
-  ]);
 });
 
 it('names different URLs differently by their hash, and a URL in the same way each time', async () => {
@@ -110,12 +133,6 @@ it.each([
   expect(await read([get(url)], '{file}.{ext}')).toEqual([`${url} ${name}`]);
 });
 
-it('reads the bytes above 7F that nginx and Apache write with a backslash', async () => {
-  expect(await read([get('/caf\\xC3\\xA9/\\x22a?x=\\"1')], '{path}.jpg')).toEqual([
-    '/caf%C3%A9/"a?x="1 café/"a.jpg',
-  ]);
-});
-
 it.each([
   ['nginx, the whole request', { status: '200', request: 'GET /a?x=1 HTTP/1.1' }],
   ['nginx, its parts', { request_method: 'GET', request_uri: '/a?x=1', status: 200 }],
@@ -123,12 +140,6 @@ it.each([
   ['Caddy', { level: 'info', status: 200, request: { method: 'GET', host: 'h', uri: '/a?x=1' } }],
 ])('reads JSON of %s', async (_what, line) => {
   expect(await read([JSON.stringify(line), '{"level":"info"}', '{"cut'], '{file}')).toEqual(['/a?x=1 a']);
-});
-
-it('takes only what is below a path', async () => {
-  expect(
-    await read([get('/is/image/a'), get('/is/other'), get('/')], '{n}', { under: '/is/image/' }),
-  ).toEqual(['/is/image/a 1']);
 });
 
 it('takes the save commands with their names and timeouts, where it is asked to', async () => {
@@ -147,9 +158,4 @@ it('takes the save commands with their names and timeouts, where it is asked to'
     ...['/a?wid=1&fmt=jpeg x/y z.jpg 5000', '/b $v$.jpg'],
   ]);
   expect(describeCounts(counts)).toBe('2 taken, 1 repeated, 1 images, 3 other');
-});
-
-it('finds the URL in a column of a log of another format', async () => {
-  const lines = ['#fields', 'now /a?x=1 200', 'now "/b" 200', 'now - 200'];
-  expect(await read(lines, '{file}', { column: 2 })).toEqual(['/a?x=1 a', '/b b']);
 });

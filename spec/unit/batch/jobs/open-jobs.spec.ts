@@ -1,52 +1,111 @@
 import { Readable } from 'node:stream';
-import { readJobLines } from '../../../../lib/batch/jobs/open-jobs.js';
-import { openText } from '../../../../lib/batch/text.js';
+import { openCsv, readJobLines } from '../../../../lib/batch/jobs/open-jobs.js';
+import { openText, type TextSource } from '../../../../lib/batch/text.js';
+import { InvalidJob, type Entries } from '../../../../lib/batch/types.js';
 
-async function read(text: string | Buffer): Promise<unknown[]> {
-  const entries: unknown[] = [];
+/** Opens a text that comes in small pieces, as a pipe may have it. */
+async function open(text: string | Buffer, name: string): Promise<TextSource> {
   const bytes = Buffer.from(text as string);
-  // In small pieces, as a pipe may have them.
-  const chunks = Array.from({ length: Math.ceil(bytes.length / 7) }, (_, at) =>
-    bytes.subarray(7 * at, 7 * at + 7),
+  const size = bytes.length > 10_000 ? bytes.length : 7;
+  const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
+    bytes.subarray(size * at, size * at + size),
   );
-  const source = await openText('-', Readable.from(bytes.length > 10_000 ? [bytes] : chunks));
-  for await (const entry of readJobLines({ ...source, name: 'jobs.txt' })) entries.push(entry);
+  return { ...(await openText('-', Readable.from(chunks))), name };
+}
+
+async function collect(list: Entries): Promise<unknown[]> {
+  const entries: unknown[] = [];
+  for await (const entry of list) entries.push(entry);
   return entries;
 }
 
-it('reads a URL, white space and a name, which may hold spaces', async () => {
-  expect(await read('/a?x=1 a.jpg\n  /b \t b c.jpg  \r\n')).toEqual([
-    { where: 'jobs.txt:1', job: { url: '/a?x=1', name: 'a.jpg' } },
-    { where: 'jobs.txt:2', job: { url: '/b', name: 'b c.jpg' } },
-  ]);
+describe('a list with a job in each line', () => {
+  const read = async (text: string | Buffer): Promise<unknown[]> =>
+    collect(readJobLines(await open(text, 'jobs.txt')));
+
+  it('reads a URL, white space and a name, which may hold spaces', async () => {
+    expect(await read('/a?x=1 a.jpg\n  /b \t b c.jpg  \r\n')).toEqual([
+      { where: 'jobs.txt:1', job: { url: '/a?x=1', name: 'a.jpg' } },
+      { where: 'jobs.txt:2', job: { url: '/b', name: 'b c.jpg' } },
+    ]);
+  });
+
+  it('reads JSON', async () => {
+    expect(await read('{"url": "/a b", "name": "a.jpg", "timeout": 5}')).toEqual([
+      { where: 'jobs.txt:1', job: { url: '/a b', name: 'a.jpg', timeout: 5 } },
+    ]);
+  });
+
+  it('skips empty lines and comments, and counts them in the numbers of lines', async () => {
+    const text = '# list\n\n  \n/a a.jpg\n  # more\n/b b.jpg';
+    expect(await read(text)).toMatchObject([{ where: 'jobs.txt:4' }, { where: 'jobs.txt:6' }]);
+  });
+
+  it.each([
+    ['/only-a-url', /no name behind the URL/],
+    ['{"url": "/a",', /not JSON/],
+    ['x'.repeat(1_100_000), /longer than/],
+  ])('reports a line that is no job, with its number (%#)', async (line, reason) => {
+    expect(await read(`/a a.jpg\n${line}\n/b b.jpg`)).toMatchObject([
+      { job: { name: 'a.jpg' } },
+      { where: 'jobs.txt:2', reason: expect.stringMatching(reason) as string },
+      { job: { name: 'b.jpg' } },
+    ]);
+  });
+
+  it('takes no line for a job whose bytes are not UTF-8', async () => {
+    expect(await read(Buffer.from('/a caf\xe9.png\n/b b.png\n', 'latin1'))).toEqual([
+      { where: 'jobs.txt:1', reason: expect.stringMatching(/not UTF-8.*iconv/) as string },
+      { where: 'jobs.txt:2', job: { url: '/b', name: 'b.png' } },
+    ]);
+  });
 });
 
-it('reads JSON', async () => {
-  expect(await read('{"url": "/a b", "name": "a.jpg", "timeout": 5}')).toEqual([
-    { where: 'jobs.txt:1', job: { url: '/a b', name: 'a.jpg', timeout: 5 } },
-  ]);
-});
+describe('a table', () => {
+  async function read(text: string): Promise<unknown[]> {
+    const { entries } = await openCsv(await open(text, 'pim.csv'));
+    return (await collect(entries)).map((entry) =>
+      entry instanceof InvalidJob ? `${entry.where}: ${entry.reason}` : (entry as { job: unknown }).job,
+    );
+  }
 
-it('skips empty lines and comments, and counts them in the numbers of lines', async () => {
-  const text = '# list\n\n  \n/a a.jpg\n  # more\n/b b.jpg';
-  expect(await read(text)).toMatchObject([{ where: 'jobs.txt:4' }, { where: 'jobs.txt:6' }]);
-});
+  it.each([
+    ['commas', 'sku,width\nA,320\n'],
+    ['semicolons', 'sku;width\r\nA;320\r\n'],
+    ['tabs', 'sku\twidth\nA\t320'],
+    ['a byte order mark', '\ufeffsku;width\nA;320'],
+    ['quotes', '"sku","width"\r\n"A","320"\r\n'],
+    ['delimiters of other kinds in quotes', '"sku";"width"\n"A";"320"'],
+    ['empty lines', '\nsku,width\n\n\nA,320\n\n'],
+  ])('reads %s', async (_what, text) => {
+    expect(await read(text)).toEqual([{ sku: 'A', width: '320' }]);
+  });
 
-it.each([
-  ['/only-a-url', /no name behind the URL/],
-  ['{"url": "/a",', /not JSON/],
-  ['x'.repeat(1_100_000), /longer than/],
-])('reports a line that is no job, with its number (%#)', async (line, reason) => {
-  expect(await read(`/a a.jpg\n${line}\n/b b.jpg`)).toMatchObject([
-    { job: { name: 'a.jpg' } },
-    { where: 'jobs.txt:2', reason: expect.stringMatching(reason) as string },
-    { job: { name: 'b.jpg' } },
-  ]);
-});
+  it('reads what RFC 4180 allows in quotes', async () => {
+    expect(await read('a,b\n"x, ""y""","1\r\n2"\n,ü\n')).toEqual([
+      { a: 'x, "y"', b: '1\n2' },
+      { a: '', b: 'ü' },
+    ]);
+  });
 
-it('takes no line for a job whose bytes are not UTF-8', async () => {
-  expect(await read(Buffer.from('/a caf\xe9.png\n/b b.png\n', 'latin1'))).toEqual([
-    { where: 'jobs.txt:1', reason: expect.stringMatching(/not UTF-8.*iconv/) as string },
-    { where: 'jobs.txt:2', job: { url: '/b', name: 'b.png' } },
-  ]);
+  it('names a row with too many or too few fields by the line where it begins', async () => {
+    expect(await read('a,b\r\n"x\r\ny",1\r\n\r\n1\r\n"2\r\n",3,4\r\n5,6')).toEqual([
+      { a: 'x\ny', b: '1' },
+      'pim.csv:5: it has 1 fields instead of 2, which the first row has',
+      'pim.csv:6: it has 3 fields instead of 2, which the first row has',
+      { a: '5', b: '6' },
+    ]);
+  });
+
+  it('takes a column timeout for that of the job', async () => {
+    expect(await read('a,timeout\nx,5000\ny,\n')).toEqual([{ a: 'x', timeout: 5000 }, { a: 'y' }]);
+  });
+
+  it.each([
+    ['sku,width,sku\nA,1,2\n', /has two columns "sku"/],
+    ['', /is empty. Its first row names the columns/],
+    ['a,b\n1,2\n3,"4\n5,6\n', /a quote behind line 2 that is never closed/],
+  ])('refuses %j and names the fix', async (text, message) => {
+    await expect(read(text)).rejects.toThrow(message);
+  });
 });
