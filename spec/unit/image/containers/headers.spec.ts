@@ -121,3 +121,14 @@ test('stops at its signal', async () => {
     reason,
   );
 });
+
+test('leaves a JPEG with bytes between its segments and a PNG of a wrong checksum to the decoder', async () => {
+  const jpeg = await picture.clone().jpeg().toBuffer();
+  const at = 4 + jpeg.readUInt16BE(4);
+  expect(
+    await read(Buffer.concat([jpeg.subarray(0, at), Buffer.from('junk'), jpeg.subarray(at)])),
+  ).toBeUndefined();
+  const png = await picture.clone().png().toBuffer();
+  png.writeUInt32BE(38, 16);
+  expect(await read(png)).toBeUndefined();
+});
