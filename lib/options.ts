@@ -14,11 +14,7 @@ import {
   type Rules,
 } from './validate-options.js';
 
-/**
- * The options of `imageSave`. All of them are optional.
- *
- * @typeParam HostRequest What its host's functions get: Node's request, or one of the Fetch API.
- */
+/** The options of `imageSave`. All of them are optional. Functions get Node's request, or one of the Fetch API. */
 export interface ImageSaveOptions<HostRequest = IncomingMessage> {
   /**
    * The existing folder below which images are saved. A relative path is resolved when the factory is called. A
@@ -35,10 +31,7 @@ export interface ImageSaveOptions<HostRequest = IncomingMessage> {
   maxPixels?: number | undefined;
   /** The maximum number of bytes of an image. Default 1 GiB. */
   maxBytes?: number | undefined;
-  /**
-   * `'pixels'` decodes every pixel before the image is published; `'header'` trusts the renderer and reads only
-   * the header. Default `'pixels'`.
-   */
+  /** `'pixels'` decodes every pixel before publishing; `'header'` trusts the renderer. Default `'pixels'`. */
   verify?: 'pixels' | 'header' | undefined;
   /** Replace an existing file; `false` refuses instead. Default `true`. */
   overwrite?: boolean | undefined;
@@ -46,10 +39,7 @@ export interface ImageSaveOptions<HostRequest = IncomingMessage> {
   createFolders?: boolean | undefined;
   /** Flush file and folder to the disk, so that `done` survives a power cut. Default `true`. */
   durable?: boolean | undefined;
-  /**
-   * Saves in progress at once: a whole number, `Infinity`, or `'auto'` for a limit that follows the renderer. Further
-   * saves wait for their turn. Default `'auto'`.
-   */
+  /** Saves at once; more wait: a whole number, `Infinity`, or `'auto'`, which follows the renderer. Default `'auto'`. */
   concurrency?: number | 'auto' | undefined;
   /** Saves that may wait for their turn; further ones are refused with `too-busy`. Default 1000. */
   maxQueue?: number | undefined;
@@ -58,15 +48,14 @@ export interface ImageSaveOptions<HostRequest = IncomingMessage> {
   /** Accept the command from a browser on another site (`Sec-Fetch-Site: cross-site`). Default `false`. */
   allowCrossSite?: boolean | undefined;
   /**
-   * Called for each published image before its reply, with the record as far as it is known, to purge a cache or to
-   * write a row. The reply waits for it, for the rest of the deadline but for at least a second. It cannot undo the save:
-   * if it throws or takes too long, the reply is still `done`, and the record of `onSave` has the `warning`.
+   * Called for each published image before its reply, to purge a cache or to write a row. The reply waits for the rest
+   * of the deadline, but at least a second. It cannot undo the save: if it throws or takes too long, the reply is still
+   * `done`, and the record of `onSave` has the `warning`.
    */
   onPublished?: ((record: SaveRecord, req: HostRequest) => void | Promise<void>) | undefined;
   /**
-   * Where the saved images are served, for `url` in the reply: a prefix of the encoded name that ends in `/` or `=`, or a
-   * function that returns the URL of a name. If the function throws or returns no string, the reply is still `done`,
-   * without `url`, and the record has the `warning`.
+   * Where the images are served, for `url` in the reply: a prefix of the encoded name that ends in `/` or `=`, or a
+   * function of the name. If that throws or returns no string, the reply has no `url`, and the record the `warning`.
    */
   publicUrl?: string | ((name: string, req: HostRequest) => string) | undefined;
   /** Called once per command, after its reply. An error of it becomes a process warning. */

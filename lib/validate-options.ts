@@ -22,7 +22,6 @@ export const MILLISECONDS: Rule = {
   isValid: (value) => isIntegerBetween(value, 1, MAX_TIMEOUT_MS),
 };
 
-/** A rule for a count. */
 export function positiveInteger(unit: string): Rule {
   return {
     expected: `a whole number of ${unit}, 1 or more`,
@@ -30,7 +29,6 @@ export function positiveInteger(unit: string): Rule {
   };
 }
 
-/** Whether a value is a whole number from `min` to `max`. */
 export function isIntegerBetween(value: unknown, min: number, max: number): boolean {
   return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
 }

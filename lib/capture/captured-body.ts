@@ -79,8 +79,8 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   }
 
   /**
-   * Copies a chunk at once. Node hands bytes to the connection before `write` or `end` returns, so renderers may
-   * overwrite or transfer a buffer after that call. The inspected bytes must be the published bytes.
+   * Node hands bytes to the connection before `write` or `end` returns, so renderers may overwrite or transfer a buffer
+   * after that call. The inspected bytes must be the published bytes.
    */
   #copy(chunk: unknown): unknown {
     if (!ArrayBuffer.isView(chunk) || this.#released) return chunk;

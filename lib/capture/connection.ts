@@ -11,10 +11,10 @@ export function connectionOf({ socket }: { readonly socket?: Socket | null }): S
 }
 
 /**
- * Reads and drops the rest of a request body, if the renderer has destroyed the request before its end. Node would
- * leave such bytes unread, and a client that still sends would never read the reply.
+ * Drops the rest of a request body if the renderer has destroyed the request. Node would leave such bytes unread, and a
+ * client that still sends would never read the reply.
  *
- * @returns Whether the request was destroyed. Its connection cannot be used again then.
+ * @returns Whether it was destroyed. Its connection cannot be used again then.
  */
 export function discardUnreadBody(req: IncomingMessage & { _dumped?: boolean }): boolean {
   const { socket }: { socket?: Socket } = req;

@@ -5,7 +5,6 @@ import { isDeepStrictEqual } from 'node:util';
 
 type QueryParser = (query: string) => unknown;
 
-/** A request with the properties that Express adds. */
 interface MaybeExpressRequest extends IncomingMessage {
   query?: unknown;
   app?: { get?: (name: 'query parser fn') => QueryParser | undefined };
@@ -14,10 +13,7 @@ interface MaybeExpressRequest extends IncomingMessage {
 /** Headers that make a renderer send a part of the image or other bytes. (RFC 9110, 12.5.3, 13 and 14.) */
 export const STRIPPED_HEADERS = /^(?:if-.*|range|accept-encoding)$/;
 
-/**
- * Rewrites a request for the renderer. `originalUrl` and `rawHeaders` stay unchanged. The request stays rewritten
- * after the save, because a late renderer must not find a POST.
- */
+/** `originalUrl` and `rawHeaders` stay. The request stays rewritten, because a late renderer must not find a POST. */
 export function rewriteForRenderer(req: IncomingMessage, rendererUrl: string): void {
   const { url } = req;
   const distinct: Partial<Pick<IncomingMessage, 'headersDistinct'>> = req;

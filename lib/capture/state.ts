@@ -13,16 +13,6 @@ export type OwnProperties = ReadonlyMap<string, PropertyDescriptor>;
 
 export type Emit = (event: string | symbol, ...args: unknown[]) => boolean;
 
-/** The events of a response that has the reply. */
-export interface ReplyEvents {
-  /** The `emit` of the response and of the request, which earlier middleware may have wrapped. */
-  readonly emit: Emit;
-  readonly emitOnRequest: Emit;
-  /** How many events of the response, and of the request, are being emitted now. */
-  responseDepth: number;
-  requestDepth: number;
-}
-
 /** The key of the state of a {@link Captured} message. */
 export const kCapture = Symbol('capture');
 
@@ -64,8 +54,11 @@ export class CaptureState implements BodyOwner {
   /** The own properties of `res` that its overrides replace. */
   original: OwnProperties = new Map();
   isRestored = false;
-  /** Set when the response has the reply. */
-  reply?: ReplyEvents;
+  /**
+   * Set when the response has the reply: `emit` of the response and of the request, which earlier middleware may have
+   * wrapped, and how many events of each are being emitted now.
+   */
+  reply?: { readonly emit: Emit; readonly emitOnRequest: Emit; responseDepth: number; requestDepth: number };
 
   constructor(req: IncomingMessage, res: ServerResponse, onAbort: (error: Error | null) => void) {
     this.req = req;

@@ -17,13 +17,11 @@ export type FetchHandler<Client extends Request, More extends readonly unknown[]
   ...more: More
 ) => Response | Promise<Response>;
 
-/** The options of the Fetch API's `imageSave`. */
 export interface FetchImageSaveOptions<Client extends Request = Request> extends ImageSaveOptions<Client> {
   /** The path below which commands are obeyed, and to which `$object$` is relative. Default `/`. */
   mount?: string | undefined;
 }
 
-/** A handler that obeys save commands. */
 export interface ImageSaveHandler<Client extends Request, More extends readonly unknown[]>
   extends FetchHandler<Client, More>, SaveControls<Client> {}
 

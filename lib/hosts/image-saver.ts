@@ -21,7 +21,6 @@ export interface ImageSaverOptions extends Omit<
   onSave?: ((record: SaveRecord) => void | Promise<void>) | undefined;
 }
 
-/** One save of an {@link ImageSaver}. */
 export interface SaveImageOptions {
   /** Relative to the save folder, as `name=` of a command, but without variables. */
   name: string;
@@ -31,7 +30,6 @@ export interface SaveImageOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** A saved image. */
 export interface SavedImage {
   readonly name: string;
   /** From the option `publicUrl`. */
@@ -50,7 +48,6 @@ export interface SavedImage {
   readonly lastUpdated: number;
 }
 
-/** Saves images. */
 export interface ImageSaver extends SaveControls<undefined> {
   /**
    * Saves an image, all or nothing, once every pixel is checked.

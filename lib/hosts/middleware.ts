@@ -15,8 +15,8 @@ export interface ImageSaveMiddleware<
 const EXAMPLE = "imageSave({ savePath: './saved' })";
 
 /**
- * Makes a middleware that obeys `req=saveToFile`: mounted in front of a renderer, it saves the image that the renderer
- * sends, and replies with the result. All other requests pass through untouched.
+ * Makes a middleware that obeys `req=saveToFile`: in front of a renderer, it saves the image that the renderer sends, and
+ * replies with the result. All other requests pass through untouched.
  *
  * @throws TypeError An option is unknown or wrong.
  * @example
@@ -25,7 +25,12 @@ const EXAMPLE = "imageSave({ savePath: './saved' })";
 export function imageSave<HostRequest extends IncomingMessage = IncomingMessage>(
   options: ImageSaveOptions<HostRequest> = {},
 ): ImageSaveMiddleware<HostRequest> {
-  refuseRequest(options);
+  // A host that mounts `imageSave` without calling it calls it with a request.
+  if (Object(options) === options && 'method' in options && 'headers' in options) {
+    throw new TypeError(
+      `imageSave makes the middleware and must be called: app.use(${EXAMPLE}), not app.use(imageSave)`,
+    );
+  }
   const saver = new Saver(checkOptions('imageSave', EXAMPLE, options));
 
   function imageSaveMiddleware(req: HostRequest, res: ServerResponse, next: Next): void {
@@ -40,15 +45,6 @@ export function imageSave<HostRequest extends IncomingMessage = IncomingMessage>
   }
 
   return saver.control(imageSaveMiddleware);
-}
-
-/** A host that mounts `imageSave` without calling it calls it with a request. */
-function refuseRequest(options: unknown): void {
-  if (typeof options !== 'object' || options === null || !('method' in options && 'headers' in options))
-    return;
-  throw new TypeError(
-    `imageSave makes the middleware and must be called: app.use(${EXAMPLE}), not app.use(imageSave)`,
-  );
 }
 
 /** @throws TypeError The host calls its middleware in another way, as Hono, Koa, h3 and the hooks of Fastify do. */

@@ -12,16 +12,15 @@ import { StaleFileSweeper } from '../temp-files/stale-files.js';
 /** What the middleware, the Fetch handler and an image saver have in common. */
 export interface SaveControls<HostRequest> {
   /**
-   * Resolves when every save has ended completely: it has its reply, its temporary file is removed, and its `onSave`
-   * has settled. For a graceful stop, call it after `server.close()`, with a time limit of your own: it also waits
-   * for a store or an `onSave` that never settles.
+   * Resolves when every save has ended completely: with its reply, without its temporary file, its `onSave` settled. For
+   * a graceful stop, call it after `server.close()`, with a time limit: a store or an `onSave` may never settle.
    */
   readonly idle: () => Promise<void>;
   /**
-   * Resolves if images can be saved now: tries everything that a save needs, and leaves nothing behind. For a readiness
-   * probe. It takes as long as the file system or the store does; calls at the same time share one check.
+   * For a readiness probe: resolves if images can be saved now. Tries everything that a save needs, and leaves nothing
+   * behind. Calls at the same time share one check.
    *
-   * @param req A request for which a folder is chosen, where `savePath` is a function. That folder is checked.
+   * @param req The request for which a folder is chosen, where `savePath` is a function.
    * @throws SaveError Its code says why no image can be saved.
    */
   readonly check: (req?: HostRequest) => Promise<void>;

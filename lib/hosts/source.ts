@@ -9,7 +9,6 @@ import type { Batch, RenderedHead, RenderedImage } from '../save/exchange.js';
 export type ImageSource =
   Uint8Array | Readable | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Blob | Response;
 
-/** An image that can be read once, and how to let go of it. */
 export interface Source {
   /** @throws SaveError `renderer-failed`: it has been used before, or is no image at all. */
   readonly rendered: RenderedImage;
@@ -20,10 +19,10 @@ export interface Source {
 const NO_HEAD: RenderedHead = { status: 200, contentLength: undefined, contentEncoding: '' };
 
 /**
- * Takes an image of any kind, by what it can do: libraries have responses, blobs and streams of their own classes. The
- * bytes of a `Uint8Array` are copied at once, because the caller may change them.
+ * Takes an image by what it can do: libraries have responses, blobs and streams of their own classes. The bytes of a
+ * `Uint8Array` are copied at once, because the caller may change them.
  *
- * @throws TypeError It is none of these kinds.
+ * @throws TypeError It is of no such kind.
  */
 export function createSource(image: unknown): Source {
   if (isResponse(image)) return fromResponse(image);

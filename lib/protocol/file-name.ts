@@ -15,10 +15,8 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 const DEVICE_NAME = /^(?:con|prn|aux|nul|(?:com|lpt)[0-9⁰¹²³⁴-⁹])$/i;
 
 /**
- * Checks a name against every rule that needs no file system.
- *
  * @param name The decoded value of `name=`.
- * @returns The segments of the path, one at least.
+ * @returns Its segments, one at least.
  * @throws SaveError `name-invalid`, or `unknown-extension` if no image format has the extension.
  */
 export function checkName(name: string): string[] {

@@ -75,12 +75,12 @@ export function decodeValue(parameter: string, rawValue: string): string {
 }
 
 /**
- * The object of a request: its path below the mount, decoded, without its leading `/`.
+ * The object of a request: its URL before the `?`, decoded, without the leading `/`.
  *
- * @param path The part of the request's URL before the `?`. Proxies are sent a whole URL. (RFC 9112, 3.2.2.)
  * @throws SaveError `bad-escape`.
  */
 export function decodePath(path: string): string {
+  // Proxies are sent a whole URL. (RFC 9112, 3.2.2.)
   const object = decodeEscapes(path.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '').replace(/^\//, ''));
   if (object === undefined)
     throw new SaveError('bad-escape', { urlPart: 'the path that $object$ stands for' });

@@ -64,14 +64,14 @@ function readRetryAfter({ code, retry, retryAfter }: SaveError): number | undefi
 export function formatReply(result: SaveOutcome, now: Date): string {
   const [verdict, properties] =
     result.status === 'done' ? ['OK', doneProperties(result)] : ['ERROR', errorProperties(result)];
-  const lines = Object.entries(properties).map(
+  const lines = Object.entries(properties)
+    .filter(([, value]) => value !== undefined)
     // The keys are fixed and need no escapes.
-    ([key, value]) => `${key}=${typeof value === 'number' ? value : toAscii(escapeValue(value))}`,
-  );
+    .map(([key, value]) => `${key}=${toAscii(escapeValue(String(value)))}`);
   return [`#S7Z ${verdict}`, `#${javaDate(now)}`, ...lines, ''].join('\n');
 }
 
-type Properties = Record<string, string | number>;
+type Properties = Record<string, string | number | undefined>;
 
 function doneProperties({ status, lastUpdated, info, name, length, url }: SaveSuccess): Properties {
   return {
@@ -83,7 +83,7 @@ function doneProperties({ status, lastUpdated, info, name, length, url }: SaveSu
     'image.height': info.height,
     'image.type': info.type,
     'image.length': length,
-    ...(url === undefined ? {} : { url }),
+    url,
   };
 }
 
@@ -93,17 +93,17 @@ function errorProperties({ status, error }: SaveFailure): Properties {
     status,
     'error.code': code,
     'error.message': message,
-    ...(rendererStatus === undefined ? {} : { 'error.rendererStatus': String(rendererStatus) }),
+    'error.rendererStatus': rendererStatus,
     // An error of an older copy of this package has no `retry`.
-    ...(error.retry || isRetryable(code) ? { 'error.retry': 'true' } : {}),
+    'error.retry': error.retry || isRetryable(code) ? 'true' : undefined,
   };
 }
 
 /** Formats a time as `java.util.Date.toString` does, in UTC: `Sun Nov 22 13:28:00 UTC 2026`. */
 function javaDate(date: Date): string {
   // Sun, 22 Nov 2026 13:28:00 GMT
-  const utc = date.toUTCString();
-  return `${utc.slice(0, 3)} ${utc.slice(8, 11)} ${utc.slice(5, 7)} ${utc.slice(17, 25)} UTC ${utc.slice(12, 16)}`;
+  const [weekday, day, month, year, time] = date.toUTCString().split(/,? /);
+  return `${weekday} ${month} ${day} ${time} UTC ${year}`;
 }
 
 function toAscii(text: string): string {
