@@ -22,9 +22,8 @@ const table = tableRows(/## Options\n([^#]*)/.exec(read('README.md'))?.[1] ?? ''
 const rowOf = (name: string): string[] => table.find(([cell]) => cell === `\`${name}\``) ?? [];
 
 test('the README lists every option with its default', () => {
-  const settings: Record<string, unknown> = { ...checkOptions('imageSave', '', {}) };
-  expect(table.map(([cell]) => cell)).toEqual(Object.keys(settings).map((name) => `\`${name}\``));
-  for (const [name, value] of Object.entries(settings)) {
+  expect(table.map(([cell]) => cell)).toEqual(membersOf('ImageSaveOptions').map(({ name }) => `\`${name}\``));
+  for (const [name, value] of Object.entries<unknown>({ ...checkOptions('imageSave', '', {}) })) {
     const shown = (rowOf(name)[1] ?? '').replaceAll('`', '');
     if (typeof value === 'number') {
       expect([name, shown === '1 GiB' ? 1024 ** 3 : Number(shown.replaceAll('_', ''))]).toEqual([
