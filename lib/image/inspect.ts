@@ -20,9 +20,9 @@ import type { ImageInfo, InspectOptions } from './types.js';
 const budget = new PixelBudget(MAX_DECODERS - 1);
 const decoders = new DecoderPool(budget);
 
-/** Starts a decoder process, so that the first image need not wait for it. It ends when it stays idle. */
-export function warmUp(): void {
-  decoders.warmUp();
+/** Starts a decoder process, up to so many, so that images that are being rendered need not wait for it. */
+export function warmUp(images: number): void {
+  decoders.warmUp(images);
 }
 
 /**

@@ -14,8 +14,8 @@
 // baseline is measured in probes, windows at a third of the saves in progress. The next probe comes after 1, 2, 4 and at
 // most 32 windows in which saves compete or the ratio says nothing, after one if a probe has found a much lower limit, and
 // at once when saves have become much faster or slower. At the start, the first window is the baseline, the limit doubles
-// without a probe, and is multiplied by up to 4 until there is one. A slow first window is no baseline: code is being
-// compiled and decoders start.
+// without a probe, and is multiplied by up to 4 until there is one. So it may have risen far too high, and the first probe
+// is at an eighth. A slow first window is no baseline: code is being compiled and decoders start.
 //
 // Not every save in progress competes. One that hangs, or waits far longer than its like, holds up no other: it no longer
 // counts once it has taken twice as long as any of the last hundred that were done. Those that took 50 times as long as the
@@ -41,6 +41,8 @@ const MIN_LIMIT = 3;
 const FIRST_LIMIT = 8;
 /** A probe lowers the saves in progress to this part. */
 const PROBE_PART = 1 / 3;
+/** The same, for the first probe. */
+const FIRST_PROBE_PART = 1 / 8;
 /** With one save at a time, its disk and its renderer would wait for each other. */
 const MIN_PROBE = 2;
 /** With the ratio 1 the limit is multiplied by this and 1. */
@@ -57,7 +59,7 @@ const MIN_BASELINE_MS = 5;
 /** A save counts until it has taken so many times as long as the longest recent one. */
 const PATIENCE = 2;
 /** The longest time at the start, when no save has ended. */
-const FIRST_LONGEST_MS = 250;
+const FIRST_LONGEST_MS = 200;
 /** How many saves later a long one is forgotten by two thirds. */
 const RECENT_SAVES = 128;
 /** A save that takes so many times as long as the usual one competes for nothing. */
@@ -181,11 +183,14 @@ export class AutoLimit {
     const target = this.#target(window, baseline);
     const isInUse = counting > this.#limit / 2;
     const isMeasured = window.all >= CHANGE * baseline.all;
-    if (isInUse && (!isMeasured || time > COMPETING * baseline.time)) this.#windowsUntilProbe -= 1;
+    const competing = this.#isStarting ? CHANGE : COMPETING;
+    if (isInUse && (!isMeasured || time > competing * baseline.time)) this.#windowsUntilProbe -= 1;
     const hasChanged = time < baseline.time / CHANGE || target < counting / 2;
     if (hasChanged || (isInUse && this.#windowsUntilProbe <= 0)) {
       this.#probed = window;
-      this.#limit = Math.max(MIN_PROBE, Math.floor(counting * PROBE_PART));
+      this.#limit = this.#isStarting
+        ? Math.max(MIN_LIMIT, Math.floor(counting * FIRST_PROBE_PART))
+        : Math.max(MIN_PROBE, Math.floor(counting * PROBE_PART));
     } else if (target < counting || (target > this.#limit && isInUse && isMeasured && !window.dropped))
       this.#limit = target;
   }

@@ -3,7 +3,7 @@ import { waitAtMost } from '../abort.js';
 import type { ImageBytes, TempFile } from '../bytes/image-bytes.js';
 import { recycle } from '../bytes/recycled-memory.js';
 import { SaveError, describeError, toSaveError } from '../errors.js';
-import { inspectImage } from '../image/inspect.js';
+import { inspectImage, warmUp } from '../image/inspect.js';
 import type { Settings } from '../options.js';
 import { checkName } from '../protocol/file-name.js';
 import type { SaveFailure, SaveOutcome, SaveSuccess } from '../protocol/reply.js';
@@ -99,6 +99,7 @@ export class SaveOperation {
     signal.throwIfAborted();
 
     this.#stages.begin('rendering');
+    if (settings.verify === 'pixels') warmUp(admission.running);
     const rendered = await Promise.race([exchange.render(this.#createSave(name)), aborted]);
     this.#rendererStatus = rendered.status;
     await checkStatus(rendered);

@@ -81,9 +81,9 @@ export class DecoderPool {
     }
   }
 
-  /** Starts the first decoder before an image needs it. */
-  warmUp(): void {
-    if (this.#decoders.size === 0) this.#start();
+  /** Starts a decoder for an image that is being rendered, one of so many, so that the image need not wait for it. */
+  warmUp(images: number): void {
+    if (this.#decoders.size < Math.min(images, MAX_DECODERS) && !this.#hasFailed) this.#start();
   }
 
   async #acquire(signal?: AbortSignal): Promise<Decoder> {
@@ -133,11 +133,13 @@ export class DecoderPool {
   /** Starts a decoder if an image waits that none is starting for. */
   #startIfNeeded(): void {
     if (this.#starting >= this.#waiting.size || this.#decoders.size >= MAX_DECODERS) return;
-    if (this.#failure !== undefined && performance.now() < this.#failure.at + RETRY_START_MS) {
-      this.#giveUp(this.#failure.error);
-    } else {
-      this.#start();
-    }
+    if (this.#failure !== undefined && this.#hasFailed) this.#giveUp(this.#failure.error);
+    else this.#start();
+  }
+
+  /** Whether a decoder has failed to start a short time ago. */
+  get #hasFailed(): boolean {
+    return this.#failure !== undefined && performance.now() < this.#failure.at + RETRY_START_MS;
   }
 
   #start(): void {

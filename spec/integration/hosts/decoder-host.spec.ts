@@ -91,7 +91,7 @@ onLinux('the host of a decoder process', () => {
     cpSync(join(packageBuild(), 'dist'), dist, { recursive: true });
     writeFileSync(join(dist, 'image/check-image.js'), 'for (;;);');
     const start = `
-      require(${JSON.stringify(join(dist, 'image/inspect.js'))}).warmUp();
+      require(${JSON.stringify(join(dist, 'image/inspect.js'))}).warmUp(1);
       setInterval(() => undefined, 1000);`;
     const host = spawn(process.execPath, ['--eval', start], { stdio: 'inherit' });
     await eventually(() => decodersOf(host.pid!).length === 1);

@@ -2,6 +2,7 @@
 import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
 import childProcess from 'node:child_process';
 import { EventEmitter } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { CHANNEL_FD } from '../../../../lib/image/decoder/messages.js';
 import type { inspectImage as inspectType } from '../../../../lib/image/inspect.js';
@@ -60,6 +61,29 @@ onLinux('a decoder process', () => {
     expect(decoders()).toEqual([]);
     await inspectImage(new MemoryBytes(image), { ...OPTIONS, verify: 'header' });
     expect(decoders()).toEqual([]);
+  });
+
+  it('starts ahead, one for each image that is being rendered, as many as there may be', async () => {
+    const { warmUp } = await import('../../../../lib/image/inspect.js');
+    const { MAX_DECODERS } = await import('../../../../lib/image/decoder/pool.js');
+    const spawn = jest.spyOn(childProcess, 'spawn');
+    const started = (): number => spawn.mock.calls.filter(([program]) => program === process.execPath).length;
+    for (let save = 0; save < 3; save += 1) warmUp(1);
+    expect(started()).toBe(1);
+    for (let save = 0; save < 9; save += 1) warmUp(9);
+    expect(started()).toBe(MAX_DECODERS);
+    await eventually(() => decoders().length === MAX_DECODERS);
+  });
+
+  it('starts while the first image is being rendered', async () => {
+    jest.resetModules();
+    const { imageSave } = await import('../../../../lib/index.js');
+    const render = async (_req: unknown, res: ServerResponse): Promise<void> => {
+      await eventually(() => decoders().length === 1);
+      res.end(image);
+    };
+    const { url } = await start([imageSave({ savePath: inFolder() }), render], 'http.createServer');
+    expect((await get(`${url}/?req=saveToFile&name=a.jpg`)).reply.status).toBe('done');
   });
 
   it('kills the process when the signal aborts, and starts another for the next image', async () => {
@@ -144,6 +168,11 @@ onLinux('a decoder process', () => {
     const inspectByOther = await withProgram(`channel.write(${JSON.stringify(text)} + '\\n');`);
     expect(await inspectByOther(new MemoryBytes(image), OPTIONS)).toMatchObject({ width: 64 });
     expect(emitWarning).toHaveBeenCalledTimes(1);
+    // It is not tried again soon.
+    const { warmUp } = await import('../../../../lib/image/inspect.js');
+    const spawn = jest.spyOn(childProcess, 'spawn');
+    warmUp(1);
+    expect(spawn).not.toHaveBeenCalled();
   });
 
   it('gives up a process that is not ready in time, and decodes in the host', async () => {
