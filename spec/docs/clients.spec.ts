@@ -1,6 +1,6 @@
-// The clients of docs/protocol.md save an image, also after a proxy gave up, and tell why one is refused.
+// The clients of docs/clients save an image, also after a proxy gave up, and tell why one is refused.
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -8,13 +8,13 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { imageSave } from '../../lib/index.js';
 import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
-import { blocks, read } from './markdown.js';
 
 const NAME = 'Größe 1 + 2.png';
+/** The file, the program that runs it, and one that must be installed. */
 const CLIENTS = [
-  ['sh', 'save.sh', 'sh', 'curl'],
-  ['python', 'save.py', 'python3', 'python3'],
-  ['java', 'Save.java', 'java', 'javac'],
+  ['save.sh', 'sh', 'curl'],
+  ['save.py', 'python3', 'python3'],
+  ['Save.java', 'java', 'javac'],
 ] as const;
 
 let cwd: string;
@@ -45,15 +45,12 @@ afterAll(() => {
   removeTempDirs();
 });
 
-for (const [language, file, command, tool] of CLIENTS) {
+for (const [file, command, tool] of CLIENTS) {
   const isInstalled = spawnSync(tool, ['--version']).status === 0;
   (isInstalled ? test : test.skip)(`${file} saves after a 502, and tells a refusal`, async () => {
-    const program = blocks(read('docs/protocol.md')).findLast(
-      (block) => block.language === language && block.text.includes(file),
-    );
-    writeFileSync(join(cwd, file), program!.text);
+    const path = join(process.cwd(), 'docs/clients', file);
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/is/image/shoe?wid=4`;
-    const run = (name: string) => promisify(execFile)(command, [join(cwd, file), url, name], { cwd });
+    const run = (name: string) => promisify(execFile)(command, [path, url, name], { cwd });
     proxyFails = true;
     expect((await run(NAME)).stdout).toContain('done');
     expect([proxyFails, list(savePath)]).toEqual([false, [NAME]]);
