@@ -33,25 +33,24 @@ export async function collectBody(
   // That of a response whose unknown encoding may have been undone is of other bytes.
   const isUsable = contentLength !== undefined && !(mayBeDecoded && decoders === undefined);
   let expectedLength = isUsable ? Number(contentLength) : undefined;
-  const checkReceived = (batches: AsyncIterable<Batch>): AsyncIterable<Batch> =>
-    checkLength(batches, maxBytes, () => expectedLength);
+  const received = { maxBytes, length: () => expectedLength };
   if (decoders === undefined || decoders.length === 0) {
     // No byte needs to be read.
     if ((expectedLength ?? 0) > maxBytes) throw new SaveError('too-many-bytes', { maxBytes });
     const refusal = decoders === undefined ? 'unknown-encoding' : 'not-an-image';
-    return bufferOrSpill(checkStart(checkReceived(body), refusal), createTempFile, expectedLength);
+    return bufferOrSpill(check(body, { ...received, refusal }), createTempFile, expectedLength);
   }
   const onUndone = (): void => {
     expectedLength = undefined;
   };
   // The length counts at its end: the decoders look at the first bytes before.
-  let decoded: AsyncIterable<Buffer> = toChunks(checkReceived(toBatches(toChunks(body))));
+  let decoded: AsyncIterable<Buffer> = toChunks(check(toBatches(toChunks(body)), received));
   for (const create of decoders) {
     decoded = decode(decoded, create, signal, mayBeDecoded ? onUndone : undefined);
   }
   try {
-    const checked = checkLength(toBatches(decoded), maxBytes, () => undefined);
-    return await bufferOrSpill(checkStart(checked, 'not-an-image'), createTempFile);
+    const checked = check(toBatches(decoded), { maxBytes, refusal: 'not-an-image' });
+    return await bufferOrSpill(checked, createTempFile);
   } catch (error) {
     signal.throwIfAborted();
     throw error instanceof SaveError ? error : new SaveError('broken-encoding', {}, error);
@@ -66,43 +65,40 @@ async function* toBatches(chunks: AsyncIterable<Buffer>): AsyncGenerator<Batch> 
   for await (const chunk of chunks) yield { chunks: [chunk], last: false };
 }
 
-/** @throws SaveError There are more bytes than the limit, or not as many as announced. */
-async function* checkLength(
-  batches: AsyncIterable<Batch>,
-  maxBytes: number,
-  expectedLength: () => number | undefined,
-): AsyncGenerator<Batch> {
-  let length = 0;
-  const checkEnd = (): void => {
-    if (length !== (expectedLength() ?? length)) throw new SaveError('length-mismatch');
-  };
-  for await (const batch of batches) {
-    for (const chunk of batch.chunks) length += chunk.length;
-    if (length > maxBytes) throw new SaveError('too-many-bytes', { maxBytes });
-    if (batch.last) checkEnd();
-    yield batch;
-  }
-  checkEnd();
+interface Expected {
+  readonly maxBytes: number;
+  /** As announced; read at the end. */
+  readonly length?: () => number | undefined;
+  /** The code for bytes that begin like no image that can be saved. Without one they are not looked at. */
+  readonly refusal?: 'not-an-image' | 'unknown-encoding';
 }
 
-/** @throws SaveError No image that can be saved begins like this. One too short to tell is left to the inspection. */
-async function* checkStart(
+/**
+ * Checks the bytes of a body as they pass. One too short to tell how it begins is left to the inspection.
+ *
+ * @throws SaveError There are more bytes than the limit, or not as many as announced, or they begin like no image.
+ */
+async function* check(
   batches: AsyncIterable<Batch>,
-  refusal: 'not-an-image' | 'unknown-encoding',
+  { maxBytes, length: announced, refusal }: Expected,
 ): AsyncGenerator<Batch> {
+  let length = 0;
   let head: Buffer = Buffer.alloc(0);
   let format: ReturnType<typeof sniffFormat> = 'undecided';
   const checkEnd = (): void => {
+    if (length !== (announced?.() ?? length)) throw new SaveError('length-mismatch');
     if (format === 'undecided' && refusal === 'unknown-encoding') throw new SaveError(refusal);
   };
   for await (const batch of batches) {
     for (const chunk of batch.chunks) {
-      if (format !== 'undecided') break;
+      length += chunk.length;
+      if (refusal === undefined || format !== 'undecided') continue;
       // A copy: code that hands its own chunks on may use their memory again.
       head = Buffer.concat([head, chunk.subarray(0, MAGIC_BYTES - head.length)]);
       format = sniffFormat(head);
     }
-    if (format === 'none') throw new SaveError(refusal);
+    if (length > maxBytes) throw new SaveError('too-many-bytes', { maxBytes });
+    if (refusal !== undefined && format === 'none') throw new SaveError(refusal);
     if (batch.last) checkEnd();
     yield batch;
   }
