@@ -6,9 +6,9 @@ import type { ImageInfo } from '../image/types.js';
  * Decides whether a name can be saved to, and publishes one whole image under it in a single step. The middleware checks
  * names, inspects images and replies to commands.
  *
- * @typeParam Request What a store that differs per tenant reads: Node's request, or one of the Fetch API.
+ * @typeParam HostRequest What a store that differs per tenant reads: Node's request, or one of the Fetch API.
  */
-export interface ImageStore<Request = unknown> {
+export interface ImageStore<HostRequest = unknown> {
   /**
    * Prepares a save before the image is rendered. Refuse a name here if a cheap check shows that it cannot be saved.
    *
@@ -16,7 +16,7 @@ export interface ImageStore<Request = unknown> {
    * with a dot.
    * @throws SaveError The name cannot be saved to. Any other error is reported as `internal-error`.
    */
-  prepare(name: string, options: PrepareOptions<Request>): Promise<SaveTarget>;
+  prepare(name: string, options: PrepareOptions<HostRequest>): Promise<SaveTarget>;
 
   /**
    * Checks that images can be saved, for a readiness probe: tries what a save needs, and leaves nothing behind.
@@ -25,7 +25,7 @@ export interface ImageStore<Request = unknown> {
    * @param options How saves will be published. The middleware always gives them.
    * @throws SaveError No image can be saved now. Any other error is reported as `internal-error`.
    */
-  check?(req?: Request, options?: CheckOptions): Promise<void>;
+  check?(req?: HostRequest, options?: CheckOptions): Promise<void>;
 }
 
 /** How images are published. */
@@ -36,9 +36,9 @@ export interface CheckOptions {
   readonly durable: boolean;
 }
 
-export interface PrepareOptions<Request = unknown> extends CheckOptions {
+export interface PrepareOptions<HostRequest = unknown> extends CheckOptions {
   /** The client's request with the save command; undefined from code. */
-  readonly req: Request;
+  readonly req: HostRequest;
   /** Whether to create the folders of the name that are missing, in a store that has folders. */
   readonly createFolders?: boolean;
   /** Aborts when the save ends early: deadline, disconnected client, refused image. Its reason is a `SaveError`. */

@@ -171,7 +171,7 @@ async function* readRows(source: TextSource): AsyncGenerator<Row, void, undefine
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     throw new UsageError(
-      `${source.name} has a quote behind line ${lines} that is never closed, or a row of more than ${MAX_LINE_LENGTH} characters. Correct it.`,
+      `${source.name} has, from line ${lines + 1} on, a quote that is never closed, or a row of more than ${MAX_LINE_LENGTH} characters. Correct it.`,
     );
   }
 }

@@ -104,7 +104,8 @@ describe('a table', () => {
   it.each([
     ['sku,width,sku\nA,1,2\n', /has two columns "sku"/],
     ['', /is empty. Its first row names the columns/],
-    ['a,b\n1,2\n3,"4\n5,6\n', /a quote behind line 2 that is never closed/],
+    ['a,b\n1,2\n3,"4\n5,6\n', /from line 3 on, a quote that is never closed/],
+    ['a,"b\n1,2\n', /from line 1 on, a quote that is never closed/],
   ])('refuses %j and names the fix', async (text, message) => {
     await expect(read(text)).rejects.toThrow(message);
   });
