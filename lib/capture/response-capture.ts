@@ -41,7 +41,8 @@ export function captureResponse(
   state.original = override(res, captured, CHANGED_BY_CAPTURE);
   state.detached.swap();
   Object.defineProperty(res, kCapture, { value: state });
-  req.socket = state.socketProxy.proxy;
+  // Some hosts make it, or the method, read-only.
+  Reflect.set(req, 'socket', state.socketProxy.proxy);
   replaceMessage(state.readOriginal('socket'), res, state.serverView);
   return state;
 }
@@ -58,10 +59,10 @@ export function restoreResponse(state: CaptureState): void {
   const { req, res, detached, original } = state;
   detached.swap();
   replaceMessage(state.readOriginal('socket'), state.serverView, res);
-  req.socket = state.socket;
-  req.method = state.clientMethod;
+  Reflect.set(req, 'socket', state.socket);
+  Reflect.set(req, 'method', state.clientMethod);
   // Earlier middleware reads it with the reply, or with Node's `close`. Afterwards a late renderer finds GET again.
-  if (!state.body.writableEnded) process.nextTick(() => (req.method = 'GET'));
+  if (!state.body.writableEnded) process.nextTick(() => Reflect.set(req, 'method', 'GET'));
   const unchangeable: string[] = [];
   for (const name of CHANGED_BY_CAPTURE) {
     const descriptor = original.get(name);
@@ -96,7 +97,7 @@ export function closeResponse(state: CaptureState): void {
   state.original = override(res, closed, CHANGED_BY_CLOSE);
   state.reply = { emit, emitOnRequest, responseDepth: 0, requestDepth: 0 };
   Object.assign(req, { [kCapture]: state });
-  Object.defineProperty(req, 'socket', LATE_SOCKET);
+  Reflect.defineProperty(req, 'socket', LATE_SOCKET);
   req.emit = emitOnClosedRequest;
   res.on('newListener', emitCloseToLateListener);
   state.socketProxy.close();

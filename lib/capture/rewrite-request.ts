@@ -11,21 +11,32 @@ interface MaybeExpressRequest extends IncomingMessage {
 }
 
 /** Headers that make a renderer send a part of the image or other bytes. (RFC 9110, 12.5.3, 13 and 14.) */
-export const STRIPPED_HEADERS = /^(?:if-.*|range|accept-encoding)$/;
+export const STRIPPED_HEADERS = /^(?:if-.*|range|accept-encoding)$/i;
 
 /** `originalUrl` and `rawHeaders` stay. The request stays rewritten, because a late renderer must not find a POST. */
 export function rewriteForRenderer(req: IncomingMessage, rendererUrl: string): void {
   const { url } = req;
-  const distinct: Partial<Pick<IncomingMessage, 'headersDistinct'>> = req;
-  req.method = 'GET';
+  Reflect.set(req, 'method', 'GET');
   req.url = rendererUrl;
-  for (const name of Object.keys(req.headers)) {
-    if (!STRIPPED_HEADERS.test(name)) continue;
-    Reflect.deleteProperty(req.headers, name);
-    // Node builds this copy of the headers on first access, so it is read only to remove a header. Not all hosts have it.
-    Reflect.deleteProperty(distinct.headersDistinct ?? {}, name);
-  }
+  // Node builds the second copy on first access, so it is read only to remove a header.
+  if (stripHeaders(req, 'headers')) stripHeaders(req, 'headersDistinct');
   rewriteStoredQuery(req, url ?? '');
+}
+
+/** Strips headers that earlier middleware may have read already; a copy where it has frozen them. Not all hosts have any. */
+function stripHeaders(
+  req: Partial<Pick<IncomingMessage, 'headers' | 'headersDistinct'>>,
+  field: 'headers' | 'headersDistinct',
+): boolean {
+  const headers = req[field] ?? {};
+  const names = Object.keys(headers).filter((name) => STRIPPED_HEADERS.test(name));
+  if (names.length === 0) return false;
+  const isFixed = Object.isSealed(headers);
+  const rest = isFixed ? { ...headers } : headers;
+  for (const name of names) Reflect.deleteProperty(rest, name);
+  if (isFixed)
+    Reflect.defineProperty(req, field, { value: rest, configurable: true, enumerable: true, writable: true });
+  return true;
 }
 
 /**
@@ -36,6 +47,15 @@ function rewriteStoredQuery(req: MaybeExpressRequest, oldUrl: string): void {
   const own = Object.getOwnPropertyDescriptor(req, 'query');
   const stored = own === undefined ? undefined : req.query;
   if (typeof stored !== 'object' || stored === null) return;
+  if (stored instanceof URLSearchParams) {
+    const rest = new URLSearchParams(stored);
+    for (const [name, value] of findChanges(req, oldUrl, [...stored.keys()])) {
+      rest.delete(name);
+      for (const each of [value ?? []].flat()) rest.append(name, each as string);
+    }
+    Reflect.defineProperty(req, 'query', { value: rest });
+    return;
+  }
   const properties = Object.getOwnPropertyDescriptors<object>(stored);
   const changes = findChanges(req, oldUrl, Object.keys(properties));
   if (changes.length === 0) return;
@@ -68,7 +88,9 @@ function findChanges(
     }
   }
   // Names of commands have no case, and earlier middleware may have changed that of all keys.
-  const removed = [...changes].filter(([, value]) => value === undefined).map(([name]) => name.toLowerCase());
+  const removed = [...changes]
+    .filter(([name, value]) => value === undefined && !storedNames.includes(name))
+    .map(([name]) => name.toLowerCase());
   return storedNames
     .filter((name) => changes.has(name) || removed.includes(name.toLowerCase()))
     .map((name) => [name, changes.get(name)]);

@@ -118,11 +118,11 @@ export class CaptureState implements BodyOwner {
   asClient<Result>(run: () => Result): Result {
     const { req, body, clientMethod } = this;
     const { method } = req;
-    req.method = clientMethod;
+    Reflect.set(req, 'method', clientMethod);
     try {
       return run();
     } finally {
-      if (!body.writableEnded) req.method = method;
+      if (!body.writableEnded) Reflect.set(req, 'method', method);
     }
   }
 

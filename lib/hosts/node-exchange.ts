@@ -33,7 +33,8 @@ export class NodeExchange implements Exchange {
 
   constructor(req: IncomingMessage, res: ServerResponse, next: Next) {
     this.request = req;
-    this.sentBy = { method: req.method, site: req.headers['sec-fetch-site'] };
+    const headers = req.headers as IncomingMessage['headers'] | undefined;
+    this.sentBy = { method: req.method, site: headers?.['sec-fetch-site'] };
     this.#res = res;
     this.#next = next;
     this.#url = req.url ?? '';

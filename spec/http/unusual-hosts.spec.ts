@@ -106,6 +106,18 @@ test('keeps a renderer’s header out of the reply, also if set past the respons
   expect(headers).not.toHaveProperty('x-renderer');
 });
 
+test.each(['socket', 'method'] as const)('replies where the host has made %s read-only', async (name) => {
+  const { url } = await start([
+    (req, _res, next) => {
+      Object.defineProperty(req, name, { value: req[name], writable: false, configurable: false });
+      next();
+    },
+    imageSave({ savePath: folder() }),
+    sendImage,
+  ]);
+  expectSaved((await get(url + SAVE)).body.toString());
+});
+
 test('leaves a response in its domain while it renders and after the reply', async () => {
   const { answer, errors, active } = (await runInChild(`
     import domain from 'node:domain';

@@ -81,10 +81,17 @@ describe('headers', () => {
     expect(req.rawHeaders).toEqual(expect.arrayContaining(['If-None-Match', 'Range']));
   });
 
-  it('are removed where the host has no headersDistinct', async () => {
-    const req = Object.defineProperty(await received(partial), 'headersDistinct', { value: undefined });
+  test.each<[string, string, unknown]>([
+    ['the host has no headersDistinct', 'headersDistinct', undefined],
+    ['the host has no headers', 'headers', undefined],
+    ['earlier middleware has frozen them', 'headers', Object.freeze({ range: 'bytes=0-9', accept: 'x' })],
+    ['earlier middleware has frozen headersDistinct', 'headersDistinct', Object.freeze({ range: ['x'] })],
+    ['the host keeps their case', 'headers', { Range: 'bytes=0-9', 'If-None-Match': '"x"', accept: 'x' }],
+  ])('are removed where %s', async (_where, name, value) => {
+    const req = Object.defineProperty(await received(partial), name, { value, configurable: true });
     rewriteForRenderer(req, '/shoe');
-    expect(req.headers).not.toHaveProperty('range');
+    const names = Object.keys({ ...req.headers, ...(name === 'headersDistinct' && req.headersDistinct) });
+    expect(names.filter((each) => /^(?:range|if-|accept-enc)/i.test(each))).toEqual([]);
   });
 
   it('that earlier middleware has read stay the same', async () => {
@@ -134,6 +141,12 @@ describe('a stored query', () => {
       (query) => Object.fromEntries(Object.entries(query).map(([key, value]) => [key.toLowerCase(), value])),
       { wid: '8' },
       'REQ=saveToFile&Name=b',
+    ],
+    [
+      'keeps what was added under a name of another case',
+      'wid=8',
+      (query) => ({ ...query, Name: 'x' }),
+      { wid: '8', Name: 'x' },
     ],
     ['that is frozen', 'wid=8', (query) => Object.freeze({ ...query, wid: 9 }), { wid: 9 }],
     [
@@ -194,6 +207,13 @@ describe('a stored query', () => {
   ])('was parsed by another application than the one with %s parser', async (_what, parser) => {
     expect((await withQuery(stored, express4().set('query parser', parser))).query).toEqual(left);
     expect(stored).toHaveProperty('name');
+  });
+
+  it('may be a URLSearchParams', async () => {
+    const query = new URLSearchParams(`wid=2&name=x)&${SAVE}&tenant=t`);
+    const { query: rest } = await withQuery(query, undefined, 'wid=8&src=is(a?b&name=x)');
+    expect(String(rest)).toBe(String(new URLSearchParams('wid=2&tenant=t&name=x)')));
+    expect(query.has('req')).toBe(true);
   });
 
   it('may hold the query as its parser has made it', async () => {
