@@ -6,8 +6,8 @@ import { incomplete } from './refusals.js';
 /** The longest window: searched in one turn of the event loop and, for a file, kept in memory. */
 const WINDOW_BYTES = 64 * 1024;
 
-/** The window of a reader that moves back and forth, and the maximum of one call. */
-const SMALL_WINDOW_BYTES = 512;
+/** The maximum of one {@link ByteReader.read}, and the window of a reader that moves back and forth. */
+export const MAX_READ_BYTES = 512;
 
 /** The maximum number of {@link ByteReader.read} calls in one turn of the event loop. */
 const READS_PER_TURN = 1024;
@@ -49,7 +49,7 @@ export class ByteReader {
     // This form of the condition refuses a position of 2^64 or NaN too.
     if (!(position + count <= this.length)) throw incomplete();
     // Reading ahead helps a walk that goes forward. A walk that has loaded the image twice moves back and forth.
-    const size = this.#loadedBytes < 2 * this.length ? WINDOW_BYTES : SMALL_WINDOW_BYTES;
+    const size = this.#loadedBytes < 2 * this.length ? WINDOW_BYTES : MAX_READ_BYTES;
     this.window = await this.#load(position, Math.min(size, this.length - position));
     this.#signal?.throwIfAborted();
     if (this.window.length < count) throw incomplete();
@@ -58,7 +58,7 @@ export class ByteReader {
     return 0;
   }
 
-  /** Reads `count` bytes, 512 at most. They are valid until the next call. @throws SaveError `incomplete-image`. */
+  /** Reads `count` bytes, {@link MAX_READ_BYTES} at most. They are valid until the next call. @throws SaveError `incomplete-image`. */
   async read(position: number, count: number): Promise<Buffer> {
     this.#reads += 1;
     if (this.#reads % READS_PER_TURN === 0) {

@@ -1,12 +1,9 @@
 // PNG: chunks up to IEND, with those of an animation.
 import { crc32 } from 'node:zlib';
 import type { SaveError } from '../../errors.js';
-import type { ByteReader } from '../byte-reader.js';
+import { MAX_READ_BYTES, type ByteReader } from '../byte-reader.js';
 import { broken, incomplete } from '../refusals.js';
 import type { PlainHeader } from '../types.js';
-
-/** The maximum of one {@link ByteReader.read}. */
-const MAX_READ_BYTES = 512;
 
 interface Chunk {
   readonly type: string;
