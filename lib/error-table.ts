@@ -20,7 +20,6 @@ export interface ErrorDetails {
   readonly status?: number;
   /** Why the renderer does not want its image saved. */
   readonly reason?: string;
-  readonly maxCodings?: number;
   readonly maxPixels?: number;
   /** The maximum number of pages that differ in size. */
   readonly maxPages?: number;
@@ -87,10 +86,8 @@ export const ERRORS = {
   'renderer-refused': ({ reason }) =>
     `Ask for another image: the server does not want this one saved${reason === undefined ? '' : `: ${reason}`}.`,
   'length-mismatch': { retry: 'The image arrived shorter or longer than announced. Try again.' },
-  'unknown-encoding': ({ maxCodings }) =>
-    maxCodings === undefined
-      ? 'The image arrived in an encoding that cannot be undone. Tell the operator of this server.'
-      : `The image arrived encoded more than ${maxCodings} times over. Tell the operator of this server.`,
+  'unknown-encoding':
+    'The image arrived in an encoding that cannot be undone. Tell the operator of this server.',
   'broken-encoding': { retry: 'The image arrived damaged. Try again.' },
   // The image
   'not-an-image':

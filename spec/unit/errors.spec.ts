@@ -153,7 +153,6 @@ describe('a message', () => {
     ['renderer-status', { status: 404 }, /^Check what was asked for.*404/],
     ['renderer-status', { status: 500 }, /^The server could not make the image.*500/],
     ['renderer-status', { status: 503 }, /^The server cannot make the image now.*503/],
-    ['unknown-encoding', { maxCodings: 4 }, /more than 4 times/],
   ] as const)('explains %s with the details %j', (code, details, expected) => {
     const { message } = new SaveError(code, details);
     if (typeof expected === 'string') expect(message).toBe(expected);
