@@ -6,59 +6,38 @@ import type { Exchange } from './exchange.js';
 /** How long `onPublished` may take, however little is left of the deadline. */
 const MIN_HOOK_MS = 1000;
 
-/**
- * The public URL of an image, if the operator wants one, or the error of the operator's function. Never throws, because
- * the image is published and its client waits for the reply.
- */
+/** @throws Also whatever the operator's function throws. */
 export function createPublicUrl(
-  publicUrl: Settings['publicUrl'],
+  publicUrl: NonNullable<Settings['publicUrl']>,
   name: string,
   exchange: Pick<Exchange, 'callHook'>,
-): { readonly url?: string; readonly warning?: unknown } {
-  if (publicUrl === undefined) return {};
-  try {
-    const url =
-      typeof publicUrl === 'string'
-        ? publicUrl + name.split('/').map(encodeURIComponent).join('/')
-        : exchange.callHook(publicUrl, name);
-    if (typeof url === 'string') return { url };
-    // An async function is a mistake. Where it also rejects, that must not end the process.
-    Promise.resolve(url).catch(() => undefined);
-    return { warning: new TypeError('publicUrl of imageSave must return a string, and at once') };
-  } catch (error) {
-    return { warning: asWarning(error) };
-  }
+): string {
+  if (typeof publicUrl === 'string') return publicUrl + name.split('/').map(encodeURIComponent).join('/');
+  const url = exchange.callHook(publicUrl, name);
+  if (typeof url === 'string') return url;
+  // An async function is a mistake. Where it also rejects, that must not end the process.
+  Promise.resolve(url).catch(() => undefined);
+  throw new TypeError('publicUrl of imageSave must return a string, and at once');
 }
 
 /**
  * Waits for `onPublished`, for the rest of the deadline (milliseconds) but for a second at least.
  *
- * @returns `{ warning }`, or `{}` on success. Wrapped, because resolving with a thrown thenable would await it.
+ * @throws Whatever it throws, or an error that it has not settled.
  */
-export async function waitForHook(
-  call: () => unknown,
-  left: number,
-): Promise<{ readonly warning?: unknown }> {
+export async function waitForHook(call: () => unknown, left: number): Promise<void> {
   const limit = Math.max(MIN_HOOK_MS, Math.round(left));
   const succeed = async (): Promise<true> => {
     await call();
     return true;
   };
-  try {
-    if ((await waitAtMost(limit, succeed())) === true) return {};
-    return { warning: new Error(`onPublished of imageSave has not settled within ${limit} ms`) };
-  } catch (error) {
-    return { warning: asWarning(error) };
-  }
+  if ((await waitAtMost(limit, succeed())) === undefined)
+    throw new Error(`onPublished of imageSave has not settled within ${limit} ms`);
 }
 
-/** Anything may be thrown, also undefined. */
-function asWarning(error: unknown): unknown {
-  return error ?? new Error(`A function of imageSave threw ${String(error)}`);
-}
-
-/** Joins two errors of which each may be undefined. */
-export function joinWarnings(first: unknown, second: unknown): unknown {
-  if (first === undefined || second === undefined) return first ?? second;
-  return new AggregateError([first, second], 'Two things failed after the image was published');
+/** The errors after publishing as one; undefined if there is none. Anything may have been thrown, also undefined. */
+export function joinWarnings(thrown: readonly unknown[]): unknown {
+  const errors = thrown.map((error) => error ?? new Error(`A function of imageSave threw ${String(error)}`));
+  if (errors.length < 2) return errors[0];
+  return new AggregateError(errors, 'Several things failed after the image was published');
 }

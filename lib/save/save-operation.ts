@@ -46,8 +46,8 @@ export class SaveOperation {
   #target: SaveTarget | undefined;
   #tempFile: TempFile | undefined;
   #bytes: ImageBytes | undefined;
-  /** An error after publishing. */
-  #warning: unknown;
+  /** What was thrown after publishing. */
+  readonly #warnings: unknown[] = [];
 
   constructor(context: SaveContext, exchange: Exchange) {
     this.#context = context;
@@ -142,25 +142,31 @@ export class SaveOperation {
     };
     // Stores without types may return any value.
     const result = (await target.publish(image, options)) as Partial<PublishResult> | undefined;
-    this.#warning = result?.warning;
+    if (result?.warning !== undefined) this.#warnings.push(result.warning);
     const lastUpdated = typeof result?.lastUpdated === 'number' ? Math.floor(result.lastUpdated) : NaN;
     if (Number.isSafeInteger(lastUpdated)) return lastUpdated;
-    this.#warning ??= new TypeError('The store published an image without a time as its lastUpdated');
+    this.#warnings.push(new TypeError('The store published an image without a time as its lastUpdated'));
     return Date.now();
   }
 
-  /** Calls `publicUrl` and `onPublished`. Never rejects. */
+  /** Calls `publicUrl` and `onPublished`. Never rejects, because the image is published and its client waits. */
   async #announce(result: SaveSuccess, stages: StageTimes): Promise<SaveSuccess> {
     const exchange = this.#exchange;
     const { onPublished, publicUrl } = this.#context.settings;
-    const { url, warning } = createPublicUrl(publicUrl, result.name, exchange);
+    const attempt = async <Value>(call: () => Value | Promise<Value>): Promise<Value | undefined> => {
+      try {
+        return await call();
+      } catch (error) {
+        this.#warnings.push(error);
+        return undefined;
+      }
+    };
+    const url = publicUrl && (await attempt(() => createPublicUrl(publicUrl, result.name, exchange)));
     const announced = { ...result, url };
-    this.#warning = joinWarnings(this.#warning, warning);
     if (onPublished === undefined) return announced;
     const record = this.#createRecord(announced, stages);
     const left = this.#cancellation.deadline - performance.now();
-    const failure = await waitForHook(() => exchange.callHook(onPublished, record), left);
-    this.#warning = joinWarnings(this.#warning, failure.warning);
+    await attempt(() => waitForHook(() => exchange.callHook(onPublished, record), left));
     return announced;
   }
 
@@ -232,7 +238,7 @@ export class SaveOperation {
       milliseconds: performance.now() - this.#exchange.arrival,
       stages,
       cause: error?.cause,
-      warning: done && this.#warning,
+      warning: done && joinWarnings(this.#warnings),
     };
   }
 }
