@@ -59,7 +59,7 @@ export function imageSave<Client extends Request = Request, More extends readonl
     const target = hasSaveCommand(url) ? readTarget(url, prefix) : undefined;
     if (target === undefined) return render(request);
     return new Promise((resolve) => {
-      saver.start(createExchange(request, target, { render, resolve }));
+      saver.start(createExchange(request, target, render, resolve));
     });
   }
 
@@ -88,15 +88,11 @@ function readTarget(url: string, prefix: string): Target | undefined {
   return url.startsWith(base) && /^(?:[/?]|$)/.test(path) ? { base, path } : undefined;
 }
 
-interface FetchCall<Client> {
-  render(request: Client): Response | Promise<Response>;
-  resolve(response: Response): void;
-}
-
 function createExchange<Client extends Request>(
   request: Client,
   { base, path }: Target,
-  call: FetchCall<Client>,
+  callHandler: (request: Client) => Response | Promise<Response>,
+  sendReply: (response: Response) => void,
 ): Exchange {
   let rendererUrl = '';
   let stopWatching: (() => void) | undefined;
@@ -121,7 +117,7 @@ function createExchange<Client extends Request>(
       attachSave(changed, save);
       let response: unknown;
       try {
-        response = await call.render(changed);
+        response = await callHandler(changed);
       } catch (cause) {
         throw new SaveError('renderer-failed', {}, cause);
       }
@@ -138,7 +134,7 @@ function createExchange<Client extends Request>(
     reply(outcome) {
       stopWatching?.();
       const { status, headers, text } = createReply(outcome);
-      call.resolve(new Response(text, { status, headers }));
+      sendReply(new Response(text, { status, headers }));
     },
   };
 }

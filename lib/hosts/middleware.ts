@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { checkOptions, type ImageSaveOptions } from '../options.js';
 import { hasSaveCommand } from '../protocol/parse-command.js';
-import { NodeExchange, type Next } from './node-exchange.js';
+import { createNodeExchange, type Next } from './node-exchange.js';
 import { Saver, type SaveControls } from './saver.js';
 
 /** A middleware for Express and every other host of `(req, res, next)` on Node's own request and response. */
@@ -40,7 +40,7 @@ export function imageSave<HostRequest extends IncomingMessage = IncomingMessage>
     } else if (req.httpVersionMajor >= 2) {
       next(new TypeError('express-image-save works on HTTP/1 requests; serve HTTP/2 by a proxy in front'));
     } else {
-      saver.start(new NodeExchange(req, res, next));
+      saver.start(createNodeExchange(req, res, next));
     }
   }
 

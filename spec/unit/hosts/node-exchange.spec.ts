@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { SaveError } from '../../../lib/errors.js';
-import { NodeExchange } from '../../../lib/hosts/node-exchange.js';
+import { createNodeExchange } from '../../../lib/hosts/node-exchange.js';
+import type { Exchange } from '../../../lib/save/exchange.js';
 
 let socket: Socket;
 let ended: string[];
@@ -17,9 +18,9 @@ afterEach(() => {
 });
 
 /** Begins a save on a connection. Its end is noted under its name. */
-function begin(name: string, connection = socket): NodeExchange {
+function begin(name: string, connection = socket): Exchange {
   const req = new IncomingMessage(connection);
-  const exchange = new NodeExchange(req, new ServerResponse(req), () => undefined);
+  const exchange = createNodeExchange(req, new ServerResponse(req), () => undefined);
   exchange.begin(({ code }) => ended.push(`${name}: ${code}`));
   return exchange;
 }
