@@ -8,7 +8,6 @@ const MAY_IMPORT = {
   'abort.ts': [],
   'error-table.ts': [],
   'errors.ts': ['error-table'],
-  'options.ts': ['save/save-record', 'stores/types', 'validate-options'],
   'validate-options.ts': [],
   // Neither the middleware nor its errors: the command runs where there is no Express and no sharp.
   batch: ['abort', 'protocol/parse-reply', 'protocol/query', 'validate-options'],
@@ -22,10 +21,10 @@ const MAY_IMPORT = {
     'bytes/.*',
     'errors',
     'image/.*',
-    'options',
     'protocol/.*',
     'stores/types',
     'temp-files/.*',
+    'validate-options',
   ],
   // The options of a store are checked in the same way as those of the middleware.
   stores: ['abort', 'bytes/image-bytes', 'errors', 'image/types', 'temp-files/.*', 'validate-options'],

@@ -7,7 +7,7 @@ export default imageSave;
 export type { ImageSaveMiddleware } from './hosts/middleware.js';
 export * from './hosts/image-saver.js';
 export type { Next } from './hosts/node-exchange.js';
-export type { ImageSaveOptions } from './options.js';
+export type { ImageSaveOptions } from './save/options.js';
 export type { SaveRecord, SaveStage, StageTimes } from './save/save-record.js';
 export { saveOf } from './hosts/save-of.js';
 export type { Save } from './save/exchange.js';

@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { whenAborted } from '../abort.js';
 import { SaveError } from '../errors.js';
-import { checkOptions, type ImageSaveOptions } from '../options.js';
+import { checkOptions, type ImageSaveOptions } from '../save/options.js';
 import type { SaveOutcome } from '../protocol/reply.js';
 import type { Exchange } from '../save/exchange.js';
 import type { SaveRecord } from '../save/save-record.js';

@@ -1,6 +1,6 @@
 // The middleware: starts a save for each save command, and passes every other request on.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { checkOptions, type ImageSaveOptions } from '../options.js';
+import { checkOptions, type ImageSaveOptions } from '../save/options.js';
 import { hasSaveCommand } from '../protocol/parse-command.js';
 import { createNodeExchange, type Next } from './node-exchange.js';
 import { Saver, type SaveControls } from './saver.js';

@@ -1,7 +1,7 @@
 // What the saves of one middleware, handler or image saver share, and what their operator can ask of it.
 import { stat } from 'node:fs/promises';
 import { systemCode } from '../errors.js';
-import type { Settings } from '../options.js';
+import type { Settings } from '../save/options.js';
 import { Admission } from '../save/admission.js';
 import { checkSaving } from '../save/check-saving.js';
 import type { Exchange } from '../save/exchange.js';

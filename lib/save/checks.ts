@@ -2,7 +2,7 @@
 import { waitAtMost } from '../abort.js';
 import { SaveError } from '../errors.js';
 import { getFormatByName, type ImageFormat } from '../image/formats.js';
-import type { Settings } from '../options.js';
+import type { Settings } from './options.js';
 import type { Batch, Exchange, RenderedImage } from './exchange.js';
 
 /** The bytes of an error page that go into the record. */

@@ -4,7 +4,7 @@ import type { ImageBytes, TempFile } from '../bytes/image-bytes.js';
 import { recycle } from '../bytes/recycled-memory.js';
 import { SaveError, describeError, toSaveError } from '../errors.js';
 import { inspectImage, warmUp } from '../image/inspect.js';
-import type { Settings } from '../options.js';
+import type { Settings } from './options.js';
 import { checkName } from '../protocol/file-name.js';
 import type { SaveFailure, SaveOutcome, SaveSuccess } from '../protocol/reply.js';
 import type {

@@ -1,6 +1,6 @@
 // The README's table of options agrees with the code: names, defaults, string values, members of the record.
 import ts from 'typescript';
-import { checkOptions } from '../../lib/options.js';
+import { checkOptions } from '../../lib/save/options.js';
 import { read, tableRows } from './markdown.js';
 
 interface Member {
@@ -9,7 +9,7 @@ interface Member {
 }
 
 /** The members of an interface of a file. */
-function membersOf(name: string, file = 'lib/options.ts'): Member[] {
+function membersOf(name: string, file = 'lib/save/options.ts'): Member[] {
   const source = ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true);
   const found = source.statements.filter(ts.isInterfaceDeclaration).find((each) => each.name.text === name);
   return (found?.members.filter(ts.isPropertySignature) ?? []).map((member) => ({

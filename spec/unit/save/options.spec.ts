@@ -3,8 +3,8 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { imageSave } from '../../lib/hosts/middleware.js';
-import { checkOptions, type ImageSaveOptions, type Settings } from '../../lib/options.js';
+import { imageSave } from '../../../lib/hosts/middleware.js';
+import { checkOptions, type ImageSaveOptions, type Settings } from '../../../lib/save/options.js';
 
 const request = (): IncomingMessage => new IncomingMessage(new Socket());
 

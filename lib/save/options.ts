@@ -1,8 +1,8 @@
 // The options of imageSave and createImageSaver: their types, their rules and their defaults.
 import type { IncomingMessage } from 'node:http';
 import { resolve } from 'node:path';
-import type { SaveRecord } from './save/save-record.js';
-import type { ImageStore } from './stores/types.js';
+import type { SaveRecord } from './save-record.js';
+import type { ImageStore } from '../stores/types.js';
 import {
   BOOLEAN,
   FUNCTION,
@@ -12,7 +12,7 @@ import {
   validateOptions,
   type Rule,
   type Rules,
-} from './validate-options.js';
+} from '../validate-options.js';
 
 /** The options of `imageSave`. All of them are optional. Functions get Node's request, or one of the Fetch API. */
 export interface ImageSaveOptions<HostRequest = IncomingMessage> {
