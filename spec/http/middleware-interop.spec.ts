@@ -6,74 +6,70 @@ import compression from 'compression';
 import session from 'express-session';
 import onHeaders from 'on-headers';
 import { fsCalls } from '../../lib/temp-files/fs.js';
-import { imageSave, type SaveRecord } from '../../lib/index.js';
+import { imageSave, saveOf } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { eventually } from '../support/eventually.js';
 import { list } from '../support/temp-dir.js';
-import { hosts, start, type Handler, type Running } from '../support/host.js';
-import { useSaveFixture } from '../support/use-save-fixture.js';
+import { hosts, type Handler, type Running } from '../support/host.js';
+import { SAVE, useSaveFixture } from '../support/use-save-fixture.js';
 
-const { image, folder } = useSaveFixture();
-
-const QUERY = '/x?req=saveToFile&name=x.jpg';
-const renderer: Handler = (_req, res) => res.end(image());
+const { image, folder, records, recorded, serve, save } = useSaveFixture();
 
 /** Sends the command on a connection that the test can close. */
 const send = ({ port }: Running): Socket =>
   connect(port, '127.0.0.1').on('connect', function (this: Socket) {
-    this.write(`GET ${QUERY} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    this.write(`GET ${SAVE} HTTP/1.1\r\nHost: a\r\n\r\n`);
   });
 
-/** Replaces a method of the response by one that cannot be replaced again. */
-const lock =
-  (name: string): Handler =>
+/** Middleware that does something to the response, and goes on. */
+const doing =
+  (what: (res: ServerResponse) => unknown): Handler =>
   (_req, res, next) => {
+    what(res);
+    next();
+  };
+
+/** Replaces a method of the response by one that cannot be replaced again. */
+const lock = (name: string): Handler =>
+  doing((res) => {
     const before = Reflect.get(res, name) as (...given: unknown[]) => unknown;
     Object.defineProperty(res, name, {
       configurable: false,
       writable: false,
       value: (...given: unknown[]) => before.apply(res, given),
     });
-    next();
-  };
+  });
 
 test.each(Object.keys(hosts))('in %s, rewrites a stored req.query that is not configurable', async (host) => {
   let seen: unknown;
-  const running = await start(
-    [
-      // The usual way to make it writable in Express 5.
-      (req, _res, next) => {
-        const query = { wid: '8', req: 'saveToFile', name: 'x.jpg' };
-        Object.defineProperty(req, 'query', {
-          ...Object.getOwnPropertyDescriptor(req, 'query'),
-          value: query,
-          writable: true,
-        });
-        next();
-      },
-      imageSave({ savePath: folder() }),
-      (req, res) => {
-        seen = (req as { query?: unknown }).query;
-        res.end(image());
-      },
-    ],
-    host,
-  );
-  const answer = await get(`${running.url}/x?wid=8&req=saveToFile&name=x.jpg`);
-  expect(answer.reply).toMatchObject({ status: 'done' });
+  // The usual way to make it writable in Express 5.
+  const store: Handler = (req, _res, next) => {
+    const value = { wid: '8', req: 'saveToFile', name: 'x.jpg' };
+    Object.defineProperty(req, 'query', {
+      ...Object.getOwnPropertyDescriptor(req, 'query'),
+      value,
+      writable: true,
+    });
+    next();
+  };
+  const renderer: Handler = (req, res) => {
+    seen = (req as { query?: unknown }).query;
+    res.end(image());
+  };
+  const { reply } = await save(renderer, { host, before: [store] }, `${SAVE}&wid=8`);
+  expect(reply).toMatchObject({ status: 'done' });
   expect({ ...(seen as object) }).toEqual({ wid: '8' });
 });
 
 test.each(['end', 'write', 'writeHead', 'setHeader'] as const)(
   'sends one complete reply although earlier middleware made %s read-only',
   async (name) => {
-    const running = await start([lock(name), imageSave({ savePath: folder() }), renderer]);
+    const { url } = await serve(undefined, { before: [lock(name)] });
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const answer = await get(running.url + QUERY, { agent, timeout: 1000 });
+    const answer = await get(url + SAVE, { agent, timeout: 1000 });
     expect(answer.headers['content-type']).toBe('text/plain');
     expect(answer.reply.status).toBe('failed');
     // The connection serves further requests.
-    expect((await get(running.url + QUERY, { agent })).status).toBe(403);
+    expect((await get(url + SAVE, { agent })).status).toBe(403);
     agent.destroy();
   },
 );
@@ -81,25 +77,16 @@ test.each(['end', 'write', 'writeHead', 'setHeader'] as const)(
 test('emits close to earlier middleware when the client disconnects during the rename', async () => {
   const { rename } = fsCalls;
   const events: string[] = [];
-  const records: SaveRecord[] = [];
-  const running = await start([
-    (_req, res, next) => {
-      res.on('close', () => events.push('close'));
-      next();
-    },
-    imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
-    renderer,
-  ]);
-  const client = send(running);
+  const note = doing((res) => res.on('close', () => events.push('close')));
+  const client = send(await serve(undefined, { before: [note] }));
   const spy = jest.spyOn(fsCalls, 'rename').mockImplementation(async (...given) => {
     client.destroy();
     await sleep(100);
     return rename(...given);
   });
-  await eventually(() => records.length > 0);
+  expect((await recorded()).outcome).toBe('done');
   expect(spy).toHaveBeenCalledTimes(1);
   spy.mockRestore();
-  expect(records[0]?.outcome).toBe('done');
   expect(events).toEqual(['close']);
 });
 
@@ -114,35 +101,17 @@ test.each<[string, (res: ServerResponse) => unknown]>([
   ],
 ])('cuts the connection of a command where earlier middleware has sent a head by %s', async (_way, flush) => {
   const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
-  const records: SaveRecord[] = [];
-  const running = await start([
-    (_req, res, next) => {
-      flush(res);
-      next();
-    },
-    imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
-    renderer,
-  ]);
-  await expect(get(running.url + QUERY)).rejects.toThrow();
-  await eventually(() => records.length > 0);
-  expect(records).toMatchObject([{ outcome: 'failed', code: 'internal-error' }]);
+  await expect(save(undefined, { before: [doing(flush)] })).rejects.toThrow();
+  expect(await recorded()).toMatchObject({ outcome: 'failed', code: 'internal-error' });
   expect(warn.mock.calls[0]?.[0]).toContain('has sent the head of another response');
   expect(list(folder())).toEqual([]);
   warn.mockRestore();
 });
 
 test('saves nothing for a command that earlier middleware has answered', async () => {
-  const records: SaveRecord[] = [];
-  const running = await start([
-    (_req, res, next) => {
-      res.end(Buffer.alloc(2e7));
-      next();
-    },
-    imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
-    renderer,
-  ]);
-  const client = send(running).pause();
-  await eventually(() => records.length > 0);
+  const respond = doing((res) => res.end(Buffer.alloc(2e7)));
+  const client = send(await serve(undefined, { before: [respond] })).pause();
+  await recorded();
   await sleep(50);
   client.destroy();
   expect(list(folder())).toEqual([]);
@@ -151,15 +120,7 @@ test('saves nothing for a command that earlier middleware has answered', async (
 test('does not call a listener that was removed at once', async () => {
   const listener = jest.fn();
   let response: ServerResponse | undefined;
-  const running = await start([
-    (_req, res, next) => {
-      response = res;
-      next();
-    },
-    imageSave({ savePath: folder() }),
-    renderer,
-  ]);
-  await get(running.url + QUERY);
+  await save(undefined, { before: [doing((res) => (response = res))] });
   await sleep(20);
   response!.on('close', listener);
   response!.removeListener('close', listener);
@@ -168,21 +129,12 @@ test('does not call a listener that was removed at once', async () => {
 });
 
 test('ends a pending authorize when the client has already disconnected', async () => {
-  const records: SaveRecord[] = [];
-  const running = await start([
-    (req, _res, next) => {
-      req.socket.destroy();
-      setTimeout(next, 20);
-    },
-    imageSave({
-      savePath: folder(),
-      timeout: 100,
-      authorize: () => new Promise(() => undefined),
-      onSave: (record) => void records.push(record),
-    }),
-    renderer,
-  ]);
-  await get(running.url + QUERY).catch(() => undefined);
+  const leave: Handler = (req, _res, next) => {
+    req.socket.destroy();
+    setTimeout(next, 20);
+  };
+  const authorize = (): Promise<boolean> => new Promise(() => undefined);
+  await save(undefined, { before: [leave], timeout: 100, authorize }).catch(() => undefined);
   await sleep(300);
   expect(records.map(({ code }) => code)).toEqual(['client-disconnected']);
 });
@@ -193,19 +145,13 @@ test('ignores inherited options', () => {
 
 test('keeps its dummy ETag out of every list of headers', async () => {
   let seen: unknown[] = [];
-  const running = await start(
-    [
-      imageSave({ savePath: folder() }),
-      (_req, res) => {
-        seen = [res.getHeaders(), res.getHeaderNames(), res.hasHeader('ETag'), typeof res.getHeader('ETag')];
-        res.writeHead(200, { 'X-Own': 'x' });
-        seen.push(res.getHeaders(), res.getHeader('x-own'));
-        res.end('x');
-      },
-    ],
-    'http.createServer',
-  );
-  await get(running.url + QUERY);
+  const renderer: Handler = (_req, res) => {
+    seen = [res.getHeaders(), res.getHeaderNames(), res.hasHeader('ETag'), typeof res.getHeader('ETag')];
+    res.writeHead(200, { 'X-Own': 'x' });
+    seen.push(res.getHeaders(), res.getHeader('x-own'));
+    res.end('x');
+  };
+  await save(renderer, { host: 'http.createServer' });
   expect(seen).toEqual([{}, [], false, 'string', { 'x-own': 'x' }, 'x']);
 });
 
@@ -213,35 +159,21 @@ test.each(['end', 'writeHead'])(
   'finishes a save although later middleware made %s read-only',
   async (name) => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
-    const records: SaveRecord[] = [];
-    const running = await start([
-      imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
-      lock(name),
-      renderer,
-    ]);
+    const locked: Handler = (req, res) => lock(name)(req, res, () => res.end(image()));
     // The client may lose the reply, but the connection ends and onSave gets its record.
-    await get(running.url + QUERY).catch(() => undefined);
-    await eventually(() => records.length > 0);
+    await save(locked).catch(() => undefined);
+    await recorded();
     expect(records).toHaveLength(1);
     warn.mockRestore();
   },
 );
 
 test('keeps what a renderer appends to an array of header values out of the reply', async () => {
-  const running = await start([
-    (_req, res, next) => {
-      res.setHeader('Set-Cookie', ['a=1', 'b=2']);
-      next();
-    },
-    imageSave({ savePath: folder() }),
-    (_req, res) => {
-      res.appendHeader('Set-Cookie', 'leaked=1');
-      res.end(image());
-    },
-  ]);
-  const answer = await get(running.url + QUERY);
-  expect(answer.reply.status).toBe('done');
-  expect(answer.headers['set-cookie']).toEqual(['a=1', 'b=2']);
+  const setCookies = doing((res) => res.setHeader('Set-Cookie', ['a=1', 'b=2']));
+  const renderer: Handler = (_req, res) => res.appendHeader('Set-Cookie', 'leaked=1').end(image());
+  const { reply, headers } = await save(renderer, { before: [setCookies] });
+  expect(reply.status).toBe('done');
+  expect(headers['set-cookie']).toEqual(['a=1', 'b=2']);
 });
 
 /** Sets the reply's own headers as the head is sent: in a listener of on-headers, and as arguments of `writeHead`. */
@@ -264,21 +196,17 @@ const setHeadersLate: Handler = (_req, res, next) => {
 test.each(Object.keys(hosts))(
   'in %s, keeps status and headers of its reply although earlier middleware sets others as the head is sent',
   async (host) => {
-    const running = await start(
-      [
-        compression({ filter: () => true, threshold: 0 }) as Handler,
-        session({ secret: 'for tests', resave: true, saveUninitialized: true }) as unknown as Handler,
-        setHeadersLate,
-        imageSave({ savePath: folder() }),
-        renderer,
-      ],
-      host,
-    );
+    const before = [
+      compression({ filter: () => true, threshold: 0 }) as Handler,
+      session({ secret: 'for tests', resave: true, saveUninitialized: true }) as unknown as Handler,
+      setHeadersLate,
+    ];
+    const { url } = await serve(undefined, { before, host });
     for (const [name, status] of [
       ['x.jpg', 'done'],
       ['x.php', 'failed'],
     ]) {
-      const answer = await get(`${running.url}/x?req=saveToFile&name=${name}`);
+      const answer = await get(`${url}/x?req=saveToFile&name=${name}`);
       expect(answer.reply.status).toBe(status);
       expect([answer.status, answer.statusMessage]).toEqual(
         status === 'done' ? [200, 'OK'] : [403, 'Forbidden'],
@@ -296,41 +224,55 @@ test.each(Object.keys(hosts))(
       expect(answer.headers).not.toHaveProperty('last-modified');
     }
     // An ordinary response has the headers of that middleware.
-    expect((await get(running.url)).headers).toMatchObject({
+    expect((await get(url)).headers).toMatchObject({
       'content-type': 'image/jpeg',
       etag: '"argument"',
     });
   },
 );
 
-test('keeps a late renderer from the connection while that serves the next request', async () => {
-  let late: (() => void) | undefined;
-  const running = await start([
-    imageSave({ savePath: folder() }),
-    (req, res, next) => {
+test.each(Object.keys(hosts).flatMap((host) => [false, true].map((ends) => ({ host, ends }))))(
+  'in $host, keeps a late renderer from the connection while that serves the next request (ended before: $ends)',
+  async ({ host, ends }) => {
+    let late: (() => void) | undefined;
+    const thrown: unknown[] = [];
+    const renderer: Handler = (req, res, next) => {
       if (late !== undefined) {
         res.write('next');
         late();
         setImmediate(() => res.end(' request'));
         return;
       }
-      late = () => {
-        req.socket.write('late');
-        res.socket?.write('late');
-        req.socket.end();
-        res.socket?.end();
-        req.socket.destroy();
-        res.socket?.destroy();
-        req.destroy();
-        res.destroy();
-        next(new Error('late'));
+      const write = (): void => {
+        res.statusCode = 200;
+        res.setHeader('Content-Type', 'image/jpeg');
+        res.setHeaders(new Map([['X-Late', 'a']]));
+        res.appendHeader('X-Late', 'a');
+        res.removeHeader('X-Late');
+        res.writeHead(200, { 'X-Late': 'b' });
+        res.flushHeaders();
+        expect([res.write('late'), res.statusCode]).toEqual([false, 403]);
+        res.end('late');
       };
-      res.end(image());
-    },
-  ]);
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  expect((await get(running.url + QUERY, { agent })).reply.status).toBe('done');
-  const answer = await get(`${running.url}/next`, { agent });
-  expect(answer.body.toString()).toBe('next request');
-  agent.destroy();
-});
+      late = () => {
+        try {
+          if (!ends) write();
+          for (const socket of [req.socket, res.socket]) socket?.write('late');
+          for (const socket of [req.socket, res.socket]) socket?.end();
+          for (const each of [req.socket, res.socket, req, res]) each?.destroy();
+          next(new Error('much too late'));
+        } catch (error) {
+          thrown.push(error);
+        }
+      };
+      if (ends) res.end(image());
+      else saveOf(res)?.refuse();
+    };
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const { url, reply } = await save(renderer, { host }, SAVE, { agent });
+    expect(reply.status).toBe(ends ? 'done' : 'failed');
+    const { body } = await get(`${url}/next`, { agent });
+    expect([body.toString(), thrown]).toEqual(['next request', []]);
+    agent.destroy();
+  },
+);

@@ -6,15 +6,13 @@ import express4 from 'express4';
 import morgan from 'morgan';
 import { imageSave, saveOf, type SaveRecord } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { createDeferred } from '../support/deferred.js';
 import { hosts, start, type Handler } from '../support/host.js';
 import { jpeg } from '../support/images.js';
 import { LONG, useManualDeadline } from '../support/manual-timer.js';
 import { setImmediate as turn } from 'node:timers/promises';
-import { useSaveFixture } from '../support/use-save-fixture.js';
+import { SAVE, useSaveFixture } from '../support/use-save-fixture.js';
 
-const { image, folder } = useSaveFixture(() => jpeg(40, 30));
-const PATH = '/x?req=saveToFile&name=x.jpg';
+const { image, folder, recorded, save } = useSaveFixture(() => jpeg(40, 30));
 
 afterEach(() => {
   jest.restoreAllMocks();
@@ -30,27 +28,18 @@ describe.each(Object.keys(hosts))('in %s, a command sent by POST', (host) => {
     const lines: string[] = [];
     const methods: unknown[] = [];
     let rendererReq: IncomingMessage | undefined;
-    const { url } = await start(
-      [
-        morgan(':method :status', { stream: { write: (line) => void lines.push(line.trim()) } }),
-        imageSave({
-          ...LONG,
-          savePath: folder(),
-          onSave: (_record, req) => void methods.push(req.method),
-        }),
-        (req, res) => {
-          rendererReq = req;
-          expect(req.method).toBe('GET');
-          render(res);
-          if (what === 'timed out')
-            setImmediate(() => {
-              deadline.expire();
-            });
-        },
-      ],
-      host,
-    );
-    await get(url + PATH, { method: 'POST' });
+    const log = morgan(':method :status', { stream: { write: (line) => void lines.push(line.trim()) } });
+    const renderer: Handler = (req, res) => {
+      rendererReq = req;
+      expect(req.method).toBe('GET');
+      render(res);
+      if (what === 'timed out')
+        setImmediate(() => {
+          deadline.expire();
+        });
+    };
+    const onSave = (_record: SaveRecord, req: IncomingMessage): void => void methods.push(req.method);
+    await save(renderer, { ...LONG, host, before: [log], onSave }, SAVE, { method: 'POST' });
     while (lines.length === 0 || methods.length === 0) await turn();
     expect(lines).toEqual([`POST ${status}`]);
     expect(methods).toEqual(['POST']);
@@ -60,23 +49,14 @@ describe.each(Object.keys(hosts))('in %s, a command sent by POST', (host) => {
 });
 
 describe('a rendered response with another status than 200', () => {
-  const recordOf = async (render: Handler): Promise<[SaveRecord, string]> => {
-    const recorded = createDeferred<SaveRecord>();
-    const onSave = (record: SaveRecord): void => {
-      recorded.resolve(record);
-    };
-    const { url } = await start([imageSave({ savePath: folder(), onSave }), render]);
-    const { reply } = await get(url + PATH);
-    return [await recorded.promise, reply.error?.message ?? ''];
-  };
-
   test.each([404, 500, 503])(
     'puts status %i and the first bytes of its text into the record',
     async (status) => {
-      const [record, message] = await recordOf((_req, res) => {
+      const { reply } = await save((_req, res) => {
         res.statusCode = status;
         res.end(`Not today, ${'é'.repeat(1000)}`);
       });
+      const [record, message] = [await recorded(), reply.error?.message ?? ''];
       expect(record).toMatchObject({ code: 'renderer-status', rendererStatus: status });
       const { message: cause } = record.cause as Error;
       expect(cause).toContain(`${status}: Not today, é`);
@@ -95,8 +75,7 @@ describe('a rendered response with another status than 200', () => {
     [500, '120', undefined, undefined],
   ])('passes on that status %i with Retry-After %s may pass', async (status, sent, retry, passedOn) => {
     const render: Handler = (_req, res) => void res.writeHead(status, { 'Retry-After': sent }).end();
-    const { url } = await start([imageSave({ savePath: folder() }), render]);
-    const { reply, headers } = await get(url + PATH);
+    const { reply, headers } = await save(render);
     expect(reply.error).toMatchObject({ rendererStatus: status, retry: retry === 'true' });
     expect([reply.properties['error.retry'], headers['retry-after']]).toEqual([retry, passedOn]);
     expect(/\btry again\b/i.test(reply.error?.message ?? '')).toBe(retry === 'true');
@@ -108,10 +87,11 @@ describe('a rendered response with another status than 200', () => {
     ['does not come', (res) => void res.write('')],
     ['breaks off', (res) => setImmediate(() => res.destroy())],
   ])('puts the status into the record when the body %s', async (_what, finish) => {
-    const [record] = await recordOf((_req, res) => {
+    await save((_req, res) => {
       res.writeHead(404);
       finish(res);
     });
+    const record = await recorded();
     expect(record).toMatchObject({ rendererStatus: 404 });
     if (record.code === 'renderer-status') expect((record.cause as Error).message).toMatch(/status 404$/);
   });
@@ -124,8 +104,7 @@ describe('a save folder that does not exist', () => {
     imageSave({ savePath: '' });
     imageSave({ savePath: () => 'missing' });
     imageSave({ savePath: join(folder(), 'a', '..', 'missing') });
-    const { url } = await start([imageSave({ savePath: folder() }), (_req, res) => res.end(image())]);
-    await get(url + PATH);
+    await save();
     expect(warn.mock.calls.map(String)).toEqual([expect.stringContaining(`: ${join(folder(), 'missing')}.`)]);
   });
 });
@@ -156,7 +135,7 @@ describe("the documented form of a renderer that uses the save's signal", () => 
       }
     });
     const { url } = await start([app], 'http.createServer');
-    expect((await get(url + PATH)).reply.status).toBe('timeout');
+    expect((await get(url + SAVE)).reply.status).toBe('timeout');
     await new Promise((resolve) => setTimeout(resolve, 20));
     process.off('unhandledRejection', note);
     expect(unhandled).toEqual([]);

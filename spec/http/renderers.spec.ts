@@ -6,30 +6,15 @@ import { join } from 'node:path';
 import { Readable, finished, pipeline } from 'node:stream';
 import { pipeline as pipelineAsync } from 'node:stream/promises';
 import express from 'express';
-import { imageSave, saveOf, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
+import { saveOf } from '../../lib/index.js';
 import { get, type Answer } from '../support/client.js';
 import { createDeferred } from '../support/deferred.js';
 import { endless, refusedRenderings } from '../support/renderings.js';
 import { list, makeTempDir, descriptorsBelow, testOnLinux } from '../support/temp-dir.js';
-import { hosts, start, type Handler, type Running } from '../support/host.js';
-import { useSaveFixture } from '../support/use-save-fixture.js';
+import { hosts, type Handler } from '../support/host.js';
+import { SAVE, useSaveFixture } from '../support/use-save-fixture.js';
 
-const { image, folder } = useSaveFixture();
-
-interface Circumstances {
-  host?: string;
-  options?: ImageSaveOptions;
-  before?: Handler[];
-  query?: string;
-  agent?: Agent;
-}
-
-async function save(renderer: Handler, circumstances: Circumstances = {}): Promise<Answer & Running> {
-  const { host = 'Express 5', options = {}, before = [], query = '', agent = new Agent() } = circumstances;
-  const running = await start([...before, imageSave({ savePath: folder(), ...options }), renderer], host);
-  const answer = await get(`${running.url}/x?req=saveToFile&name=x.jpg${query}`, { agent });
-  return Object.assign(running, { ...answer, reply: answer.reply });
-}
+const { image, folder, records, serve, save } = useSaveFixture();
 
 /** A file longer than all buffers between the disk and a client together. */
 function largeFile(): string {
@@ -223,8 +208,8 @@ describe('the captured response', () => {
     app.use((_req, res) => {
       res.send(image());
     });
-    const { url } = await start([imageSave({ savePath: folder() }), app as Handler]);
-    expectDone(await get(`${url}/?req=saveToFile&name=x.jpg`));
+    const { url } = await serve(app as Handler);
+    expectDone(await get(url + SAVE));
     expect(hashed).toBe(0);
     expect((await get(`${url}/`)).headers.etag).toBe('"x"');
     expect(hashed).toBe(1);
@@ -233,93 +218,38 @@ describe('the captured response', () => {
 
 describe('a renderer that acts twice or too late', () => {
   test('saves once when the renderer calls end twice', async () => {
-    const records: SaveRecord[] = [];
     const again = createDeferred<unknown>();
-    const answer = await save(
-      (_req, res) => {
-        res.end(image());
-        res.end(Buffer.from('more'), () => {
-          again.resolve('called');
-        });
-      },
-      { options: { onSave: (record) => void records.push(record) } },
-    );
+    const answer = await save((_req, res) => {
+      res.end(image());
+      res.end(Buffer.from('more'), () => {
+        again.resolve('called');
+      });
+    });
     expectDone(answer);
     expect(await again.promise).toBe('called');
     expect(records).toHaveLength(1);
   });
 
-  test.each(Object.keys(hosts))('in %s, ignores a renderer that goes on after the reply', async (host) => {
-    const late = createDeferred<unknown[]>();
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const replied = createDeferred();
-    const answer = await save(
-      (req, res, next) => {
-        if (!saveOf(res)) {
-          res.end('next');
-          return;
-        }
-        endSoon(res);
-        res.once('close', () => {
-          void replied.promise.then(() => {
-            try {
-              res.statusCode = 200;
-              res.setHeader('Content-Type', 'image/jpeg');
-              res.setHeaders(new Map([['X-Late', 'a']]));
-              res.appendHeader('X-Late', 'a');
-              res.removeHeader('X-Late');
-              res.writeHead(200, { 'X-Late': 'b' });
-              res.flushHeaders();
-              const full = res.write(image());
-              res.end(image(), () => {
-                late.resolve([full, res.statusCode]);
-                req.socket.destroy();
-                res.destroy();
-                next(new Error('much too late'));
-              });
-            } catch (error) {
-              late.resolve([error]);
-            }
-          });
-        });
-      },
-      { host, agent },
-    );
-    expectRefused(answer, 'renderer-refused');
-    replied.resolve();
-    expect(await late.promise).toEqual([false, 403]);
-    const next = await get(`${answer.url}/next`, { agent });
-    expect(next.body.toString()).toBe('next');
-    agent.destroy();
-  });
-
   test('goes past the response to Node’s own methods: neither the client nor the process notices', async () => {
     let late: ServerResponse | undefined;
-    const running = await start(
-      [imageSave({ savePath: folder(), timeout: 20 }), (_req, res) => void (late = res)],
-      'Express 5',
-    );
+    const { url } = await serve((_req, res) => void (late = res), { timeout: 20 });
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const query = '/x?req=saveToFile&name=x.jpg';
-    expect((await get(running.url + query, { agent })).reply.status).toBe('timeout');
+    expect((await get(url + SAVE, { agent })).reply.status).toBe('timeout');
     const failures: unknown[] = [];
     callNodes('write', late!, 'late', (error: unknown) => failures.push(error));
     callNodes('end', late!, 'late');
-    expect((await get(running.url + query, { agent })).reply.status).toBe('timeout');
+    expect((await get(url + SAVE, { agent })).reply.status).toBe('timeout');
     expect(failures).toEqual([expect.objectContaining({ code: 'ERR_STREAM_DESTROYED' })]);
     agent.destroy();
   });
 
   test('sets a timeout, which does not reach the connection’s next request', async () => {
     const waiting: ServerResponse[] = [];
-    const running = await start(
-      [imageSave({ savePath: folder(), timeout: 20 }), (_req, res) => void waiting.push(res)],
-      'Express 5',
-    );
+    const { server, url } = await serve((_req, res) => void waiting.push(res), { timeout: 20 });
     const connections: Socket[] = [];
-    running.server.on('connection', (socket: Socket) => connections.push(socket));
+    server.on('connection', (socket: Socket) => connections.push(socket));
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    await get(`${running.url}/x?req=saveToFile&name=x.jpg`, { agent });
+    await get(url + SAVE, { agent });
     const timeout = connections[0]!.timeout;
     expect(waiting[0]!.setTimeout(12_345, () => undefined)).toBe(waiting[0]);
     expect(connections[0]!.timeout).toBe(timeout);
@@ -433,10 +363,10 @@ describe('a renderer that fails', () => {
     test.each(rows)('gets a reply with the reason when it $name', async ({ name, renderer, ...row }) => {
       const errors = jest.spyOn(console, 'error').mockImplementation();
       const code = inHost[host]?.[name] ?? row.code;
-      const [status, query] = code === 'timeout' ? ['timeout', '&timeout=100'] : ['failed', ''];
+      const [status, path] = code === 'timeout' ? ['timeout', `${SAVE}&timeout=100`] : ['failed', SAVE];
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       const handler: Handler = (req, res, next) => (saveOf(res) ? renderer(req, res, next) : res.end('next'));
-      const answer = await save(handler, { host, query, agent });
+      const answer = await save(handler, { host }, path, { agent });
       expectRefused(answer, code, status);
       expect((await get(`${answer.url}/next`, { agent })).body.toString()).toBe('next');
       agent.destroy();
@@ -445,15 +375,12 @@ describe('a renderer that fails', () => {
   });
 
   test('gets a reply when it rejects and the host ignores the promise', async () => {
-    const records: SaveRecord[] = [];
     const failure = new Error('later');
-    const answer = await save(
-      async () => {
-        await new Promise(setImmediate);
-        throw failure;
-      },
-      { host: 'http.createServer', options: { onSave: (record) => void records.push(record) } },
-    );
+    const rejecting = async (): Promise<never> => {
+      await new Promise(setImmediate);
+      throw failure;
+    };
+    const answer = await save(rejecting, { host: 'http.createServer' });
     expectRefused(answer, 'renderer-failed');
     expect(records[0]?.cause).toBe(failure);
   });
@@ -485,7 +412,7 @@ describe('a save that has failed', () => {
           },
         );
       },
-      { options: { maxBytes: 1_000_000 } },
+      { maxBytes: 1_000_000 },
     );
     expectRefused(answer, 'too-many-bytes');
     expect(await settled.promise).toBe('ERR_STREAM_PREMATURE_CLOSE');
@@ -497,7 +424,7 @@ describe('a save that has failed', () => {
     const renderer: Handler = (_req, res) => {
       res.writeHead(200, { 'Content-Length': 1001 }).flushHeaders();
     };
-    expectRefused(await save(renderer, { options: { maxBytes: 1000 } }), 'too-many-bytes');
+    expectRefused(await save(renderer, { maxBytes: 1000 }), 'too-many-bytes');
   });
 
   testOnLinux('closes the file that express.static was reading', async () => {
@@ -508,7 +435,7 @@ describe('a save that has failed', () => {
         req.url = '/x.jpg';
         express.static(source)(req, res as express.Response, next);
       },
-      { options: { maxBytes: 60_000_000, maxPixels: 1 } },
+      { maxBytes: 60_000_000, maxPixels: 1 },
     );
     expectRefused(answer, 'not-an-image');
     const slow = await save((_req, res) => {

@@ -1,4 +1,4 @@
-// Servers that stop, and the libraries that stop them, while saves are in progress.
+// Servers that stop, and the libraries that stop them, while saves are in progress; `idle()`, for which they wait.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
@@ -9,12 +9,12 @@ import stoppable from 'stoppable';
 import { imageSave, type ImageSaveOptions, type ImageStore, type SaveTarget } from '../../lib/index.js';
 import { fsCalls } from '../../lib/temp-files/fs.js';
 import { get } from '../support/client.js';
+import { createDeferred } from '../support/deferred.js';
 import { start, type Handler, type Running } from '../support/host.js';
 import { MemoryStore } from '../support/memory-store.js';
-import { useSaveFixture } from '../support/use-save-fixture.js';
+import { SAVE, useSaveFixture } from '../support/use-save-fixture.js';
 
-const { image, folder } = useSaveFixture();
-const SAVE = '/x?req=saveToFile&name=x.jpg';
+const { image, folder, records, serve, save } = useSaveFixture();
 
 /** Stops a server, and lets every event run that the stop causes. */
 type Stop = () => Promise<void>;
@@ -88,15 +88,10 @@ test.each(Object.keys(stages))('finishes a save while the server closes and %s',
     void closed.then(() => events.push('closed'));
     await settle();
   };
-  const given = options?.(stop);
-  const running = await start([
-    imageSave({
-      ...(given?.store === undefined ? { savePath: folder() } : {}),
-      onSave: ({ outcome }) => void events.push(outcome),
-      ...given,
-    }),
-    renderer?.(stop) ?? ((_req, res) => res.end(image())),
-  ]);
+  const running = await serve(renderer?.(stop), {
+    onSave: ({ outcome }) => void events.push(outcome),
+    ...options?.(stop),
+  });
   const answer = await get(running.url + SAVE);
   expect([answer.status, answer.reply.status]).toEqual([200, 'done']);
   await closed;
@@ -104,26 +99,22 @@ test.each(Object.keys(stages))('finishes a save while the server closes and %s',
 });
 
 test('finishes pipelined saves while the server closes', async () => {
-  const events: string[] = [];
   let closed: Promise<void> | undefined;
   const held: (() => void)[] = [];
-  const running = await start([
-    imageSave({ savePath: folder(), onSave: ({ name }) => void events.push(name ?? '') }),
-    (_req, res) => {
-      held.push(() => res.end(image()));
-      // The later saves end first and wait for their turn on the connection.
-      if (held.length < 3) return;
-      for (const end of held.reverse()) end();
-      closed = closeOf(running);
-    },
-  ]);
+  const running = await serve((_req, res) => {
+    held.push(() => res.end(image()));
+    // The later saves end first and wait for their turn on the connection.
+    if (held.length < 3) return;
+    for (const end of held.reverse()) end();
+    closed = closeOf(running);
+  });
   const text = await exchange(
     running.port,
     ['a', 'b', 'c'].map((name) => `GET /x?req=saveToFile&name=${name}.jpg HTTP/1.1\r\nHost: x\r\n`),
   );
   expect(text.match(/^status=done$/gm)).toHaveLength(3);
   await closed;
-  expect(events.sort()).toEqual(['a.jpg', 'b.jpg', 'c.jpg']);
+  expect(records.map(({ name }) => name).sort()).toEqual(['a.jpg', 'b.jpg', 'c.jpg']);
 });
 
 /** Sends requests in one piece on one connection, the last with `Connection: close`, and reads to the end. */
@@ -139,28 +130,24 @@ describe('the request’s connection after a save', () => {
   test('is the same object in events of the response and of the request', async () => {
     const seen: Record<string, boolean> = {};
     let closed: Promise<unknown> | undefined;
-    const { url } = await start([
-      (req, res, next) => {
-        const { socket } = req;
-        const note = (event: string) => () => {
-          seen[event] = req.socket === socket && Reflect.get(req, 'connection') === socket;
-        };
-        for (const event of ['prefinish', 'finish', 'close']) res.on(event, note(event));
-        req.on('close', note('request close'));
-        closed = Promise.all([once(req, 'close'), once(res, 'close')]);
-        next();
-      },
-      imageSave({ savePath: folder() }),
-      (_req, res) => res.end(image()),
-    ]);
-    await get(url + SAVE);
+    const look: Handler = (req, res, next) => {
+      const { socket } = req;
+      const note = (event: string) => () => {
+        seen[event] = req.socket === socket && Reflect.get(req, 'connection') === socket;
+      };
+      for (const event of ['prefinish', 'finish', 'close']) res.on(event, note(event));
+      req.on('close', note('request close'));
+      closed = Promise.all([once(req, 'close'), once(res, 'close')]);
+      next();
+    };
+    await save(undefined, { before: [look] });
     await closed;
     expect(seen).toEqual({ prefinish: true, finish: true, close: true, 'request close': true });
   });
 
   test.each(['stoppable', 'http-shutdown'])('lets %s stop the server', async (library) => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const running = await start([imageSave({ savePath: folder() }), (_req, res) => res.end(image())]);
+    const running = await serve();
     const counted = stoppable(running.server) as unknown as { _pendingSockets: Map<unknown, number> };
     if (library === 'http-shutdown') httpShutdown(running.server);
     for (let count = 0; count < 3; count++) {
@@ -178,5 +165,38 @@ describe('the request’s connection after a save', () => {
     await stopped;
     expect(readFileSync(join(folder(), 'x.jpg')).equals(image())).toBe(true);
     agent.destroy();
+  });
+});
+
+describe('idle()', () => {
+  it('resolves only after every onSave, also for saves that begin meanwhile', async () => {
+    const settled = createDeferred();
+    const ended: (string | undefined)[] = [];
+    const middleware = imageSave({
+      savePath: folder(),
+      onSave: async ({ name }) => {
+        await settled.promise;
+        ended.push(name);
+      },
+    });
+    await middleware.idle();
+    const { url } = await start([middleware, (_req, res) => res.end(image())]);
+    await get(`${url}/x?req=saveToFile&name=a.jpg`);
+    const idle = middleware.idle().then(() => ended.push('idle'));
+    await get(`${url}/x?req=saveToFile&name=b.jpg`);
+    expect(ended).toEqual([]);
+    settled.resolve();
+    await idle;
+    expect([ended.slice(0, 2).sort(), ended[2]]).toEqual([['a.jpg', 'b.jpg'], 'idle']);
+  });
+
+  it('resolves although the store and onSave fail', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+    const fail = (): Promise<never> => Promise.reject(new Error('no'));
+    const middleware = imageSave({ store: { prepare: fail }, onSave: fail });
+    const { url } = await start([middleware]);
+    await get(url + SAVE);
+    await middleware.idle();
+    warn.mockRestore();
   });
 });

@@ -7,7 +7,6 @@ import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
-  imageSave,
   SaveError,
   saveOf,
   type ImageSaveOptions,
@@ -15,17 +14,17 @@ import {
   type SaveTarget,
   type PrepareOptions,
   type PublishResult,
-  type SaveRecord,
   type TempFile,
   type InspectedImage,
 } from '../../lib/index.js';
 import { DiskTempFile } from '../../lib/temp-files/temp-file.js';
-import { get, type Answer } from '../support/client.js';
+import type { Answer } from '../support/client.js';
 import { useManualDeadline, LONG } from '../support/manual-timer.js';
-import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
-import { start, stopAll, type Handler, type Running } from '../support/host.js';
-import { jpeg, png } from '../support/images.js';
-import { createDeferred, type Deferred } from '../support/deferred.js';
+import { list, makeTempDir } from '../support/temp-dir.js';
+import type { Handler, Running } from '../support/host.js';
+import { png } from '../support/images.js';
+import { createDeferred } from '../support/deferred.js';
+import { SAVE, useSaveFixture } from '../support/use-save-fixture.js';
 
 /** A time that only the store's clock can show. */
 const TIME = 1_234_567_890_123;
@@ -79,33 +78,26 @@ const returning = (lastUpdated: number): ImageStore => ({
   prepare: () => Promise.resolve({ publish: () => Promise.resolve({ lastUpdated }) }),
 });
 
-let small: Buffer;
+const { image: small, records, recorded, serve: serveFixture, save: saveFixture } = useSaveFixture();
 /** More than is kept in memory. */
 let large: Buffer;
 let store: RecordingStore;
-let records: SaveRecord[];
-let reported: Deferred;
 
 beforeAll(async () => {
-  [small, large] = await Promise.all([jpeg(), png(800, 800)]);
+  large = await png(800, 800);
 });
 beforeEach(() => {
   store = new RecordingStore();
-  records = [];
-  reported = createDeferred();
 });
-afterEach(async () => {
-  await stopAll();
+afterEach(() => {
   jest.restoreAllMocks();
 });
-afterAll(removeTempDirs);
 
-const QUERY = '/x?req=saveToFile&name=x.jpg';
 /** The calls of a save that gets as far as `publish`. */
 const PUBLISHED = ['prepare', 'render', 'publish', 'publish settled', 'close'];
 
 /** Sends an image as most renderers do: in one piece. */
-const whole: Handler = (_req, res) => res.end(small);
+const whole: Handler = (_req, res) => res.end(small());
 /** Sends a large image in pieces. */
 const pieces =
   (image: () => Buffer): Handler =>
@@ -114,57 +106,44 @@ const pieces =
     res.end();
   };
 
-/** A server with the store and a renderer that is noted. */
-function serve(renderer: Handler = whole, options: ImageSaveOptions = {}): Promise<Running> {
-  return start([
-    imageSave({
-      store,
-      onSave: (record) => {
-        records.push(record);
-        reported.resolve();
-      },
-      ...options,
-    }),
-    (req, res, next) => {
-      store.calls.push('render');
-      return renderer(req, res, next);
-    },
-  ]);
-}
+/** Notes that a renderer is called. */
+const noting =
+  (renderer: Handler): Handler =>
+  (req, res, next) => {
+    store.calls.push('render');
+    return renderer(req, res, next);
+  };
 
-async function save(renderer?: Handler, options?: ImageSaveOptions, query = QUERY): Promise<Answer> {
-  const { url } = await serve(renderer, options);
-  const answer = await get(url + query);
-  await reported.promise;
+const serve = (renderer = whole): Promise<Running> => serveFixture(noting(renderer), { store });
+
+async function save(renderer = whole, options: ImageSaveOptions = {}, path = SAVE): Promise<Answer> {
+  const answer = await saveFixture(noting(renderer), { store, ...options }, path);
+  await recorded();
   return answer;
 }
 
 /** Sends the command on a connection that the test can close. */
 function sendTo({ port }: Running): Socket {
   const client = connect(port, '127.0.0.1', () => {
-    client.write(`GET ${QUERY} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    client.write(`GET ${SAVE} HTTP/1.1\r\nHost: a\r\n\r\n`);
   });
   return client;
 }
 
 describe('a store', () => {
-  it('receives the image, and the reply carries its modification time', async () => {
+  it('receives the image and what is known of it, and the reply carries its modification time', async () => {
     const answer = await save();
     expect(answer.status).toBe(200);
     expect(answer.reply).toMatchObject({ status: 'done', name: 'x.jpg', lastUpdated: TIME });
-    expect(store.images.get('x.jpg')?.equals(small)).toBe(true);
+    expect(store.images.get('x.jpg')?.equals(small())).toBe(true);
     expect(records).toMatchObject([
-      { outcome: 'done', code: undefined, bytes: small.length, cause: undefined },
+      { outcome: 'done', code: undefined, bytes: small().length, cause: undefined },
     ]);
     expect(store.calls).toEqual(PUBLISHED);
-  });
-
-  it('receives the results of the inspection', async () => {
-    await save();
     const { bytes, ...facts } = store.published[0]!;
     const size = { width: 320, height: 200, pages: 1, pixels: 64_000 };
     expect(facts).toEqual({ format: 'jpeg', type: 'image/jpeg', ...size });
-    expect(bytes).toHaveLength(small.length);
+    expect(bytes).toHaveLength(small().length);
   });
 
   it.each([
@@ -174,7 +153,7 @@ describe('a store', () => {
     let asking: IncomingMessage | undefined;
     const renderer: Handler = (req, res) => {
       asking = req;
-      res.end(small);
+      res.end(small());
     };
     await save(renderer, { overwrite, durable }, '/x?req=saveToFile&name=shoes/red/x.jpg');
     const [[name, options]] = store.prepared as [[string, PrepareOptions]];
@@ -184,15 +163,10 @@ describe('a store', () => {
     expect(options.signal).toBeInstanceOf(AbortSignal);
   });
 
-  it('is not called for illegal or unauthorized names', async () => {
-    expect((await save(whole, {}, '/x?req=saveToFile&name=../x.jpg')).reply.error?.code).toBe('name-invalid');
+  it('is not called for a refused command, nor for a request without one', async () => {
     expect((await save(whole, { authorize: () => false })).reply.error?.code).toBe('not-authorized');
     expect(store.calls).toEqual([]);
-  });
-
-  it('is not called for requests without the command', async () => {
-    const { url } = await serve();
-    expect((await get(`${url}/x`)).body.equals(small)).toBe(true);
+    await saveFixture(noting(whole), { store }, '/x');
     expect(store.calls).toEqual(['render']);
   });
 
@@ -245,42 +219,33 @@ const STEPS = [
   ['onCommit', PUBLISHED],
 ] as const;
 
-describe('a refusal by the store', () => {
-  it.each(STEPS)('in %s sets the code and message of the reply', async (step, calls) => {
-    store[step] = () => {
-      throw new SaveError('file-exists', 'Choose another name.', 'taken');
-    };
-    const { status, reply } = await save();
-    expect([status, reply.status]).toEqual([403, 'failed']);
-    expect(reply.error).toMatchObject({ code: 'file-exists', message: 'Choose another name.' });
-    expect(records).toMatchObject([{ outcome: 'failed', code: 'file-exists', cause: 'taken' }]);
-    expect(store.calls).toEqual(calls);
-    expect(store.images.size).toBe(0);
-  });
-});
-
 describe('an error of the store', () => {
-  it.each(STEPS)('in %s causes internal-error, with the error as the cause', async (step, calls) => {
-    const cause = new Error('the bucket /secret is on fire');
+  const fault = new Error('the bucket /secret is on fire');
+  const refusal = new SaveError('file-exists', 'Choose another name.', 'taken');
+  const rows = STEPS.flatMap(([step, calls]) =>
+    [refusal, fault].map((error) => ({ step, calls, error, kind: error.constructor.name })),
+  );
+
+  it.each(rows)('of $kind in $step is the reason of a refusal', async ({ step, calls, error }) => {
     store[step] = () => {
-      throw cause;
+      throw error;
     };
     const { status, reply, body } = await save();
-    expect([status, reply.status, reply.error?.code]).toEqual([403, 'failed', 'internal-error']);
+    const [code, cause] = error === refusal ? ['file-exists', 'taken'] : ['internal-error', fault];
+    expect([status, reply.status, reply.error?.code]).toEqual([403, 'failed', code]);
+    if (error === refusal) expect(reply.error?.message).toBe('Choose another name.');
     expect(body.toString()).not.toContain('secret');
-    expect(records).toMatchObject([{ outcome: 'failed', code: 'internal-error' }]);
+    expect(records).toMatchObject([{ outcome: 'failed', code }]);
     expect(records[0]?.cause).toBe(cause);
-    expect(store.calls).toEqual(calls);
+    expect([store.calls, store.images.size]).toEqual([calls, 0]);
   });
 
   it('after publishing still leads to a done reply, with the warning in the record', async () => {
     store.warning = new Error('the replica is behind');
-    const answer = await save();
-    expect(answer.status).toBe(200);
-    expect(answer.reply.status).toBe('done');
-    expect(records).toMatchObject([{ outcome: 'done', code: undefined }]);
+    const { status, reply } = await save();
+    expect([status, reply.status]).toEqual([200, 'done']);
+    expect(records).toMatchObject([{ outcome: 'done', code: undefined, cause: undefined }]);
     expect(records[0]?.warning).toBe(store.warning);
-    expect(records[0]?.cause).toBeUndefined();
   });
 
   const fail = (): never => {
@@ -306,7 +271,7 @@ describe('a target', () => {
   it.each<[string, Handler]>([
     ['the renderer has no image', (_req, res) => res.writeHead(404).end('none')],
     ['the bytes are no image', (_req, res) => res.end('not an image')],
-    ['the image is cut', (_req, res) => res.end(small.subarray(0, -1))],
+    ['the image is cut', (_req, res) => res.end(small().subarray(0, -1))],
     ['the extension is wrong', (_req, res) => res.end(large)],
     [
       'the renderer throws',
@@ -349,7 +314,7 @@ describe('a target', () => {
 
   it('is closed once if the client disconnects during rendering', async () => {
     const client = sendTo(await serve(() => client.destroy()));
-    await reported.promise;
+    await recorded();
     expect(records).toMatchObject([{ outcome: 'failed', code: 'client-disconnected' }]);
     expect(store.calls).toEqual(['prepare', 'render', 'close']);
     expect((store.prepared[0]?.[1].signal.reason as SaveError).code).toBe('client-disconnected');
@@ -368,6 +333,7 @@ describe('a target', () => {
 describe('an image that is too large for memory', () => {
   let temporary: string;
   const NAMED_PNG = '/x?req=saveToFile&name=x.png';
+  const sendLarge = pieces(() => large);
 
   beforeEach(() => {
     temporary = join(makeTempDir(), 'tmp');
@@ -384,8 +350,7 @@ describe('an image that is too large for memory', () => {
     store.onClose = () => {
       store.calls.push(`left: ${list(temporary).length}`);
     };
-    const { url } = await serve(pieces(() => large));
-    const answer = await get(url + NAMED_PNG);
+    const answer = await saveFixture(sendLarge, { store }, NAMED_PNG);
     expect(list(temporary)).toEqual([]);
     expect(answer.reply).toMatchObject({ status: 'done', lastUpdated: TIME });
     expect(there).toEqual([expect.stringMatching(/^\.image-save-1200000-[0-9a-f]{32}\.tmp$/), temporary]);
@@ -395,7 +360,7 @@ describe('an image that is too large for memory', () => {
   it.each<[string, Handler]>([
     ['refused', pieces(() => large.subarray(0, -1))],
     ['broken off', (_req, res) => res.write(large, () => res.destroy())],
-    ['given to a store that fails', pieces(() => large)],
+    ['given to a store that fails', sendLarge],
   ])('leaves nothing if it is %s', async (_what, renderer) => {
     store.onPublish = () => {
       throw new Error('no connection');
@@ -430,8 +395,8 @@ describe('an image that is too large for memory', () => {
       path = (bytes as TempFile).path;
       expect([list(own), list(temporary)]).toEqual([['image'], []]);
     };
-    const { url } = await serve(pieces(() => large));
-    expect((await get(url + NAMED_PNG)).reply.status).toBe('done');
+    const { reply } = await saveFixture(sendLarge, { store }, NAMED_PNG);
+    expect(reply.status).toBe('done');
     expect(path).toBe(tempFile.path);
     expect([list(own), list(temporary)]).toEqual([[], []]);
     expect(store.images.get('x.png')?.equals(large)).toBe(true);

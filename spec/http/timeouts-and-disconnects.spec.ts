@@ -3,43 +3,26 @@ import { writeFileSync, readFileSync } from 'node:fs';
 import { Agent, type Server } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { imageSave, SaveError, saveOf, type ImageSaveOptions, type SaveRecord } from '../../lib/index.js';
+import { SaveError, saveOf, type ImageSaveOptions } from '../../lib/index.js';
 import { get } from '../support/client.js';
 import { eventually } from '../support/eventually.js';
 import { list } from '../support/temp-dir.js';
-import { hosts, start, type Handler } from '../support/host.js';
-import { useSaveFixture } from '../support/use-save-fixture.js';
+import { hosts, type Handler } from '../support/host.js';
+import { SAVE, useSaveFixture } from '../support/use-save-fixture.js';
 
-const { image, folder } = useSaveFixture();
-let records: SaveRecord[];
-
-beforeEach(() => {
-  records = [];
-});
+const { image, folder, records, recorded, serve, save } = useSaveFixture();
 
 const never: Handler = () => undefined;
-
-async function run(
-  renderer: Handler,
-  options: ImageSaveOptions = {},
-  host = 'Express 5',
-): ReturnType<typeof start> {
-  return start(
-    [imageSave({ savePath: folder(), onSave: (record) => void records.push(record), ...options }), renderer],
-    host,
-  );
-}
 
 describe('the deadline', () => {
   test.each(Object.keys(hosts))('in %s, ends a save whose renderer never answers', async (host) => {
     writeFileSync(join(folder(), 'x.jpg'), 'old');
-    const { url } = await run(never, {}, host);
-    const answer = await get(`${url}/x?req=saveToFile&name=x.jpg&timeout=30`);
+    const answer = await save(never, { host }, `${SAVE}&timeout=30`);
     expect(answer.status).toBe(403);
     expect(answer.reply).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
     expect(readFileSync(join(folder(), 'x.jpg'), 'utf8')).toBe('old');
     expect(list(folder())).toEqual(['x.jpg']);
-    await eventually(() => records.length > 0);
+    await recorded();
     expect(records).toMatchObject([{ outcome: 'timeout', code: 'timeout', name: 'x.jpg' }]);
   });
 
@@ -48,30 +31,25 @@ describe('the deadline', () => {
     ['savePath', { savePath: () => new Promise(() => undefined) }],
   ])('covers %s, and the reply waits for no cleanup', async (_name, options) => {
     const timers = jest.spyOn(globalThis, 'setTimeout');
-    const { url } = await run(never, { ...options, timeout: 30 });
-    expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.status).toBe('timeout');
+    expect((await save(never, { ...options, timeout: 30 })).reply.status).toBe('timeout');
     expect(timers.mock.calls.map(([, delay]) => delay)).not.toContain(100);
     timers.mockRestore();
   });
 
   test('is the timeout option if the client sets none, and never later than maxTimeout', async () => {
-    const { url } = await run(never, { timeout: 30 });
-    expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.error?.message).toContain(' 30 ms');
-    const capped = await run(never, { maxTimeout: 40 });
-    expect(
-      (await get(`${capped.url}/x?req=saveToFile&name=x.jpg&timeout=99999999999999999999`)).reply.error
-        ?.message,
-    ).toContain(' 40 ms');
+    const messageOf = async (options: ImageSaveOptions, more = ''): Promise<string | undefined> =>
+      (await save(never, options, SAVE + more)).reply.error?.message;
+    expect(await messageOf({ timeout: 30 })).toContain(' 30 ms');
+    expect(await messageOf({ maxTimeout: 40 }, '&timeout=99999999999999999999')).toContain(' 40 ms');
   });
 
   test('removes the temporary file and aborts the signal with its reason in mid-image', async () => {
     let signal: AbortSignal | undefined;
-    const { url } = await run((_req, res) => {
+    const renderer: Handler = (_req, res) => {
       signal = saveOf(res)?.signal;
       for (let part = 0; part < 40; part++) res.write(Buffer.alloc(65_536, '\xff\xd8\xff', 'latin1'));
-    });
-    const answer = await get(`${url}/x?req=saveToFile&name=x.jpg&timeout=100`);
-    expect(answer.reply.status).toBe('timeout');
+    };
+    expect((await save(renderer, {}, `${SAVE}&timeout=100`)).reply.status).toBe('timeout');
     expect(list(folder())).toEqual([]);
     expect(signal?.reason).toBeInstanceOf(SaveError);
     expect(signal?.reason).toMatchObject({ code: 'timeout' });
@@ -90,33 +68,28 @@ describe('a client that disconnects', () => {
       writeFileSync(join(folder(), 'x.jpg'), 'old');
       const emitted: string[] = [];
       let signal: AbortSignal | undefined;
-      const { port } = await start(
-        [
-          (_req, res, next) => {
-            res.on('close', () => emitted.push(`before: close, finished ${res.writableFinished}`));
-            next();
-          },
-          imageSave({ savePath: folder(), onSave: (record) => void records.push(record) }),
-          (_req, res) => {
-            signal = saveOf(res)?.signal;
-            res.on('close', () => emitted.push('renderer: close'));
-            res.on('finish', () => emitted.push('renderer: finish'));
-            res.write(image().subarray(0, 100), () => {
-              leave[how]!(socket);
-            });
-            signal?.addEventListener('abort', () => {
-              // The renderer goes on after the save has ended.
-              setImmediate(() => {
-                res.statusCode = 500;
-                res.end(image());
-              });
-            });
-          },
-        ],
-        host,
-      );
+      const note: Handler = (_req, res, next) => {
+        res.on('close', () => emitted.push(`before: close, finished ${res.writableFinished}`));
+        next();
+      };
+      const renderer: Handler = (_req, res) => {
+        signal = saveOf(res)?.signal;
+        res.on('close', () => emitted.push('renderer: close'));
+        res.on('finish', () => emitted.push('renderer: finish'));
+        res.write(image().subarray(0, 100), () => {
+          leave[how]!(socket);
+        });
+        signal?.addEventListener('abort', () => {
+          // The renderer goes on after the save has ended.
+          setImmediate(() => {
+            res.statusCode = 500;
+            res.end(image());
+          });
+        });
+      };
+      const { port } = await serve(renderer, { host, before: [note] });
       const socket = connectTcp(port, '127.0.0.1');
-      socket.write('GET /x?req=saveToFile&name=x.jpg HTTP/1.1\r\nHost: x\r\n\r\n');
+      socket.write(`GET ${SAVE} HTTP/1.1\r\nHost: x\r\n\r\n`);
       await eventually(() => records.length > 0 && emitted.length > 1);
       await new Promise((resolve) => setTimeout(resolve, 20));
       expect(signal?.aborted).toBe(true);
@@ -131,20 +104,14 @@ describe('a client that disconnects', () => {
   test('prevents rendering when it disconnects before the renderer is called', async () => {
     let asked = false;
     const client = new AbortController();
-    const { url } = await run(
-      () => {
-        asked = true;
-      },
-      {
-        authorize: async () => {
-          client.abort();
-          await eventually(() => records.length > 0);
-          return true;
-        },
-      },
-    );
-    await get(`${url}/x?req=saveToFile&name=x.jpg`, { signal: client.signal }).catch(() => undefined);
-    await eventually(() => records.length > 0);
+    const authorize = async (): Promise<boolean> => {
+      client.abort();
+      await recorded();
+      return true;
+    };
+    const sent = save(() => (asked = true), { authorize }, SAVE, { signal: client.signal });
+    await sent.catch(() => undefined);
+    await recorded();
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(records[0]?.code).toBe('client-disconnected');
     expect(asked).toBe(false);
@@ -182,17 +149,14 @@ describe('an inactivity timer', () => {
 
   test.each(Object.keys(timers))('%s ends neither a save nor one that waits for its turn', async (name) => {
     const { server: setUp, before = pass, renderer = pass } = timers[name]!;
-    const running = await start([
-      before,
-      imageSave({ savePath: folder(), concurrency: 1 }),
-      async (req, res) => {
-        renderer(req, res, () => undefined);
-        if (saveOf(res) === undefined) return;
-        // An ordinary request that begins now and never gets a response is cut after the same time.
-        await expect(get(`${running.url}/ordinary`)).rejects.toThrow();
-        res.end(image());
-      },
-    ]);
+    const rendering: Handler = async (req, res) => {
+      renderer(req, res, () => undefined);
+      if (saveOf(res) === undefined) return;
+      // An ordinary request that begins now and never gets a response is cut after the same time.
+      await expect(get(`${running.url}/ordinary`)).rejects.toThrow();
+      res.end(image());
+    };
+    const running = await serve(rendering, { before: [before], concurrency: 1 });
     setUp?.(running.server);
     const agent = new Agent({ keepAlive: true });
     const saves = ['first', 'second'].map((path) =>
@@ -204,21 +168,18 @@ describe('an inactivity timer', () => {
 
   test('is that of the connection again while the reply is sent', async () => {
     const timeouts: (number | undefined)[] = [];
-    const running = await start([
-      (req, res, next) => {
-        const { socket } = req;
-        socket.setTimeout(12_345);
-        res.on('prefinish', () => timeouts.push(socket.timeout));
-        next();
-      },
-      imageSave({ savePath: folder() }),
-      (_req, res) => {
-        timeouts.push(res.socket?.timeout);
-        res.setTimeout(20);
-        res.end(image());
-      },
-    ]);
-    await get(`${running.url}/x?req=saveToFile&name=x.jpg`);
+    const before: Handler = (req, res, next) => {
+      const { socket } = req;
+      socket.setTimeout(12_345);
+      res.on('prefinish', () => timeouts.push(socket.timeout));
+      next();
+    };
+    const renderer: Handler = (_req, res) => {
+      timeouts.push(res.socket?.timeout);
+      res.setTimeout(20);
+      res.end(image());
+    };
+    await save(renderer, { before: [before] });
     expect(timeouts).toEqual([0, 12_345]);
   });
 });
