@@ -1,6 +1,6 @@
 // The program of a decoder process: it inspects one image after the other, and ends when its host does.
-import { constants, existsSync, writeFileSync } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { constants, writeFileSync } from 'node:fs';
+import { access, open, type FileHandle } from 'node:fs/promises';
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
 import { FileBytes, MemoryBytes } from '../../bytes/image-bytes.js';
 import { describeError, SaveError, toSaveError } from '../../errors.js';
@@ -96,7 +96,14 @@ async function checkOne({ format, verify, maxPixels, length, file }: DecodeReque
   if (file === undefined) return checkImage(format, new MemoryBytes(image.subarray(0, length)), options);
   const handle = await openFile(file);
   try {
-    return await checkImage(format, new OpenedFile(handle, file.path, length), options);
+    // The fd stays with the checked file, even if its name leads to another one now. Where the system has no names for
+    // fds, or Node's permission model allows none, the library must open the file by its own.
+    const byFd = `/proc/self/fd/${handle.fd}`;
+    const path = await access(byFd).then(
+      () => byFd,
+      () => file.path,
+    );
+    return await checkImage(format, new OpenedFile(handle, path, length), options);
   } finally {
     await handle.close();
   }
@@ -110,10 +117,7 @@ class OpenedFile extends FileBytes {
   constructor(handle: FileHandle, path: string, length: number) {
     super();
     this.#handle = handle;
-    // The fd stays with the checked file, even if its name leads to another one now. Where the system has no names for
-    // fds, the library must open the file by its own.
-    const byFd = `/proc/self/fd/${handle.fd}`;
-    this.path = existsSync(byFd) ? byFd : path;
+    this.path = path;
     this.length = length;
   }
 
