@@ -84,6 +84,12 @@ const writes: Methods = {
   flushHeaders() {
     this[kCapture].sendImplicitHead();
   },
+  /** Through the property: Node 22 and later would set the timer of the client's connection. */
+  setTimeout(milliseconds: number, callback?: () => void) {
+    if (callback !== undefined) this.on('timeout', callback);
+    this.socket?.setTimeout(milliseconds);
+    return this;
+  },
   // Interim responses are not the image, so they are dropped.
   writeContinue: callLastArgument,
   writeProcessing: callLastArgument,
@@ -170,7 +176,7 @@ export const closed: Overrides = {
 };
 
 /** Own properties that are removed while captured, so that Node's own apply past the wrappers of earlier middleware. */
-export const UNWRAPPED = ['headersSent', 'writableEnded', 'closed', 'setTimeout', ...EMITTER_METHODS];
+export const UNWRAPPED = ['headersSent', 'writableEnded', 'closed', ...EMITTER_METHODS];
 /** Fields that Node reads when it sends. They are the renderer's while captured, and then as before. */
 // prettier-ignore
 export const FRAMING = ['sendDate', 'strictContentLength', 'shouldKeepAlive', 'chunkedEncoding', 'useChunkedEncodingByDefault'];
