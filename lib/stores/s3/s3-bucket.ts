@@ -6,16 +6,10 @@ import type { S3Settings } from './s3-options.js';
 /** How long a refusal that concerns the whole bucket is repeated without a request. */
 const REFUSAL_TTL_MS = 3000;
 
-/** The HTTP status of the answer behind an error; undefined without an answer. */
-export function getStatus(error: unknown): number | undefined {
-  const { $metadata } = (error ?? {}) as { $metadata?: { httpStatusCode?: number } };
-  return $metadata?.httpStatusCode;
-}
-
-/** The name of an error of S3 or of its client, such as `NoSuchBucket`. */
-export function getErrorName(error: unknown): string {
-  const { name } = (error ?? {}) as { name?: unknown };
-  return typeof name === 'string' ? name : '';
+/** The name of an error of S3 or of its client (`NoSuchBucket`), and the HTTP status of the answer behind it, if any. */
+export function readError(error: unknown): { name: string; status: number | undefined } {
+  const { name, $metadata } = (error ?? {}) as { name?: unknown; $metadata?: { httpStatusCode?: number } };
+  return { name: String(name), status: $metadata?.httpStatusCode };
 }
 
 const BAD_CREDENTIALS = [
@@ -45,15 +39,15 @@ function findCode(cause: string | number | undefined): SaveErrorCode | undefined
 /** Converts an error of the client to a SaveError, with the original error as its cause. */
 export function storeError(error: unknown): SaveError {
   if (error instanceof SaveError) return error;
-  const status = getStatus(error);
+  const { name, status } = readError(error);
   const otherwise = status !== undefined && status >= 500 ? 'store-unavailable' : 'write-failed';
-  const code = findCode(getErrorName(error)) ?? findCode(status) ?? otherwise;
+  const code = findCode(name) ?? findCode(status) ?? otherwise;
   return new SaveError(code, { rule: TOO_LONG }, error);
 }
 
 /** Whether the error would refuse every other save to the same bucket. */
 export function concernsBucket(error: SaveError): boolean {
-  return error.code === 'store-missing' || BAD_CREDENTIALS.includes(getErrorName(error.cause));
+  return error.code === 'store-missing' || BAD_CREDENTIALS.includes(readError(error.cause).name);
 }
 
 /** The state of a bucket, shared by all saves of a store. */
@@ -87,10 +81,11 @@ export class Bucket {
         abortSignal: AbortSignal.timeout(answerTimeout),
       });
     } catch (cause) {
+      const { status } = readError(cause);
       // Credentials without the right to list the bucket may still be allowed to save to it.
-      if (getStatus(cause) === 403) return;
+      if (status === 403) return;
       throw this.recordFailure(
-        getStatus(cause) === 404 ? new SaveError('store-missing', {}, cause) : storeError(cause),
+        status === 404 ? new SaveError('store-missing', {}, cause) : storeError(cause),
       );
     }
   }

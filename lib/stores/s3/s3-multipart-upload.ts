@@ -6,8 +6,8 @@ import {
   type CompletedPart,
 } from '@aws-sdk/client-s3';
 import type { ReadableBytes } from '../../bytes/image-bytes.js';
-import { getErrorName } from './s3-bucket.js';
-import type { ObjectLocation, S3Object, S3Settings } from './s3-options.js';
+import { readError } from './s3-bucket.js';
+import type { S3Object, S3Settings } from './s3-options.js';
 import { createPayload, S3Request, type Payload } from './s3-request.js';
 
 /** (Amazon S3 User Guide, "Amazon S3 multipart upload limits".) */
@@ -20,26 +20,20 @@ export const FOLLOW_UP_TIMEOUT_MS = 2000;
 const ABORT_RETRY_DELAY_MS = 1000;
 const MAX_ABORT_ATTEMPTS = 12;
 
-/** The place of an upload. */
-type UploadLocation = ObjectLocation & { readonly UploadId: string | undefined };
+/** The input of the requests of an upload. */
+type Upload = S3Object & { readonly UploadId: string | undefined };
 
 /** No signal aborts this request: the upload would stay, and its id would be lost. */
-export async function createUpload(
-  { client, answerTimeout }: S3Settings,
-  location: ObjectLocation,
-  object: S3Object,
-): Promise<UploadLocation> {
-  const { UploadId } = await client.send(
-    new CreateMultipartUploadCommand({ ...object, ...location, ChecksumAlgorithm: 'SHA256' }),
-    { abortSignal: AbortSignal.timeout(answerTimeout) },
-  );
-  return { ...location, UploadId };
+export async function createUpload({ client, answerTimeout }: S3Settings, object: S3Object): Promise<Upload> {
+  const command = new CreateMultipartUploadCommand({ ...object, ChecksumAlgorithm: 'SHA256' });
+  const { UploadId } = await client.send(command, { abortSignal: AbortSignal.timeout(answerTimeout) });
+  return { ...object, UploadId };
 }
 
 /** Sends all parts, one after another. While one is sent, the checksum of the next is computed. */
 export async function sendParts(
   settings: S3Settings,
-  upload: UploadLocation,
+  upload: Upload,
   bytes: ReadableBytes,
   signal: AbortSignal,
 ): Promise<CompletedPart[]> {
@@ -62,7 +56,7 @@ export async function sendParts(
 }
 
 /** Removes all parts. */
-export async function abortUpload({ client }: S3Settings, upload: UploadLocation): Promise<void> {
+export async function abortUpload({ client }: S3Settings, upload: Upload): Promise<void> {
   const abortSignal = AbortSignal.timeout(FOLLOW_UP_TIMEOUT_MS);
   await client.send(new AbortMultipartUploadCommand(upload), { abortSignal });
 }
@@ -73,7 +67,7 @@ export async function abortUpload({ client }: S3Settings, upload: UploadLocation
  */
 export async function removeUpload(
   settings: S3Settings,
-  upload: UploadLocation,
+  upload: Upload,
   partInTransit: boolean,
   attempt = 1,
 ): Promise<void> {
@@ -81,8 +75,8 @@ export async function removeUpload(
     await abortUpload(settings, upload);
     if (!partInTransit || attempt > 1) return;
   } catch (error) {
-    if (getErrorName(error) === 'NoSuchUpload' || attempt === MAX_ABORT_ATTEMPTS) return;
+    if (readError(error).name === 'NoSuchUpload' || attempt === MAX_ABORT_ATTEMPTS) return;
   }
-  const again = (): void => void removeUpload(settings, upload, partInTransit, attempt + 1);
-  setTimeout(again, ABORT_RETRY_DELAY_MS * 2 ** (attempt - 1)).unref();
+  const delay = ABORT_RETRY_DELAY_MS * 2 ** (attempt - 1);
+  setTimeout(() => void removeUpload(settings, upload, partInTransit, attempt + 1), delay).unref();
 }

@@ -87,37 +87,37 @@ export function checkS3StoreOptions(options: S3StoreOptions): S3Settings {
   return { client, bucket, prefix, partSize, answerTimeout, object };
 }
 
-/** Every field that a host can set, and whether S3 also wants it with each part and each HEAD of the object. */
-const HOST_FIELDS: Readonly<Record<HostField, boolean>> = {
-  ACL: false,
-  BucketKeyEnabled: false,
-  CacheControl: false,
-  ContentDisposition: false,
-  ContentEncoding: false,
-  ContentLanguage: false,
+/** Every field that a host can set. The type keeps the list complete. */
+const HOST_FIELDS: Readonly<Record<HostField, true>> = {
+  ACL: true,
+  BucketKeyEnabled: true,
+  CacheControl: true,
+  ContentDisposition: true,
+  ContentEncoding: true,
+  ContentLanguage: true,
   ExpectedBucketOwner: true,
-  Expires: false,
-  GrantFullControl: false,
-  GrantRead: false,
-  GrantReadACP: false,
-  GrantWriteACP: false,
-  Metadata: false,
-  ObjectLockEventHold: false,
-  ObjectLockEventHoldDurationDays: false,
-  ObjectLockEventHoldDurationYears: false,
-  ObjectLockLegalHoldStatus: false,
-  ObjectLockMode: false,
-  ObjectLockRetainUntilDate: false,
+  Expires: true,
+  GrantFullControl: true,
+  GrantRead: true,
+  GrantReadACP: true,
+  GrantWriteACP: true,
+  Metadata: true,
+  ObjectLockEventHold: true,
+  ObjectLockEventHoldDurationDays: true,
+  ObjectLockEventHoldDurationYears: true,
+  ObjectLockLegalHoldStatus: true,
+  ObjectLockMode: true,
+  ObjectLockRetainUntilDate: true,
   RequestPayer: true,
   SSECustomerAlgorithm: true,
   SSECustomerKey: true,
   SSECustomerKeyMD5: true,
-  SSEKMSEncryptionContext: false,
-  SSEKMSKeyId: false,
-  ServerSideEncryption: false,
-  StorageClass: false,
-  Tagging: false,
-  WebsiteRedirectLocation: false,
+  SSEKMSEncryptionContext: true,
+  SSEKMSKeyId: true,
+  ServerSideEncryption: true,
+  StorageClass: true,
+  Tagging: true,
+  WebsiteRedirectLocation: true,
 };
 
 /** The metadata entry that tells which save made an object. */
@@ -160,43 +160,36 @@ function isPlainObject(value: unknown): value is object {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** The fields of an object, for `PutObject` and `CreateMultipartUpload`. */
-export type S3Object = S3ObjectFields & { readonly ContentType: string };
+/** The input of every request about an object: the client sends those of its fields that the request has. */
+export type S3Object = S3ObjectFields & {
+  readonly Bucket: string;
+  readonly Key: string;
+  readonly ContentType?: string;
+};
+
+/** The object before its image is known. */
+export function locateObject({ bucket, prefix, object }: S3Settings, name: string): S3Object {
+  return { ...(typeof object === 'function' ? {} : object), Bucket: bucket, Key: prefix + name };
+}
 
 /** @throws TypeError The host's function returned no fields. */
 export function createObject(
-  { object }: S3Settings,
+  settings: S3Settings,
   name: string,
   { type, width, height, pixels }: ImageInfo,
   saveId: string,
 ): S3Object {
-  let fields = object;
+  let fields = settings.object;
   if (typeof fields === 'function') {
     fields = fields({ name, type, width, height });
     checkFields(fields, 'The result of the function object of s3Store');
   }
-  return {
-    ...fields,
-    ContentType: type,
-    Metadata: {
-      ...fields.Metadata,
-      'image-width': String(width),
-      'image-height': String(height),
-      'image-pixels': String(pixels),
-      [SAVE_ID]: saveId,
-    },
+  const Metadata = {
+    ...fields.Metadata,
+    'image-width': String(width),
+    'image-height': String(height),
+    'image-pixels': String(pixels),
+    [SAVE_ID]: saveId,
   };
-}
-
-/** What every request about an object has. */
-export type ObjectLocation = S3ObjectFields & { readonly Bucket: string; readonly Key: string };
-
-/** @param fields The host's, if they are known already. */
-export function locateObject(
-  { bucket, prefix }: S3Settings,
-  name: string,
-  fields: S3Settings['object'],
-): ObjectLocation {
-  const shared = Object.entries(fields).filter(([field]) => HOST_FIELDS[field as HostField]);
-  return { ...Object.fromEntries(shared), Bucket: bucket, Key: prefix + name };
+  return { ...fields, ...locateObject(settings, name), ContentType: type, Metadata };
 }

@@ -42,7 +42,7 @@ export async function createPayload(bytes: ReadableBytes, start: number, end: nu
 
 /** What the client's steps have, as far as it is used here. */
 interface Sent {
-  readonly request: { readonly headers: Record<string, string> };
+  readonly request: { readonly headers: Record<string, string>; body?: unknown };
 }
 interface Answered {
   readonly response: { readonly statusCode: number; readonly headers: Record<string, string | undefined> };
@@ -61,7 +61,7 @@ export class S3Request {
   readonly #signal: AbortSignal;
   readonly #payload: Payload | undefined;
   readonly #publishing: PublishOptions | undefined;
-  readonly #abortController = new AbortController();
+  readonly #aborter = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   /** The attempts whose last byte was sent and that no answer has rejected. */
   #unconfirmed = 0;
@@ -91,10 +91,10 @@ export class S3Request {
   ): Promise<UploadPartCommandOutput> {
     // The three commands are alike in everything that is used here.
     const anyCommand = command as UploadPartCommand;
-    const { signal: abortSignal } = this.#abortController;
+    const { signal: abortSignal } = this.#aborter;
     this.#signal.throwIfAborted();
     const stopWatching = whenAborted(this.#signal, () => {
-      if (!this.outcomeUnknown) this.#abort(this.#signal.reason);
+      if (!this.outcomeUnknown) this.#aborter.abort(this.#signal.reason);
     });
     try {
       this.#attach(anyCommand);
@@ -104,10 +104,6 @@ export class S3Request {
     } finally {
       stopWatching();
     }
-  }
-
-  #abort(reason: unknown): void {
-    this.#abortController.abort(reason);
   }
 
   #attach({ middlewareStack }: UploadPartCommand): void {
@@ -125,52 +121,53 @@ export class S3Request {
     // The innermost step, below retries and signing: each attempt passes here.
     middlewareStack.add(
       (next) => async (args) => {
-        let lastByteSent = false;
-        const commit = (): boolean => (lastByteSent = this.#commit());
-        if (payload === undefined && !commit()) throw this.#abortController.signal.reason;
-        const body =
-          payload &&
-          createBody(payload, commit, (error) => {
-            this.#abort(error);
-          });
+        const { request } = args as Sent;
+        let published = false;
+        const commit = (): void => {
+          published = this.#commit();
+        };
+        if (payload === undefined) commit();
+        const body = payload && createBody(payload, commit, this.#aborter);
+        if (body !== undefined) request.body = body;
         try {
-          const result = await next(body === undefined ? args : withBody(args, body));
-          this.#onResponse(result as Answered, lastByteSent);
+          const result = await next(args);
+          this.#onResponse(result as Answered, published);
           return result;
         } finally {
-          // The next attempt has its own time for an answer.
+          // The next attempt has its own time for an answer, and its own body: no request with a stream is repeated.
           clearTimeout(this.#timer);
           body?.destroy();
+          if (body !== undefined) request.body = undefined;
         }
       },
       { step: 'deserialize', priority: 'low', name: 'imageSaveAttempt' },
     );
   }
 
-  /** Called before the last byte is sent. Returns whether it may be sent. */
+  /** Called before the last byte of an attempt. Returns whether the attempt publishes. */
   #commit(): boolean {
-    if (this.#publishing === undefined) return true;
+    if (this.#publishing === undefined) return false;
     try {
       this.#publishing.commit();
     } catch (error) {
-      this.#abort(error);
-      return false;
+      this.#aborter.abort(error);
+      throw error;
     }
     this.#unconfirmed += 1;
     this.lastByteSent = true;
     const { answerTimeout } = this.#settings;
     this.#timer = setTimeout(() => {
-      this.#abort(new Error(`The store did not answer within ${answerTimeout} ms`));
+      this.#aborter.abort(new Error(`The store did not answer within ${answerTimeout} ms`));
     }, answerTimeout);
     return true;
   }
 
-  #onResponse({ response }: Answered, lastByteSent: boolean): void {
+  #onResponse({ response }: Answered, published: boolean): void {
     const date = Date.parse(response.headers['date'] ?? '');
     this.date = Number.isNaN(date) ? undefined : date;
     const { statusCode } = response;
     // 502 and 504 come from a proxy that got no answer from the store.
-    if (!lastByteSent || statusCode < 300 || statusCode === 502 || statusCode === 504) return;
+    if (!published || statusCode < 300 || statusCode === 502 || statusCode === 504) return;
     this.#unconfirmed -= 1;
     if (this.#unconfirmed === 0) this.#publishing?.rollback?.();
   }
@@ -192,24 +189,14 @@ function createHeaders({ start, end, sha256 }: Payload, { config }: S3Client): R
   };
 }
 
-/** A copy of the request with a body, so that the original can be sent again. */
-function withBody<Args extends object>(args: Args, body: Readable): Args {
-  const { request } = args as Args & Sent;
-  const copy = Object.create(Object.getPrototypeOf(request) as object) as object;
-  return { ...args, request: Object.assign(copy, request, { body }) };
-}
-
 /**
  * The body of one attempt. It ends after its last byte or not at all: the store knows the length, so it publishes
  * nothing of a body that stops early.
  *
- * @param commit Called after all chunks but the last are sent. The last chunk is sent only if the result is true.
+ * @param commit Called after all chunks but the last are sent. The last chunk is sent unless it throws.
+ * @param aborter Aborts the request if the image cannot be read or must not be published.
  */
-function createBody(
-  { bytes, start, end }: Payload,
-  commit: () => boolean,
-  onError: (error: unknown) => void,
-): Readable {
+function createBody({ bytes, start, end }: Payload, commit: () => void, aborter: AbortController): Readable {
   const source = bytes.stream(start, end);
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let remaining = end - start;
@@ -217,11 +204,7 @@ function createBody(
     const { value: chunk = Buffer.alloc(0) } = (await chunks.next()) as { value?: Buffer };
     if (body.destroyed) return;
     remaining -= chunk.length;
-    if (remaining === 0 && !commit()) {
-      // Without an error: the request is aborted already.
-      body.destroy();
-      return;
-    }
+    if (remaining === 0) commit();
     body.push(chunk);
     if (remaining === 0) body.push(null);
   };
@@ -231,7 +214,8 @@ function createBody(
     read() {
       pushNext().catch((error: unknown) => {
         if (body.destroyed) return;
-        onError(error);
+        aborter.abort(error);
+        // Without an error: the request has it.
         body.destroy();
       });
     },

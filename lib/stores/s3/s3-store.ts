@@ -2,7 +2,7 @@
 import { raceAbort } from '../../abort.js';
 import { SaveError, TOO_LONG } from '../../errors.js';
 import type { ImageStore } from '../types.js';
-import { Bucket, getStatus, storeError } from './s3-bucket.js';
+import { Bucket, readError, storeError } from './s3-bucket.js';
 import { abortUpload, createUpload } from './s3-multipart-upload.js';
 import { checkS3StoreOptions, locateObject, type S3StoreOptions } from './s3-options.js';
 import { prepareTarget } from './s3-target.js';
@@ -32,14 +32,12 @@ export function s3Store(options: S3StoreOptions): ImageStore {
     async check() {
       await bucket.probe();
       // The parts of one object may be forbidden where the bucket is not. An upload in parts leaves no object.
-      const fields = typeof settings.object === 'function' ? {} : settings.object;
-      const location = locateObject(settings, 'image-save-check', fields);
+      const object = { ...locateObject(settings, 'image-save-check'), ContentType: 'image/png' };
       try {
-        const upload = await createUpload(settings, location, { ...fields, ContentType: 'image/png' });
-        await abortUpload(settings, upload);
+        await abortUpload(settings, await createUpload(settings, object));
       } catch (error) {
         // Some gateways have no uploads in parts, and take images up to `partSize` all the same.
-        if (getStatus(error) !== 501) throw bucket.recordFailure(storeError(error));
+        if (readError(error).status !== 501) throw bucket.recordFailure(storeError(error));
       }
     },
   };
