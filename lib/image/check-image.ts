@@ -237,8 +237,9 @@ class SharpImage {
   }
 }
 
-function formatIn({ format, compression }: Metadata): string {
-  return format === 'heif' && compression === 'av1' ? 'avif' : format;
+/** `heif` is what the library calls AVIF too. The first bytes have told the two apart. */
+function formatIn({ format }: Metadata): string {
+  return format === 'heif' ? 'avif' : format;
 }
 
 /** Settings for a process that only decodes images: no cache, one thread per image. */

@@ -60,8 +60,10 @@ export function sniffFormat(head: Buffer): ImageFormat | 'none' | 'undecided' {
   if (possible === undefined) return 'none';
   const [format, signature] = possible;
   if (head.length < signature.length) return 'undecided';
-  // HEVC files share the container with AVIF and must not get through, so their generic brands do not count.
-  if (format !== 'avif' || hasBrand(head, 'avif') || hasBrand(head, 'avis')) return format;
+  if (format !== 'avif') return format;
+  // HEVC files share the container with AVIF and must not get through, so generic brands do not count.
+  if (head.toString('latin1', 8, 10).startsWith('he')) return 'none';
+  if (hasBrand(head, 'avif') || hasBrand(head, 'avis')) return format;
   return head.length < Math.min(MAGIC_BYTES, Math.max(16, head.readUInt32BE(0))) ? 'undecided' : 'none';
 }
 

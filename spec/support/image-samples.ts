@@ -22,7 +22,7 @@ const exif = (length: number): { IFD0: { Artist: string } } => ({ IFD0: { Artist
 export function sample(
   name: string,
   format: ImageFormat,
-  make: () => Sharp | Buffer | Promise<Sharp>,
+  make: () => Sharp | Buffer | Promise<Sharp | Buffer>,
   size: readonly [width: number, height: number, pages?: number, pixels?: number] = [WIDTH, HEIGHT],
 ): Sample {
   const [width, height, pages = 1, pixels = width * height * pages] = size;
@@ -69,4 +69,9 @@ export const SAMPLES: readonly Sample[] = [
   ),
   sample('AVIF', 'avif', () => still().avif({ effort: 0 })),
   sample('AVIF with alpha', 'avif', () => still().ensureAlpha(0.5).avif({ effort: 0 })),
+  sample('AVIF whose major brand is mif1', 'avif', async () => {
+    const image = await still().avif({ effort: 0 }).toBuffer();
+    image.write('mif1', 8, 'latin1');
+    return image;
+  }),
 ];

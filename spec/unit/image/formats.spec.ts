@@ -46,6 +46,7 @@ describe('sniffFormat and getFormatByBytes', () => {
     [avif('avis', 'msf1'), 'avif'],
     [avif('mif1', 'miaf', 'avif'), 'avif'],
     [avif('heic', 'mif1'), 'none'],
+    [avif('heic', 'mif1', 'avif'), 'none'],
     [avif('mif1', 'heic') + 'avif', 'none'],
     [avif('heic', ...Array<string>(70).fill('mif1'), 'avif'), 'none'],
     ['\0\0\0\x10ftyp', 'undecided'],
