@@ -154,6 +154,12 @@ export const captured: Overrides = {
 export const closed: Overrides = {
   accessors: {
     ...progress,
+    // Pipelines look at it. Node itself reads only the field behind it.
+    closed: rendered(
+      'closed',
+      ({ body }) => body.closed,
+      () => undefined,
+    ),
     // What the client has got stays.
     statusCode: accessor((state) => state.readOriginal('statusCode')),
     statusMessage: accessor((state) => state.readOriginal('statusMessage')),

@@ -295,7 +295,10 @@ describe('a pipeline that begins as the save ends', () => {
         });
       });
       expectRefused(answer, 'renderer-refused');
-      expect(await settled.promise).toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+      const { code } = (await settled.promise) as NodeJS.ErrnoException;
+      // Node 24 begins no pipeline into a response that is closed, and leaves the source as it is.
+      if (code === 'ERR_STREAM_UNABLE_TO_PIPE') return;
+      expect(code).toBe('ERR_STREAM_PREMATURE_CLOSE');
       if (source instanceof Readable) expect(source.destroyed).toBe(true);
     });
   });
