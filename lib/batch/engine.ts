@@ -2,14 +2,14 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { whenAborted } from '../abort.js';
-import { Ledger } from './ledger.js';
+import { openLedger, type Ledger } from './ledger.js';
 import { checkBatchOptions, type BatchSettings } from './options.js';
 import type { Outcome } from './outcome.js';
 import { FailureRow, Pace, retryDelay } from './pace.js';
 import { prepareJobs, type PreparedJob } from './prepare-job.js';
 import { SaveClient } from './save-client.js';
-import { InvalidJob } from './types.js';
-import type { Entries, JobEntry, ReadableJob, SaveAllOptions, SaveJob, SaveResult } from './types.js';
+import { InvalidJob, type Entries, type JobEntry, type ReadableJob } from './types.js';
+import type { SaveAllOptions, SaveJob, SaveResult } from './types.js';
 
 /**
  * Saves many images: sends a save command for each job and follows it to its end.
@@ -34,51 +34,36 @@ export function saveAll<Job extends SaveJob>(
   options?: SaveAllOptions,
 ): AsyncGenerator<SaveResult, void, undefined> {
   // Checked now and not at the first step of the loop, so that the stack shows the caller.
-  const settings = checkBatchOptions(options);
-  return run();
-
-  async function* run(): AsyncGenerator<SaveResult, void, undefined> {
-    const ledger = settings.ledger === undefined ? undefined : await Ledger.open(settings.ledger);
-    try {
-      yield* new Engine(number(), settings, ledger).run();
-    } finally {
-      await ledger?.close();
-    }
-  }
-
-  async function* number(): AsyncGenerator<JobEntry> {
-    let count = 0;
-    for await (const job of jobs) yield { where: `job ${++count}`, job };
-  }
+  return new Engine(numberJobs(jobs), checkBatchOptions(options)).run();
 }
 
-interface Task extends PreparedJob {
-  /** When its first request was sent. */
-  begin: number;
-  attempts: number;
+async function* numberJobs(jobs: Iterable<SaveJob> | AsyncIterable<SaveJob>): AsyncGenerator<JobEntry> {
+  let count = 0;
+  for await (const job of jobs) yield { where: `job ${++count}`, job };
 }
 
 /** When more jobs per slot wait for a busy server, no new one begins: otherwise it would be asked for all at once. */
 const MAX_WAITING_FACTOR = 16;
 
 /**
- * One batch, with `concurrency` slots for jobs. A job keeps its slot until its line is in the ledger, so a kill makes the
- * next batch repeat no more jobs than there are slots; but one that the server is too busy for waits without a slot.
+ * One batch, with `concurrency` slots for jobs. A job gets one when it is sent and keeps it until its line is in the
+ * ledger, so a kill makes the next batch repeat no more jobs than there are slots; but one that the server is too busy
+ * for waits without a slot.
  */
 export class Engine {
-  readonly #jobs: ReturnType<typeof prepareJobs>;
+  readonly #list: ReturnType<typeof prepareJobs>;
   readonly #settings: BatchSettings;
-  readonly #ledger: Ledger | undefined;
   readonly #onRetry: ((outcome: Outcome) => void) | undefined;
   readonly #client: SaveClient;
   readonly #pace: Pace;
   readonly #failureRow = new FailureRow();
+  #ledger: Ledger | undefined;
   /** Those that the consumer has not taken yet. */
   readonly #results: SaveResult[] = [];
-  /** Jobs that have a slot; those that wait without one, and of these, those whose wait is over. */
-  #active = 0;
-  #waiting = 0;
-  readonly #due: Task[] = [];
+  /** Jobs that have begun and not ended; those of them that have a slot; those that want to send a request. */
+  #begun = 0;
+  readonly #slots = new Set<PreparedJob>();
+  readonly #queue = new Map<PreparedJob, () => void>();
   #inFlight = 0;
   #isExhausted = false;
   #hasReplied = false;
@@ -90,15 +75,9 @@ export class Engine {
   readonly #watchers: (() => void)[] = [];
 
   /** @param onRetry Called when an attempt has failed, and another one follows. */
-  constructor(
-    entries: Entries,
-    settings: BatchSettings,
-    ledger: Ledger | undefined,
-    onRetry?: (outcome: Outcome) => void,
-  ) {
-    this.#jobs = prepareJobs(entries, settings);
+  constructor(entries: Entries, settings: BatchSettings, onRetry?: (outcome: Outcome) => void) {
+    this.#list = prepareJobs(entries, settings);
     this.#settings = settings;
-    this.#ledger = ledger;
     this.#onRetry = onRetry;
     this.#client = new SaveClient(settings);
     this.#pace = new Pace(settings.concurrency);
@@ -124,12 +103,14 @@ export class Engine {
   /**
    * The results, as jobs end.
    *
+   * @throws UsageError The ledger cannot be used.
    * @throws GaveUpError The same error would meet every job; running requests have ended.
    * @throws Error The list of jobs fails; running requests have ended.
    * @throws Error The ledger fails, or the signal aborts; running requests are broken off.
    */
   async *run(): AsyncGenerator<SaveResult, void, undefined> {
-    const { signal } = this.#settings;
+    const { ledger, signal } = this.#settings;
+    if (ledger !== undefined) this.#ledger = await openLedger(ledger);
     const stopWatching = whenAborted(signal, () => {
       this.#fail(signal?.reason);
     });
@@ -141,7 +122,7 @@ export class Engine {
         if (result !== undefined) {
           this.#change();
           yield result;
-        } else if (this.#hasEnded()) break;
+        } else if (this.#begun === 0 && (this.#isExhausted || this.#isStopping)) break;
         else await this.#nextChange();
       }
       if (this.#ending !== undefined) throw this.#ending.error;
@@ -149,26 +130,32 @@ export class Engine {
       stopWatching();
       this.#fail(undefined);
       // A list that waits for its next job, as from a terminal, would answer only after it.
-      this.#jobs.return(undefined).catch(() => undefined);
+      this.#list.return(undefined).catch(() => undefined);
+      await this.#ledger?.close();
     }
   }
 
-  #hasEnded(): boolean {
-    return this.#active === 0 && (this.#isStopping || (this.#isExhausted && this.#waiting === 0));
-  }
-
-  /** Gives free slots to jobs whose wait is over, and lets whatever waits for a change look again. */
+  /** Lets jobs send that may, and whatever waits for a change look again. */
   #change(): void {
-    const free = this.#isStopping ? 0 : this.#settings.concurrency - this.#active;
-    for (const task of this.#due.splice(0, free)) {
-      this.#waiting--;
-      this.#run(this.#save(task));
+    for (const [job, resolve] of this.#queue) {
+      if (!this.#isStopping && !this.#maySend()) break;
+      this.#queue.delete(job);
+      this.#slots.add(job);
+      this.#inFlight++;
+      resolve();
     }
     for (const resolve of this.#watchers.splice(0)) resolve();
   }
 
   #nextChange(): Promise<void> {
     return new Promise((resolve) => this.#watchers.push(resolve));
+  }
+
+  #maySend(): boolean {
+    const { concurrency } = this.#settings;
+    if (this.#slots.size >= concurrency || this.#inFlight >= this.#pace.limit) return false;
+    // A consumer that is slower than the server must not make results pile up.
+    return this.#results.length < concurrency && this.#pace.remainingPause() === 0;
   }
 
   #fail(error: unknown): void {
@@ -183,83 +170,75 @@ export class Engine {
     this.stop();
   }
 
-  /** Starts the jobs of the list, each when there is a slot for it. */
+  /** Starts the jobs of the list, each when it can be sent. */
   async #readList(): Promise<void> {
-    while (!this.#isStopping && !this.#isExhausted) {
-      if (!this.#mayTake()) {
-        await this.#nextChange();
-        continue;
+    const maxWaiting = MAX_WAITING_FACTOR * this.#settings.concurrency;
+    try {
+      while (!this.#isStopping && !this.#isExhausted) {
+        const isBehind = this.#queue.size > 0 || this.#begun - this.#slots.size >= maxWaiting;
+        if (isBehind || !this.#maySend()) {
+          await this.#nextChange();
+          continue;
+        }
+        const { value: job } = await this.#list.next();
+        if (job === undefined) this.#isExhausted = true;
+        else if (!this.#isStopping) this.#start(job);
+        this.#change();
       }
-      try {
-        const next = await this.#jobs.next();
-        if (next.done === true) this.#isExhausted = true;
-        else this.#take(next.value);
-      } catch (error) {
-        this.#endWith(error);
-      }
-      this.#change();
+    } catch (error) {
+      this.#endWith(error);
     }
   }
 
-  #mayTake(): boolean {
-    const { concurrency } = this.#settings;
-    // A consumer that is slower than the server must not make results pile up.
-    if (this.#active >= concurrency || this.#results.length >= concurrency) return false;
-    return this.#waiting < MAX_WAITING_FACTOR * concurrency;
-  }
-
-  #take(job: PreparedJob | InvalidJob): void {
-    if (this.#isStopping) return;
-    if (job instanceof InvalidJob) this.#run(this.#reject(job));
-    else if (job.isRepeated) this.#results.push(createResult(job, { status: 'skipped', code: 'repeated' }));
-    else if (this.#ledger?.isDone(job) === true) this.#results.push(createResult(job, { status: 'skipped' }));
-    else this.#run(this.#save({ ...job, begin: 0, attempts: 0 }));
-  }
-
-  /** Keeps a slot until some work has ended. */
-  #run(work: Promise<void>): void {
-    this.#active++;
+  #start(job: PreparedJob | InvalidJob): void {
+    this.#begun++;
     const end = (): void => {
-      this.#active--;
+      this.#begun--;
+      if (!(job instanceof InvalidJob)) this.#slots.delete(job);
       this.#change();
     };
-    work.then(end, (error: unknown) => {
+    this.#process(job).then(end, (error: unknown) => {
       this.#fail(error);
       end();
     });
   }
 
-  /** An entry without a URL and a name cannot be in the ledger. */
-  async #reject({ where, reason, job }: InvalidJob): Promise<void> {
-    const failure = { status: 'failed', code: 'invalid-job', message: `${where}: ${reason}` } as const;
-    const result = createResult(job ?? { url: '', name: '', fields: {} }, failure);
-    if (job !== undefined) await this.#ledger?.append(result);
-    this.#results.push(result);
+  async #process(job: PreparedJob | InvalidJob): Promise<void> {
+    if (job instanceof InvalidJob) {
+      const message = `${job.where}: ${job.reason}`;
+      await this.#end(job.job, { status: 'failed', code: 'invalid-job', message });
+    } else if (job.isRepeated) await this.#end(job, { status: 'skipped', code: 'repeated' });
+    else if (this.#ledger?.isDone(job) === true) await this.#end(job, { status: 'skipped' });
+    else await this.#save(job);
   }
 
-  /** Sends a job until it has its result, or waits without a slot. */
-  async #save(task: Task): Promise<void> {
-    for (;;) {
-      const outcome = await this.#send(task);
+  /** Sends a job until it has its result, or the batch stops: the next one tries again. */
+  async #save(job: PreparedJob): Promise<void> {
+    let begin: number | undefined;
+    for (let attempts = 1; ; attempts++) {
+      await new Promise<void>((resolve) => {
+        this.#queue.set(job, resolve);
+        this.#change();
+      });
+      begin ??= performance.now();
+      const outcome = await this.#send(job);
       if (outcome === undefined) return;
-      if (outcome.retry !== true || task.attempts > this.#settings.retries) {
-        await this.#finish(task, outcome);
+      if (outcome.retry !== true || attempts > this.#settings.retries) {
+        const milliseconds = Math.round(performance.now() - begin);
+        const reason = this.#failureRow.add(await this.#end(job, outcome.result, attempts, milliseconds));
+        if (reason !== undefined) this.#endWith(reason);
         return;
       }
-      // The next batch tries it again.
       if (this.#isStopping) return;
       this.#onRetry?.(outcome);
-      const wait = this.#sleep(retryDelay(task.attempts, outcome, this.#hasReplied));
-      // A refusal cost the server nothing, so that other jobs may go on. After a failure, they would fail as well.
+      const wait = this.#sleep(retryDelay(attempts, outcome, this.#hasReplied));
+      // After a failure, other jobs would fail as well. A refusal cost the server nothing, so that they may go on.
       if (outcome.isBusy === true) {
-        this.#waiting++;
-        void wait.then(() => {
-          this.#due.push(task);
-          this.#change();
-        });
-        return;
+        this.#slots.delete(job);
+        this.#change();
       }
       await wait;
+      this.#slots.delete(job);
     }
   }
 
@@ -268,22 +247,21 @@ export class Engine {
     return sleep(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
   }
 
-  /** Sends a job once, as soon as that may be. Undefined where the batch has stopped or failed. */
-  async #send(task: Task): Promise<Outcome | undefined> {
-    while (!this.#isStopping && !this.#maySend()) {
-      const pause = this.#pace.remainingPause();
-      await (pause > 0 ? this.#sleep(pause) : this.#nextChange());
-    }
-    if (this.#isStopping) return undefined;
-    this.#inFlight++;
-    if (task.attempts++ === 0) task.begin = performance.now();
+  async #waitForPause(): Promise<void> {
+    for (let pause; !this.#isStopping && (pause = this.#pace.remainingPause()) > 0;) await this.#sleep(pause);
+    this.#change();
+  }
+
+  /** Sends a job once. Undefined where the batch has stopped before, or has broken the request off. */
+  async #send(job: PreparedJob): Promise<Outcome | undefined> {
     const { decreases } = this.#pace;
     try {
-      const outcome = await this.#client.save(task.request);
-      // The requests that `close` broke off have no outcome.
+      if (this.#isStopping) return undefined;
+      const outcome = await this.#client.save(job);
       if (this.#fatal !== undefined) return undefined;
       this.#pace.record(outcome, decreases);
       if (outcome.isUnanswered !== true) this.#hasReplied = true;
+      if (outcome.isRateLimit === true) void this.#waitForPause();
       return outcome;
     } finally {
       this.#inFlight--;
@@ -291,26 +269,17 @@ export class Engine {
     }
   }
 
-  #maySend(): boolean {
-    if (this.#pace.remainingPause() > 0) return false;
-    return this.#inFlight < this.#pace.limit && this.#results.length < this.#settings.concurrency;
-  }
-
-  async #finish(task: Task, outcome: Outcome): Promise<void> {
-    const milliseconds = Math.round(performance.now() - task.begin);
-    const result = createResult(task, { ...outcome.result, attempts: task.attempts, milliseconds });
-    await this.#ledger?.append(result);
+  /** Hands a result out, as soon as its line is in the ledger. It begins with the URL, as those lines do. */
+  async #end(
+    { url, name, fields }: ReadableJob,
+    outcome: Outcome['result'],
+    attempts = 0,
+    milliseconds = 0,
+  ): Promise<SaveResult> {
+    const result = { url, name, ...outcome, attempts, milliseconds, at: new Date().toISOString(), ...fields };
+    // An entry without a URL and a name cannot be in the ledger.
+    if (outcome.status !== 'skipped' && url !== '') await this.#ledger?.append(result);
     this.#results.push(result);
-    const reason = this.#failureRow.add(result);
-    if (reason !== undefined) this.#endWith(reason);
+    return result;
   }
-}
-
-/** A result begins with the URL, as the lines of a ledger do. */
-function createResult(
-  { url, name, fields }: ReadableJob,
-  more: Pick<SaveResult, 'status'> & Partial<SaveResult>,
-): SaveResult {
-  const { attempts = 0, milliseconds = 0, ...outcome } = more;
-  return { url, name, ...outcome, attempts, milliseconds, at: new Date().toISOString(), ...fields };
 }

@@ -13,75 +13,67 @@ const BEGINNING = '{"url":';
 const BLOCK_BYTES = 65_536;
 
 /** An open ledger. */
-export class Ledger {
-  readonly #path: string;
-  readonly #done: KeySet;
-  readonly #file: FileHandle;
-  readonly #unlock: () => Promise<void>;
-  /** Lines that come while others are being written are written together. */
-  readonly #lines: string[] = [];
-  #written: Promise<void> = Promise.resolve();
-
-  private constructor(path: string, done: KeySet, file: FileHandle, unlock: () => Promise<void>) {
-    this.#path = path;
-    this.#done = done;
-    this.#file = file;
-    this.#unlock = unlock;
-  }
-
-  /**
-   * Opens a ledger to go on with it, or makes a new one. A last line that a kill has cut off is removed, and so are the
-   * zeros that a power cut leaves at the end of a file.
-   *
-   * @throws UsageError The file is no ledger, another batch uses it, or it cannot be used; the message names the fix.
-   */
-  static async open(path: string): Promise<Ledger> {
-    let file: FileHandle | undefined;
-    let unlock: (() => Promise<void>) | undefined;
-    try {
-      file = await open(path, 'a+');
-      if (!(await file.stat()).isFile())
-        throw new UsageError(`The ledger ${path} is not a file; name one that is.`);
-      unlock = await lockLedger(await realpath(path));
-      const entries = readLedger(path);
-      // Throws before anything of another file is removed.
-      await entries.next();
-      await entries.return();
-      await repairLastLine(file, path);
-      return new Ledger(path, await readDone(path), file, unlock);
-    } catch (error) {
-      await file?.close();
-      await unlock?.();
-      throw describeError(path, error);
-    }
-  }
-
+export interface Ledger {
   /** Whether an earlier batch has saved this image under this name. */
-  isDone({ url, name }: SaveJob): boolean {
-    return this.#done.has(url, name);
-  }
-
+  isDone(job: SaveJob): boolean;
   /**
    * Adds a line. Resolves when the system has it, so that it outlives this process.
    *
    * @throws UsageError It could not be written.
    */
-  append(result: SaveResult): Promise<void> {
-    const write = async (): Promise<void> => {
-      await this.#file.appendFile(this.#lines.splice(0).join('')).catch((error: unknown) => {
-        throw describeError(this.#path, error);
-      });
-    };
-    this.#lines.push(`${JSON.stringify(result)}\n`);
-    if (this.#lines.length === 1) this.#written = this.#written.catch(() => undefined).then(write);
-    return this.#written;
-  }
+  append(result: SaveResult): Promise<void>;
+  close(): Promise<void>;
+}
 
-  async close(): Promise<void> {
-    await this.#written.catch(() => undefined);
-    await this.#file.close();
-    await this.#unlock();
+/**
+ * Opens a ledger to go on with it, or makes a new one. A last line that a kill has cut off is removed, and so are the
+ * zeros that a power cut leaves at the end of a file.
+ *
+ * @throws UsageError The file is no ledger, another batch uses it, or it cannot be used; the message names the fix.
+ */
+export async function openLedger(path: string): Promise<Ledger> {
+  let file: FileHandle | undefined;
+  let unlock: (() => Promise<void>) | undefined;
+  try {
+    file = await open(path, 'a+');
+    if (!(await file.stat()).isFile())
+      throw new UsageError(`The ledger ${path} is not a file; name one that is.`);
+    unlock = await lockLedger(await realpath(path));
+    const entries = readLedger(path);
+    // Throws before anything of another file is removed.
+    await entries.next();
+    await entries.return();
+    await repairLastLine(file, path);
+    return createLedger(path, await readDone(path), file, unlock);
+  } catch (error) {
+    await file?.close();
+    await unlock?.();
+    throw describeError(path, error);
   }
+}
+
+function createLedger(path: string, done: KeySet, file: FileHandle, unlock: () => Promise<void>): Ledger {
+  /** Lines that come while others are being written are written together. */
+  const lines: string[] = [];
+  let written = Promise.resolve();
+  const write = async (): Promise<void> => {
+    await file.appendFile(lines.splice(0).join('')).catch((error: unknown) => {
+      throw describeError(path, error);
+    });
+  };
+  return {
+    isDone: ({ url, name }) => done.has(url, name),
+    append(result) {
+      lines.push(`${JSON.stringify(result)}\n`);
+      if (lines.length === 1) written = written.catch(() => undefined).then(write);
+      return written;
+    },
+    async close() {
+      await written.catch(() => undefined);
+      await file.close();
+      await unlock();
+    },
+  };
 }
 
 /** Removes what a kill has left of a line, or ends a line of which only the end is missing. */
@@ -115,9 +107,9 @@ async function findEnd(file: FileHandle, size: number, find: (bytes: Uint8Array)
  *
  * @throws UsageError It is no ledger, or cannot be read.
  */
-export async function readDone(path: string): Promise<KeySet> {
+export async function readDone(path: string | undefined): Promise<KeySet> {
   const done = new KeySet();
-  if (existsSync(path))
+  if (path !== undefined && existsSync(path))
     for await (const { url, name, status } of readLedger(path)) if (status === 'done') done.add(url, name);
   return done;
 }

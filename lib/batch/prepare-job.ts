@@ -21,21 +21,14 @@ export const OWN_FIELDS: ReadonlySet<string> = new Set(
   'url name timeout status code message rendererStatus attempts milliseconds bytes pixels at'.split(' '),
 );
 
-/** Where a save command goes. */
-export interface BatchRequest {
+/** A job that can be sent. Its timeout is that of the batch where it has none of its own. */
+export interface PreparedJob extends ReadableJob {
   /** Scheme, host and port. */
   readonly origin: string;
-  /** The image alone, without the command: equal for jobs that ask for the same one. */
+  /** The URL without the command: equal for jobs that ask for the same image. */
   readonly image: string;
-  /** The path and the query, ready to be sent. */
+  /** The path and the query with the command, ready to be sent. */
   readonly path: string;
-  /** Milliseconds that the server may take; undefined where it decides. */
-  readonly timeout: number | undefined;
-}
-
-/** A job that can be sent. */
-export interface PreparedJob extends ReadableJob {
-  readonly request: BatchRequest;
   /** The list has had the same job before. */
   readonly isRepeated: boolean;
 }
@@ -58,8 +51,8 @@ export async function* prepareJobs(
     if (++count % ENTRIES_PER_TURN === 0) await nextTurn();
     let prepared = entry instanceof InvalidJob ? entry : prepareJob(entry, settings);
     if (!(prepared instanceof InvalidJob)) {
-      const { name, request } = prepared;
-      if (!jobs.add(request.image, name)) prepared = { ...prepared, isRepeated: true };
+      const { name, image } = prepared;
+      if (!jobs.add(image, name)) prepared = { ...prepared, isRepeated: true };
       // A name with a variable is another one for each value, which only the server knows.
       else if (!/\$[^$]+\$/.test(name) && !names.add(name)) {
         const reason = `another URL has the name ${name} already: give each image a name of its own`;
@@ -76,17 +69,18 @@ export async function* prepareJobs(
 
 function isInShard(entry: PreparedJob | InvalidJob, shard: BatchSettings['shard']): boolean {
   if (shard === undefined) return true;
-  const job = entry instanceof InvalidJob ? entry.job : entry;
+  const { url, name } = entry instanceof InvalidJob ? entry.job : entry;
   // What has neither URL nor name is told by one of the parts: by the number of its line, because paths may differ.
-  const key = job === undefined ? [/\d*$/.exec((entry as InvalidJob).where)?.[0] ?? ''] : [job.url, job.name];
+  const isUnread = url === '' && entry instanceof InvalidJob;
+  const key = isUnread ? [/\d*$/.exec(entry.where)?.[0] ?? ''] : [url, name];
   return hash(key) % BigInt(shard.count) === BigInt(shard.index - 1);
 }
 
 /** @throws UsageError The URL is a path, and there is no server: this concerns every job. */
 export function prepareJob({ where, job: entry }: JobEntry, defaults: Defaults): PreparedJob | InvalidJob {
   try {
-    const job = checkJob(entry);
-    return { ...job, request: createRequest(job, defaults), isRepeated: false };
+    const { timeout = defaults.timeout, ...job } = checkJob(entry);
+    return { ...job, timeout, ...createRequest({ ...job, timeout }, defaults.server), isRepeated: false };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     return new InvalidJob(where, (error as Error).message);
@@ -122,13 +116,16 @@ function checkJob(entry: unknown): ReadableJob {
  * @throws UsageError The URL is a path, and there is no server.
  * @throws TypeError The URL cannot be requested, or has a save command already.
  */
-export function createRequest({ url, name, timeout }: SaveJob, defaults: Defaults): BatchRequest {
+export function createRequest(
+  { url, name, timeout }: SaveJob,
+  server: string | undefined,
+): Pick<PreparedJob, 'origin' | 'image' | 'path'> {
   const [, givenOrigin, rest = ''] = /^(https?:\/\/[^/?#]+)?([^#]*)/i.exec(url) ?? [];
   if (givenOrigin === undefined && !rest.startsWith('/'))
     throw new TypeError('its URL must start with / or with http:// or https://');
   if (givenOrigin !== undefined && (givenOrigin.includes('@') || !URL.canParse(givenOrigin)))
     throw new TypeError('its URL must have a host, without a user (send passwords by a header)');
-  const origin = givenOrigin ?? defaults.server;
+  const origin = givenOrigin ?? server;
   if (origin === undefined)
     throw new UsageError(`The URL ${url} is a path. Name its server, as in --server http://localhost:3000`);
   const path = encode(rest.startsWith('/') ? rest : `/${rest}`, /[^\x21-\x7e]+/g);
@@ -136,10 +133,10 @@ export function createRequest({ url, name, timeout }: SaveJob, defaults: Default
   const repeated = query < 0 ? undefined : parseQuery(path.slice(query + 1)).find(isCommandParam)?.name;
   if (repeated !== undefined)
     throw new TypeError(`its URL has ${repeated}= already, which belongs to the save command: leave it out`);
-  const limit = timeout ?? defaults.timeout;
-  const command = `req=saveToFile&name=${encodeValue(name)}${limit === undefined ? '' : `&timeout=${limit}`}`;
   const joint = query < 0 ? '?' : query === path.length - 1 ? '' : '&';
-  return { origin, image: `${origin}${path}`, path: `${path}${joint}${command}`, timeout: limit };
+  const limit = timeout === undefined ? '' : `&timeout=${timeout}`;
+  const command = `${joint}req=saveToFile&name=${encodeValue(name)}${limit}`;
+  return { origin, image: origin + path, path: path + command };
 }
 
 /** Whether a parameter belongs to the save command. */

@@ -8,7 +8,7 @@ import { decodeEscapes } from '../protocol/query.js';
 import { MAX_TIMEOUT_MS } from '../validate-options.js';
 import type { BatchSettings } from './options.js';
 import { readConnectionError, readResponse, type Outcome, type ResponseHead } from './outcome.js';
-import type { BatchRequest } from './prepare-job.js';
+import type { PreparedJob } from './prepare-job.js';
 import { UsageError } from './types.js';
 
 /** A host that takes no connection for so long cannot be reached. */
@@ -24,6 +24,7 @@ const REPLY_GRACE_MS = 30_000;
 const MAX_REPLY_BYTES = 65_536;
 
 type ClientSettings = Pick<BatchSettings, 'headers' | 'retries'>;
+type BatchRequest = Pick<PreparedJob, 'origin' | 'path' | 'timeout'>;
 
 /** How a server is reached: directly, or through a proxy. */
 interface Route {

@@ -84,7 +84,7 @@ export class InvalidJob {
   constructor(
     readonly where: string,
     readonly reason: string,
-    readonly job?: ReadableJob,
+    readonly job: ReadableJob = { url: '', name: '', fields: {} },
   ) {}
 }
 
@@ -100,11 +100,9 @@ export class UsageError extends TypeError {
 export class GaveUpError extends Error {
   override readonly name = 'GaveUpError';
 
-  /**
-   * @param code That of the last result.
-   * @param folders The folders that the server lacks, relative to its save folder; only with `folder-missing`.
-   */
+  /** @param folders The folders that the server lacks, below its save folder; only with `folder-missing`. */
   constructor(
+    /** That of the last result. */
     readonly code: string,
     message: string,
     readonly folders: readonly string[],

@@ -2,7 +2,7 @@
 import { Engine } from '../engine.js';
 import { describeCounts } from '../jobs/access-log.js';
 import { openJobs, type OpenJobs } from '../jobs/open-jobs.js';
-import { Ledger, readDone } from '../ledger.js';
+import { readDone } from '../ledger.js';
 import type { Outcome } from '../outcome.js';
 import { prepareJobs } from '../prepare-job.js';
 import { NOT_UTF8 } from '../text.js';
@@ -10,7 +10,7 @@ import { GaveUpError, InvalidJob, UsageError } from '../types.js';
 import { parseArguments, type BatchArguments } from './arguments.js';
 import { printReport } from './report.js';
 import { formatCount, formatDuration, plural, printable, summarize, Tally } from './summary.js';
-import { Output, showBar, showLines, type CliProcess, type Progress } from './terminal.js';
+import { showBar, showLines, write, writeAll, type CliProcess, type Progress } from './terminal.js';
 
 /** Status when a signal has stopped the command, as shells have it: 128 + SIGINT. */
 const INTERRUPTED = 130;
@@ -51,20 +51,19 @@ async function printCommands(
   { settings }: BatchArguments,
   { stdout, stderr }: CliProcess,
 ): Promise<number> {
-  const done = settings.ledger === undefined ? undefined : await readDone(settings.ledger);
-  const output = new Output(stdout);
+  const done = await readDone(settings.ledger);
   const invalid = new InvalidEntries((line) => stderr.write(`${line}\n`));
-  try {
-    for await (const prepared of prepareJobs(jobs, settings)) {
-      if (prepared instanceof InvalidJob) invalid.add(`${prepared.where}: ${prepared.reason}`);
-      else if (!prepared.isRepeated && done?.has(prepared.url, prepared.name) !== true)
-        await output.write(`${prepared.request.origin}${prepared.request.path}\n`);
-      if (output.isClosed) break;
+  async function* format(): AsyncGenerator<string> {
+    for await (const job of prepareJobs(jobs, settings)) {
+      if (job instanceof InvalidJob) invalid.add(`${job.where}: ${job.reason}`);
+      else if (!job.isRepeated && !done.has(job.url, job.name)) yield `${job.origin}${job.path}\n`;
     }
+  }
+  try {
+    await writeAll(stdout, format());
   } finally {
     invalid.end();
   }
-  if (output.failure !== undefined) throw output.failure;
   return invalid.count > 0 ? 1 : 0;
 }
 
@@ -74,24 +73,23 @@ async function runBatch(
   { settings, json, quiet }: BatchArguments,
   proc: CliProcess,
 ): Promise<number> {
-  const { stderr } = proc;
-  const ledger = settings.ledger === undefined ? undefined : await Ledger.open(settings.ledger);
+  const { stdout, stderr } = proc;
   const tally = new Tally(total);
   const isTerminal = stderr.isTTY === true && process.env['TERM'] !== 'dumb';
   const progress =
     isTerminal && !quiet ? showBar(stderr, tally) : showLines(stderr, quiet ? undefined : tally);
-  const engine = new Engine(jobs, settings, ledger, quiet ? undefined : reportOutages(progress));
+  const engine = new Engine(jobs, settings, quiet ? undefined : reportOutages(progress));
   const stopping = listenForStop(engine, progress, proc);
-  const output = new Output(proc.stdout, () => {
-    engine.stop();
-  });
   const invalid = new InvalidEntries(progress.print);
   let reason: GaveUpError | undefined;
+  let outputError: NodeJS.ErrnoException | undefined;
   try {
     for await (const result of engine.run()) {
       tally.add(result);
       if (result.code === 'invalid-job') invalid.add(result.message ?? '');
-      if (json) await output.write(`${JSON.stringify(result)}\n`);
+      if (!json || outputError !== undefined) continue;
+      outputError = await write(stdout, `${JSON.stringify(result)}\n`);
+      if (outputError !== undefined) engine.stop();
     }
   } catch (error) {
     if (!(error instanceof GaveUpError)) throw error;
@@ -100,19 +98,18 @@ async function runBatch(
     stopping.end();
     invalid.end();
     progress.stop();
-    await ledger?.close();
   }
   const isStopped = stopping.isStopped();
   if (quiet) {
     for (const line of tally.describeFailures().slice(1)) stderr.write(`${line}\n`);
   } else {
-    const how = isStopped || output.isClosed ? 'stopped' : reason === undefined ? 'finished' : 'gave up';
+    const how = isStopped || outputError ? 'Stopped' : reason ? 'Gave up' : 'Finished';
     const log = describeCounts(logCounts);
     stderr.write(summarize({ tally, how, reason, log, ledger: settings.ledger, args: proc.args }));
   }
-  if (output.failure !== undefined) throw output.failure;
+  if (outputError !== undefined && outputError.code !== 'EPIPE') throw outputError;
   if (isStopped) return INTERRUPTED;
-  return tally.failed > 0 || output.isClosed ? 1 : 0;
+  return tally.failed > 0 || outputError !== undefined ? 1 : 0;
 }
 
 /** Entries that are no jobs are printed, up to so many. */
@@ -120,14 +117,11 @@ const MAX_PRINTED = 10;
 
 /** Prints the first entries that are no jobs and counts the others: a wrong template makes all of them so. */
 class InvalidEntries {
-  readonly #print: (line: string) => unknown;
   #printed = 0;
   #isEncodingTold = false;
   count = 0;
 
-  constructor(print: (line: string) => unknown) {
-    this.#print = print;
-  }
+  constructor(private readonly print: (line: string) => unknown) {}
 
   add(message: string): void {
     this.count++;
@@ -135,12 +129,12 @@ class InvalidEntries {
     if (this.#printed === MAX_PRINTED || (isEncoding && this.#isEncodingTold)) return;
     this.#isEncodingTold ||= isEncoding;
     this.#printed++;
-    this.#print(printable(message));
+    this.print(printable(message));
   }
 
   end(): void {
     const more = this.count - this.#printed;
-    if (more > 0) this.#print(`${formatCount(more)} more entries of the list are no jobs.`);
+    if (more > 0) this.print(`${formatCount(more)} more entries of the list are no jobs.`);
   }
 }
 

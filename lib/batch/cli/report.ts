@@ -1,10 +1,10 @@
 // `batch report`: which jobs of a ledger are not done, and why.
-import { stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { readLedger, type LedgerEntry } from '../ledger.js';
 import { OWN_FIELDS } from '../prepare-job.js';
 import { UsageError } from '../types.js';
 import { formatCount, printable } from './summary.js';
-import { Output, type CliProcess } from './terminal.js';
+import { writeAll, type CliProcess } from './terminal.js';
 
 /** The columns of the table before those of the jobs. */
 const COLUMNS = ['code', 'rendererStatus', 'message', 'url', 'name', 'attempts', 'at'];
@@ -20,11 +20,10 @@ export async function printReport(
   isCsv: boolean,
   { stdout, stderr }: Pick<CliProcess, 'stdout' | 'stderr'>,
 ): Promise<number> {
-  const [done, missing] = [new Set<string>(), new Map<string, LedgerEntry>()];
+  const done = new Set<string>();
+  const missing = new Map<string, LedgerEntry>();
   for (const path of ledgers) {
-    await stat(path).catch(() => {
-      throw new UsageError(`There is no ledger ${path}. Check the name.`);
-    });
+    if (!existsSync(path)) throw new UsageError(`There is no ledger ${path}. Check the name.`);
     for await (const entry of readLedger(path)) {
       const key = JSON.stringify([entry.url, entry.name]);
       if (entry.status === 'done') done.add(key);
@@ -32,12 +31,7 @@ export async function printReport(
     }
   }
   for (const key of done) missing.delete(key);
-  const output = new Output(stdout);
-  const entries = [...missing.values()];
-  const columns = [...COLUMNS, ...new Set(entries.flatMap(jobFields))];
-  if (isCsv) await output.write(formatRow(columns));
-  for (const entry of entries)
-    await output.write(isCsv ? formatRow(columns.map((key) => entry[key])) : formatLine(entry));
+  await writeAll(stdout, isCsv ? formatTable([...missing.values()]) : [...missing.values()].map(formatLine));
   const counts = [missing.size, done.size + missing.size].map(formatCount);
   stderr.write(`${counts.join(' of ')} jobs in ${ledgers.join(', ')} are not done.\n`);
   return missing.size > 0 ? 1 : 0;
@@ -57,10 +51,12 @@ function formatLine(entry: LedgerEntry): string {
   return `${printable(parts.filter((part) => part !== '').join('  '))}\n`;
 }
 
-/** A row of CSV. (RFC 4180.) */
-function formatRow(values: readonly unknown[]): string {
+/** CSV as RFC 4180 has it. */
+function formatTable(entries: readonly LedgerEntry[]): string[] {
+  const columns = [...COLUMNS, ...new Set(entries.flatMap(jobFields))];
+  const rows = [columns, ...entries.map((entry) => columns.map((key) => toText(entry[key])))];
   const quote = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  return `${values.map((value) => quote(toText(value))).join(',')}\r\n`;
+  return rows.map((row) => `${row.map(quote).join(',')}\r\n`);
 }
 
 function toText(value: unknown): string {

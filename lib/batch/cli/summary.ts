@@ -8,8 +8,6 @@ const RATE_STEP_MS = 1000;
 
 /** Counts results: how many of each kind, and one example of each failure. */
 export class Tally {
-  /** How many jobs there are; undefined where that is not known beforehand. */
-  readonly total: number | undefined;
   readonly #begin = performance.now();
   readonly #failures = new Map<string, { count: number; readonly example: SaveResult }>();
   /** How many had been sent at some moments of the last seconds. */
@@ -22,9 +20,8 @@ export class Tally {
   bytes = 0;
   pixels = 0;
 
-  constructor(total: number | undefined) {
-    this.total = total;
-  }
+  /** @param total How many jobs there are; undefined where that is not known beforehand. */
+  constructor(readonly total: number | undefined) {}
 
   /** Jobs that have ended. */
   get count(): number {
@@ -36,12 +33,12 @@ export class Tally {
   }
 
   add(result: SaveResult): void {
-    this[result.status]++;
-    if (result.code === 'repeated') this.repeated++;
-    this.bytes += result.bytes ?? 0;
-    this.pixels += result.pixels ?? 0;
-    if (result.status !== 'failed') return;
-    const { code = 'failed' } = result;
+    const { status, code = 'failed', bytes = 0, pixels = 0 } = result;
+    this[status]++;
+    if (code === 'repeated') this.repeated++;
+    this.bytes += bytes;
+    this.pixels += pixels;
+    if (status !== 'failed') return;
     const failures = this.#failures.get(code) ?? { count: 0, example: result };
     failures.count++;
     this.#failures.set(code, failures);
@@ -62,13 +59,11 @@ export class Tally {
     const failures = [...this.#failures].sort(([, a], [, b]) => b.count - a.count);
     return failures.flatMap(([code, { count, example }]) => {
       const { url, name, message = '' } = example;
-      return [
-        '',
-        `  ${formatCount(count)} × ${printable(code)}`,
-        ...(url === '' ? [] : [`    ${printable(url)}  →  ${printable(name)}`]),
-        // Entries that are no jobs are named where they stand, as they come.
-        ...(code === 'invalid-job' && count > 1 ? [] : [`    ${printable(message)}`]),
-      ];
+      const lines = ['', `  ${formatCount(count)} × ${printable(code)}`];
+      if (url !== '') lines.push(`    ${printable(url)}  →  ${printable(name)}`);
+      // Entries that are no jobs are named where they stand, as they come.
+      if (code !== 'invalid-job' || count === 1) lines.push(`    ${printable(message)}`);
+      return lines;
     });
   }
 }
@@ -76,8 +71,8 @@ export class Tally {
 /** How a batch ended. */
 export interface BatchEnd {
   readonly tally: Tally;
-  /** `stopped`: by a signal, or because the reader of the results has gone. */
-  readonly how: 'finished' | 'stopped' | 'gave up';
+  /** `Stopped`: by a signal, or because the reader of the results has gone. */
+  readonly how: 'Finished' | 'Stopped' | 'Gave up';
   /** Why it gave up. */
   readonly reason: Pick<GaveUpError, 'code' | 'folders'> | undefined;
   /** What the lines of an access log were, in words; empty without a log. */
@@ -86,8 +81,6 @@ export interface BatchEnd {
   /** The arguments of the program. */
   readonly args: readonly string[];
 }
-
-const HEADINGS = { finished: 'Finished', stopped: 'Stopped', 'gave up': 'Gave up' };
 
 /** The whole summary, with an end of line. */
 export function summarize(end: BatchEnd): string {
@@ -103,15 +96,21 @@ export function summarize(end: BatchEnd): string {
     ledger !== undefined && `${repeated > 0 ? 'others ' : ''}done before, says ${ledger}`,
   );
   const lines = [
-    `${HEADINGS[how]} after ${formatDuration(tally.milliseconds)}${why}.`,
+    `${how} after ${formatDuration(tally.milliseconds)}${why}.`,
     `  done     ${formatCount(done)}${sizes && ` (${sizes})`}`,
     skipped > 0 && `  skipped  ${formatCount(skipped)} (${reasons})`,
     `  failed   ${formatCount(failed)}`,
-    how !== 'finished' && total !== undefined && `  left     ${formatCount(Math.max(0, total - count))}`,
+    how !== 'Finished' && total !== undefined && `  left     ${formatCount(Math.max(0, total - count))}`,
     log !== '' && `  log      ${log}`,
     ...tally.describeFailures(),
-    ...describeFolders(reason?.folders ?? []),
-    ...(how === 'finished' && failed === 0 ? [] : ['', ...describeHowToGoOn(end)]),
+    // Only the server's operator knows where the save folder is.
+    ...(reason === undefined || reason.folders.length === 0
+      ? []
+      : [
+          '\nMake these folders in the save folder of the server, or let it make folders with createFolders: true:',
+          `  mkdir -p ${reason.folders.map((folder) => quote(printable(folder))).join(' ')}`,
+        ]),
+    (how !== 'Finished' || failed > 0) && `\n${describeHowToGoOn(end)}`,
   ];
   return `${lines.filter((line) => line !== false).join('\n')}\n`;
 }
@@ -120,30 +119,16 @@ function joinSome(...parts: readonly (string | false)[]): string {
   return parts.filter((part) => part !== false).join(', ');
 }
 
-/** Where the save folder is, only the server's operator knows. */
-function describeFolders(folders: readonly string[]): string[] {
-  if (folders.length === 0) return [];
-  return [
-    '',
-    'Make these folders in the save folder of the server, or let it make folders with createFolders: true:',
-    `  mkdir -p ${folders.map((folder) => quote(printable(folder))).join(' ')}`,
-  ];
-}
-
-function describeHowToGoOn({ tally, how, ledger, args }: BatchEnd): string[] {
+function describeHowToGoOn({ tally, how, ledger, args }: BatchEnd): string {
   if (ledger === undefined)
-    return [
-      'Without a ledger, the same command starts from the beginning. With --ledger done.ndjson, the next run does only what is missing.',
-    ];
-  const what = how === 'finished' ? `try ${plural(tally.failed, 'failed job')} again` : 'go on';
+    return 'Without a ledger, the same command starts from the beginning. With --ledger done.ndjson, the next run does only what is missing.';
+  const what = how === 'Finished' ? `try ${plural(tally.failed, 'failed job')} again` : 'go on';
   // Values of headers may be secrets.
   const shown = args.map((argument, index) =>
-    args[index - 1] === '--header'
-      ? argument.replace(/:.*/s, ': …')
-      : argument.replace(/^(--header=[^:]*):.*/s, '$1: …'),
+    argument.replace(args[index - 1] === '--header' ? /:.*/s : /(?<=^--header=[^:]*):.*/s, ': …'),
   );
   const command = ['npx express-image-save', ...shown.map((argument) => quote(argument))].join(' ');
-  return [`The ledger ${ledger} knows what is done. To ${what}:`, `  ${command}`];
+  return `The ledger ${ledger} knows what is done. To ${what}:\n  ${command}`;
 }
 
 /** `1234567` → `1,234,567`. */

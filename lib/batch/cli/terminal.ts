@@ -4,10 +4,7 @@ import { MultiBar } from 'cli-progress';
 import { formatCount, formatDuration, formatRate, type Tally } from './summary.js';
 
 /** A terminal or a stream of text. */
-export interface ErrorOutput extends NodeJS.WritableStream {
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-}
+type ErrorOutput = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
 /** The parts of `process` that the program uses, so that specs can replace them. */
 export interface CliProcess {
@@ -24,33 +21,35 @@ export interface CliProcess {
   readonly exit: (status: number) => void;
 }
 
-/** Standard output, written no faster than it is read. Its reader may leave. */
-export class Output {
-  readonly #stream: NodeJS.WritableStream;
-  #resume = (): void => undefined;
-  /** What is written now is lost: the reader has gone, as `head` does, or {@link failure} says why. */
-  isClosed = false;
-  /** Why it cannot be written, where no reader has left: the disk is full, say. */
-  failure: Error | undefined;
-
-  /** @param whenClosed Called once if nothing more can be written. */
-  constructor(stream: NodeJS.WritableStream, whenClosed: () => void = () => undefined) {
-    this.#stream = stream;
-    stream.on('drain', () => {
-      this.#resume();
+/**
+ * Writes a text, and waits until its reader has room for more.
+ *
+ * @returns Why it is lost: `EPIPE` where the reader has left, as `head` does.
+ */
+export function write(
+  stream: NodeJS.WritableStream,
+  text: string,
+): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((resolve) => {
+    stream.write(text, (error) => {
+      resolve(error ?? undefined);
     });
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') this.failure ??= error;
-      if (!this.isClosed) whenClosed();
-      this.isClosed = true;
-      this.#resume();
-    });
-  }
+  });
+}
 
-  /** Resolves when more may be written. */
-  async write(text: string): Promise<void> {
-    if (this.isClosed || this.#stream.write(text)) return;
-    await new Promise<void>((resolve) => (this.#resume = resolve));
+/**
+ * Writes lines until the reader leaves.
+ *
+ * @throws Error They cannot be written: the disk is full, say.
+ */
+export async function writeAll(
+  stream: NodeJS.WritableStream,
+  lines: Iterable<string> | AsyncIterable<string>,
+): Promise<void> {
+  for await (const line of lines) {
+    const error = await write(stream, line);
+    if (error?.code === 'EPIPE') return;
+    if (error !== undefined) throw error;
   }
 }
 
@@ -72,13 +71,17 @@ export function showLines(output: ErrorOutput, tally?: Tally): Progress {
   const print = (line: string): void => {
     output.write(`${line}\n`);
   };
-  const timer = setInterval(() => {
-    if (tally !== undefined) print(describe(tally));
-  }, LINE_INTERVAL_MS).unref();
-  const stop = (): void => {
-    clearInterval(timer);
+  const timer =
+    tally &&
+    setInterval(() => {
+      print(describe(tally));
+    }, LINE_INTERVAL_MS).unref();
+  return {
+    print,
+    stop: () => {
+      clearInterval(timer);
+    },
   };
-  return { print, stop };
 }
 
 /** A bar in the last line of a terminal, as wide as there is room. Without a total, there are only the numbers. */

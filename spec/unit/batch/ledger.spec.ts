@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { lockLedger } from '../../../lib/batch/ledger-lock.js';
-import { Ledger, readDone } from '../../../lib/batch/ledger.js';
+import { openLedger, readDone } from '../../../lib/batch/ledger.js';
 import { UsageError, type SaveResult } from '../../../lib/batch/types.js';
 import { list, testOnLinux, useTempDir } from '../../support/temp-dir.js';
 
@@ -13,13 +13,13 @@ const result = (name: string, status: SaveResult['status'] = 'done'): SaveResult
 });
 
 async function write(path: string, ...results: SaveResult[]): Promise<void> {
-  const ledger = await Ledger.open(path);
+  const ledger = await openLedger(path);
   await Promise.all(results.map((each) => ledger.append(each)));
   await ledger.close();
 }
 
 const isDone = async (path: string, name: string): Promise<boolean> => {
-  const ledger = await Ledger.open(path);
+  const ledger = await openLedger(path);
   await ledger.close();
   return ledger.isDone({ url: '/x?wid=1', name });
 };
@@ -64,34 +64,34 @@ describe('a lock', () => {
   const refused = /Another batch is using the ledger .* remove .*l\.lock/;
 
   it('keeps a second batch out, until the first has closed its ledger', async () => {
-    const ledger = await Ledger.open(dir('l'));
-    await expect(Ledger.open(dir('l'))).rejects.toThrow(refused);
+    const ledger = await openLedger(dir('l'));
+    await expect(openLedger(dir('l'))).rejects.toThrow(refused);
     expect((await readDone(dir('l'))).has('/x?wid=1', 'a')).toBe(false);
     await ledger.close();
-    await (await Ledger.open(dir('l'))).close();
+    await (await openLedger(dir('l'))).close();
     expect(list(dir())).toEqual(['l']);
   });
 
   it('of a process that is running keeps others out, and one of a process that has ended does not', async () => {
     const path = dir('l.lock');
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
-    await (await Ledger.open(dir('l'))).close();
-    const first = await Ledger.open(dir('l'));
+    await (await openLedger(dir('l'))).close();
+    const first = await openLedger(dir('l'));
     const holder = JSON.parse(readFileSync(path, 'utf8')) as { started: string };
     await first.close();
     const started = process.platform === 'linux' ? readStart(child.pid!, holder.started) : '';
     writeFileSync(path, JSON.stringify({ ...holder, pid: child.pid, started }));
-    await expect(Ledger.open(dir('l'))).rejects.toThrow(refused);
+    await expect(openLedger(dir('l'))).rejects.toThrow(refused);
     // Another process has got the same number since.
     writeFileSync(path, JSON.stringify({ ...holder, pid: child.pid, started: `${started}0` }));
-    if (process.platform === 'linux') await (await Ledger.open(dir('l'))).close();
+    if (process.platform === 'linux') await (await openLedger(dir('l'))).close();
     // A power cut has left a lock that says nothing.
     writeFileSync(path, '');
-    await (await Ledger.open(dir('l'))).close();
+    await (await openLedger(dir('l'))).close();
     writeFileSync(path, JSON.stringify({ ...holder, pid: child.pid, started }));
     child.kill('SIGKILL');
     await once(child, 'exit');
-    await (await Ledger.open(dir('l'))).close();
+    await (await openLedger(dir('l'))).close();
     expect(list(dir())).toEqual(['l']);
   });
 
@@ -130,7 +130,7 @@ it('finds the end of the last line in a file of many blocks', async () => {
   await write(dir('l'), long, long, long, long);
   const whole = readFileSync(dir('l'));
   appendFileSync(dir('l'), `{"url":"/${'y'.repeat(150_000)}`);
-  await (await Ledger.open(dir('l'))).close();
+  await (await openLedger(dir('l'))).close();
   expect(readFileSync(dir('l')).equals(whole)).toBe(true);
 });
 
@@ -145,19 +145,19 @@ it.each([
   '/is/image/shoe shoe.jpg\n{"url":"/is',
 ])('does not touch a file that is no ledger: %j', async (text) => {
   writeFileSync(dir('jobs.txt'), text);
-  await expect(Ledger.open(dir('jobs.txt'))).rejects.toThrow(/is no ledger.*Name another file/);
+  await expect(openLedger(dir('jobs.txt'))).rejects.toThrow(/is no ledger.*Name another file/);
   expect(readFileSync(dir('jobs.txt'), 'utf8')).toBe(text);
 });
 
 it('refuses a ledger in a folder that does not exist, and a folder', async () => {
   mkdirSync(dir('folder'));
-  await expect(Ledger.open(dir('no', 'l'))).rejects.toThrow(/in a folder that does not exist. Make it/);
-  await expect(Ledger.open(dir('folder'))).rejects.toThrow(/is (a folder|not a file)/);
+  await expect(openLedger(dir('no', 'l'))).rejects.toThrow(/in a folder that does not exist. Make it/);
+  await expect(openLedger(dir('folder'))).rejects.toThrow(/is (a folder|not a file)/);
   await expect(readDone(dir('folder'))).rejects.toThrow(UsageError);
 });
 
 testOnLinux('refuses a device', async () => {
-  await expect(Ledger.open('/dev/full')).rejects.toThrow(/is not a file/);
+  await expect(openLedger('/dev/full')).rejects.toThrow(/is not a file/);
 });
 
 it('reads a ledger without changing it, also one that does not exist or was cut', async () => {

@@ -9,10 +9,7 @@ it('takes the url, the name and the timeout of a job, and keeps its further fiel
   const prepared = prepare({ url: '/x', name: 'a.jpg', timeout: 5, status: 'failed', at: 'then', sku: 7 });
   expect(prepared).toEqual({
     ...{ url: '/x', name: 'a.jpg', timeout: 5, fields: { sku: 7 }, isRepeated: false },
-    request: {
-      ...{ origin: 'http://host', image: 'http://host/x', timeout: 5 },
-      path: '/x?req=saveToFile&name=a.jpg&timeout=5',
-    },
+    ...{ origin: 'http://host', image: 'http://host/x', path: '/x?req=saveToFile&name=a.jpg&timeout=5' },
   });
 });
 
@@ -109,8 +106,7 @@ describe('a whole list', () => {
 
 describe('the request of a job', () => {
   const server = 'http://host:3000';
-  const pathOf = (url: string, name = 'a.jpg', timeout?: number): string =>
-    createRequest({ url, name, timeout }, { server, timeout: undefined }).path;
+  const pathOf = (url: string, name = 'a.jpg'): string => createRequest({ url, name }, server).path;
 
   it.each([
     ['/shoe', '/shoe?req=saveToFile&name=a.jpg'],
@@ -138,18 +134,18 @@ describe('the request of a job', () => {
     expect(encodeValue('cat/a b.jpg')).toBe('cat/a%20b.jpg');
   });
 
-  it('sends the timeout of the job, or else that of the batch', () => {
-    const defaults = { server, timeout: 7 };
-    expect(pathOf('/x', 'a.jpg', 5)).toBe('/x?req=saveToFile&name=a.jpg&timeout=5');
-    expect(createRequest({ url: '/x', name: 'a' }, defaults)).toMatchObject({ timeout: 7 });
-    expect(createRequest({ url: '/x', name: 'a', timeout: 5 }, defaults)).toMatchObject({ timeout: 5 });
+  it('has the timeout of the job, or else that of the batch', () => {
+    const read = (job: object): unknown =>
+      prepareJob({ where: 'x', job: { url: '/x', name: 'a', ...job } }, { server, timeout: 7 });
+    expect(read({})).toMatchObject({ timeout: 7, path: '/x?req=saveToFile&name=a&timeout=7' });
+    expect(read({ timeout: 5 })).toMatchObject({ timeout: 5, path: '/x?req=saveToFile&name=a&timeout=5' });
   });
 
   it.each([
     ['https://[::1]:8/x', 'https://[::1]:8'],
     ['/x', server],
   ])('sends %s to %s', (url, origin) => {
-    expect(createRequest({ url, name: 'a' }, { server, timeout: undefined }).origin).toBe(origin);
+    expect(createRequest({ url, name: 'a' }, server).origin).toBe(origin);
   });
 
   it.each(['shoe', 'ftp://host/x', '', 'http://user:secret@host/x', 'http://ho st/x', 'http:///x'])(

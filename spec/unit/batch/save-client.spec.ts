@@ -32,7 +32,7 @@ afterEach(() => {
 
 /** The outcome of a save, and its result, in one object. */
 async function save(origin: string, timeout?: number): Promise<Omit<Outcome, 'result'> & Outcome['result']> {
-  const request = { origin, image: `${origin}/x`, path: '/x?req=saveToFile&name=a', timeout };
+  const request = { origin, path: '/x?req=saveToFile&name=a', timeout };
   const { result, ...outcome } = await client.save(request);
   return { ...outcome, ...result };
 }

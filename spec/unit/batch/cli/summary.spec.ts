@@ -18,20 +18,17 @@ const result = (status: SaveResult['status'], more: Partial<SaveResult> = {}): S
 });
 
 const createEnd = (more: Partial<BatchEnd> = {}): BatchEnd => ({
-  ...{ tally: new Tally(10), how: 'finished', reason: undefined, log: '', ledger: undefined },
+  ...{ tally: new Tally(10), how: 'Finished', reason: undefined, log: '', ledger: undefined },
   ...{ args: ['batch', 'jobs.txt'] },
   ...more,
 });
 
-it.each([
-  ['stopped', 'Stopped'],
-  ['gave up', 'Gave up'],
-] as const)('says how many jobs are left when it has %s', (how, heading) => {
+it.each(['Stopped', 'Gave up'] as const)('says how many jobs are left: %s', (how) => {
   const end = createEnd({ how, ledger: 'l' });
   end.tally.done = 4;
   expect(summarize(end)).toMatch(
     new RegExp(
-      `^${heading} [^]* left {5}6\n\nThe ledger l [^]*To go on:\n {2}npx express-image-save batch jobs.txt\n$`,
+      `^${how} [^]* left {5}6\n\nThe ledger l [^]*To go on:\n {2}npx express-image-save batch jobs.txt\n$`,
     ),
   );
 });
@@ -53,7 +50,7 @@ it('lists failures by code, the most frequent first, and lets none steer the ter
 
 it('shows the command as a shell takes it, without the values of headers', () => {
   const args = ['batch', 'a b.txt', '--header', 'Authorization: Bearer x', '--header=A: y'];
-  expect(summarize(createEnd({ how: 'stopped', ledger: 'l', args })).replaceAll('"', "'")).toContain(
+  expect(summarize(createEnd({ how: 'Stopped', ledger: 'l', args })).replaceAll('"', "'")).toContain(
     "npx express-image-save batch 'a b.txt' --header 'Authorization: …' '--header=A: …'",
   );
 });

@@ -3,9 +3,10 @@ import { Tally } from '../../../../lib/batch/cli/summary.js';
 import {
   describe as describeTally,
   drawLine,
-  Output,
   showBar,
   showLines,
+  write,
+  writeAll,
 } from '../../../../lib/batch/cli/terminal.js';
 import { readText } from '../../../support/read-text.js';
 
@@ -64,32 +65,31 @@ it('prints above the bar, shows the cursor again and leaves nothing of the bar',
 it('waits until its reader has room', async () => {
   let read = (): void => undefined;
   const stream = new Writable({
-    highWaterMark: 4,
     write: (_chunk, _encoding, done) => {
       read = done;
     },
   });
-  const output = new Output(stream);
   let isWritten = false;
-  const writing = output.write('abcdef').then(() => (isWritten = true));
+  const writing = write(stream, 'abcdef').then(() => (isWritten = true));
   await new Promise(setImmediate);
   expect(isWritten).toBe(false);
   read();
   await writing;
 });
 
-it.each(['EPIPE', 'ENOSPC'])('drops what is written after %s, and says so once', async (code) => {
-  const whenClosed = jest.fn();
-  const stream = new Writable({
-    highWaterMark: 1,
-    write: (_chunk, _encoding, done) => {
-      done(Object.assign(new Error('no'), { code }));
-    },
-  });
-  const output = new Output(stream, whenClosed);
-  await output.write('abc');
-  await output.write('def');
-  expect([output.isClosed, whenClosed.mock.calls.length]).toEqual([true, 1]);
-  // A reader that leaves is no failure, as `head` does.
-  expect(output.failure === undefined).toBe(code === 'EPIPE');
-});
+it.each(['EPIPE', 'ENOSPC'])(
+  'writes nothing more after %s, which is an error where no reader has left',
+  async (code) => {
+    const chunks: string[] = [];
+    const stream = new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        chunks.push(chunk.toString());
+        done(Object.assign(new Error('no'), { code }));
+      },
+    }).on('error', () => undefined);
+    const writing = writeAll(stream, ['a', 'b']);
+    if (code === 'EPIPE') await writing;
+    else await expect(writing).rejects.toMatchObject({ code });
+    expect(chunks).toEqual(['a']);
+  },
+);
