@@ -52,8 +52,6 @@ const MAX_WAITING_FACTOR = 16;
  */
 export class Engine {
   readonly #list: ReturnType<typeof prepareJobs>;
-  readonly #settings: BatchSettings;
-  readonly #onRetry: ((outcome: Outcome) => void) | undefined;
   readonly #client: SaveClient;
   readonly #pace: Pace;
   readonly #failureRow = new FailureRow();
@@ -75,10 +73,12 @@ export class Engine {
   readonly #watchers: (() => void)[] = [];
 
   /** @param onRetry Called when an attempt has failed, and another one follows. */
-  constructor(entries: Entries, settings: BatchSettings, onRetry?: (outcome: Outcome) => void) {
+  constructor(
+    entries: Entries,
+    private readonly settings: BatchSettings,
+    private readonly onRetry?: (outcome: Outcome) => void,
+  ) {
     this.#list = prepareJobs(entries, settings);
-    this.#settings = settings;
-    this.#onRetry = onRetry;
     this.#client = new SaveClient(settings);
     this.#pace = new Pace(settings.concurrency);
     // Each job that waits for its next attempt listens.
@@ -109,7 +109,7 @@ export class Engine {
    * @throws Error The ledger fails, or the signal aborts; running requests are broken off.
    */
   async *run(): AsyncGenerator<SaveResult, void, undefined> {
-    const { ledger, signal } = this.#settings;
+    const { ledger, signal } = this.settings;
     if (ledger !== undefined) this.#ledger = await openLedger(ledger);
     const stopWatching = whenAborted(signal, () => {
       this.#fail(signal?.reason);
@@ -152,7 +152,7 @@ export class Engine {
   }
 
   #maySend(): boolean {
-    const { concurrency } = this.#settings;
+    const { concurrency } = this.settings;
     if (this.#slots.size >= concurrency || this.#inFlight >= this.#pace.limit) return false;
     // A consumer that is slower than the server must not make results pile up.
     return this.#results.length < concurrency && this.#pace.remainingPause() === 0;
@@ -172,7 +172,7 @@ export class Engine {
 
   /** Starts the jobs of the list, each when it can be sent. */
   async #readList(): Promise<void> {
-    const maxWaiting = MAX_WAITING_FACTOR * this.#settings.concurrency;
+    const maxWaiting = MAX_WAITING_FACTOR * this.settings.concurrency;
     try {
       while (!this.#isStopping && !this.#isExhausted) {
         const isBehind = this.#queue.size > 0 || this.#begun - this.#slots.size >= maxWaiting;
@@ -182,7 +182,7 @@ export class Engine {
         }
         const { value: job } = await this.#list.next();
         if (job === undefined) this.#isExhausted = true;
-        else if (!this.#isStopping) this.#start(job);
+        else this.#start(job);
         this.#change();
       }
     } catch (error) {
@@ -191,6 +191,7 @@ export class Engine {
   }
 
   #start(job: PreparedJob | InvalidJob): void {
+    if (this.#isStopping) return;
     this.#begun++;
     const end = (): void => {
       this.#begun--;
@@ -223,14 +224,14 @@ export class Engine {
       begin ??= performance.now();
       const outcome = await this.#send(job);
       if (outcome === undefined) return;
-      if (outcome.retry !== true || attempts > this.#settings.retries) {
+      if (outcome.retry !== true || attempts > this.settings.retries) {
         const milliseconds = Math.round(performance.now() - begin);
         const reason = this.#failureRow.add(await this.#end(job, outcome.result, attempts, milliseconds));
         if (reason !== undefined) this.#endWith(reason);
         return;
       }
       if (this.#isStopping) return;
-      this.#onRetry?.(outcome);
+      this.onRetry?.(outcome);
       const wait = this.#sleep(retryDelay(attempts, outcome, this.#hasReplied));
       // After a failure, other jobs would fail as well. A refusal cost the server nothing, so that they may go on.
       if (outcome.isBusy === true) {

@@ -1,10 +1,7 @@
 // Which of a million keys have been seen, in 16 megabytes.
 import { hash as hashText } from 'node:crypto';
 
-/**
- * A set of strings that keeps 64 bits of the hash of each. Two of a million keys are the same to it with a probability of
- * 1 to 37 million (n² / 2⁶⁵).
- */
+/** A set that keeps 64 bits of the hash of each key. Two of a million are the same to it once in 37 million (n² / 2⁶⁵). */
 export class KeySet {
   /** Each hash is at its lowest bits, or in the next slot that was free; 0 marks a free slot. */
   #slots = new BigUint64Array(1024);

@@ -12,15 +12,10 @@ const BEGINNING = '{"url":';
 /** How much is read at once when the end of the last whole line is looked for. */
 const BLOCK_BYTES = 65_536;
 
-/** An open ledger. */
 export interface Ledger {
   /** Whether an earlier batch has saved this image under this name. */
   isDone(job: SaveJob): boolean;
-  /**
-   * Adds a line. Resolves when the system has it, so that it outlives this process.
-   *
-   * @throws UsageError It could not be written.
-   */
+  /** Adds a line. Resolves when the system has it, so that it outlives this process; rejects with a UsageError. */
   append(result: SaveResult): Promise<void>;
   close(): Promise<void>;
 }
@@ -39,8 +34,8 @@ export async function openLedger(path: string): Promise<Ledger> {
     if (!(await file.stat()).isFile())
       throw new UsageError(`The ledger ${path} is not a file; name one that is.`);
     unlock = await lockLedger(await realpath(path));
-    const entries = readLedger(path);
     // Throws before anything of another file is removed.
+    const entries = readLedger(path);
     await entries.next();
     await entries.return();
     await repairLastLine(file, path);
@@ -83,11 +78,9 @@ async function repairLastLine(file: FileHandle, path: string): Promise<void> {
   if (size < sizeWithZeros) await file.truncate(size);
   const end = await findEnd(file, size, (bytes) => bytes.lastIndexOf(0x0a));
   if (end === size) return;
-  const rest = Buffer.alloc(Math.min(size - end, BLOCK_BYTES));
-  await file.read(rest, 0, rest.length, end);
-  const entry = parseEntry(rest.toString('utf8'), path, 'last line');
-  if (entry === undefined) await file.truncate(end);
-  else await file.appendFile('\n');
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(BLOCK_BYTES), 0, BLOCK_BYTES, end);
+  const isWhole = parseEntry(buffer.toString('utf8', 0, bytesRead), path, 'last line') !== undefined;
+  await (isWhole ? file.appendFile('\n') : file.truncate(end));
 }
 
 /** The position behind the last byte that is looked for; 0 where there is none. */
@@ -103,7 +96,7 @@ async function findEnd(file: FileHandle, size: number, find: (bytes: Uint8Array)
 }
 
 /**
- * What a ledger says is done, by URL and name; nothing where there is none. Does not change it.
+ * What a ledger says is done, by URL and name; nothing where there is none. Only reads.
  *
  * @throws UsageError It is no ledger, or cannot be read.
  */
@@ -130,7 +123,6 @@ export async function* readLedger(path: string): AsyncGenerator<LedgerEntry, voi
   }
 }
 
-/** A line of a ledger. */
 export type LedgerEntry = Pick<SaveResult, 'url' | 'name' | 'status'> & Readonly<Record<string, unknown>>;
 
 /**

@@ -46,7 +46,6 @@ export function readResponse({ headers, statusCode: status = 0 }: ResponseHead, 
   };
 }
 
-/** The reply to the command, or undefined where the text is something else. */
 function readReply(text: string): SaveReply | undefined {
   try {
     return parseReply(text);
@@ -130,11 +129,7 @@ const OWN_LIMITS = ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM'];
 /** Errors of TLS. Node passes those of OpenSSL's X.509 check on by their names. */
 const TLS_ERROR = /^(?:EPROTO$|ERR_SSL|ERR_TLS)|CERT|SELF_SIGNED|UNABLE_TO_VERIFY/;
 
-/**
- * Turns a request that failed without a response into its outcome.
- *
- * @param server Where it was sent to: its origin, and the proxy if there is one.
- */
+/** @param server Where the request was sent to: its origin, and the proxy if there is one. */
 export function readConnectionError({ code: reason = '' }: NodeJS.ErrnoException, server: string): Outcome {
   const isOwnLimit = OWN_LIMITS.includes(reason);
   const isTls = TLS_ERROR.test(reason);
@@ -147,10 +142,6 @@ export function readConnectionError({ code: reason = '' }: NodeJS.ErrnoException
     code = 'too-many-connections';
     message = `This computer opens no more connections (${reason}). Lower --concurrency, or raise its limit (ulimit -n).`;
   }
-  return {
-    result: { status: 'failed', code, message },
-    isUnanswered: true,
-    retry: !isTls,
-    isBusy: isOwnLimit,
-  };
+  const result = { status: 'failed', code, message } as const;
+  return { result, isUnanswered: true, retry: !isTls, isBusy: isOwnLimit };
 }

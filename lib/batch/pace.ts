@@ -5,7 +5,6 @@ import { GaveUpError, type SaveResult } from './types.js';
 
 /** A refusal lowers the limit to this part of it. */
 const DECREASE = 0.75;
-
 /** Added to the limit after `limit` successes: slowly, because the next refusal is the price of too much. */
 const INCREASE = 0.25;
 
@@ -14,14 +13,12 @@ const INCREASE = 0.25;
  * It starts at the maximum, since most servers take that.
  */
 export class Pace {
-  readonly #max: number;
   #limit: number;
   #resumeAt = 0;
   /** How often the limit was lowered. The number when a request is sent is for {@link record}. */
   decreases = 0;
 
-  constructor(max: number) {
-    this.#max = max;
+  constructor(private readonly max: number) {
     this.#limit = max;
   }
 
@@ -45,7 +42,7 @@ export class Pace {
       this.#limit = Math.max(1, this.#limit * DECREASE);
       this.decreases++;
     } else if (outcome.result.status === 'done') {
-      this.#limit = Math.min(this.#max, this.#limit + INCREASE / this.#limit);
+      this.#limit = Math.min(this.max, this.#limit + INCREASE / this.#limit);
     }
   }
 }
@@ -103,9 +100,8 @@ export class FailureRow {
   /** @returns Why the batch should give up, or undefined. */
   add({ status, name, code = '', message = '' }: SaveResult): GaveUpError | undefined {
     this.#hasDone ||= status === 'done';
-    const concernsAll =
-      CONCERNS_EVERY_JOB.has(code) || (!this.#hasDone && CONCERNS_EVERY_JOB_AT_FIRST.test(code));
-    this.#count = concernsAll ? this.#count + 1 : 0;
+    const isOutage = !this.#hasDone && CONCERNS_EVERY_JOB_AT_FIRST.test(code);
+    this.#count = isOutage || CONCERNS_EVERY_JOB.has(code) ? this.#count + 1 : 0;
     if (this.#count === 0) this.#folders.clear();
     if (code === 'folder-missing') this.#folders.add(dirname(name));
     if (this.#count < MAX_IN_A_ROW) return undefined;

@@ -38,13 +38,10 @@ interface Route {
 
 /** Sends save commands over connections that stay open. */
 export class SaveClient {
-  readonly #settings: ClientSettings;
   readonly #running = new Set<http.ClientRequest>();
   readonly #routes = new Map<string, Route>();
 
-  constructor(settings: ClientSettings) {
-    this.#settings = settings;
-  }
+  constructor(private readonly settings: ClientSettings) {}
 
   /**
    * Never rejects for what the server or the network does: that is in the outcome.
@@ -52,7 +49,7 @@ export class SaveClient {
    * @throws UsageError The proxy that the environment names cannot be used.
    */
   async save(request: BatchRequest): Promise<Outcome> {
-    const route = this.#routes.get(request.origin) ?? createRoute(request.origin, this.#settings);
+    const route = this.#routes.get(request.origin) ?? createRoute(request.origin, this.settings);
     this.#routes.set(request.origin, route);
     try {
       return await this.#send(request, route);
@@ -124,26 +121,24 @@ export class SaveClient {
 function createRoute(origin: string, settings: ClientSettings): Route {
   const url = new URL(origin);
   const proxy = findProxy(origin);
+  const server = proxy === undefined ? origin : `${origin} (through the proxy ${proxy.origin})`;
   // A connection that is used again may be closed just as the request goes out, which takes a second attempt.
   const keepAlive = settings.retries > 0;
-  const create = (to: URL, headers: http.OutgoingHttpHeaders = {}): Route['options'] => ({
+  const isTls = url.protocol === 'https:';
+  const create = (to: URL, agent: http.Agent, headers: http.OutgoingHttpHeaders = {}): Route['options'] => ({
     ...urlToHttpOptions(to),
     auth: null,
     headers: { 'User-Agent': 'express-image-save', ...headers, ...settings.headers },
-    agent: new (to.protocol === 'https:' ? https : http).Agent({ keepAlive }),
+    agent,
   });
-  if (proxy === undefined) return { server: origin, prefix: '', options: create(url) };
-  const server = `${origin} (through the proxy ${proxy.origin})`;
-  if (url.protocol === 'https:')
-    return {
-      server,
-      prefix: '',
-      options: { ...create(url), agent: new HttpsProxyAgent(proxy, { keepAlive }) },
-    };
+  if (proxy === undefined)
+    return { server, prefix: '', options: create(url, new (isTls ? https : http).Agent({ keepAlive })) };
+  if (isTls) return { server, prefix: '', options: create(url, new HttpsProxyAgent(proxy, { keepAlive })) };
   const user = [proxy.username, proxy.password].map(decodeURIComponent).join(':');
   const authorization = `Basic ${Buffer.from(user).toString('base64')}`;
   const headers = { Host: url.host, ...(user !== ':' && { 'Proxy-Authorization': authorization }) };
-  return { server, prefix: origin, options: create(proxy, headers) };
+  const agent = new (proxy.protocol === 'https:' ? https : http).Agent({ keepAlive });
+  return { server, prefix: origin, options: create(proxy, agent, headers) };
 }
 
 /** @throws UsageError It is no HTTP proxy. */

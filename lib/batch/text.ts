@@ -8,8 +8,8 @@ import { InvalidJob, UsageError } from './types.js';
 /** In characters. In a ledger, a job, its further fields and a reply have up to 65,536 each, some of them six in JSON. */
 export const MAX_LINE_LENGTH = 1_048_576;
 
-/** A text, by the name that messages give it. */
 export interface TextSource {
+  /** For messages. */
   readonly name: string;
   /** Whether it can be read more than once: standard input and pipes cannot. */
   readonly isFile: boolean;
@@ -86,7 +86,6 @@ export interface Line {
   readonly text: string | undefined;
 }
 
-/** Reads the lines of a text whose lines end in `\n`. */
 export async function* readLines(chunks: AsyncIterable<string>): AsyncIterable<Line> {
   let [number, rest, isTooLong] = [0, '', false];
   const end = (text: string): Line => {
@@ -131,7 +130,6 @@ export async function* readListLines(
   }
 }
 
-/** How many entries a list has. */
 export async function countAll(entries: AsyncIterable<unknown>): Promise<number> {
   const iterator = entries[Symbol.asyncIterator]();
   let count = 0;

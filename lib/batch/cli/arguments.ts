@@ -43,15 +43,13 @@ A line of JOBS is "URL NAME", or JSON: {"url": "/is/image/shoe?wid=800", "name":
 
 Exit status: 0 all done, 1 some failed, 2 wrong usage or no jobs, 130 stopped.`;
 
+type Printer = Pick<CliProcess, 'version' | 'stdout' | 'stderr'>;
+
 /**
- * Reads the arguments.
- *
  * @returns What to do; or the exit status, where help or an error is printed and there is nothing to do.
  * @throws UsageError The arguments do not fit each other; the message names the fix.
  */
-export function parseArguments(
-  proc: Pick<CliProcess, 'args' | 'version' | 'stdout' | 'stderr'>,
-): CliTask | number {
+export function parseArguments(proc: Printer & Pick<CliProcess, 'args'>): CliTask | number {
   // Without a command, commander shows the help.
   let task: CliTask | number = 2;
   const program = createProgram(proc, (parsed) => (task = parsed));
@@ -64,10 +62,7 @@ export function parseArguments(
   return task;
 }
 
-function createProgram(
-  { version, stdout, stderr }: Pick<CliProcess, 'version' | 'stdout' | 'stderr'>,
-  act: (task: CliTask) => void,
-): Command {
+function createProgram({ version, stdout, stderr }: Printer, act: (task: CliTask) => void): Command {
   const program = new Command('express-image-save')
     .description('Saves images on a server that speaks the saveToFile command.')
     .version(version)

@@ -15,11 +15,7 @@ import { showBar, showLines, write, writeAll, type CliProcess, type Progress } f
 /** Status when a signal has stopped the command, as shells have it: 128 + SIGINT. */
 const INTERRUPTED = 130;
 
-/**
- * Runs the command.
- *
- * @returns The exit status: 0 all done or skipped, 1 some failed, 2 wrong usage or it could not start, 130 stopped.
- */
+/** @returns The exit status: 0 all done or skipped, 1 some failed, 2 wrong usage or it could not start, 130 stopped. */
 export async function main(proc: CliProcess): Promise<number> {
   const { stdin, stdout, stderr } = proc;
   // A reader may leave at any time, as `head` does. The saves that are running must not be lost with it.
@@ -112,7 +108,7 @@ async function runBatch(
   return tally.failed > 0 || outputError !== undefined ? 1 : 0;
 }
 
-/** Entries that are no jobs are printed, up to so many. */
+/** So many entries that are no jobs are printed. */
 const MAX_PRINTED = 10;
 
 /** Prints the first entries that are no jobs and counts the others: a wrong template makes all of them so. */

@@ -37,7 +37,6 @@ export async function printReport(
   return missing.size > 0 ? 1 : 0;
 }
 
-/** The names of the fields that are the job's own. */
 function jobFields(entry: LedgerEntry): string[] {
   return Object.keys(entry).filter((key) => !OWN_FIELDS.has(key));
 }

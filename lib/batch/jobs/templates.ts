@@ -12,13 +12,14 @@ const NAME = /^[A-Za-z_][\w.-]*$/;
 type Values = Readonly<Record<string, unknown>>;
 
 export class Template {
-  readonly text: string;
   /** The names of its places. */
   readonly places: ReadonlySet<string>;
 
-  constructor(text: string, columns: readonly string[] = []) {
+  constructor(
+    readonly text: string,
+    columns: readonly string[] = [],
+  ) {
     const names = Array.from(text.matchAll(BRACES), ([, name = '']) => name);
-    this.text = text;
     this.places = new Set(names.filter((name) => NAME.test(name) || columns.includes(name)));
   }
 
@@ -72,19 +73,17 @@ interface ValueSet {
 async function readSet(text: string, stdin: Readable): Promise<ValueSet> {
   const [, name, list = ''] = /^([A-Za-z_][\w.-]*)=(.*)$/s.exec(text) ?? [];
   if (name === undefined) throw new UsageError(`"${text}" is no set of values. Write --set wid=320,640`);
-  if (!list.startsWith('@')) {
-    const values = list.split(',').map((value) => value.trim());
-    if (values.includes(''))
-      throw new UsageError(`--set ${text} has an empty value. Leave out the comma too many.`);
-    return { name, count: values.length, values: () => values };
-  }
-  const file = await openText(list.slice(1), stdin);
-  // It is read again for each value of the sets before it.
-  if (!file.isFile)
+  if (list.startsWith('@')) {
+    const file = await openText(list.slice(1), stdin);
+    // It is read again for each value of the sets before it.
+    if (file.isFile) return { name, count: await countAll(readValues(file)), values: () => readValues(file) };
     throw new UsageError(
       `--set ${name} needs a file, because it is read more than once. Save it to one first.`,
     );
-  return { name, count: await countAll(readValues(file)), values: () => readValues(file) };
+  }
+  const values = list.split(',').map((value) => value.trim());
+  if (!values.includes('')) return { name, count: values.length, values: () => values };
+  throw new UsageError(`--set ${text} has an empty value. Leave out the comma too many.`);
 }
 
 /** @throws UsageError A line is too long, or not UTF-8. */
@@ -102,10 +101,10 @@ function checkPlaces(
   columns: readonly string[] | undefined,
 ): void {
   const names = sets.map((set) => set.name);
-  const repeated = names.find((each, index) => names.indexOf(each) !== index);
-  if (repeated !== undefined)
+  const twice = names.find((each, index) => names.indexOf(each) !== index);
+  if (twice !== undefined)
     throw new UsageError(
-      `--set ${repeated} is given twice. Write its values together, as in --set ${repeated}=a,b`,
+      `--set ${twice} is given twice. Write its values together, as in --set ${twice}=a,b`,
     );
   for (const [option, { places }] of [['--url', url] as const, ['--name', name] as const]) {
     const unknown = [...places].find((place) => !names.includes(place) && columns?.includes(place) === false);
@@ -136,7 +135,7 @@ function fillJob(where: string, url: Template, name: Template, values: Values): 
   return { where, job: { ...values, url: filledUrl, name: name.fill(get) } };
 }
 
-/** A value as text: JSON has numbers and truth values too. Empty where there is none. */
+/** JSON has numbers and truth values too. */
 function readValue(values: Values, place: string): string {
   const value = Object.hasOwn(values, place) ? values[place] : undefined;
   return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : '';

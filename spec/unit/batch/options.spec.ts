@@ -40,6 +40,8 @@ it.each<[string, object]>([
   ['ledger', { ledger: '' }],
   ['server', { server: 'localhost:3000' }],
   ['server', { server: 'http://host/path' }],
+  ['shard', { shard: '5/4' }],
+  ['shard', { shard: '0/4' }],
   ['signal', { signal: {} }],
   ['header', { header: 'X: y' }],
   ['header', { header: [3] }],

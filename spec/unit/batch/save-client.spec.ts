@@ -37,16 +37,6 @@ async function save(origin: string, timeout?: number): Promise<Omit<Outcome, 're
   return { ...outcome, ...result };
 }
 
-it('uses a connection again', async () => {
-  const sockets = new Set<Socket>();
-  const server = await startReplyServer((_request, res) => {
-    sockets.add(res.socket!);
-    sendDone(res);
-  });
-  for (let i = 0; i < 5; i++) expect(await save(server.origin)).toMatchObject({ status: 'done' });
-  expect(sockets.size).toBe(1);
-});
-
 it.each([
   [5, ['done', 'connection-broken'], 2],
   // Without a second attempt, no connection is used again that the server may be closing.

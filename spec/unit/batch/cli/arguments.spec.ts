@@ -30,12 +30,6 @@ it('reads a file of jobs with every option', () => {
   });
 });
 
-it('has the defaults of saveAll', () => {
-  const list = { kind: 'lines', path: '-', templates: undefined };
-  const settings = { concurrency: 8, retries: 5, headers: {} };
-  expect(parse('batch', '-')).toMatchObject({ list, settings, json: false, quiet: false, dryRun: false });
-});
-
 it('reads a matrix, a table, JSON with templates, and a log', () => {
   const list = (...args: string[]): JobList => parse('batch', ...args).list;
   const templates = { url: '/{p}', name: '{p}.jpg', set: ['p=a', 'q=@f'] };
@@ -85,11 +79,8 @@ it.each([
   [['batch', 'a', '--ledgr', 'l'], /unknown option '--ledgr'\n\(Did you mean --ledger\?\)/],
   [['batch', 'a', '--concurrency', '0'], /'0' is invalid. It must be a whole number from 1 to 1000/],
   [['batch', 'a', '--retries', '1.5'], /whole number from 0/],
-  [['batch', 'a', '--server', 'localhost:3000'], /as in http:\/\/localhost:3000/],
   [['batch', 'a', 'b'], /too many arguments/],
   [['batch', 'a', '--shard', '5/4'], /as in 2\/4/],
-  [['batch', 'a', '--shard', '0/4'], /as in 2\/4/],
-  [['batch', 'a', '--ledger', ''], /It must be the path of a file/],
   [['batch', '--from-log', 'l', '--saves', '--name', 'x'], /--saves' cannot be used with option '--name/],
   [['batch', '--from-log', 'l', '--url', '/x', '--name', 'x'], /cannot be used with option '--url/],
   [['batch', '--from-log', 'l', '--csv', 'x'], /cannot be used with option '--csv/],

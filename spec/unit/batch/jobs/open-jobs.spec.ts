@@ -54,7 +54,7 @@ describe('a list with a job in each line', () => {
   });
 
   it('takes no line for a job whose bytes are not UTF-8', async () => {
-    expect(await read(Buffer.from('/a caf\xe9.png\n/b b.png\n', 'latin1'))).toEqual([
+    expect(await read(Buffer.from('/a caf\xe9.png\n/b b.png\n', 'latin1'))).toMatchObject([
       { where: 'jobs.txt:1', reason: expect.stringMatching(/not UTF-8.*iconv/) as string },
       { where: 'jobs.txt:2', job: { url: '/b', name: 'b.png' } },
     ]);
