@@ -8,8 +8,6 @@ import { UsageError, type SaveJob, type SaveResult } from './types.js';
 
 /** What every line begins with: a file without it is not a ledger, and is not touched. */
 const BEGINNING = '{"url":';
-
-/** How much is read at once when the end of the last whole line is looked for. */
 const BLOCK_BYTES = 65_536;
 
 export interface Ledger {
@@ -145,7 +143,6 @@ function parseEntry(line: string, path: string, which: string): LedgerEntry | un
   throw new UsageError(`${path} is no ledger: its ${which} is something else. Name another file.`);
 }
 
-/** What to do about an error of the file system. */
 function describeError(path: string, error: unknown): UsageError {
   if (error instanceof UsageError) return error;
   const { code = '', message } = error as NodeJS.ErrnoException;

@@ -8,11 +8,10 @@ import { UsageError, type SaveAllOptions } from './types.js';
 export interface BatchSettings extends Pick<SaveAllOptions, 'timeout' | 'ledger' | 'signal'> {
   /** Scheme, host and port, without a slash at the end. */
   readonly server: string | undefined;
-  /** A header that was given more than once has a list of values. */
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly concurrency: number;
   readonly retries: number;
-  /** One part of a list that is split, counted from 1. */
+  /** Counted from 1. */
   readonly shard: { readonly index: number; readonly count: number } | undefined;
 }
 
@@ -26,7 +25,6 @@ export interface ProgramOption extends Rule {
   readonly default?: number;
 }
 
-/** The options that `saveAll()` and the program share. */
 export const SHARED_OPTIONS: Readonly<Record<Exclude<keyof SaveAllOptions, 'signal'>, ProgramOption>> = {
   server: {
     flags: '--server <origin>',
@@ -109,16 +107,13 @@ export function parseServer(text: string): string | undefined {
   return origin !== undefined && URL.canParse(origin) ? origin : undefined;
 }
 
-/** The part that a text such as `2/4` names, or undefined where it names none. */
 function parseShard(text: string): BatchSettings['shard'] {
   const [, index, count] = (/^([1-9]\d{0,5})\/([1-9]\d{0,5})$/.exec(text) ?? []).map(Number);
   return index === undefined || count === undefined || index > count ? undefined : { index, count };
 }
 
 function readHeaders(header: NonNullable<SaveAllOptions['header']>): BatchSettings['headers'] {
-  const lines = Array.isArray(header)
-    ? (header as readonly string[]).map(splitHeader)
-    : Object.entries(header);
+  const lines = Array.isArray(header) ? header.map(splitHeader) : Object.entries(header);
   const headers: Record<string, string | string[]> = {};
   for (const [name, value] of lines) {
     try {

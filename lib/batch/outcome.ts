@@ -3,13 +3,11 @@ import type { IncomingMessage } from 'node:http';
 import { parseReply, type SaveReply } from '../protocol/parse-reply.js';
 import type { SaveResult } from './types.js';
 
-/** How one attempt ended. */
 export interface Outcome {
   /** What the result of the job says of it, if there is no further attempt. */
   readonly result: Pick<SaveResult, 'status' | 'code' | 'message' | 'rendererStatus' | 'bytes' | 'pixels'>;
   /** There was no response at all. */
   readonly isUnanswered?: boolean;
-  /** Another attempt may succeed. */
   readonly retry?: boolean;
   /** The server has more work than it can do: send it less. */
   readonly isBusy?: boolean;
@@ -107,10 +105,7 @@ export function parseRetryAfter(header: string | undefined, now = Date.now()): n
 }
 
 const UNREACHABLE = ['host-unreachable', 'is unreachable. Check the network and the address.'] as const;
-const BROKEN = [
-  'connection-broken',
-  'broke the connection. Check that server, then run the batch again.',
-] as const;
+const BROKE = 'broke the connection. Check that server, then run the batch again.';
 
 /** By Node's code, or our own: the code of the result, and what the server does. */
 const CONNECTION_ERRORS: Readonly<Record<string, readonly [code: string, says: string]>> = {
@@ -133,7 +128,7 @@ const TLS_ERROR = /^(?:EPROTO$|ERR_SSL|ERR_TLS)|CERT|SELF_SIGNED|UNABLE_TO_VERIF
 export function readConnectionError({ code: reason = '' }: NodeJS.ErrnoException, server: string): Outcome {
   const isOwnLimit = OWN_LIMITS.includes(reason);
   const isTls = TLS_ERROR.test(reason);
-  let [code, message] = CONNECTION_ERRORS[reason] ?? BROKEN;
+  let [code, message] = CONNECTION_ERRORS[reason] ?? ['connection-broken', BROKE];
   message = `${server} ${message}`;
   if (isTls) {
     code = 'tls-failed';

@@ -49,7 +49,6 @@ export class Pace {
 
 const FIRST_DELAY_MS = 500;
 const MAX_DELAY_MS = 30_000;
-
 /** The longest wait for a server that has never replied: its address may be wrong, and then nothing helps. */
 const MAX_FIRST_CONTACT_DELAY_MS = 1000;
 
@@ -91,7 +90,6 @@ const CONCERNS_EVERY_JOB = new Set([
 /** Errors that do so while nothing is done: dropped connections, redirects to a login. Later, they may be an outage. */
 const CONCERNS_EVERY_JOB_AT_FIRST = /^(?:connection-broken|no-reply|http-(?:[13]\d\d|403|407|502|503|504))$/;
 
-/** Counts the failures in a row. */
 export class FailureRow {
   readonly #folders = new Set<string>();
   #count = 0;

@@ -23,21 +23,18 @@ export const OWN_FIELDS: ReadonlySet<string> = new Set(
 
 /** A job that can be sent. Its timeout is that of the batch where it has none of its own. */
 export interface PreparedJob extends ReadableJob {
-  /** Scheme, host and port. */
   readonly origin: string;
   /** The URL without the command: equal for jobs that ask for the same image. */
   readonly image: string;
-  /** The path and the query with the command, ready to be sent. */
+  /** Path and query with the command, ready to be sent. */
   readonly path: string;
-  /** The list has had the same job before. */
   readonly isRepeated: boolean;
 }
 
 type Defaults = Pick<BatchSettings, 'server' | 'timeout'>;
 
 /**
- * Prepares the entries of a list, one at a time: checks them, compares their names over the whole list, and takes those
- * of the shard.
+ * Checks the entries of a list, compares their names over the whole list, and takes those of the shard.
  *
  * @throws UsageError A URL is a path and there is no server, or the list begins with too many entries that are no jobs.
  */
@@ -139,7 +136,6 @@ export function createRequest(
   return { origin, image: origin + path, path: path + command };
 }
 
-/** Whether a parameter belongs to the save command. */
 export function isCommandParam({ name }: QueryParam): boolean {
   return ['req', 'name', 'timeout'].includes(name);
 }

@@ -105,7 +105,6 @@ export async function* readLines(chunks: AsyncIterable<string>): AsyncIterable<L
   if (rest !== '' || isTooLong) yield end(rest);
 }
 
-/** Whether a line of a list is empty or a comment. */
 export function isSkipped({ text }: Line): boolean {
   return text !== undefined && /^\s*(?:#|$)/.test(text);
 }

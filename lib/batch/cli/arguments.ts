@@ -6,7 +6,6 @@ import { SHARED_OPTIONS, checkBatchOptions, type BatchSettings, type ProgramOpti
 import { UsageError, type SaveAllOptions } from '../types.js';
 import type { CliProcess } from './terminal.js';
 
-/** What the command is asked to do: to save, or to report what a ledger says is missing. */
 export type CliTask =
   | ({ readonly kind: 'batch' } & BatchArguments)
   | { readonly kind: 'report'; readonly ledgers: readonly string[]; readonly csv: boolean };
@@ -137,7 +136,6 @@ function createOption({ flags, usage, kind, default: value, expected, isValid }:
   });
 }
 
-/** @throws UsageError No list is named, more than one is, or options do not fit it. */
 function chooseList(jobs: string | undefined, options: RawOptions): JobList {
   const { url, name, set = [], csv, fromLog, column, saves = false, under } = options;
   const refuse = (message: string): never => {

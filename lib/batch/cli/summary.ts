@@ -1,12 +1,10 @@
-// The results of a batch in numbers and in words: what was done, what failed and why, and how to go on; how people read
-// numbers and texts.
+// The results of a batch in numbers and in words: what was done, what failed and why, and how to go on.
 import type { GaveUpError, SaveResult } from '../types.js';
 
 /** Results further back do not count for the rate. */
 const RATE_WINDOW_MS = 15_000;
 const RATE_STEP_MS = 1000;
 
-/** Counts results: how many of each kind, and one example of each failure. */
 export class Tally {
   readonly #begin = performance.now();
   readonly #failures = new Map<string, { count: number; readonly example: SaveResult }>();
@@ -68,17 +66,14 @@ export class Tally {
   }
 }
 
-/** How a batch ended. */
 export interface BatchEnd {
   readonly tally: Tally;
   /** `Stopped`: by a signal, or because the reader of the results has gone. */
   readonly how: 'Finished' | 'Stopped' | 'Gave up';
-  /** Why it gave up. */
   readonly reason: Pick<GaveUpError, 'code' | 'folders'> | undefined;
   /** What the lines of an access log were, in words; empty without a log. */
   readonly log: string;
   readonly ledger: string | undefined;
-  /** The arguments of the program. */
   readonly args: readonly string[];
 }
 

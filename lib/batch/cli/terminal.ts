@@ -8,16 +8,13 @@ type ErrorOutput = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly 
 
 /** The parts of `process` that the program uses, so that specs can replace them. */
 export interface CliProcess {
-  /** Without the paths of Node and the program. */
   readonly args: readonly string[];
-  /** Of the package. */
   readonly version: string;
   readonly stdin: Readable;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: ErrorOutput;
   /** Calls the listener at each Ctrl-C or SIGTERM, until the function that it returns is called. */
   readonly onInterrupt: (listener: () => void) => () => void;
-  /** Ends the process at once. */
   readonly exit: (status: number) => void;
 }
 
@@ -37,11 +34,7 @@ export function write(
   });
 }
 
-/**
- * Writes lines until the reader leaves.
- *
- * @throws Error They cannot be written: the disk is full, say.
- */
+/** Writes lines until the reader leaves. Rejects where they cannot be written: the disk is full, say. */
 export async function writeAll(
   stream: NodeJS.WritableStream,
   lines: Iterable<string> | AsyncIterable<string>,
@@ -62,11 +55,7 @@ export interface Progress {
 
 const LINE_INTERVAL_MS = 10_000;
 
-/**
- * Lines as they are printed, for files and logs.
- *
- * @param tally Adds a line every ten seconds that says how far the batch is.
- */
+/** Lines for files and logs: those that are printed and, with a tally, one every ten seconds that says how far it is. */
 export function showLines(output: ErrorOutput, tally?: Tally): Progress {
   const print = (line: string): void => {
     output.write(`${line}\n`);

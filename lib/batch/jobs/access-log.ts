@@ -59,7 +59,6 @@ export function describeCounts(counts: LogCounts): string {
   return [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ');
 }
 
-/** A GET of an image, or a save command. */
 interface ImageRequest {
   readonly path: string;
   readonly params: readonly QueryParam[];
@@ -68,7 +67,7 @@ interface ImageRequest {
   readonly command?: { readonly name: string; readonly timeout?: number };
 }
 
-/** Undefined where it is neither an image nor a save command. */
+/** A GET of an image, or a save command; undefined where it is neither. */
 function readRequest(logged: LoggedRequest | undefined, under: string): ImageRequest | undefined {
   const { method = '', url = '', status = '200' } = logged ?? {};
   const [, path = '', query = ''] = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)(?:\?([^#]*))?/i.exec(url) ?? [];
@@ -101,7 +100,6 @@ function getValue(place: string, { path, params, target }: ImageRequest, number:
   return place === 'ext' ? findExtension(value, file) : value;
 }
 
-/** Formats of `fmt=` that have another extension. */
 const EXTENSIONS: Readonly<Record<string, string>> = { jpeg: 'jpg', pjpeg: 'jpg', tiff: 'tif' };
 
 /** `fmt=png-alpha,rgb` → `png`. Without it, that of the path, or that of Image Serving's default format. */
@@ -111,15 +109,12 @@ function findExtension(format: string | undefined, file: string): string {
   return EXTENSIONS[value] ?? value;
 }
 
-/** A request in a log. */
 interface LoggedRequest {
   readonly method: string;
   readonly url: string;
-  /** Undefined where the log has none. */
   readonly status: string | undefined;
 }
 
-/** The request of a line; undefined where there is none. */
 function parseLine(line: string, column: number | undefined): LoggedRequest | undefined {
   if (column !== undefined) {
     const url = line.trim().split(/\s+/)[column - 1]?.replace(/^"|"$/g, '');

@@ -7,7 +7,6 @@ import { InvalidJob, UsageError, type Entries, type JobEntry } from '../types.js
 import { describeCounts, readAccessLog, type AccessLogOptions, type LogCounts } from './access-log.js';
 import { openTemplates, type JobTemplates } from './templates.js';
 
-/** Where the jobs come from. */
 export type JobList =
   | { readonly kind: 'lines'; readonly path: string; readonly templates: JobTemplates | undefined }
   | { readonly kind: 'csv'; readonly path: string; readonly templates: JobTemplates }
@@ -70,14 +69,12 @@ async function openList(
 /** A template that makes no job of the first combination makes none of the others. */
 async function checkFirst(jobs: Entries): Promise<void> {
   for await (const entry of jobs) {
-    const prepared =
-      entry instanceof InvalidJob ? entry : prepareJob(entry, { server: 'http://any', timeout: undefined });
-    if (!(prepared instanceof InvalidJob)) return;
-    throw new UsageError(`The first combination is no job: ${prepared.reason}. Correct --url or --name.`);
+    const job = entry instanceof InvalidJob ? entry : prepareJob(entry, { server: 'http://any' });
+    if (!(job instanceof InvalidJob)) return;
+    throw new UsageError(`The first combination is no job: ${job.reason}. Correct --url or --name.`);
   }
 }
 
-/** Reads a list with one job a line: JSON, or a URL and a name. */
 export async function* readJobLines(source: TextSource): Entries {
   for await (const line of readListLines(source))
     yield line instanceof InvalidJob ? line : parseLine(line.where, line.text);

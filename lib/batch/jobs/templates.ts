@@ -8,7 +8,6 @@ import { InvalidJob, UsageError, type Entries, type JobEntry } from '../types.js
 const BRACES = /\{([^{}]+)\}/g;
 const NAME = /^[A-Za-z_][\w.-]*$/;
 
-/** What an entry of a list has for the places, by their names. */
 type Values = Readonly<Record<string, unknown>>;
 
 export class Template {
@@ -118,7 +117,6 @@ function checkPlaces(
     throw new UsageError(`Several images would get the same name. Add {${missing.name}} to --name`);
 }
 
-/** The values with those of each combination added. */
 async function* combine([set, ...others]: readonly ValueSet[], values: Values): AsyncIterable<Values> {
   if (set === undefined) yield values;
   else for await (const value of set.values()) yield* combine(others, { ...values, [set.name]: value });

@@ -10,24 +10,16 @@ function repeat(pace: Pace, outcome: Outcome, times: number): void {
   for (let i = 0; i < times; i++) pace.record(outcome, pace.decreases);
 }
 
-it('starts at the maximum, does not go beyond it, and stays there at other failures', () => {
+it('starts at the maximum, stays there at other failures, and allows less after each refusal, but always one', () => {
   const pace = new Pace(8);
   repeat(pace, done, 1000);
-  expect(pace.limit).toBe(8);
   // It says nothing of the load.
   repeat(pace, failure, 1);
-  expect(pace.limit).toBe(8);
-});
-
-it('allows fewer requests after each refusal, and always one', () => {
-  const pace = new Pace(8);
-  const limits = [1, 2, 3].map(() => {
-    repeat(pace, busy, 1);
+  const limits = [0, 1, 1, 1, 100].map((refusals) => {
+    repeat(pace, busy, refusals);
     return pace.limit;
   });
-  expect(limits).toEqual([6, 4, 3]);
-  repeat(pace, busy, 100);
-  expect(pace.limit).toBe(1);
+  expect(limits).toEqual([8, 6, 4, 3, 1]);
 });
 
 it('counts the refusals of requests that ran at the same time once', () => {
@@ -37,12 +29,12 @@ it('counts the refusals of requests that ran at the same time once', () => {
   expect(pace.limit).toBe(6);
 });
 
-it('comes back to the maximum as the server copes', () => {
+it('comes back to the maximum as the server copes, and does not go beyond it', () => {
   const pace = new Pace(8);
   repeat(pace, busy, 100);
   repeat(pace, done, 30);
   expect(pace.limit).toBeGreaterThan(1);
-  repeat(pace, done, 300);
+  repeat(pace, done, 1000);
   expect(pace.limit).toBe(8);
 });
 
@@ -55,28 +47,15 @@ it('pauses for as long as a rate limit says, no less when a shorter one follows,
   expect([1000, 4000, 6000, 7000].map((now) => pace.remainingPause(now))).toEqual([5000, 2000, 0, 0]);
 });
 
-describe('the wait for the next attempt', () => {
-  it('doubles with each attempt, up to half a minute', () => {
-    const delays = [1, 2, 3, 4, 5, 6, 7, 8, 60].map((attempts) =>
-      retryDelay(attempts, failure, true, () => 0),
-    );
-    expect(delays).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
-  });
-
-  it('takes off up to half, at random', () => {
-    expect(retryDelay(1, failure, true, () => 1)).toBe(250);
-  });
-
-  it('never waits for less than the server asks', () => {
-    expect(retryDelay(1, { ...failure, retryAfter: 3000 }, true)).toBe(3000);
-    expect(retryDelay(4, { ...failure, retryAfter: 3000 }, true, () => 0)).toBe(4000);
-  });
-
-  it('waits a second at most for a server that has never replied', () => {
-    expect([1, 2, 9].map((attempts) => retryDelay(attempts, failure, false, () => 0))).toEqual([
-      500, 1000, 1000,
-    ]);
-  });
+it('waits twice as long before each attempt, less up to half at random, and no less than the server asks', () => {
+  const delays = (hasReplied: boolean, ...attempts: number[]): number[] =>
+    attempts.map((each) => retryDelay(each, failure, hasReplied, () => 0));
+  expect(delays(true, 1, 2, 3, 6, 7, 60)).toEqual([500, 1000, 2000, 16_000, 30_000, 30_000]);
+  // A server that has never replied.
+  expect(delays(false, 1, 2, 9)).toEqual([500, 1000, 1000]);
+  expect(retryDelay(1, failure, true, () => 1)).toBe(250);
+  expect(retryDelay(1, { ...failure, retryAfter: 3000 }, true)).toBe(3000);
+  expect(retryDelay(4, { ...failure, retryAfter: 3000 }, true, () => 0)).toBe(4000);
 });
 
 describe('a row of failures', () => {

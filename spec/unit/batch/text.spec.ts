@@ -26,18 +26,10 @@ async function read(...chunks: string[]): Promise<Line[]> {
 const texts = async (...chunks: string[]): Promise<(string | undefined)[]> =>
   (await read(...chunks)).map(({ text }) => text);
 
-it('finds the lines however they are cut into chunks', async () => {
+it('finds the lines however they are cut into chunks, and numbers them from 1', async () => {
   expect(await texts('a\nb', 'c\n', '\nd')).toEqual(['a', 'bc', '', 'd']);
-  expect(await texts('a\n')).toEqual(['a']);
   expect(await texts()).toEqual([]);
-});
-
-it('numbers the lines from 1', async () => {
-  expect(await read('a\n\nb')).toEqual([
-    { number: 1, text: 'a' },
-    { number: 2, text: '' },
-    { number: 3, text: 'b' },
-  ]);
+  expect(await read('a\n\nb\n')).toEqual(['a', '', 'b'].map((text, index) => ({ number: index + 1, text })));
 });
 
 it('gives up a line that is too long, keeps none of it, and reads the next one', async () => {
