@@ -175,8 +175,7 @@ export class Engine {
     const maxWaiting = MAX_WAITING_FACTOR * this.settings.concurrency;
     try {
       while (!this.#isStopping && !this.#isExhausted) {
-        const isBehind = this.#queue.size > 0 || this.#begun - this.#slots.size >= maxWaiting;
-        if (isBehind || !this.#maySend()) {
+        if (!this.#maySend() || this.#begun - this.#slots.size >= maxWaiting) {
           await this.#nextChange();
           continue;
         }
