@@ -190,26 +190,28 @@ export class Engine {
   }
 
   #start(job: PreparedJob | InvalidJob): void {
+    const isInvalid = job instanceof InvalidJob;
     if (this.#isStopping) return;
+    if (!isInvalid && (job.isRepeated || this.#ledger?.isDone(job) === true)) {
+      const result = { status: 'skipped', ...(job.isRepeated && { code: 'repeated' }) } as const;
+      this.#results.push(createResult(job, result));
+      return;
+    }
     this.#begun++;
     const end = (): void => {
       this.#begun--;
-      if (!(job instanceof InvalidJob)) this.#slots.delete(job);
+      if (!isInvalid) this.#slots.delete(job);
       this.#change();
     };
-    this.#process(job).then(end, (error: unknown) => {
+    (isInvalid ? this.#reject(job) : this.#save(job)).then(end, (error: unknown) => {
       this.#fail(error);
       end();
     });
   }
 
-  async #process(job: PreparedJob | InvalidJob): Promise<void> {
-    if (job instanceof InvalidJob) {
-      const message = `${job.where}: ${job.reason}`;
-      await this.#end(job.job, { status: 'failed', code: 'invalid-job', message });
-    } else if (job.isRepeated) await this.#end(job, { status: 'skipped', code: 'repeated' });
-    else if (this.#ledger?.isDone(job) === true) await this.#end(job, { status: 'skipped' });
-    else await this.#save(job);
+  async #reject({ where, reason, job }: InvalidJob): Promise<void> {
+    const failure = { status: 'failed', code: 'invalid-job', message: `${where}: ${reason}` } as const;
+    await this.#end(createResult(job, failure));
   }
 
   /** Sends a job until it has its result, or the batch stops: the next one tries again. */
@@ -225,7 +227,9 @@ export class Engine {
       if (outcome === undefined) return;
       if (outcome.retry !== true || attempts > this.settings.retries) {
         const milliseconds = Math.round(performance.now() - begin);
-        const reason = this.#failureRow.add(await this.#end(job, outcome.result, attempts, milliseconds));
+        const result = createResult(job, outcome.result, attempts, milliseconds);
+        await this.#end(result);
+        const reason = this.#failureRow.add(result);
         if (reason !== undefined) this.#endWith(reason);
         return;
       }
@@ -269,17 +273,20 @@ export class Engine {
     }
   }
 
-  /** Hands a result out, as soon as its line is in the ledger. It begins with the URL, as those lines do. */
-  async #end(
-    { url, name, fields }: ReadableJob,
-    outcome: Outcome['result'],
-    attempts = 0,
-    milliseconds = 0,
-  ): Promise<SaveResult> {
-    const result = { url, name, ...outcome, attempts, milliseconds, at: new Date().toISOString(), ...fields };
+  /** Hands a result out, as soon as its line is in the ledger. */
+  async #end(result: SaveResult): Promise<void> {
     // An entry without a URL and a name cannot be in the ledger.
-    if (outcome.status !== 'skipped' && url !== '') await this.#ledger?.append(result);
+    if (result.url !== '') await this.#ledger?.append(result);
     this.#results.push(result);
-    return result;
   }
+}
+
+/** A result begins with the URL, as the lines of a ledger do. */
+function createResult(
+  { url, name, fields }: ReadableJob,
+  outcome: Outcome['result'],
+  attempts = 0,
+  milliseconds = 0,
+): SaveResult {
+  return { url, name, ...outcome, attempts, milliseconds, at: new Date().toISOString(), ...fields };
 }

@@ -25,6 +25,12 @@ export interface ProgramOption extends Rule {
   readonly default?: number;
 }
 
+/** The rule of an option that is a number. */
+export function wholeNumber(min: number, max: number): Rule & { readonly kind: 'number' } {
+  const isValid = (value: unknown): boolean => isIntegerBetween(value, min, max);
+  return { kind: 'number', expected: `a whole number from ${min} to ${max}`, isValid };
+}
+
 export const SHARED_OPTIONS: Readonly<Record<Exclude<keyof SaveAllOptions, 'signal'>, ProgramOption>> = {
   server: {
     flags: '--server <origin>',
@@ -45,18 +51,14 @@ export const SHARED_OPTIONS: Readonly<Record<Exclude<keyof SaveAllOptions, 'sign
   concurrency: {
     flags: '--concurrency <n>',
     usage: 'requests at once, at most',
-    kind: 'number',
     default: DEFAULTS.concurrency,
-    expected: 'a whole number from 1 to 1000',
-    isValid: (value) => isIntegerBetween(value, 1, 1000),
+    ...wholeNumber(1, 1000),
   },
   retries: {
     flags: '--retries <n>',
     usage: 'further attempts after a failure that may pass',
-    kind: 'number',
     default: DEFAULTS.retries,
-    expected: 'a whole number from 0 to 100',
-    isValid: (value) => isIntegerBetween(value, 0, 100),
+    ...wholeNumber(0, 100),
   },
   timeout: {
     flags: '--timeout <ms>',

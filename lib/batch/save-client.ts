@@ -26,12 +26,11 @@ const MAX_REPLY_BYTES = 65_536;
 type ClientSettings = Pick<BatchSettings, 'headers' | 'retries'>;
 type BatchRequest = Pick<PreparedJob, 'origin' | 'path' | 'timeout'>;
 
-/** How a server is reached: directly, or through a proxy. */
-interface Route {
+/** How a server is reached, directly or through a proxy: the options of every request. */
+interface Route extends http.RequestOptions {
+  readonly agent: http.Agent;
   /** The server, for messages. */
   readonly server: string;
-  /** Those of every request. */
-  readonly options: http.RequestOptions & { readonly agent: http.Agent };
   /** What the path of each request begins with: a proxy is sent a whole URL. (RFC 9112, 3.2.2.) */
   readonly prefix: string;
 }
@@ -61,13 +60,13 @@ export class SaveClient {
   /** Breaks off the requests that are running, and closes all connections. */
   close(): void {
     for (const req of this.#running) req.destroy();
-    for (const { options } of this.#routes.values()) options.agent.destroy();
+    for (const { agent } of this.#routes.values()) agent.destroy();
   }
 
-  #send({ path, timeout }: BatchRequest, { options, prefix }: Route): Promise<Outcome> {
+  #send({ path, timeout }: BatchRequest, route: Route): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      const isTls = options.protocol === 'https:';
-      const req = (isTls ? https : http).request({ ...options, path: prefix + path });
+      const isTls = route.protocol === 'https:';
+      const req = (isTls ? https : http).request({ ...route, path: route.prefix + path });
       const failAfter = (milliseconds: number, code: string): NodeJS.Timeout =>
         setTimeout(() => {
           req.destroy(Object.assign(new Error(code), { code }));
@@ -118,27 +117,30 @@ export class SaveClient {
   }
 }
 
-function createRoute(origin: string, settings: ClientSettings): Route {
+function createRoute(origin: string, { headers, retries }: ClientSettings): Route {
   const url = new URL(origin);
   const proxy = findProxy(origin);
-  const server = proxy === undefined ? origin : `${origin} (through the proxy ${proxy.origin})`;
   // A connection that is used again may be closed just as the request goes out, which takes a second attempt.
-  const keepAlive = settings.retries > 0;
-  const isTls = url.protocol === 'https:';
-  const create = (to: URL, agent: http.Agent, headers: http.OutgoingHttpHeaders = {}): Route['options'] => ({
+  const keepAlive = retries > 0;
+  const isTunnel = url.protocol === 'https:' && proxy !== undefined;
+  const to = isTunnel ? url : (proxy ?? url);
+  return {
     ...urlToHttpOptions(to),
     auth: null,
-    headers: { 'User-Agent': 'express-image-save', ...headers, ...settings.headers },
-    agent,
-  });
-  if (proxy === undefined)
-    return { server, prefix: '', options: create(url, new (isTls ? https : http).Agent({ keepAlive })) };
-  if (isTls) return { server, prefix: '', options: create(url, new HttpsProxyAgent(proxy, { keepAlive })) };
-  const user = [proxy.username, proxy.password].map(decodeURIComponent).join(':');
+    agent: isTunnel
+      ? new HttpsProxyAgent(proxy, { keepAlive })
+      : new (to.protocol === 'https:' ? https : http).Agent({ keepAlive }),
+    headers: { 'User-Agent': 'express-image-save', ...(to !== url && describeClient(url, to)), ...headers },
+    server: proxy === undefined ? origin : `${origin} (through the proxy ${proxy.origin})`,
+    prefix: to === url ? '' : origin,
+  };
+}
+
+/** What a proxy is told besides the whole URL. */
+function describeClient({ host }: URL, { username, password }: URL): http.OutgoingHttpHeaders {
+  const user = [username, password].map(decodeURIComponent).join(':');
   const authorization = `Basic ${Buffer.from(user).toString('base64')}`;
-  const headers = { Host: url.host, ...(user !== ':' && { 'Proxy-Authorization': authorization }) };
-  const agent = new (proxy.protocol === 'https:' ? https : http).Agent({ keepAlive });
-  return { server, prefix: origin, options: create(proxy, agent, headers) };
+  return { Host: host, ...(user !== ':' && { 'Proxy-Authorization': authorization }) };
 }
 
 /** @throws UsageError It is no HTTP proxy. */

@@ -1,8 +1,8 @@
 // The arguments of the command → what it is asked to do.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { isIntegerBetween } from '../../validate-options.js';
 import type { JobList } from '../jobs/open-jobs.js';
-import { SHARED_OPTIONS, checkBatchOptions, type BatchSettings, type ProgramOption } from '../options.js';
+import { checkBatchOptions, SHARED_OPTIONS, wholeNumber } from '../options.js';
+import type { BatchSettings, ProgramOption } from '../options.js';
 import { UsageError, type SaveAllOptions } from '../types.js';
 import type { CliProcess } from './terminal.js';
 
@@ -120,9 +120,7 @@ function collect(value: string, values: readonly string[] = []): readonly string
 const COLUMN: ProgramOption = {
   flags: '--column <n>',
   usage: 'the column of the URL in the log, if its format is another one',
-  kind: 'number',
-  expected: 'a whole number from 1 to 1000',
-  isValid: (value) => isIntegerBetween(value, 1, 1000),
+  ...wholeNumber(1, 1000),
 };
 
 function createOption({ flags, usage, kind, default: value, expected, isValid }: ProgramOption): Option {

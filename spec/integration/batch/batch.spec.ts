@@ -97,7 +97,7 @@ it('goes on to its end when the reader of its messages leaves', async () => {
 it.each([
   ['--help', 'stdout', 0],
   ['none.txt', 'stderr', 2],
-] as const)('ends as usual after %s when nobody reads its %s', async (argument, name, status) => {
+] as const)('ends as usual after %s when its %s has no reader', async (argument, name, status) => {
   const command = spawnCommand(program, [argument]);
   command.child[name]?.destroy();
   expect([await command.ended, command.stdout(), command.stderr()]).toEqual([status, '', '']);

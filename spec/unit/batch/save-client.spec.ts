@@ -64,13 +64,18 @@ it.each([
   },
 );
 
-it('ends where a server changes the protocol', async () => {
+it.each([
+  ['101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n', 'http-101', false],
+  [
+    '200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nstatus=done\n',
+    'connection-broken',
+    true,
+  ],
+])('takes %j, after which the server leaves, for %s', async (reply, code, retry) => {
   const origin = await listen((socket) => {
-    socket.once('data', () =>
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
-    );
+    socket.once('data', () => socket.end(`HTTP/1.1 ${reply}`));
   });
-  expect(await save(origin)).toMatchObject({ code: 'http-101', retry: false });
+  expect(await save(origin)).toMatchObject({ code, retry });
 });
 
 it('gives up a server that takes the connection and never ends the TLS handshake', async () => {
@@ -191,14 +196,6 @@ it('gives up a server that never replies, half a minute after the deadline of th
 it('waits for a reply also with the longest timeout that a job may have', async () => {
   const server = await startReplyServer((_request, res) => setTimeout(sendDone, 50, res));
   expect(await save(server.origin, 2 ** 31 - 1)).toMatchObject({ status: 'done' });
-});
-
-it('takes a reply that is cut off for a broken connection', async () => {
-  const server = await startReplyServer((_request, res) => {
-    res.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': 100 });
-    res.write('status=done\n', () => res.destroy());
-  });
-  expect(await save(server.origin)).toMatchObject({ code: 'connection-broken', retry: true });
 });
 
 it('says that a server without TLS has none', async () => {
