@@ -20,9 +20,9 @@ interface Bench {
   readonly held: ServerResponse[];
   /** Ends the first render that is held, as soon as there is one. */
   endRender(): Promise<void>;
-  readonly records: SaveRecord[];
   /** Images that were rendered or are being rendered. */
   readonly rendered: () => number;
+  readonly records: SaveRecord[];
   readonly url: string;
   save(query?: string): Promise<Answer>;
   /** Resolves when so many saves are in progress and so many wait. */
@@ -34,12 +34,8 @@ async function openBench(options: ImageSaveOptions, render?: Handler): Promise<B
   const records: SaveRecord[] = [];
   let rendered = 0;
   let saves = 0;
-  const middleware = imageSave({
-    savePath: folder(),
-    verify: 'header',
-    onSave: (record) => void records.push(record),
-    ...options,
-  });
+  const onSave = (record: SaveRecord): void => void records.push(record);
+  const middleware = imageSave({ savePath: folder(), verify: 'header', onSave, ...options });
   const { url } = await start([
     middleware,
     (req, res, next) => {
@@ -53,7 +49,10 @@ async function openBench(options: ImageSaveOptions, render?: Handler): Promise<B
     },
   ]);
   return {
-    ...{ middleware, held, records, url },
+    middleware,
+    held,
+    records,
+    url,
     endRender: async () => {
       while (held.length === 0) await setImmediate();
       held.shift()!.end(image());

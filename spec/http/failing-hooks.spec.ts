@@ -11,7 +11,7 @@ import { createDeferred, type Deferred } from '../support/deferred.js';
 import { LONG, useManualDeadline } from '../support/manual-timer.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { jpeg } from '../support/images.js';
-import { useSaveFixture } from '../support/use-save-fixture.js';
+import { SAVE, useSaveFixture } from '../support/use-save-fixture.js';
 
 // More than is kept in memory, so that the store's temporary file is used.
 const { image, folder } = useSaveFixture(async () => Buffer.concat([await jpeg(), Buffer.alloc(1_200_000)]));
@@ -119,7 +119,7 @@ async function expectOneReply(
   };
   const middleware = imageSave({ ...LONG, ...options, onSave: counted });
   const { url } = await start([middleware, renderer], host);
-  const { reply } = await get(`${url}/x?req=saveToFile&name=x.jpg`);
+  const { reply } = await get(url + SAVE);
   expect(['done', 'failed', 'timeout']).toContain(reply.status);
   replied.resolve();
   // A hook that never settles keeps it from being idle.
@@ -172,8 +172,14 @@ describe('a renderer', () => {
   );
 });
 
+test.each(['throws', 'rejects'])('warns of an onSave that %s', async (failure) => {
+  const warned = jest.spyOn(process, 'emitWarning');
+  await expectOneReply(HOOKS['onSave']!(FAILURES[failure]!), send);
+  expect(warned.mock.calls.flat().map(String).join()).toContain(failed.message);
+});
+
 test('stops waiting at maxTimeout for a store that has committed and never settles', async () => {
   const store = storeWith('publish after commit', FAILURES['never settles']!);
   const { url } = await start([imageSave({ store }), send]);
-  expect((await get(`${url}/x?req=saveToFile&name=x.jpg`)).reply.error?.code).toBe('store-no-response');
+  expect((await get(url + SAVE)).reply.error?.code).toBe('store-no-response');
 });

@@ -17,8 +17,11 @@ const COMMAND = 'req=saveToFile&name=x.jpg';
 
 type Handler = FetchHandler<Request, unknown[]>;
 
-const wrap = (handler: Handler, options: FetchImageSaveOptions = {}): ReturnType<typeof imageSave> =>
-  imageSave(handler, { savePath: folder(), ...options });
+const sendImage = (): Response => new Response(image());
+const wrap = (
+  handler: Handler = sendImage,
+  options: FetchImageSaveOptions = {},
+): ReturnType<typeof imageSave> => imageSave(handler, { savePath: folder(), ...options });
 
 /** Sends a command and reads the reply. */
 async function save(
@@ -145,7 +148,7 @@ describe('a command', () => {
     ['/büch er', '/büch er/shoe'],
     ['/a/../is', '/is/shoe'],
   ])('is obeyed below the mount %s, however a URL writes that', async (mount, path) => {
-    const handle = wrap(() => new Response(image()), { mount });
+    const handle = wrap(sendImage, { mount });
     const response = await handle(new Request(`http://host${path}?req=saveToFile&name=$object$.jpg`));
     expect(parseReply(await response.text())).toMatchObject({ status: 'done', name: 'shoe.jpg' });
   });
@@ -155,37 +158,24 @@ describe('a command', () => {
     expect(await (await handle(new Request(`http://host/#?${COMMAND}`))).text()).toBe('plain');
   });
 
-  it('is rendered with what other code has set on the request', async () => {
-    let user: unknown;
-    const handle = wrap((request) => {
-      user = Reflect.get(request, 'user');
-      return new Response(image());
-    });
-    const request = Object.assign(new Request(`http://host/?${COMMAND}`), { user: 'someone' });
-    expect((await handle(request)).status).toBe(200);
-    expect(user).toBe('someone');
-  });
-
-  it('keeps the class of the request', async () => {
+  it('is rendered with the class of the request, and with what other code has set on it', async () => {
     class AppRequest extends Request {
       readonly app = true;
     }
-    let app: boolean | undefined;
-    const handle = imageSave(
-      (request: AppRequest) => {
-        app = request.app;
-        return new Response(image());
-      },
-      { savePath: folder() },
-    );
-    expect((await handle(new AppRequest(`http://host/?${COMMAND}`))).status).toBe(200);
-    expect(app).toBe(true);
+    let seen: unknown;
+    const handle = wrap((request) => {
+      seen = [Reflect.get(request, 'app'), Reflect.get(request, 'user')];
+      return sendImage();
+    });
+    const request = Object.assign(new AppRequest(`http://host/?${COMMAND}`), { user: 'someone' });
+    expect((await handle(request)).status).toBe(200);
+    expect(seen).toEqual([true, 'someone']);
   });
 
   it('is given to authorize and the hooks with the client’s own request', async () => {
     const urls: string[] = [];
     const note = (request: Request): void => void urls.push(request.url);
-    const { status } = await save(() => new Response(image()), {
+    const { status } = await save(sendImage, {
       authorize: (request) => (note(request), true),
       publicUrl: (name, request) => (note(request), name),
       onPublished: (_record, request) => {
@@ -201,7 +191,7 @@ describe('a command', () => {
 
   it('can be signed', async () => {
     const signer = createSigner({ keys: ['k'.repeat(32)] });
-    const handle = wrap(() => new Response(image()), { authorize: signer.authorize });
+    const handle = wrap(sendImage, { authorize: signer.authorize });
     const url = signer.sign('http://host/is/shoe?wid=8', { name: 'x.jpg', expires: Date.now() + 60_000 });
     expect((await handle(new Request(url))).status).toBe(200);
     expect((await handle(new Request(url.replace('wid=8', 'wid=9')))).status).toBe(403);
@@ -213,7 +203,7 @@ describe('a command', () => {
     ['name-missing', { query: 'req=saveToFile' }],
     ['not-authorized', { authorize: () => false }],
   ])('is refused with %s before the handler is called', async (code, options) => {
-    const handler = jest.fn(() => new Response(image()));
+    const handler = jest.fn(sendImage);
     expect((await save(handler, options)).code).toBe(code);
     expect(handler).not.toHaveBeenCalled();
   });

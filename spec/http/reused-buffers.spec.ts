@@ -6,15 +6,15 @@ import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import type express from 'express';
 import { createBuffer } from '../../lib/bytes/recycled-memory.js';
-import { imageSave, type ImageStore, type TempFile } from '../../lib/index.js';
+import type { ImageStore, TempFile } from '../../lib/index.js';
 import { DiskTempFile } from '../../lib/temp-files/temp-file.js';
 import { get } from '../support/client.js';
-import { start, type Handler } from '../support/host.js';
+import type { Handler } from '../support/host.js';
 import { jpeg } from '../support/images.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { useSaveFixture } from '../support/use-save-fixture.js';
 
-const { image, folder } = useSaveFixture(() => jpeg(300, 200));
+const { image, folder, serve, save: saveOnce } = useSaveFixture(() => jpeg(300, 200));
 
 /** Ways to send a buffer that the renderer may change afterwards. */
 const WAYS: Record<string, (res: express.Response, bytes: Buffer) => void> = {
@@ -54,8 +54,7 @@ describe.each(Object.keys(WAYS))('a renderer that uses %s', (way) => {
           if (delay === undefined) change();
           else later.push(setTimeout(delay).then(change));
         };
-        const { url } = await start([imageSave({ savePath: folder() }), renderer]);
-        const { reply } = await get(`${url}/x?req=saveToFile&name=x.jpg`);
+        const { reply } = await saveOnce(renderer);
         await Promise.all(later);
         expect(reply).toMatchObject({ status: 'done', image: { length: image().length } });
         expect(readFileSync(join(folder(), 'x.jpg')).equals(image())).toBe(true);
@@ -76,7 +75,7 @@ describe('memory that is used for one image after the other', () => {
   test.each(['header', 'pixels'] as const)(
     'never mixes images that are saved at once, of which some fail: verify %s',
     async (verify) => {
-      const { url } = await start([imageSave({ savePath: folder(), verify }), renderer]);
+      const { url } = await serve(renderer, { verify });
       for (let round = 0; round < 5; round += 1) {
         const numbers = Array.from({ length: 20 }, (_, at) => 20 * round + at);
         const codes = await Promise.all(
@@ -92,7 +91,7 @@ describe('memory that is used for one image after the other', () => {
   );
 
   test('is that of images which were saved into a folder, and of no others', async () => {
-    const { url } = await start([imageSave({ savePath: folder(), verify: 'header' }), renderer]);
+    const { url } = await serve(renderer, { verify: 'header' });
     /** New memory does not contain an earlier image. */
     const isFree = (number: number): boolean =>
       createBuffer(numbered(number).length).equals(numbered(number));
@@ -104,7 +103,7 @@ describe('memory that is used for one image after the other', () => {
 
   test('is not that of an image which a store keeps', async () => {
     const store = new MemoryStore();
-    const { url } = await start([imageSave({ store, verify: 'header' }), renderer]);
+    const { url } = await serve(renderer, { store, verify: 'header' });
     for (let number = 0; number < 20; number += 1) expect(await save(url, number)).toBeUndefined();
     for (let number = 0; number < 20; number += 1) {
       expect(store.images.get(`${number}.jpg`)?.equals(numbered(number))).toBe(true);
@@ -113,16 +112,14 @@ describe('memory that is used for one image after the other', () => {
 
   test('never mixes images that are written in pieces at once', async () => {
     const sent = Array.from({ length: 8 }, () => Buffer.concat([image(), randomBytes(3_000_000)]));
-    const { url } = await start([
-      imageSave({ savePath: folder(), verify: 'header' }),
-      (req, res) => {
-        const bytes = sent[Number(req.url?.at(-1))]!;
-        const pieces = Array.from({ length: Math.ceil(bytes.length / 65_536) }, (_, at) =>
-          bytes.subarray(65_536 * at, 65_536 * (at + 1)),
-        );
-        Readable.from(pieces).pipe(res);
-      },
-    ]);
+    const inPieces: Handler = (req, res) => {
+      const bytes = sent[Number(req.url?.at(-1))]!;
+      const pieces = Array.from({ length: Math.ceil(bytes.length / 65_536) }, (_, at) =>
+        bytes.subarray(65_536 * at, 65_536 * (at + 1)),
+      );
+      Readable.from(pieces).pipe(res);
+    };
+    const { url } = await serve(inPieces, { verify: 'header' });
     const codes = await Promise.all(sent.map((_, number) => save(url, number)));
     expect(codes.every((code) => code === undefined)).toBe(true);
     for (const [number, bytes] of sent.entries()) {
@@ -134,20 +131,12 @@ describe('memory that is used for one image after the other', () => {
     const kept: [chunk: Uint8Array, copy: Uint8Array][] = [];
     const createKeepingFile = (name: string): TempFile => {
       const file = new DiskTempFile(join(folder(), name), 0o600);
-      return {
-        path: file.path,
-        get length() {
-          return file.length;
-        },
-        write(chunks) {
-          for (const chunk of chunks) kept.push([chunk, Uint8Array.from(chunk)]);
-          return file.write(chunks);
-        },
-        read: (buffer, position) => file.read(buffer, position),
-        stream: (begin, end) => file.stream(begin, end),
-        buffer: () => file.buffer(),
-        discard: () => file.discard(),
+      const write = file.write.bind(file);
+      file.write = (chunks) => {
+        for (const chunk of chunks) kept.push([chunk, Uint8Array.from(chunk)]);
+        return write(chunks);
       };
+      return file;
     };
     const store: ImageStore = {
       prepare: (name) =>
@@ -159,14 +148,12 @@ describe('memory that is used for one image after the other', () => {
           },
         }),
     };
-    const { url } = await start([
-      imageSave({ store, verify: 'header' }),
-      (_req, res) => {
-        res.write(image());
-        for (let at = 0; at < 20; at += 1) res.write(randomBytes(65_536));
-        res.end();
-      },
-    ]);
+    const large: Handler = (_req, res) => {
+      res.write(image());
+      for (let at = 0; at < 20; at += 1) res.write(randomBytes(65_536));
+      res.end();
+    };
+    const { url } = await serve(large, { store, verify: 'header' });
     for (let number = 0; number < 3; number += 1) expect(await save(url, number)).toBeUndefined();
     expect(kept.length).toBeGreaterThan(20);
     for (const [chunk, copy] of kept) expect(Buffer.compare(chunk, copy)).toBe(0);

@@ -3,100 +3,74 @@ import diagnostics from 'node:diagnostics_channel';
 import { readdirSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { OutgoingMessage, type IncomingMessage, type ServerResponse } from 'node:http';
-import {
-  connect as connectHttp2,
-  createServer as createHttp2Server,
-  type ClientHttp2Session,
-  type Http2Server,
-} from 'node:http2';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { imageSave, parseReply } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { start, type Handler } from '../support/host.js';
+import type { Handler } from '../support/host.js';
 import { built, runInChild } from '../support/run-in-child.js';
-import { useSaveFixture } from '../support/use-save-fixture.js';
+import { SAVE, useSaveFixture } from '../support/use-save-fixture.js';
 
-const { image, folder } = useSaveFixture();
-const SAVE = '/x?req=saveToFile&name=x.jpg';
-
-const sendImage: Handler = (_req, res) => {
-  res.setHeader('Content-Type', 'image/jpeg');
-  res.end(image());
-};
+const { image, folder, serve, save } = useSaveFixture();
 
 const expectSaved = (text: string): void => {
   expect(parseReply(text).status).toBe('done');
   expect(readFileSync(join(folder(), 'x.jpg')).equals(image())).toBe(true);
 };
 
-describe('Node’s HTTP/2 compatibility layer', () => {
-  let server: Http2Server;
-  let client: ClientHttp2Session;
-  afterEach(() => {
-    client.destroy();
-    server.close();
+test('gets a save command over HTTP/2 to the error handler, and any other request to the renderer', async () => {
+  const middleware = imageSave({ savePath: folder() });
+  const server = createHttp2Server((req, res) => {
+    // The types know that it is not supported.
+    middleware(req as unknown as IncomingMessage, res as unknown as ServerResponse, (error?: unknown) => {
+      res.writeHead(error === undefined ? 200 : 500).end(String(error));
+    });
   });
-
-  async function getHttp2(path: string): Promise<[status: number | undefined, text: string]> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const getHttp2 = async (path: string): Promise<[status: number | undefined, text: string]> => {
     const stream = client.request({ ':path': path });
     const [headers] = (await once(stream, 'response')) as [{ ':status'?: number }];
     return [headers[':status'], await text(stream)];
-  }
-
-  test('gets a save command to the error handler, and any other request to the renderer', async () => {
-    const middleware = imageSave({ savePath: folder() });
-    server = createHttp2Server((req, res) => {
-      // The types know that it is not supported.
-      middleware(req as unknown as IncomingMessage, res as unknown as ServerResponse, (error?: unknown) => {
-        res.writeHead(error === undefined ? 200 : 500).end(String(error));
-      });
-    });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    expect(await getHttp2('/x?name=x.jpg')).toEqual([200, 'undefined']);
-    expect(await getHttp2(SAVE)).toEqual([
-      500,
-      'TypeError: express-image-save works on HTTP/1 requests; serve HTTP/2 by a proxy in front',
-    ]);
-    expect(readdirSync(folder())).toEqual([]);
-  });
+  };
+  expect(await getHttp2('/x?name=x.jpg')).toEqual([200, 'undefined']);
+  expect(await getHttp2(SAVE)).toEqual([
+    500,
+    'TypeError: express-image-save works on HTTP/1 requests; serve HTTP/2 by a proxy in front',
+  ]);
+  expect(readdirSync(folder())).toEqual([]);
+  client.destroy();
+  server.close();
 });
 
 test('refuses a name that a host has cut within a character', async () => {
-  const renderer = jest.fn(sendImage);
-  const { url } = await start([
-    (req, _res, next) => {
-      // No client can send half a surrogate pair; a host that rewrites the URL can hand it on.
-      req.url = `/x?req=saveToFile&name=${'shoe👟'.slice(0, 5)}.jpg`;
-      next();
-    },
-    imageSave({ savePath: folder(), publicUrl: '/saved/' }),
-    renderer,
-  ]);
-  const { status, reply } = await get(url);
+  const renderer = jest.fn();
+  const rewrite: Handler = (req, _res, next) => {
+    // No client can send half a surrogate pair; a host that rewrites the URL can hand it on.
+    req.url = `/x?req=saveToFile&name=${'shoe👟'.slice(0, 5)}.jpg`;
+    next();
+  };
+  const { status, reply } = await save(renderer, { before: [rewrite], publicUrl: '/saved/' });
   expect([status, reply.error?.code]).toEqual([403, 'name-invalid']);
   expect(renderer).not.toHaveBeenCalled();
 });
 
 test('keeps a renderer’s header out of the reply, also if set past the response’s methods', async () => {
-  const { url } = await start([
-    (_req, res, next) => {
-      res.setHeader('X-Before', 'kept');
-      res.setHeader('X-Changed', 'as it was');
-      res.setHeader('X-Removed', 'as it was');
-      next();
-    },
-    imageSave({ savePath: folder() }),
-    (_req, res) => {
-      OutgoingMessage.prototype.setHeader.call(res, 'X-Renderer', 'leaked');
-      OutgoingMessage.prototype.setHeader.call(res, 'X-Changed', 'leaked');
-      OutgoingMessage.prototype.removeHeader.call(res, 'X-Removed');
-      res.end(image());
-    },
-  ]);
-  const { headers, reply } = await get(url + SAVE);
+  const before: Handler = (_req, res, next) => {
+    res.setHeader('X-Before', 'kept');
+    res.setHeader('X-Changed', 'as it was');
+    res.setHeader('X-Removed', 'as it was');
+    next();
+  };
+  const renderer: Handler = (_req, res) => {
+    OutgoingMessage.prototype.setHeader.call(res, 'X-Renderer', 'leaked');
+    OutgoingMessage.prototype.setHeader.call(res, 'X-Changed', 'leaked');
+    OutgoingMessage.prototype.removeHeader.call(res, 'X-Removed');
+    res.end(image());
+  };
+  const { headers, reply } = await save(renderer, { before: [before] });
   expect(reply.status).toBe('done');
   expect(headers).toMatchObject({
     'x-before': 'kept',
@@ -107,15 +81,11 @@ test('keeps a renderer’s header out of the reply, also if set past the respons
 });
 
 test.each(['socket', 'method'] as const)('replies where the host has made %s read-only', async (name) => {
-  const { url } = await start([
-    (req, _res, next) => {
-      Object.defineProperty(req, name, { value: req[name], writable: false, configurable: false });
-      next();
-    },
-    imageSave({ savePath: folder() }),
-    sendImage,
-  ]);
-  expectSaved((await get(url + SAVE)).body.toString());
+  const lock: Handler = (req, _res, next) => {
+    Object.defineProperty(req, name, { value: req[name], writable: false, configurable: false });
+    next();
+  };
+  expectSaved((await save(undefined, { before: [lock] })).body.toString());
 });
 
 test('leaves a response in its domain while it renders and after the reply', async () => {
@@ -153,7 +123,7 @@ test('announces one response for each save to Node’s diagnostics', async () =>
   const note = (message: unknown): void => {
     created.push(message);
   };
-  const { url } = await start([imageSave({ savePath: folder() }), sendImage]);
+  const { url } = await serve();
   diagnostics.subscribe('http.server.response.created', note);
   try {
     await get(url);
@@ -167,13 +137,10 @@ test('announces one response for each save to Node’s diagnostics', async () =>
 });
 
 test('replies to a POST whose renderer destroys the request before its body arrives, then closes', async () => {
-  const { port } = await start([
-    imageSave({ savePath: folder() }),
-    (req, res) => {
-      res.end(image());
-      req.destroy();
-    },
-  ]);
+  const { port } = await serve((req, res) => {
+    res.end(image());
+    req.destroy();
+  });
   const socket = connect(port, '127.0.0.1');
   socket.write(`POST ${SAVE} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n`);
   socket.write(Buffer.alloc(4_000_000));

@@ -1,37 +1,22 @@
 // Saves on Windows to a name that another program has open: pretended on every system, and real on Windows.
 import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { imageSave, type SaveRecord } from '../../lib/index.js';
 import { get, type Answer } from '../support/client.js';
-import { start } from '../support/host.js';
 import { interceptFsCall } from '../support/intercept-fs.js';
 import { LONG } from '../support/manual-timer.js';
 import { list } from '../support/temp-dir.js';
-import { useSaveFixture } from '../support/use-save-fixture.js';
+import { SAVE, useSaveFixture } from '../support/use-save-fixture.js';
 import { keepInUse, usePlatform } from '../support/windows.js';
 
-const { image, folder } = useSaveFixture();
-const recorded = recordSaves();
+const { image, folder, recorded, serve } = useSaveFixture();
 let url: string;
 
-/** The record of the last save. */
-function recordSaves(): { next: () => Promise<SaveRecord>; onSave: (record: SaveRecord) => void } {
-  let resolve: (record: SaveRecord) => void = () => undefined;
-  return {
-    next: () => new Promise((done) => (resolve = done)),
-    onSave: (record) => {
-      resolve(record);
-    },
-  };
-}
-
-const save = (): Promise<Answer> => get(`${url}/x?req=saveToFile&name=a.jpg`);
-const content = (): Buffer => readFileSync(join(folder(), 'a.jpg'));
+const save = (): Promise<Answer> => get(url + SAVE);
+const content = (): Buffer => readFileSync(join(folder(), 'x.jpg'));
 
 beforeEach(async () => {
-  writeFileSync(join(folder(), 'a.jpg'), 'old');
-  const middleware = imageSave({ savePath: folder(), onSave: recorded.onSave, ...LONG });
-  ({ url } = await start([middleware, (_req, res) => res.end(image())]));
+  writeFileSync(join(folder(), 'x.jpg'), 'old');
+  ({ url } = await serve(undefined, LONG));
 });
 afterEach(() => {
   jest.restoreAllMocks();
@@ -42,25 +27,24 @@ describe('a name that is in use', () => {
 
   test('is kept, and the client may try again, if it stays in use', async () => {
     keepInUse('rename', Infinity);
-    const record = recorded.next();
     const { status, reply } = await save();
     expect([status, reply.error?.code, reply.error?.retry]).toEqual([403, 'file-in-use', true]);
-    expect([list(folder()), String(content())]).toEqual([['a.jpg'], 'old']);
-    expect(await record).toMatchObject({ code: 'file-in-use', cause: { code: 'EPERM' } });
+    expect([list(folder()), String(content())]).toEqual([['x.jpg'], 'old']);
+    expect(await recorded()).toMatchObject({ code: 'file-in-use', cause: { code: 'EPERM' } });
   });
 });
 
 (process.platform === 'win32' ? describe : describe.skip)('a name that really is in use', () => {
   /** libuv's `UV_FS_O_EXLOCK`: while the file is open, Windows lets no other handle read, replace or remove it. */
   const EXCLUSIVE = 0x10000000;
-  const openExclusively = (): number => openSync(join(folder(), 'a.jpg'), constants.O_RDONLY | EXCLUSIVE);
+  const openExclusively = (): number => openSync(join(folder(), 'x.jpg'), constants.O_RDONLY | EXCLUSIVE);
 
   test('is kept, and replaced by a save after it was closed', async () => {
     const fd = openExclusively();
     const refused = await save();
     closeSync(fd);
     expect([refused.status, refused.reply.error?.code]).toEqual([403, 'file-in-use']);
-    expect([list(folder()), String(content())]).toEqual([['a.jpg'], 'old']);
+    expect([list(folder()), String(content())]).toEqual([['x.jpg'], 'old']);
     expect((await save()).reply.status).toBe('done');
     expect(content().equals(image())).toBe(true);
   });

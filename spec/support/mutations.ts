@@ -17,79 +17,23 @@ const bytesFromHex = (hex: string): Uint8Array =>
   Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 
 /** Values at the limits of their width, and bytes with a meaning in one of the formats. */
-const TELLING_BYTES = [
-  '00',
-  '01',
-  '7f',
-  '80',
-  'ff',
-  '0000',
-  '0001',
-  '0008',
-  'ffff',
-  'fffe',
-  '7fff',
-  '00000000',
-  '00000001',
-  '00000010',
-  '7fffffff',
-  '80000000',
-  'ffffffff',
-  '0000000000000000',
-  '8000000000000000',
-  'ffffffffffffffff',
-  '0000000000000001',
-  // JPEG
-  'ffff',
-  'ffffff',
-  'ffc0',
-  'ffc2',
-  'ffda',
-  'ffd8',
-  'ffd9',
-  'ff00',
-  'ffe0 0002',
-  'ffdc 0004 0010',
-  'ffc0 0011 08 0001 0001 03 011100 021100 031100',
-  'ffc4 0002',
-  'ffdd 0004 0001',
-  'fff0 0004 0000',
-  // PNG: IDAT, IEND, IHDR, tEXt
-  '49444154',
-  '49454e44',
-  '49484452',
-  '00000000 74455874 00000000',
-  // GIF
-  '2c',
-  '21',
-  '3b',
-  '21fe 00',
-  // WebP: VP8, ANMF
-  '56503820',
-  '414e4d46',
-  // AVIF: mdat, meta, iloc, moov, trak, stco
-  '6d646174',
-  '6d657461',
-  '696c6f63',
-  '6d6f6f76',
-  '7472616b',
-  '7374636f',
-  '00000000 6d646174',
-  // TIFF: tags and types, both ways round
-  '0111',
-  '1101',
-  '0117',
-  '1701',
-  '0144',
-  '4401',
-  '014a',
-  '4a01',
-  '0201',
-  '0102',
-  '2b00',
-  '002b',
-  '6300',
-].map(bytesFromHex);
+const TELLING_BYTES = Object.values({
+  limits:
+    '00, 01, 7f, 80, ff, 0000, 0001, 0008, ffff, fffe, 7fff, 00000000, 00000001, 00000010, 7fffffff, 80000000, ' +
+    'ffffffff, 0000000000000000, 8000000000000000, ffffffffffffffff, 0000000000000001',
+  jpeg:
+    'ffff, ffffff, ffc0, ffc2, ffda, ffd8, ffd9, ff00, ffe0 0002, ffdc 0004 0010, ' +
+    'ffc0 0011 08 0001 0001 03 011100 021100 031100, ffc4 0002, ffdd 0004 0001, fff0 0004 0000',
+  // IDAT, IEND, IHDR, tEXt
+  png: '49444154, 49454e44, 49484452, 00000000 74455874 00000000',
+  gif: '2c, 21, 3b, 21fe 00',
+  // VP8, ANMF
+  webp: '56503820, 414e4d46',
+  // mdat, meta, iloc, moov, trak, stco
+  avif: '6d646174, 6d657461, 696c6f63, 6d6f6f76, 7472616b, 7374636f, 00000000 6d646174',
+  // Tags and types, both ways round.
+  tiff: '0111, 1101, 0117, 1701, 0144, 4401, 014a, 4a01, 0201, 0102, 2b00, 002b, 6300',
+}).flatMap((list) => list.split(', ').map(bytesFromHex));
 
 const POSITIONS = 1 << 16;
 // Most offsets are near the beginning, so half of the changes are made there.

@@ -7,6 +7,11 @@ import { pathToFileURL } from 'node:url';
 import { packageBuild } from './package-build.js';
 import { linkDir, makeTempDir } from './temp-dir.js';
 
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+
+/** Whether it runs on this Node. As its package.json says: ^22.15.0 || ^24.0.0 || >=26.0.0. */
+export const runsHttpProxyMiddleware4 = (major === 22 && minor >= 15) || major === 24 || major >= 26;
+
 const root = process.cwd();
 const freePort = join(root, 'spec/support/on-a-free-port.mjs');
 

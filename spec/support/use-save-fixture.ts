@@ -56,11 +56,14 @@ export function useSaveFixture(make = jpeg): SaveFixture {
   afterAll(removeTempDirs);
 
   const sendImage: Handler = (_req, res) => res.setHeader('Content-Type', 'image/jpeg').end(image);
-  const onSave = (record: SaveRecord): void => {
-    records.push(record);
-    first.resolve(record);
-  };
   const serve: SaveFixture['serve'] = (renderer = sendImage, { before = [], host, ...options } = {}) => {
+    const own = folder;
+    const onSave = (record: SaveRecord): void => {
+      // A save of an earlier test may end later.
+      if (own !== folder) return;
+      records.push(record);
+      first.resolve(record);
+    };
     const target = options.store === undefined ? { savePath: folder } : {};
     return start([...before, imageSave({ ...target, onSave, ...options }), renderer], host);
   };

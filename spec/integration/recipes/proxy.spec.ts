@@ -8,8 +8,14 @@ import { join } from 'node:path';
 import { get, type Answer } from '../../support/client.js';
 import { jpeg } from '../../support/images.js';
 import { nginx, startNginx, stopNginx } from '../../support/nginx.js';
-import { runsHttpProxyMiddleware4 } from '../../support/node-version.js';
-import { installed, makeProject, runProgram, startProgram, stopPrograms } from '../../support/project.js';
+import {
+  installed,
+  makeProject,
+  runProgram,
+  runsHttpProxyMiddleware4,
+  startProgram,
+  stopPrograms,
+} from '../../support/project.js';
 import { linkDir, list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 
 /** The versions that run on this Node, and where they are installed. */

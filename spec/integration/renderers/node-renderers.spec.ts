@@ -9,7 +9,7 @@ import { imageSave } from '../../../lib/index.js';
 import { start, stopAll, type Handler } from '../../support/host.js';
 import { makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 import { PICTURE, expectRefused, expectSaved, makePictures } from './pictures.js';
-import { places, type Place } from './usual-middleware.js';
+import { places, startPair } from './usual-middleware.js';
 
 /** What is used of satori. Its own types need React's and a browser's. */
 interface Satori {
@@ -84,12 +84,8 @@ const renderers: Record<string, { renderer: Handler; path: string; name: string 
 describe.each(Object.keys(renderers))('%s', (library) => {
   const { renderer, path, name } = renderers[library]!;
 
-  test.each(Object.keys(places) as Place[])('delivers and saves the same bytes %s', async (place) => {
-    const savePath = makeTempDir();
-    const [one, other] = [places[place](), places[place]()];
-    const bare = await start([...one.before, ...one.behind, renderer]);
-    const saving = await start([...other.before, imageSave({ savePath }), ...other.behind, renderer]);
-    await expectSaved(bare.url + path, saving.url + path, savePath, name);
+  test.each(places)('delivers and saves the same bytes %s', async (place) => {
+    await expectSaved(await startPair(() => renderer, place, makeTempDir()), path, name);
   });
 });
 
@@ -99,10 +95,6 @@ test.each([
 ])('iiif-processor that has %s saves nothing', async (_what, path) => {
   const savePath = makeTempDir();
   const { url } = await start([imageSave({ savePath }), iiif]);
-  await expectRefused(
-    url + path,
-    `${url}/iiif/3/${PICTURE}/full/100,/0/default.jpg`,
-    savePath,
-    'renderer-status',
-  );
+  const other = `/iiif/3/${PICTURE}/full/100,/0/default.jpg`;
+  await expectRefused({ url, savePath }, path, other, 'renderer-status');
 });

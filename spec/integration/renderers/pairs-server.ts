@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { createProxyMiddleware, responseInterceptor } from 'http-proxy-middleware';
 import sirv from 'sirv';
-import { imageSave } from '../../../lib/index.js';
 import { start, type Handler } from '../../support/host.js';
-import { places, type Place } from './usual-middleware.js';
+import { places, startPair, type Pair, type Place } from './usual-middleware.js';
 
 /** The used part of ipx. Its own types need those of browsers and of every storage. */
 interface Ipx {
@@ -24,12 +23,6 @@ interface HttpProxyMiddleware {
   readonly responseInterceptor: typeof responseInterceptor;
 }
 
-export interface Pair {
-  /** The addresses of a server without the middleware and of one with it. */
-  readonly bare: string;
-  readonly url: string;
-  readonly savePath: string;
-}
 export type Pairs = Record<string, Record<Place, Pair>>;
 
 const require = createRequire(import.meta.url);
@@ -72,21 +65,13 @@ const LIBRARIES = {
 };
 export type Library = keyof typeof LIBRARIES;
 
-async function startPair(renderer: Handler, place: Place, folder: string): Promise<Pair> {
-  const savePath = mkdtempSync(join(folder, 'saved-'));
-  const [one, other] = [places[place](), places[place]()];
-  const bare = await start([...one.before, ...one.behind, renderer]);
-  const saving = await start([...other.before, imageSave({ savePath }), ...other.behind, renderer]);
-  return { bare: bare.url, url: saving.url, savePath };
-}
-
 async function main(): Promise<void> {
   const [, library = '', pictures = '', folder = ''] = process.argv;
   const pairs: Record<string, Record<string, Pair>> = {};
   for (const [name, renderer] of Object.entries(await LIBRARIES[library as Library](pictures))) {
     pairs[name] = {};
-    for (const place of Object.keys(places) as Place[]) {
-      pairs[name][place] = await startPair(renderer, place, folder);
+    for (const place of places) {
+      pairs[name][place] = await startPair(() => renderer, place, mkdtempSync(join(folder, 'saved-')));
     }
   }
   process.send?.(pairs);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { get, type Answer } from '../../support/client.js';
 import { list, makeTempDir } from '../../support/temp-dir.js';
 import { jpeg } from '../../support/images.js';
+import type { Pair } from './usual-middleware.js';
 
 export const PICTURE = 'picture.jpg';
 
@@ -25,26 +26,23 @@ function lasting({ status, headers }: Answer): unknown {
 /**
  * Checks that a server delivers the same bytes with and without the middleware, and saves those bytes.
  *
- * @param bare The address of an image on a server without the middleware.
- * @param url Its address on one with it.
- * @param savePath The save path of that server.
+ * @param path That of an image.
  * @param name The name to save under.
  * @returns The answer to the save.
  */
 export async function expectSaved(
-  bare: string,
-  url: string,
-  savePath: string,
+  { bare, url, savePath }: Pair,
+  path: string,
   name = 'saved.jpg',
 ): Promise<Answer> {
-  const wanted = await get(bare);
-  const delivered = await get(url);
+  const wanted = await get(bare + path);
+  const delivered = await get(url + path);
   expect(wanted.status).toBe(200);
   expect(lasting(delivered)).toEqual(lasting(wanted));
   expect(delivered.body.equals(wanted.body)).toBe(true);
   expect(list(savePath)).toEqual([]);
 
-  const answer = await get(`${url}${url.includes('?') ? '&' : '?'}req=saveToFile&name=${name}`);
+  const answer = await get(`${url}${path}${path.includes('?') ? '&' : '?'}req=saveToFile&name=${name}`);
   expect(answer.reply).toMatchObject({ status: 'done', image: { length: delivered.body.length } });
   expect(answer.status).toBe(200);
   expect(list(savePath)).toEqual([name]);
@@ -52,18 +50,18 @@ export async function expectSaved(
   return answer;
 }
 
-/** Checks that a server refuses a save, leaves no file, and still delivers another image. */
+/** Checks that a server refuses to save the image of a path, leaves no file, and still delivers that of another. */
 export async function expectRefused(
-  url: string,
+  { url, savePath }: Pick<Pair, 'url' | 'savePath'>,
+  path: string,
   other: string,
-  savePath: string,
   code: string,
   status = 'failed',
 ): Promise<void> {
   const before = list(savePath);
-  const answer = await get(`${url}?req=saveToFile&name=saved.jpg`);
+  const answer = await get(`${url}${path}?req=saveToFile&name=saved.jpg`);
   expect(answer.reply).toMatchObject({ status, error: { code } });
   expect(answer.status).toBe(403);
   expect(list(savePath)).toEqual(before);
-  expect((await get(other)).status).toBe(200);
+  expect((await get(url + other)).status).toBe(200);
 }

@@ -1,6 +1,4 @@
 // In front of the renderers that people mount, as they come from npm, with the usual middleware around.
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -12,35 +10,27 @@ import { pinoHttp } from 'pino-http';
 import sharp from 'sharp';
 import sirv from 'sirv';
 import { imageSave } from '../../../lib/index.js';
-import { get, type Answer } from '../../support/client.js';
+import { get } from '../../support/client.js';
 import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 import { start, stopAll, type Handler } from '../../support/host.js';
 import { PICTURE, expectRefused, expectSaved, makePictures } from './pictures.js';
-import { places, surroundings, type Place } from './usual-middleware.js';
+import { startPair } from './usual-middleware.js';
 
 let pictures: string;
 let picture: Buffer;
-let upstream: Server;
 let target: string;
 let savePath: string;
 
 beforeAll(async () => {
   ({ folder: pictures, picture } = await makePictures());
-  upstream = createServer((req, res) => {
-    UPSTREAM[req.url ?? '']?.(req, res, () => undefined);
-  });
-  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
-  target = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
 });
-beforeEach(() => {
+beforeEach(async () => {
+  const upstream: Handler = (req, res, next) => UPSTREAM[req.url ?? '']?.(req, res, next);
+  target = (await start([upstream], 'http.createServer')).url;
   savePath = makeTempDir();
 });
 afterEach(stopAll);
-afterAll(async () => {
-  upstream.closeAllConnections();
-  await new Promise((resolve) => upstream.close(resolve));
-  removeTempDirs();
-});
+afterAll(removeTempDirs);
 
 /** The server behind the proxies. The path selects the fault of the picture. */
 const UPSTREAM: Record<string, Handler> = {
@@ -125,49 +115,18 @@ const renderers: Record<string, Renderer> = {
   ),
 };
 
-/** Starts a chain without the middleware and one with it, and compares them. */
-async function compare([path, make]: Renderer, place: (typeof places)[Place]): Promise<Answer> {
-  const [one, other] = [place(), place()];
-  const bare = await start([...one.before, ...one.behind, make()]);
-  const saving = await start([...other.before, imageSave({ savePath }), ...other.behind, make()]);
-  return expectSaved(bare.url + path, saving.url + path, savePath);
-}
-
 describe.each(Object.keys(renderers))('%s', (name) => {
-  test('is saved alone', async () => {
-    await compare(renderers[name]!, places.alone);
+  const [path, make] = renderers[name]!;
+  const theirs = ['content-security-policy', 'ratelimit-limit', 'set-cookie'];
+
+  test.each([
+    ['alone', []],
+    ['behind all of the usual middleware', theirs],
+    ['with all of the usual middleware between', []],
+  ] as const)('is saved %s', async (place, headersOfMiddleware) => {
+    const { headers } = await expectSaved(await startPair(make, place, savePath), path);
+    expect(theirs.filter((header) => header in headers)).toEqual(headersOfMiddleware);
   });
-
-  test('is saved behind all of the usual middleware', async () => {
-    const { headers } = await compare(renderers[name]!, places['behind all of the usual middleware']);
-    expect(Object.keys(headers)).toEqual(
-      expect.arrayContaining(['content-security-policy', 'ratelimit-limit', 'set-cookie']),
-    );
-  });
-
-  test('is saved with all of the usual middleware in between', async () => {
-    const { headers } = await compare(renderers[name]!, places['with all of the usual middleware between']);
-    const theirs = ['content-security-policy', 'ratelimit-limit', 'set-cookie'];
-    expect(Object.keys(headers).filter((header) => theirs.includes(header))).toEqual([]);
-  });
-});
-
-describe.each(Object.keys(surroundings))('with %s', (name) => {
-  const make = (): Handler[] => [surroundings[name]!()];
-
-  test.each(['express.static', 'sharp, piped'])(
-    'mounted before the save lets %s be saved',
-    async (renderer) => {
-      await compare(renderers[renderer]!, () => ({ before: make(), behind: [] }));
-    },
-  );
-
-  test.each(['express.static', 'sharp, piped'])(
-    'mounted behind the save lets %s be saved',
-    async (renderer) => {
-      await compare(renderers[renderer]!, () => ({ before: [], behind: make() }));
-    },
-  );
 });
 
 describe.each(Object.keys(proxies))('%s', (name) => {
@@ -183,7 +142,7 @@ describe.each(Object.keys(proxies))('%s', (name) => {
     // Long enough for slow machines, except for the proxy that never responds.
     const timeout = code === 'timeout' ? 1000 : 30_000;
     const { url } = await start([imageSave({ savePath, timeout }), make()]);
-    await expectRefused(url + path, `${url}/${PICTURE}`, savePath, code, status);
+    await expectRefused({ url, savePath }, path, `/${PICTURE}`, code, status);
   });
 });
 

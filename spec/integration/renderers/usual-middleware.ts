@@ -1,4 +1,4 @@
-// The usual middleware of real apps. Each server gets new instances, since some of them count requests.
+// The usual middleware of real apps, around a renderer. Each server gets new instances, since some of them count requests.
 import { Writable } from 'node:stream';
 import compression from 'compression';
 import { rateLimit } from 'express-rate-limit';
@@ -6,7 +6,8 @@ import session from 'express-session';
 import helmet from 'helmet';
 import morgan from 'morgan';
 import { pinoHttp } from 'pino-http';
-import type { Handler } from '../../support/host.js';
+import { imageSave } from '../../../lib/index.js';
+import { start, type Handler } from '../../support/host.js';
 
 function nowhere(): Writable {
   return new Writable({
@@ -16,7 +17,7 @@ function nowhere(): Writable {
   });
 }
 
-export const surroundings: Record<string, () => Handler> = {
+const MIDDLEWARE: Record<string, () => Handler> = {
   compression: () => compression({ threshold: 0 }) as Handler,
   helmet: () => helmet(),
   morgan: () => morgan('combined', { stream: nowhere() }),
@@ -30,12 +31,29 @@ export const surroundings: Record<string, () => Handler> = {
 export type Place =
   'alone' | 'behind all of the usual middleware' | 'with all of the usual middleware between';
 
-export const places: Record<Place, () => { before: Handler[]; behind: Handler[] }> = {
+const MAKE: Record<Place, () => { before: Handler[]; behind: Handler[] }> = {
   alone: () => ({ before: [], behind: [] }),
   'behind all of the usual middleware': () => ({ before: all(), behind: [] }),
   'with all of the usual middleware between': () => ({ before: [], behind: all() }),
 };
 
 function all(): Handler[] {
-  return Object.values(surroundings).map((make) => make());
+  return Object.values(MIDDLEWARE).map((make) => make());
+}
+
+export const places = Object.keys(MAKE) as Place[];
+
+/** The addresses of a server without the middleware and of one with it, and where that saves. */
+export interface Pair {
+  readonly bare: string;
+  readonly url: string;
+  readonly savePath: string;
+}
+
+/** Starts a renderer twice, without the middleware and with it. */
+export async function startPair(make: () => Handler, place: Place, savePath: string): Promise<Pair> {
+  const [one, other] = [MAKE[place](), MAKE[place]()];
+  const bare = await start([...one.before, ...one.behind, make()]);
+  const saving = await start([...other.before, imageSave({ savePath }), ...other.behind, make()]);
+  return { bare: bare.url, url: saving.url, savePath };
 }
