@@ -1,6 +1,5 @@
 // The documents name files, scripts, packages and error codes that exist.
 import { existsSync, readdirSync } from 'node:fs';
-import { basename } from 'node:path';
 import { ERROR_CODES, isRetryable } from '../../lib/errors.js';
 import { codeSpans, markdownFiles, prose, read, tableRows } from './markdown.js';
 
@@ -68,9 +67,4 @@ test('every error code is used by the code, and every code that a document names
       [],
     ]);
   }
-});
-
-test('every page begins with its title', () => {
-  for (const { file, text } of pages)
-    expect([basename(file), /^# \S/.test(text)]).toEqual([basename(file), true]);
 });

@@ -1,58 +1,27 @@
 // Runs the examples of the documents: programs and commands give the results that are shown.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { get } from '../support/client.js';
-import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
+import { list } from '../support/temp-dir.js';
 import { blocks, markdownFiles, prose, read, tableRows, type Block } from './markdown.js';
-import { makeProject, runProgram, startProgram, stopPrograms, type Program } from '../support/project.js';
+import { useProject, type Program } from '../support/project.js';
 
-let project: string;
-/** The working directory of a program, with a save folder. */
-let cwd: string;
-
-beforeAll(() => {
-  project = makeProject([]);
-});
+const { file, cwd, start, run } = useProject();
 beforeEach(() => {
-  cwd = makeTempDir();
-  mkdirSync(join(cwd, 'saved/products'), { recursive: true });
+  mkdirSync(cwd('saved/products'));
 });
-afterEach(stopPrograms);
-afterAll(removeTempDirs);
 
 const isProgram = ({ language }: Block): boolean =>
   ['js', 'ts', 'mjs', 'javascript', 'typescript'].includes(language);
 
-/** Every program of the documents, with the spec that runs it or the reason why it cannot run. */
-const RUN_BY: Record<string, string> = {
-  'README.md, program 1': 'the tests of Mount it',
-  'README.md, program 2': 'the tests of parseReply',
-  'docs/batch.md': 'the test of saveAll',
-  'docs/stores.md': 'spec/docs/stores.spec.ts, and the first spec/integration/s3/stores-page.s3.ts',
-  'docs/in-your-app.md': 'spec/docs/in-your-app.spec.ts',
-  'docs/migration.md': 'spec/docs/migration.spec.ts',
-  'docs/hosts.md': 'spec/integration/hosts/hosts-page.spec.ts',
-};
-
-test('the suite runs every program of the documents', () => {
-  const named = markdownFiles().flatMap((file) =>
-    blocks(read(file))
-      .filter(isProgram)
-      .map((_block, index) => (file in RUN_BY ? file : `${file}, program ${index + 1}`)),
-  );
-  expect([...new Set(named)].sort()).toEqual(Object.keys(RUN_BY).sort());
-});
-
 /** Writes the first program of a page with this text into the project, with the parts that the page omits. */
 function programOf(page: string, part: string, before = '', after = ''): string {
   const text = blocks(read(page)).find((block) => isProgram(block) && block.text.includes(part))?.text ?? '';
-  const file = join(project, 'program.mjs');
-  writeFileSync(file, `${before}\n${text}\n${after}\n`);
-  return file;
+  writeFileSync(file('program.mjs'), `${before}\n${text}\n${after}\n`);
+  return 'program.mjs';
 }
 
-const mountIt = async (): Promise<Program> => startProgram(programOf('README.md', 'app.listen'), { cwd });
+const mountIt = (): Promise<Program> => start(programOf('README.md', 'app.listen'));
 
 /** Values that differ from one save to the next. */
 const masked = (text: string): string =>
@@ -84,7 +53,7 @@ describe('Mount it', () => {
     const body = (await get(`${program.url}${path}`)).body.toString();
     expectSameReply(body, shown);
     const name = /^name=(.*)$/m.exec(shown)?.[1] ?? '';
-    expect(statSync(join(cwd, 'saved', name)).size).toBe(lengthIn(body));
+    expect(statSync(cwd('saved', name)).size).toBe(lengthIn(body));
     expect(Math.abs(lengthIn(shown) / lengthIn(body) - 1)).toBeLessThan(0.2);
   });
 
@@ -103,7 +72,7 @@ describe('Mount it', () => {
     );
     expect((await get(`${program.url}${save}`)).reply.status).toBe('done');
     expect((await get(`${program.url}${plain}`)).headers['content-type']).toBe('image/png');
-    expect(list(join(cwd, 'saved'))).toEqual(['products', 'shoe.png']);
+    expect(list(cwd('saved'))).toEqual(['products', 'shoe.png']);
   });
 });
 
@@ -125,9 +94,8 @@ describe('saveOf', () => {
     }`;
 
   test('the renderer with saveOf saves, refuses and stops', async () => {
-    const program = await startProgram(
+    const program = await start(
       programOf('docs/in-your-app.md', 'save?.refuse', before, 'app.listen(3000);'),
-      { cwd },
     );
     const save = async (picture: string, more = ''): Promise<string> => {
       const { reply } = await get(`${program.url}/is/image/${picture}?req=saveToFile&name=x.png${more}`);
@@ -144,9 +112,9 @@ describe('saveOf', () => {
 describe('parseReply', () => {
   test('prints the result of a save or the reason of a refusal', async () => {
     const program = await mountIt();
-    const file = programOf('README.md', 'parseReply', 'const url = process.env.URL;');
+    const reader = programOf('README.md', 'parseReply', 'const url = process.env.URL;');
     const print = async (query: string): Promise<string> =>
-      runProgram(file, { cwd, env: { URL: `${program.url}/is/image/shoe?wid=20&req=saveToFile&${query}` } });
+      run(reader, { env: { URL: `${program.url}/is/image/shoe?wid=20&req=saveToFile&${query}` } });
     expect(await print('name=x.png')).toBe('400 image/png\n');
     expect(await print('name=no/x.png')).toMatch(/^folder-missing Name a folder/);
   });
@@ -157,20 +125,19 @@ describe('docs/batch.md', () => {
 
   test('the program of saveAll saves its images', async () => {
     const { url } = await mountIt();
-    const file = join(project, 'batch.mjs');
     const [program] = blocks(text).filter(isProgram);
-    writeFileSync(file, (program?.text ?? '').replace('http://localhost:3000', url));
-    const printed = (await runProgram(file, { cwd })).trim().split('\n');
+    writeFileSync(file('batch.mjs'), (program?.text ?? '').replace('http://localhost:3000', url));
+    const printed = (await run('batch.mjs')).trim().split('\n');
     expect(printed.map((line) => line.trim()).sort()).toEqual(['done shoe-320.png', 'done shoe-640.png']);
-    expect(list(join(cwd, 'saved'))).toEqual(['products', 'shoe-320.png', 'shoe-640.png']);
+    expect(list(cwd('saved'))).toEqual(['products', 'shoe-320.png', 'shoe-640.png']);
   });
 
   test('every command that a document shows is understood', () => {
-    writeFileSync(join(cwd, 'jobs.txt'), '/x x.jpg\n');
-    writeFileSync(join(cwd, 'pim.csv'), 'sku,source,width\nS1,shoe,320\n');
-    writeFileSync(join(cwd, 'pictures.txt'), 'shoe\n');
+    writeFileSync(cwd('jobs.txt'), '/x x.jpg\n');
+    writeFileSync(cwd('pim.csv'), 'sku,source,width\nS1,shoe,320\n');
+    writeFileSync(cwd('pictures.txt'), 'shoe\n');
     writeFileSync(
-      join(cwd, 'access.log'),
+      cwd('access.log'),
       '::1 - - [1/Jan/2026:00:00:00 +0000] "GET /is/image/x?wid=1 HTTP/1.1" 200 1\n',
     );
     const commands = markdownFiles().flatMap((page) =>
@@ -181,11 +148,15 @@ describe('docs/batch.md', () => {
         .filter((line) => /^npx express-image-save batch (?!report)/.test(line)),
     );
     expect(commands.length).toBeGreaterThan(3);
-    const cli = join(project, 'node_modules/express-image-save/dist/cli.js');
+    const cli = file('node_modules/express-image-save/dist/cli.js');
     for (const command of commands) {
       const line = command.replace('npx express-image-save', '"$NODE" "$CLI"');
       const env = { ...process.env, NODE: process.execPath, CLI: cli };
-      const { status, stdout } = spawnSync('sh', ['-c', `${line} --dry-run`], { cwd, env, encoding: 'utf8' });
+      const { status, stdout } = spawnSync('sh', ['-c', `${line} --dry-run`], {
+        cwd: cwd(),
+        env,
+        encoding: 'utf8',
+      });
       expect([command, status, stdout]).toEqual([
         command,
         0,
@@ -195,7 +166,7 @@ describe('docs/batch.md', () => {
   });
 
   test('the tables have every option of the command and every code of its own', () => {
-    const cli = join(project, 'node_modules/express-image-save/dist/cli.js');
+    const cli = file('node_modules/express-image-save/dist/cli.js');
     const { stdout } = spawnSync(process.execPath, [cli, 'batch', '--help'], { encoding: 'utf8' });
     const offered = [...stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, name = '']) => name);
     expect(offered.filter((name) => !text.includes(`\`${name}`) && !text.includes(` ${name} `))).toEqual([]);

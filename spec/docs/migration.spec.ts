@@ -1,26 +1,21 @@
 // The programs of docs/migration.md do what the page says of them.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { get } from '../support/client.js';
-import { makeProject, startProgram, stopPrograms, type Program } from '../support/project.js';
-import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
+import { useProject, type Program } from '../support/project.js';
+import { list } from '../support/temp-dir.js';
 import { blocks, read } from './markdown.js';
 
 const [program, reader] = blocks(read('docs/migration.md')).filter(({ language }) => language === 'js');
-let file: string;
-let cwd: string;
+const { file, cwd, start } = useProject();
+const SERVER = 'image-server.mjs';
 
 beforeAll(() => {
-  file = join(makeProject([]), 'image-server.mjs');
-  writeFileSync(file, program?.text ?? '');
+  writeFileSync(file(SERVER), program?.text ?? '');
 });
 beforeEach(() => {
-  cwd = makeTempDir();
-  for (const folder of ['misc', 'products/shoes']) mkdirSync(join(cwd, 'saved', folder), { recursive: true });
+  for (const folder of ['misc', 'products/shoes']) mkdirSync(cwd('saved', folder), { recursive: true });
 });
-afterEach(stopPrograms);
-afterAll(removeTempDirs);
 
 /** Sends a save command and returns how it ended. */
 async function save({ url }: Program, path: string): Promise<string | undefined> {
@@ -30,21 +25,21 @@ async function save({ url }: Program, path: string): Promise<string | undefined>
 
 describe('the server with catalogs', () => {
   test('saves below the SavePath of the catalog, or of the default catalog', async () => {
-    const server = await startProgram(file, { cwd });
+    const server = await start(SERVER);
     expect(await save(server, 'shoes/boot?wid=20')).toBe('done');
-    expect(list(join(cwd, 'saved/products/shoes'))).toEqual(['x.png']);
-    expect(list(join(cwd, 'saved/misc'))).toEqual([]);
+    expect(list(cwd('saved/products/shoes'))).toEqual(['x.png']);
+    expect(list(cwd('saved/misc'))).toEqual([]);
     expect(await save(server, 'hats/bowler?wid=20')).toBe('done');
-    expect(list(join(cwd, 'saved/misc'))).toEqual(['x.png']);
+    expect(list(cwd('saved/misc'))).toEqual(['x.png']);
   });
 
   test('saves nothing from a catalog whose SavePath is empty', async () => {
-    const server = await startProgram(file, { cwd });
+    const server = await start(SERVER);
     expect(await save(server, 'drafts/boot?wid=20')).toBe('saving-disabled');
   });
 
   test('saves a larger image than it delivers, up to the limit for saves', async () => {
-    const server = await startProgram(file, { cwd });
+    const server = await start(SERVER);
     const large = 'shoes/boot?wid=16100&hei=1000';
     expect((await get(`${server.url}/is/image/${large}`)).status).toBe(403);
     expect((await get(`${server.url}/is/image/shoes/boot?wid=1600&hei=100`)).status).toBe(200);
@@ -55,7 +50,7 @@ describe('the server with catalogs', () => {
   test.each(['wid=0', 'wid=-1', 'hei=abc', 'wid=1e9', 'wid=', 'wid=1&wid=2'])(
     'survives %s',
     async (query) => {
-      const server = await startProgram(file, { cwd });
+      const server = await start(SERVER);
       expect((await get(`${server.url}/is/image/shoes/boot?${query}`)).status).toBe(403);
       expect((await get(`${server.url}/is/image/shoes/boot?wid=7.5`)).status).toBe(200);
     },
@@ -70,10 +65,10 @@ test('the program that reads .ini files prints the SavePath of each catalog', ()
     'hats.ini': 'attribute::RootId=hats\n',
     'notes.txt': 'attribute::SavePath=none\n',
   };
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text);
-  const program = join(cwd, 'save-paths.mjs');
+  for (const [name, text] of Object.entries(files)) writeFileSync(cwd(name), text);
+  const program = cwd('save-paths.mjs');
   writeFileSync(program, reader?.text ?? '');
-  const printed = execFileSync(process.execPath, [program, cwd], { encoding: 'utf8' });
+  const printed = execFileSync(process.execPath, [program, cwd()], { encoding: 'utf8' });
   expect(new Map(JSON.parse(printed) as [string, string][])).toEqual(
     new Map([
       ['shoes', 'products/shoes'],

@@ -1,22 +1,16 @@
 // The stores of docs/stores.md pass the store tests, run as the page shows it.
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { s3Store } from '../../lib/s3.js';
 import { storeTests } from '../../lib/stores/store-tests.js';
-import { removeTempDirs } from '../support/temp-dir.js';
 import { blocks, read, tableRows } from './markdown.js';
-import { makeProject, runProgram } from '../support/project.js';
+import { useProject } from '../support/project.js';
 
 const page = read('docs/stores.md');
 const [, store = '', wrapper = '', tests = ''] = blocks(page)
   .filter(({ language }) => language === 'js')
   .map(({ text }) => text);
 
-let project: string;
-beforeAll(() => {
-  project = makeProject([]);
-});
-afterAll(removeTempDirs);
+const { file, run } = useProject();
 
 const wrapped = tests
   .replace('memoryStore(images)', 'loggingStore(memoryStore(images), () => undefined)')
@@ -27,11 +21,10 @@ test.each([
   ['wrapper', wrapped],
 ])('the %s of the page passes the store tests', async (kind, program) => {
   expect(program === tests).toBe(kind === 'store');
-  writeFileSync(join(project, 'memory-store.mjs'), store);
-  writeFileSync(join(project, 'logging-store.mjs'), wrapper);
-  const file = join(project, `${kind}.test.mjs`);
-  writeFileSync(file, program);
-  const output = await runProgram(file, { cwd: project });
+  writeFileSync(file('memory-store.mjs'), store);
+  writeFileSync(file('logging-store.mjs'), wrapper);
+  writeFileSync(file('store.test.mjs'), program);
+  const output = await run('store.test.mjs');
   const count = storeTests({ open: () => Promise.reject(new Error('Not opened')) }).length;
   expect(output).toMatch(new RegExp(`^(?:#|ℹ) pass ${count}$`, 'm'));
   expect(output).toMatch(/^(?:#|ℹ) fail 0$/m);

@@ -7,7 +7,20 @@ import { join } from 'node:path';
 const places = process.platform === 'win32' ? [] : ['nginx', '/usr/sbin/nginx'];
 
 /** The program, or undefined where it is not installed. */
-export const nginx = places.find((path) => spawnSync(path, ['-v']).status === 0);
+const nginx = places.find((path) => spawnSync(path, ['-v']).status === 0);
+
+/** `describe`, for what needs nginx, with a module if one is named. */
+export function describeNginx(module?: string): jest.Describe {
+  const file = module === undefined ? '' : findNginxModule(module);
+  return nginx === undefined || file === undefined ? describe.skip : describe;
+}
+
+/** The file of a module; undefined where it is not installed. */
+export function findNginxModule(name: string): string | undefined {
+  return ['/usr/lib', '/usr/lib64', '/usr/local/lib']
+    .map((folder) => join(folder, 'nginx/modules', name))
+    .find((file) => existsSync(file));
+}
 
 let server: ChildProcess | undefined;
 

@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageBuild } from './package-build.js';
-import { linkDir, makeTempDir } from './temp-dir.js';
+import { linkDir, makeTempDir, removeTempDirs } from './temp-dir.js';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
@@ -129,4 +129,39 @@ export async function stopPrograms(): Promise<void> {
     child.kill('SIGKILL');
     await once(child, 'exit');
   }
+}
+
+export interface Project {
+  /** The path of a file of the project. */
+  readonly file: (...segments: string[]) => string;
+  /** The path of a file in the working directory, which has a folder `saved`. */
+  readonly cwd: (...segments: string[]) => string;
+  /** Starts a program of the project in the working directory. */
+  readonly start: (name: string, more?: Omit<Surroundings, 'cwd'>) => Promise<Program>;
+  /** Runs one to its end and returns what it printed. */
+  readonly run: (name: string, more?: Omit<Surroundings, 'cwd'>) => Promise<string>;
+}
+
+/**
+ * Makes a project for a file, with the recipes in it, and a working directory for each of its tests. Stops what a test
+ * has started. Call it at the top of a file.
+ */
+export function useProject(packages: string[] = []): Project {
+  let [project, cwd] = ['', ''];
+  beforeAll(() => {
+    project = makeProject(packages);
+    cpSync('docs/recipes', project, { recursive: true });
+  });
+  beforeEach(() => {
+    cwd = makeTempDir();
+    mkdirSync(join(cwd, 'saved'));
+  });
+  afterEach(stopPrograms);
+  afterAll(removeTempDirs);
+  return {
+    file: (...segments) => join(project, ...segments),
+    cwd: (...segments) => join(cwd, ...segments),
+    start: (name, more) => startProgram(join(project, name), { cwd, ...more }),
+    run: (name, more) => runProgram(join(project, name), { cwd, ...more }),
+  };
 }

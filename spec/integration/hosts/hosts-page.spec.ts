@@ -1,11 +1,10 @@
 // docs/hosts.md: each host as npm installs it runs the code of the page, saves, refuses and serves ordinary requests over HTTP.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { get as request } from 'node:http';
-import { join } from 'node:path';
 import { blocks } from '../../docs/markdown.js';
 import { get } from '../../support/client.js';
-import { makeProject, runProgram, startProgram, stopPrograms, type Program } from '../../support/project.js';
-import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
+import { useProject, type Program } from '../../support/project.js';
+import { list } from '../../support/temp-dir.js';
 
 /** The renderer of each kind of host. Those of NestJS and Fastify send a stream. */
 const RENDERERS = `
@@ -90,58 +89,44 @@ const GET_ALONE = ['polka', 'Fastify', 'NestJS'];
 const NEVER_HANGS = ['Fastify', 'NestJS'];
 
 const page = readFileSync('docs/hosts.md', 'utf8');
-let project: string;
-beforeAll(() => {
-  project = makeProject([
-    'express4',
-    'connect',
-    'polka',
-    'fastify',
-    '@fastify/middie',
-    '@nestjs/common',
-    '@nestjs/core',
-    '@nestjs/platform-express',
-    'reflect-metadata',
-    'rxjs',
-    'koa',
-    'hono',
-    '@hono/node-server',
-    'h3',
-    'morgan',
-    'helmet',
-    'compression',
-    'express-session',
-    'express-rate-limit',
-  ]);
-});
-afterEach(stopPrograms);
-afterAll(removeTempDirs);
+const {
+  file,
+  cwd,
+  start,
+  run: runToEnd,
+} = useProject([
+  'express4',
+  'connect',
+  'polka',
+  'fastify',
+  '@fastify/middie',
+  '@nestjs/common',
+  '@nestjs/core',
+  '@nestjs/platform-express',
+  'reflect-metadata',
+  'rxjs',
+  'koa',
+  'hono',
+  '@hono/node-server',
+  'h3',
+  'morgan',
+  'helmet',
+  'compression',
+  'express-session',
+  'express-rate-limit',
+]);
 
-let cwd: string;
-/** Writes a program of the page into the project, and makes a working directory for it. */
+/** Writes a program of the page into the project. Returns its name. */
 function write(heading: string, imports: string, index = 0, [from, to] = ['', '']): string {
   const section = page.split(/^##+ /m).find((each) => each.startsWith(`${heading}\n`)) ?? '';
-  cwd = makeTempDir();
-  mkdirSync(join(cwd, 'saved'));
-  const file = join(project, 'host.mjs');
-  writeFileSync(file, `${RENDERERS}\n${imports}\n${blocks(section)[index]!.text.replace(from, to)}`);
-  return file;
+  writeFileSync(
+    file('host.mjs'),
+    `${RENDERERS}\n${imports}\n${blocks(section)[index]!.text.replace(from, to)}`,
+  );
+  return 'host.mjs';
 }
 const run = (...host: Parameters<typeof write>): Promise<Program> =>
-  startProgram(write(...host), { cwd, env: { SECRET: 'x' } });
-
-test('the suite runs every program of the page', () => {
-  const headings = page
-    .split(/^##+ /m)
-    .flatMap((each) => blocks(each).map(() => each.slice(0, each.indexOf('\n'))));
-  expect([...new Set(headings)].sort()).toEqual(
-    [
-      ...new Set(Object.values(HOSTS).map(([heading]) => heading)),
-      'From code',
-      'The order of middleware',
-    ].sort(),
-  );
-});
+  start(write(...host), { env: { SECRET: 'x' } });
 
 describe.each(Object.keys(HOSTS))('%s', (name) => {
   test('saves, refuses and serves', async () => {
@@ -160,7 +145,7 @@ describe.each(Object.keys(HOSTS))('%s', (name) => {
     if (!GET_ALONE.includes(name)) {
       expect((await get(command('wid=40'), { method: 'POST' })).reply.status).toBe('done');
     }
-    expect(list(join(cwd, 'saved'))).toEqual(['x.png']);
+    expect(list(cwd('saved'))).toEqual(['x.png']);
     if (NEVER_HANGS.includes(name)) return;
     const leaving = request(command('wid=hang')).on('error', () => undefined);
     await printed(/rendering/);
@@ -173,8 +158,8 @@ test('saves from code', async () => {
   const before = `
     import { createImageSaver } from 'express-image-save';
     const file = { buffer: await sharp({ create: { width: 8, height: 5, channels: 3, background: 'teal' } }).jpeg().toBuffer() };`;
-  const file = write('From code', before, 0, ["jpg' });\n", "jpg' });\nconsole.log(width, height);\n"]);
-  expect(await runProgram(file, { cwd })).toBe('8 5\n');
+  const program = write('From code', before, 0, ["jpg' });\n", "jpg' });\nconsole.log(width, height);\n"]);
+  expect(await runToEnd(program)).toBe('8 5\n');
 });
 
 test('the order of middleware: each works on the replies as on other responses', async () => {
@@ -198,5 +183,5 @@ test('the order of middleware: each works on the replies as on other responses',
   expect((await get(command.replace('40', 'none'), { headers })).reply.error?.code).toBe('renderer-status');
   expect((await get(command, { headers })).status).toBe(200);
   expect((await get(command, { headers })).status).toBe(429);
-  expect(list(join(cwd, 'saved'))).toEqual(['x.png']);
+  expect(list(cwd('saved'))).toEqual(['x.png']);
 });

@@ -1,13 +1,13 @@
 // docs/recipes/proxy.mjs, in front of an image server that refuses every URL whose signature is wrong, and in front of
 // nginx with its image filter.
 import { createHmac } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { get, type Answer } from '../../support/client.js';
 import { jpeg } from '../../support/images.js';
-import { nginx, startNginx, stopNginx } from '../../support/nginx.js';
+import { describeNginx, findNginxModule, startNginx, stopNginx } from '../../support/nginx.js';
 import {
   installed,
   makeProject,
@@ -141,17 +141,10 @@ describe('proxy.mjs', () => {
   });
 });
 
-const imageFilter = ['/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/usr/local/lib/nginx/modules']
-  .map((directory) => join(directory, 'ngx_http_image_filter_module.so'))
-  .find((file) => existsSync(file));
-const describeNginx = nginx === undefined || imageFilter === undefined ? describe.skip : describe;
+// Debian: libnginx-mod-http-image-filter.
+const IMAGE_FILTER = 'ngx_http_image_filter_module.so';
 
-if (describeNginx !== describe) {
-  test.skip('skipped: nginx has no image filter (Debian: apt-get install libnginx-mod-http-image-filter)', () =>
-    undefined);
-}
-
-describeNginx.each(Object.keys(VERSIONS))("nginx's image_filter behind %s", (version) => {
+describeNginx(IMAGE_FILTER).each(Object.keys(VERSIONS))("nginx's image_filter behind %s", (version) => {
   afterEach(stopNginx);
 
   test('renders what is saved, and saves nothing where it cannot', async () => {
@@ -168,7 +161,7 @@ describeNginx.each(Object.keys(VERSIONS))("nginx's image_filter behind %s", (ver
           alias ${folder}/$picture;
         }
       }`,
-      `load_module ${imageFilter};`,
+      `load_module ${findNginxModule(IMAGE_FILTER)};`,
     );
     const gate = createTcpServer((client) => {
       const upstream = connect(socket);

@@ -1,27 +1,16 @@
 // docs/recipes/saved-first-bucket.mjs, with a bucket in memory.
-import { cpSync } from 'node:fs';
-import { join } from 'node:path';
 import { get } from '../../support/client.js';
-import { makeProject, runProgram, startProgram, stopPrograms, type Program } from '../../support/project.js';
+import { useProject, type Program } from '../../support/project.js';
 import { S3Server } from '../../support/s3-server.js';
-import { makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 
-let recipe: string;
+const { start, run } = useProject(['@aws-sdk/s3-request-presigner']);
+const RECIPE = 'saved-first-bucket.mjs';
 let s3: S3Server;
 
-beforeAll(() => {
-  const project = makeProject(['@aws-sdk/s3-request-presigner']);
-  cpSync('docs/recipes', project, { recursive: true });
-  recipe = join(project, 'saved-first-bucket.mjs');
-});
 beforeEach(async () => {
   s3 = await S3Server.start();
 });
-afterEach(async () => {
-  await stopPrograms();
-  await s3.stop();
-});
-afterAll(removeTempDirs);
+afterEach(() => s3.stop());
 
 async function startSite(): Promise<Program> {
   const env = {
@@ -31,7 +20,7 @@ async function startSite(): Promise<Program> {
     AWS_ACCESS_KEY_ID: 'a',
     AWS_SECRET_ACCESS_KEY: 'b',
   };
-  return startProgram(recipe, { cwd: makeTempDir(), env });
+  return start(RECIPE, { env });
 }
 
 const puts = (): number => s3.requests.filter(({ line }) => line.startsWith('PUT ')).length;
@@ -77,6 +66,6 @@ describe('saved-first-bucket.mjs', () => {
   });
 
   test('does not start without a bucket', async () => {
-    expect(await runProgram(recipe, { cwd: makeTempDir(), env: { BUCKET: '' } })).toContain('Set BUCKET');
+    expect(await run(RECIPE, { env: { BUCKET: '' } })).toContain('Set BUCKET');
   });
 });

@@ -1,9 +1,8 @@
 // docs/recipes/saved-first.mjs, in front of a renderer that counts, fails and waits as the visitor's path says.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { get, type Answer } from '../../support/client.js';
-import { makeProject, startProgram, stopPrograms } from '../../support/project.js';
-import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
+import { useProject } from '../../support/project.js';
+import { list } from '../../support/temp-dir.js';
 
 /** Prints a line for each render, and one for each visitor who arrives, so that a spec can wait for both. */
 const RENDERER = `
@@ -30,22 +29,13 @@ Server.prototype.emit = function (name, req, ...rest) {
 };
 `;
 
-let project: string;
-let cwd: string;
+const { file, cwd, start } = useProject();
 
 beforeAll(() => {
-  project = makeProject([]);
-  cpSync('docs/recipes', project, { recursive: true });
-  cpSync('docs/recipes/renderer.mjs', join(project, 'square.mjs'));
-  writeFileSync(join(project, 'renderer.mjs'), RENDERER);
-  writeFileSync(join(project, 'count-visitors.mjs'), COUNT_VISITORS);
+  cpSync('docs/recipes/renderer.mjs', file('square.mjs'));
+  writeFileSync(file('renderer.mjs'), RENDERER);
+  writeFileSync(file('count-visitors.mjs'), COUNT_VISITORS);
 });
-beforeEach(() => {
-  cwd = makeTempDir();
-  mkdirSync(join(cwd, 'saved'));
-});
-afterEach(stopPrograms);
-afterAll(removeTempDirs);
 
 interface Site {
   readonly visit: (file: string, headers?: Record<string, string>) => Promise<Answer>;
@@ -57,9 +47,9 @@ interface Site {
   readonly renders: () => string[];
 }
 
-async function startSite(file = 'saved-first.mjs'): Promise<Site> {
-  const preload = [join(project, 'count-visitors.mjs')];
-  const { url, output, printed } = await startProgram(join(project, file), { cwd, preload });
+async function startSite(name = 'saved-first.mjs'): Promise<Site> {
+  const preload = [file('count-visitors.mjs')];
+  const { url, output, printed } = await start(name, { preload });
   return {
     visit: async (name, headers = {}) => get(`${url}/images/${name}`, { headers }),
     arrived: async (count) => printed(new RegExp(`^visitor ${count}$`, 'm')),
@@ -70,10 +60,10 @@ async function startSite(file = 'saved-first.mjs'): Promise<Site> {
 
 /** Lets the slow renders end. */
 function go(): void {
-  writeFileSync(join(cwd, 'go'), '');
+  writeFileSync(cwd('go'), '');
 }
 
-const saved = (): string[] => list(join(cwd, 'saved'));
+const saved = (): string[] => list(cwd('saved'));
 
 describe('saved-first.mjs', () => {
   test('renders a missing image in the size of its preset, saves it and sends it', async () => {
@@ -152,9 +142,11 @@ describe('saved-first.mjs', () => {
   });
 
   test('answers 503 with Retry-After where the server is too busy', async () => {
-    const recipe = join(project, 'one-at-a-time.mjs');
     const text = readFileSync('docs/recipes/saved-first.mjs', 'utf8');
-    writeFileSync(recipe, text.replace('overwrite: false', '$&, concurrency: 1, maxQueue: 0'));
+    writeFileSync(
+      file('one-at-a-time.mjs'),
+      text.replace('overwrite: false', '$&, concurrency: 1, maxQueue: 0'),
+    );
     const { visit, rendering } = await startSite('one-at-a-time.mjs');
     const first = visit('slow.thumb.png');
     await rendering('slow');

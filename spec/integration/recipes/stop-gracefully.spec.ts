@@ -1,11 +1,10 @@
 // docs/recipes/stop-gracefully.mjs, stopped by a real SIGTERM. Windows has none that a process could handle.
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
-import { join } from 'node:path';
 import { AutoLimit } from '../../../lib/save/auto-limit.js';
 import { get, type Answer } from '../../support/client.js';
-import { makeProject, startProgram, stopPrograms, type Program } from '../../support/project.js';
-import { list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
+import { useProject, type Program } from '../../support/project.js';
+import { list } from '../../support/temp-dir.js';
 
 /** Renders when the spec lets it. */
 const RENDERER = `
@@ -39,26 +38,17 @@ const describeWithSignals = process.platform === 'win32' ? describe.skip : descr
 /** How many saves the server has in progress before it has measured any. */
 const RUNNING = new AutoLimit().limit;
 
-let project: string;
-let cwd: string;
+const { file, cwd, start } = useProject(['on-headers']);
 let program: Program;
 
 beforeAll(() => {
-  project = makeProject(['on-headers']);
-  cpSync('docs/recipes', project, { recursive: true });
-  cpSync('docs/recipes/renderer.mjs', join(project, 'square.mjs'));
-  writeFileSync(join(project, 'renderer.mjs'), RENDERER);
-  writeFileSync(join(project, 'report.mjs'), REPORT);
+  cpSync('docs/recipes/renderer.mjs', file('square.mjs'));
+  writeFileSync(file('renderer.mjs'), RENDERER);
+  writeFileSync(file('report.mjs'), REPORT);
 });
-afterEach(stopPrograms);
-afterAll(removeTempDirs);
 
 async function startRecipe(env: Record<string, string> = {}): Promise<void> {
-  cwd = makeTempDir();
-  mkdirSync(join(cwd, 'saved'));
-  program = await startProgram(join(project, 'stop-gracefully.mjs'), {
-    ...{ cwd, env, preload: [join(project, 'report.mjs')] },
-  });
+  program = await start('stop-gracefully.mjs', { env, preload: [file('report.mjs')] });
 }
 
 async function save(name: string, agent = new Agent()): Promise<Answer> {
@@ -78,7 +68,7 @@ const records = (): Map<string, string> =>
   );
 
 function go(): void {
-  writeFileSync(join(cwd, 'go'), '');
+  writeFileSync(cwd('go'), '');
 }
 
 async function stop(): Promise<void> {
@@ -103,7 +93,7 @@ describeWithSignals('stop-gracefully.mjs', () => {
     expect(await program.ended).toBe(0);
     const done = answers.filter(({ status }) => status === 200);
     expect(done).toHaveLength(RUNNING);
-    expect(list(join(cwd, 'saved'))).toEqual(done.map(({ reply }) => reply.name).sort());
+    expect(list(cwd('saved'))).toEqual(done.map(({ reply }) => reply.name).sort());
     for (const answer of answers.filter(({ status }) => status !== 200)) {
       expect(outcome(answer)).toBe('failed too-busy');
       expect(answer.headers['retry-after']).toMatch(/^[1-9]\d*$/);
@@ -135,7 +125,7 @@ describeWithSignals('stop-gracefully.mjs', () => {
     // The server began no command that its client did not see end in the same way.
     expect([...records()].sort()).toEqual([...answers].sort());
     const done = [...answers].filter(([, how]) => how === 'done ');
-    expect(list(join(cwd, 'saved'))).toEqual(done.map(([name]) => name).sort());
+    expect(list(cwd('saved'))).toEqual(done.map(([name]) => name).sort());
     expect(new Set(answers.values())).toContain('done ');
     expect([...answers.values()].filter((how) => how !== 'done ' && how !== 'failed too-busy')).toEqual([]);
   });
