@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { MemoryBytes, type ReadableBytes } from '../bytes/image-bytes.js';
+import { MemoryBytes } from '../bytes/image-bytes.js';
 import type { SaveError, SaveErrorCode } from '../errors.js';
 import { StaleFileSweeper } from '../temp-files/stale-files.js';
 import { createPrivateTempFile } from '../temp-files/temp-file.js';
-import type { ImageStore, PublishResult, SaveTarget } from './types.js';
+import type { ImageStore, PublishResult } from './types.js';
 
 /** How the tests make stores. Each test begins with one of its own. */
 export interface StoreTestOptions {
@@ -39,10 +39,10 @@ export interface StoreTest {
 /** How one save differs from the defaults. */
 export interface SaveOptions {
   readonly overwrite?: boolean;
-  /** Whether the image waits in a file. */
+  /** Whether the image waits in a file: that of the target, or a private one. */
   readonly inFile?: boolean;
   readonly signal?: AbortSignal;
-  /** Called between `prepare` and `publish`. */
+  /** Called right before `publish`. */
   readonly onPrepared?: () => unknown;
   readonly commit?: () => void;
   readonly rollback?: () => void;
@@ -58,59 +58,31 @@ export async function saveTo(
   image: Buffer,
   options: SaveOptions = {},
 ): Promise<PublishResult> {
-  const { signal, inFile = false, commit = () => signal?.throwIfAborted() } = options;
-  return withTarget(store, name, options, async (target) => {
-    await options.onPrepared?.();
-    const publish = (bytes: ReadableBytes): Promise<PublishResult> =>
-      target.publish({ ...INFO, bytes }, { commit, rollback: () => options.rollback?.() });
-    return inFile ? withTempFile(target, image, publish) : publish(new MemoryBytes(image));
-  });
-}
-
-/** Prepares a save, writes the image into its temporary file, and does not publish it. */
-export async function abandon(store: ImageStore, name: string, image: Buffer): Promise<void> {
-  await withTarget(store, name, {}, (target) => withTempFile(target, image, () => Promise.resolve()));
-}
-
-async function withTarget<Value>(
-  store: ImageStore,
-  name: string,
-  { overwrite = true, signal = new AbortController().signal }: SaveOptions,
-  use: (target: SaveTarget) => Promise<Value>,
-): Promise<Value> {
+  const { overwrite = true, inFile = false, signal = new AbortController().signal } = options;
+  const throwIfAborted = (): void => {
+    signal.throwIfAborted();
+  };
   const req = new IncomingMessage(new Socket());
   const target = await store.prepare(name, { req, overwrite, durable: true, signal });
+  const tempFile = target.tempFile ?? createPrivateTempFile(new StaleFileSweeper(3_600_000));
   try {
-    return await use(target);
+    if (inFile) await tempFile.write([image.subarray(0, 1000), image.subarray(1000)]);
+    await options.onPrepared?.();
+    const bytes = inFile ? tempFile : new MemoryBytes(image);
+    const { commit = throwIfAborted, rollback } = options;
+    return await target.publish({ ...INFO, bytes }, { commit, rollback: () => rollback?.() });
   } finally {
-    await target.tempFile?.discard();
+    await tempFile.discard();
     await target.close?.();
   }
 }
 
-/** Writes an image into a temporary file: that of the target, or a private one. */
-async function withTempFile<Value>(
-  target: SaveTarget,
-  image: Buffer,
-  use: (bytes: ReadableBytes) => Promise<Value>,
-): Promise<Value> {
-  const tempFile = target.tempFile ?? createPrivateTempFile(new StaleFileSweeper(3_600_000));
-  try {
-    await tempFile.write([image.subarray(0, 1000), image.subarray(1000)]);
-    return await use(tempFile);
-  } finally {
-    await tempFile.discard();
-  }
-}
-
 export async function expectRefusal(code: SaveErrorCode, save: Promise<unknown>): Promise<void> {
-  const message = `The save was acknowledged, but should be refused with ${code}`;
-  await assert.rejects(save, (error) => assertRefusal(code, error), message);
-}
-
-export function assertRefusal(code: SaveErrorCode, error: unknown): true {
-  // By name: a store may use the class of another copy of the package.
-  const { name, code: actual } = error as Partial<SaveError>;
-  if (name !== 'SaveError' || actual !== code) throw error;
-  return true;
+  const isRefusal = (error: unknown): true => {
+    // By name: a store may use the class of another copy of the package.
+    const { name, code: actual } = error as Partial<SaveError>;
+    if (name !== 'SaveError' || actual !== code) throw error;
+    return true;
+  };
+  await assert.rejects(save, isRefusal, `The save was acknowledged, but should be refused with ${code}`);
 }

@@ -18,27 +18,22 @@ export function flushFile(fd: number, path: string): Promise<void> {
   });
 }
 
-/** The flush in progress of a folder, and the one that begins after it. */
-interface FolderFlushes {
-  readonly current: Promise<void>;
-  next?: Promise<void>;
-}
-
-/** By device and inode: another folder may take the path of one that is being flushed. */
-const folders = new Map<string, FolderFlushes>();
+/**
+ * The flush in progress of each folder, and the one that begins after it. By device and inode: another folder may take the
+ * path of one that is being flushed.
+ */
+const folders = new Map<string, { readonly current: Promise<void>; next?: Promise<void> }>();
 
 /** One flush of a folder runs at a time; all saves that are published meanwhile share the next. */
 export async function flushFolder(fd: number, path: string): Promise<void> {
   const { dev, ino } = await fsCalls.fstat(fd, { bigint: true });
   const key = `${dev}:${ino}`;
   const begin = (): Promise<void> => {
-    const flushes: FolderFlushes = { current: flushFile(fd, path) };
-    folders.set(key, flushes);
-    const end = (): void => {
-      if (flushes.next === undefined) folders.delete(key);
-    };
-    flushes.current.then(end, end);
-    return flushes.current;
+    const current = flushFile(fd, path).finally(() => {
+      if (folders.get(key)?.next === undefined) folders.delete(key);
+    });
+    folders.set(key, { current });
+    return current;
   };
   const flushes = folders.get(key);
   // A flush in progress may miss an entry that was created after its start.

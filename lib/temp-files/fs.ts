@@ -26,33 +26,6 @@ export function ignoreMissing(error: unknown): undefined {
   if (systemCode(error) !== 'ENOENT') throw error;
 }
 
-/** A path that leads to an open file or folder by its fd (Linux). */
-export function fdPath(fd: number): string {
-  return `/proc/self/fd/${fd}`;
-}
-
-/**
- * The current path of an open file or folder on Linux; undefined elsewhere. Synchronous, like {@link closeFdSync} alone:
- * the kernel answers from memory, and a promise would cost ten times as much. No other code runs between this call and
- * the call that relies on its result.
- */
-export function readFdPath(fd: number): string | undefined {
-  try {
-    return fs.readlinkSync(fdPath(fd));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Closes the fd of a folder. A folder has no bytes to write back, so the call does not block. Never throws. */
-export function closeFdSync(fd: number): void {
-  try {
-    fs.closeSync(fd);
-  } catch {
-    // The fd was not open.
-  }
-}
-
 /** How Windows says that another program has a file open. It uses the same errors for other refusals. */
 const IN_USE = ['EPERM', 'EACCES', 'EBUSY'];
 

@@ -38,8 +38,8 @@ export class DiskTempFile extends FileBytes implements TempFile {
   readonly #beforeCreate: (() => Promise<void>) | undefined;
   readonly #toError: (error: unknown) => SaveError;
   #opening: Promise<number> | undefined;
-  /** Calls that use the fd. Discarding waits for them, since the system may give the same fd to another file. */
-  readonly #running = new Set<Promise<unknown>>();
+  /** Resolves when no call uses the fd. Discarding waits, since the system may give the same fd to another file. */
+  #unused: Promise<unknown> = Promise.resolve();
   #discarding: Promise<void> | undefined;
   #closed = false;
 
@@ -72,12 +72,8 @@ export class DiskTempFile extends FileBytes implements TempFile {
     if (this.#discarding !== undefined || this.#closed) throw new Error('The temporary file is closed');
     this.#opening ??= this.#open();
     const running = this.#opening.then(call);
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
+    this.#unused = Promise.allSettled([this.#unused, running]).then(() => undefined);
+    return running;
   }
 
   async write(chunks: readonly Uint8Array[]): Promise<void> {
@@ -136,8 +132,7 @@ export class DiskTempFile extends FileBytes implements TempFile {
   }
 
   discard(): Promise<void> {
-    this.#discarding ??= this.#remove();
-    return this.#discarding;
+    return (this.#discarding ??= this.#remove());
   }
 
   async #remove(): Promise<void> {
@@ -145,7 +140,7 @@ export class DiskTempFile extends FileBytes implements TempFile {
     if (fd === undefined) return;
     // A file that cannot be removed now is swept later.
     if (!this.published) await retryWhileInUse(() => fsCalls.unlink(this.path)).catch(() => undefined);
-    await Promise.allSettled(this.#running);
+    await this.#unused;
     if (!this.#closed) await fsCalls.close(fd).catch(() => undefined);
   }
 }

@@ -1,9 +1,9 @@
 // An open folder: all steps of a save use its fd, so a link that replaces the folder has no effect.
-import { constants } from 'node:fs';
+import fs, { constants } from 'node:fs';
 import { join, sep } from 'node:path';
 import { SaveError, systemCode } from '../../errors.js';
 import { flushFolder } from '../../temp-files/flush.js';
-import { closeFdSync, fdPath, fsCalls, readFdPath } from '../../temp-files/fs.js';
+import { fsCalls } from '../../temp-files/fs.js';
 
 /** Errors of systems and file systems that cannot flush folders. Windows has two, for opening one. */
 const CANNOT_SYNC = /^(?:EINVAL|ENOTSUP|EOPNOTSUPP|ENOSYS|EISDIR|EBADF|EPERM|EACCES)$/;
@@ -14,12 +14,13 @@ export class DirectoryHandle {
   readonly path: string;
   /** Undefined on Windows, where an open folder could be neither moved nor removed. */
   readonly #fd: number | undefined;
+  /** What paths of entries begin with. */
   readonly #base: string;
 
-  private constructor(path: string, base: string, fd?: number) {
+  private constructor(fd: number | undefined, path: string, base = path) {
+    this.#fd = fd;
     this.path = path;
     this.#base = base;
-    this.#fd = fd;
   }
 
   // On Linux, later steps use the fd (`/proc/self/fd/N/name`), which stays with the checked folder even if a link
@@ -28,19 +29,16 @@ export class DirectoryHandle {
   static async open(path: string): Promise<DirectoryHandle> {
     if (process.platform === 'win32') {
       const real = await fsCalls.realpath(path);
-      if ((await fsCalls.stat(real)).isDirectory()) return new DirectoryHandle(real, real);
+      if ((await fsCalls.stat(real)).isDirectory()) return new DirectoryHandle(undefined, real);
       throw Object.assign(new Error('The path of a folder leads to a file'), { code: 'ENOTDIR' });
     }
     const fd = await fsCalls.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      const fdTarget = readFdPath(fd);
-      if (fdTarget !== undefined && mayWriteBelow(fdPath(fd))) {
-        return new DirectoryHandle(fdTarget, fdPath(fd), fd);
-      }
-      const real = await fsCalls.realpath(path);
-      return new DirectoryHandle(real, real, fd);
+      const real = readFdPath(fd);
+      if (real !== undefined && mayWriteBelow(fdPath(fd))) return new DirectoryHandle(fd, real, fdPath(fd));
+      return new DirectoryHandle(fd, await fsCalls.realpath(path));
     } catch (error) {
-      closeFdSync(fd);
+      closeFd(fd);
       throw error;
     }
   }
@@ -72,13 +70,40 @@ export class DirectoryHandle {
     } catch (error) {
       if (!CANNOT_SYNC.test(systemCode(error) ?? '')) throw error;
     } finally {
-      if (opened !== undefined) closeFdSync(opened);
+      closeFd(opened);
     }
   }
 
   /** Closes the fd. Call this once. Never throws. */
   close(): void {
-    if (this.#fd !== undefined) closeFdSync(this.#fd);
+    closeFd(this.#fd);
+  }
+}
+
+/** A path that leads to an open folder by its fd (Linux). */
+function fdPath(fd: number): string {
+  return `/proc/self/fd/${fd}`;
+}
+
+/**
+ * The current path of an open folder on Linux; undefined elsewhere. Synchronous, like {@link closeFd} alone: the kernel
+ * answers from memory, and a promise would cost ten times as much. No other code runs between this call and the call
+ * that relies on its result.
+ */
+function readFdPath(fd: number): string | undefined {
+  try {
+    return fs.readlinkSync(fdPath(fd));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A folder has no bytes to write back, so the call does not block. Never throws. */
+function closeFd(fd: number | undefined): void {
+  try {
+    if (fd !== undefined) fs.closeSync(fd);
+  } catch {
+    // The fd was not open.
   }
 }
 

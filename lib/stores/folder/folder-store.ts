@@ -8,37 +8,37 @@ import type {
   CheckOptions,
   ImageStore,
   InspectedImage,
+  PrepareOptions,
   PublishOptions,
   PublishResult,
   SaveTarget,
 } from '../types.js';
-import { openTarget, type ResolvedPath } from './resolve-path.js';
+import type { DirectoryHandle } from './directory.js';
+import { openTarget } from './resolve-path.js';
+
+type OpenOptions = CheckOptions & Partial<PrepareOptions>;
 
 /** @param resolveSavePath Returns an absolute path, or an empty one if saving is disabled. */
 export function folderStore(
   resolveSavePath: (req?: unknown) => string | Promise<string>,
   sweeper: StaleFileSweeper,
 ): ImageStore {
-  const readSavePath = async (req: unknown): Promise<string> => {
+  const open = async (req: unknown, segments: string[], options: OpenOptions): Promise<FolderTarget> => {
+    let savePath: string;
     try {
-      const savePath = await resolveSavePath(req);
-      if (savePath !== '') return savePath;
+      savePath = await resolveSavePath(req);
     } catch (error) {
       throw error instanceof SaveError ? error : new SaveError('save-path-missing', {}, error);
     }
-    throw new SaveError('saving-disabled');
+    if (savePath === '') throw new SaveError('saving-disabled');
+    options.signal?.throwIfAborted();
+    return new FolderTarget(await openTarget(savePath, segments, options), options, sweeper);
   };
   return {
-    async prepare(name, options) {
-      const savePath = await readSavePath(options.req);
-      options.signal.throwIfAborted();
-      return new FolderTarget(await openTarget(savePath, name.split('/'), options), options, sweeper);
-    },
+    prepare: (name, options) => open(options.req, name.split('/'), options),
     async check(req, options = { overwrite: true, durable: true }) {
-      const savePath = await readSavePath(req);
       // Under the name of a temporary file, so that it would be swept if the process is killed now.
-      const resolved = await openTarget(savePath, [temporaryName(sweeper.lifetime)], options);
-      const target = new FolderTarget(resolved, options, sweeper);
+      const target = await open(req, [temporaryName(sweeper.lifetime)], options);
       try {
         await target.tempFile.write([Buffer.from('check')]);
         await target.publish({ bytes: target.tempFile }, { commit: () => undefined });
@@ -59,14 +59,20 @@ const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EI
 export class FolderTarget implements SaveTarget {
   /** In the folder of the target, so that the rename stays within one file system. */
   readonly tempFile: DiskTempFile;
-  readonly #resolved: ResolvedPath;
+  /** Of the entry, for system calls. */
+  readonly path: string;
+  readonly #directory: DirectoryHandle;
   readonly #options: CheckOptions;
   readonly #swept: Promise<void>;
 
   /** @param sweeper Starts to sweep the folder, and sets the lifetime of the temporary file. */
-  constructor(resolved: ResolvedPath, options: CheckOptions, sweeper: StaleFileSweeper) {
-    const { directory } = resolved;
-    this.#resolved = resolved;
+  constructor(
+    { directory, basename }: { directory: DirectoryHandle; basename: string },
+    options: CheckOptions,
+    sweeper: StaleFileSweeper,
+  ) {
+    this.path = directory.join(basename);
+    this.#directory = directory;
     this.#options = options;
     this.#swept = sweeper.sweep(directory);
     // Checked again before the first byte: an attacker may have swapped the folder for a link.
@@ -75,30 +81,24 @@ export class FolderTarget implements SaveTarget {
     );
   }
 
-  get path(): string {
-    const { directory, basename } = this.#resolved;
-    return directory.join(basename);
-  }
-
   /** In this order, no power cut leaves a broken image: flush the bytes, change the name, flush the folder. */
   async publish(
     { bytes }: Pick<InspectedImage, 'bytes'>,
     { commit, rollback }: PublishOptions,
   ): Promise<PublishResult> {
-    const { directory } = this.#resolved;
     const { overwrite, durable } = this.#options;
     try {
       // One write without a stream: an image that is not in the file is in memory.
       if (bytes !== this.tempFile) await this.tempFile.write([await bytes.buffer()]);
       const written = await this.tempFile.finish(durable);
       await retryWhileInUse(async () => {
-        await directory.assertUnmoved();
+        await this.#directory.assertUnmoved();
         commit();
         await this.#giveName(written);
       }, rollback);
       if (overwrite) this.tempFile.published = true;
       // The image is published, so a failed flush is only a warning.
-      const warning = durable ? await directory.sync().catch((error: unknown) => error) : undefined;
+      const warning = durable ? await this.#directory.sync().catch((error: unknown) => error) : undefined;
       return { lastUpdated: Number(written.mtimeMs), warning };
     } catch (error) {
       throw fileSystemError(error);
@@ -113,7 +113,9 @@ export class FolderTarget implements SaveTarget {
     } catch (error) {
       // The name decides: a remote file system may have lost the answer of a call that succeeded.
       const named = await fsCalls.lstat(this.path, { bigint: true }).catch(() => undefined);
-      if (named !== undefined && isSameFile(named, written)) return;
+      // Some file systems number no files.
+      const isSame = written.ino !== 0n && named?.ino === written.ino && named.dev === written.dev;
+      if (isSame && named.size === written.size) return;
       const code = systemCode(error) ?? '';
       if (!overwrite && code === 'EEXIST') throw new SaveError('file-exists', {}, error);
       if (!overwrite && NO_HARD_LINKS.includes(code)) throw new SaveError('no-hard-links', {}, error);
@@ -127,11 +129,6 @@ export class FolderTarget implements SaveTarget {
 
   async close(): Promise<void> {
     await Promise.all([this.tempFile.discard(), this.#swept]);
-    this.#resolved.directory.close();
+    this.#directory.close();
   }
-}
-
-/** Never for file systems that number no files. */
-function isSameFile(one: BigIntStats, other: BigIntStats): boolean {
-  return one.ino === other.ino && one.ino !== 0n && one.dev === other.dev && one.size === other.size;
 }

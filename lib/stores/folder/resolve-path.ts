@@ -1,5 +1,5 @@
 // Resolves a name below the save path, makes its missing folders, and checks before rendering that it can be saved to.
-import { constants, type Stats } from 'node:fs';
+import { constants } from 'node:fs';
 import { join, sep } from 'node:path';
 import { SaveError, fileSystemError, systemCode } from '../../errors.js';
 import { fsCalls, ignoreMissing } from '../../temp-files/fs.js';
@@ -7,19 +7,14 @@ import type { PrepareOptions } from '../types.js';
 import { DirectoryHandle } from './directory.js';
 import { checkSpelling } from './spelling.js';
 
-export interface ResolvedPath {
-  /** Inside the save path. */
-  readonly directory: DirectoryHandle;
-  /** The last segment of the name. */
-  readonly basename: string;
-}
-
 type ResolveOptions = Omit<PrepareOptions, 'req' | 'signal'>;
 
 /** The maximum number of folders of a name, where missing ones are created. */
 const MAX_CREATED_FOLDERS = 16;
 
 /**
+ * Opens the folder of a name, which is inside the save path, and returns the last segment of the name with it.
+ *
  * The checks spare the renderer work. Their results may change before the image is published, so publishing relies on
  * the folder's fd and on `rename` or `link` instead. The caller closes the folder.
  *
@@ -31,34 +26,30 @@ export async function openTarget(
   savePath: string,
   segments: readonly string[],
   options: ResolveOptions,
-): Promise<ResolvedPath> {
+): Promise<{ directory: DirectoryHandle; basename: string }> {
   const folders = segments.slice(0, -1);
   const basename = segments.at(-1) ?? '';
   const path = [savePath, ...folders, '.'].join(sep);
+  const opening = openInside(savePath, folders, options).catch((error: unknown) => {
+    const limit = options.createFolders === true ? { maxFolders: MAX_CREATED_FOLDERS } : {};
+    throw fileSystemError(error, { folder: folders.join('/'), ...limit });
+  });
   // In parallel, because these calls in sequence would take as long as publishing. The last three use the path, which
   // may lead elsewhere by now, but no client can change that.
-  const [opened, writable, existing, spelling] = await Promise.allSettled([
-    openInside(savePath, folders, options),
+  const checks = await Promise.allSettled([
+    opening,
     fsCalls.access(path, constants.W_OK | constants.X_OK).catch(ignoreMissing),
-    fsCalls.lstat(join(path, basename)).catch(ignoreMissing),
     checkSpelling(savePath, segments),
+    checkExisting(join(path, basename), options.overwrite),
   ]);
-  if (opened.status === 'rejected') {
-    const limit = options.createFolders === true ? { maxFolders: MAX_CREATED_FOLDERS } : {};
-    throw fileSystemError(opened.reason, { folder: folders.join('/'), ...limit });
-  }
-  const directory = opened.value;
-  try {
-    for (const check of [writable, existing, spelling]) if (check.status === 'rejected') throw check.reason;
-    if (existing.status === 'fulfilled') checkExisting(existing.value, options.overwrite);
-    return { directory, basename };
-  } catch (error) {
-    directory.close();
-    throw fileSystemError(error);
-  }
+  const refused = checks.find((check) => check.status === 'rejected');
+  if (refused === undefined) return { directory: await opening, basename };
+  if (checks[0].status === 'fulfilled') checks[0].value.close();
+  throw fileSystemError(refused.reason);
 }
 
-function checkExisting(existing: Stats | undefined, overwrite: boolean): void {
+async function checkExisting(path: string, overwrite: boolean): Promise<void> {
+  const existing = await fsCalls.lstat(path).catch(ignoreMissing);
   if (existing === undefined) return;
   // A link at the final name is replaced, never followed.
   if (!existing.isFile() && !existing.isSymbolicLink()) throw new SaveError('not-a-file');

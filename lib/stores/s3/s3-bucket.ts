@@ -9,7 +9,7 @@ const REFUSAL_TTL_MS = 3000;
 /** The name of an error of S3 or of its client (`NoSuchBucket`), and the HTTP status of the answer behind it, if any. */
 export function readError(error: unknown): { name: string; status: number | undefined } {
   const { name, $metadata } = (error ?? {}) as { name?: unknown; $metadata?: { httpStatusCode?: number } };
-  return { name: String(name), status: $metadata?.httpStatusCode };
+  return { name: typeof name === 'string' ? name : '', status: $metadata?.httpStatusCode };
 }
 
 const BAD_CREDENTIALS = [

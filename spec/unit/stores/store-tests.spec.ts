@@ -2,17 +2,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { SaveError } from '../../../lib/errors.js';
 import { storeTests } from '../../../lib/stores/store-tests.js';
-import type {
-  InspectedImage,
-  PrepareOptions,
-  PublishOptions,
-  PublishResult,
-  SaveTarget,
-} from '../../../lib/stores/types.js';
+import type { ImageStore, InspectedImage, PrepareOptions, SaveTarget } from '../../../lib/stores/types.js';
 import { MemoryBytes } from '../../../lib/bytes/image-bytes.js';
 import { MemoryStore } from '../../support/memory-store.js';
 
-const testsOf = (makeStore: () => MemoryStore): ReturnType<typeof storeTests> =>
+type Store = ImageStore & Pick<MemoryStore, 'images'>;
+
+const testsOf = (makeStore: () => Store): ReturnType<typeof storeTests> =>
   storeTests({
     open() {
       const store = makeStore();
@@ -32,56 +28,92 @@ describe('a store in memory', () => {
   });
 });
 
-type Publish = (
-  image: InspectedImage,
-  options: PublishOptions,
-  prepared: PrepareOptions,
-) => Promise<PublishResult>;
-
-/** A store with another `publish`. */
-function publishing(how: (store: MemoryStore, name: string, publish: Publish) => Publish): () => MemoryStore {
-  return () =>
-    new (class extends MemoryStore {
-      override async prepare(name: string, options: PrepareOptions): Promise<SaveTarget> {
-        const target = await super.prepare(name, options);
-        const publish = how(this, name, (image, publishOptions) => target.publish(image, publishOptions));
-        return { publish: (image, publishOptions) => publish(image, publishOptions, options) };
-      }
-    })();
+/** A store with another `prepare`. */
+function preparing(
+  how: (store: MemoryStore, name: string, options: PrepareOptions) => Promise<SaveTarget>,
+): () => Store {
+  return () => {
+    const store = new MemoryStore();
+    return { images: store.images, prepare: (name, options) => how(store, name, options) };
+  };
 }
 
-const set =
-  (change: (bytes: Buffer, image: InspectedImage) => Buffer) =>
-  (store: MemoryStore, name: string, publish: Publish): Publish =>
-  async (image, options, prepared) => {
-    const published = await publish(image, options, prepared);
-    store.images.set(name, change(store.images.get(name)!, image));
+type Publish = SaveTarget['publish'];
+
+/** One save to a correct store. */
+interface Save {
+  readonly images: Map<string, Buffer>;
+  readonly name: string;
+  readonly overwrite: boolean;
+  readonly publish: Publish;
+}
+
+/** A store with another `publish`. */
+function publishing(how: (save: Save) => Publish): () => Store {
+  return preparing(async (store, name, options) => {
+    const target = await store.prepare(name, options);
+    const publish: Publish = (image, given) => target.publish(image, given);
+    return { publish: how({ images: store.images, name, overwrite: options.overwrite, publish }) };
+  });
+}
+
+/** A store that changes an image that it has published. */
+const changing = (change: (bytes: Buffer, image: InspectedImage) => Buffer): (() => Store) =>
+  publishing(({ images, name, publish }) => async (image, options) => {
+    const published = await publish(image, options);
+    images.set(name, change(images.get(name)!, image));
     return published;
+  });
+
+/** Publishes without another look at the name. */
+const publishBlindly =
+  ({ images, name }: Save): Publish =>
+  async (image, { commit }) => {
+    const bytes = await image.bytes.buffer();
+    commit();
+    images.set(name, bytes);
+    return { lastUpdated: Date.now() };
   };
 
+/** Turns a refusal with a code into something else. */
+const refusing = (
+  code: string,
+  instead: () => ReturnType<Publish>,
+  concerned: (image: InspectedImage) => boolean = () => true,
+): (() => Store) =>
+  publishing(
+    ({ publish }) =>
+      (image, options) =>
+        publish(image, options).catch((error: unknown) => {
+          if (!concerned(image) || (error as SaveError).code !== code) throw error;
+          return instead();
+        }),
+  );
+
 const LARGE = 1024 ** 2;
+const done = { commit: (): void => undefined };
 
 /** A fault, a store that has it, and the test that must fail. */
-const faults: readonly (readonly [string, () => MemoryStore, string])[] = [
+const faults: readonly (readonly [string, () => Store, string])[] = [
   [
     'loses the first byte of each image',
-    publishing(set((bytes) => bytes.subarray(1))),
+    changing((bytes) => bytes.subarray(1)),
     'publishes an image from memory',
   ],
   [
     'loses the first byte of an image from a file',
-    publishing(set((bytes, image) => (image.bytes instanceof MemoryBytes ? bytes : bytes.subarray(1)))),
+    changing((bytes, image) => (image.bytes instanceof MemoryBytes ? bytes : bytes.subarray(1))),
     'publishes an image from a file',
   ],
   [
     'loses the first byte of a large image',
-    publishing(set((bytes) => (bytes.length > LARGE ? bytes.subarray(1) : bytes))),
+    changing((bytes) => (bytes.length > LARGE ? bytes.subarray(1) : bytes)),
     'publishes a large image, from memory and from a file',
   ],
   [
     'changes the bytes of the image',
-    publishing((_store, _name, publish) => async (image, options, prepared) => {
-      const result = await publish(image, options, prepared);
+    publishing(({ publish }) => async (image, options) => {
+      const result = await publish(image, options);
       (await image.bytes.buffer())[0]! ^= 1;
       return result;
     }),
@@ -89,78 +121,55 @@ const faults: readonly (readonly [string, () => MemoryStore, string])[] = [
   ],
   [
     'never replaces',
-    publishing((store, name, publish) => async (image, options, prepared) => {
-      const old = store.images.get(name);
-      const published = await publish(image, options, prepared);
-      if (old) store.images.set(name, old);
+    publishing(({ images, name, publish }) => async (image, options) => {
+      const old = images.get(name);
+      const published = await publish(image, options);
+      if (old) images.set(name, old);
       return published;
     }),
     'replaces an image',
   ],
   [
     'replaces an image although overwrite is false',
-    () =>
-      new (class extends MemoryStore {
-        protected override checkFree(): void {
-          // Finds every name free.
-        }
-      })(),
+    preparing((store, name, options) => store.prepare(name, { ...options, overwrite: true })),
     'keeps an existing image if overwrite is false',
   ],
   [
     'checks a name only before rendering',
-    publishing((store, name) => async (image, { commit }) => {
-      const bytes = await image.bytes.buffer();
-      commit();
-      store.images.set(name, bytes);
-      return { lastUpdated: Date.now() };
-    }),
+    publishing(publishBlindly),
     'keeps an image that was published during a save with overwrite: false',
   ],
   [
     'checks the name of a large image only before rendering',
-    publishing((store, name, publish) => async (image, options, prepared) => {
-      if (image.bytes.length < LARGE) return publish(image, options, prepared);
-      const bytes = await image.bytes.buffer();
-      options.commit();
-      store.images.set(name, bytes);
-      return { lastUpdated: Date.now() };
-    }),
+    publishing(
+      (save) => (image, options) =>
+        (image.bytes.length < LARGE ? save.publish : publishBlindly(save))(image, options),
+    ),
     'keeps an image that was published during a large save with overwrite: false',
   ],
   [
     'waits between checking the name and publishing',
-    publishing((store, name) => async (image, { commit }, { overwrite }) => {
-      const bytes = await image.bytes.buffer();
-      if (!overwrite && store.images.has(name)) throw new SaveError('file-exists', 'There is one.');
+    publishing((save) => async (image, options) => {
+      if (!save.overwrite && save.images.has(save.name)) throw new SaveError('file-exists', 'There is one.');
       await setImmediate();
-      commit();
-      store.images.set(name, bytes);
-      return { lastUpdated: Date.now() };
+      return publishBlindly(save)(image, options);
     }),
     'acknowledges exactly one of many saves of a name with overwrite: false',
   ],
   [
     'refuses a taken name with another code',
-    publishing((_store, _name, publish) => async (image, options, prepared) => {
-      try {
-        return await publish(image, options, prepared);
-      } catch (error) {
-        if ((error as SaveError).code !== 'file-exists') throw error;
-        throw new SaveError('write-failed', 'It did not work.');
-      }
-    }),
+    refusing('file-exists', () => Promise.reject(new SaveError('write-failed', 'It did not work.'))),
     'acknowledges exactly one of many saves of a name with overwrite: false',
   ],
   [
     'writes piece by piece',
-    publishing((store, name) => async (image, { commit }) => {
+    publishing(({ images, name }) => async (image, { commit }) => {
       const bytes = await image.bytes.buffer();
       commit();
-      store.images.set(name, Buffer.alloc(0));
+      images.set(name, Buffer.alloc(0));
       for (let at = 0; at < bytes.length; at += 5000) {
         await setImmediate();
-        store.images.set(name, Buffer.concat([store.images.get(name)!, bytes.subarray(at, at + 5000)]));
+        images.set(name, Buffer.concat([images.get(name)!, bytes.subarray(at, at + 5000)]));
       }
       return { lastUpdated: Date.now() };
     }),
@@ -168,9 +177,9 @@ const faults: readonly (readonly [string, () => MemoryStore, string])[] = [
   ],
   [
     'leaves a temporary file',
-    publishing((store, name, publish) => (image, options, prepared) => {
-      store.images.set(`${name}.tmp`, Buffer.alloc(1));
-      return publish(image, options, prepared);
+    publishing(({ images, name, publish }) => (image, options) => {
+      images.set(`${name}.tmp`, Buffer.alloc(1));
+      return publish(image, options);
     }),
     'leaves one whole image after many saves of a name',
   ],
@@ -178,100 +187,84 @@ const faults: readonly (readonly [string, () => MemoryStore, string])[] = [
     'saves one at a time and refuses the others',
     () => {
       let busy = false;
-      return publishing((_store, _name, publish) => async (image, options, prepared) => {
+      return publishing(({ publish }) => async (image, options) => {
         if (busy) throw new SaveError('too-many-open-files', 'Try again.');
         busy = true;
         await setImmediate();
         busy = false;
-        return publish(image, options, prepared);
+        return publish(image, options);
       })();
     },
     'publishes many images at once',
   ],
   [
     'decodes names',
-    () =>
-      new (class extends MemoryStore {
-        override prepare(name: string, options: PrepareOptions): Promise<SaveTarget> {
-          return super.prepare(name.replaceAll('+', ' '), options);
-        }
-      })(),
+    preparing((store, name, options) => store.prepare(name.replaceAll('+', ' '), options)),
     'keeps similar names apart',
   ],
   ...(['small', 'large'] as const).flatMap((kind) => {
-    const concerned = (image: InspectedImage): boolean =>
-      kind === 'small' ? true : image.bytes.length > LARGE;
+    const concerned = (image: InspectedImage): boolean => kind === 'small' || image.bytes.length > LARGE;
+    const publishingThese = (how: (save: Save) => Publish): (() => Store) =>
+      publishing((save) => (image, options) => (concerned(image) ? how(save) : save.publish)(image, options));
     return [
       [
         `publishes a ${kind} image without commit`,
-        publishing(
-          (_store, _name, publish) => (image, options, prepared) =>
-            publish(image, concerned(image) ? { commit: () => undefined } : options, prepared),
+        publishingThese(
+          ({ publish }) =>
+            (image) =>
+              publish(image, done),
         ),
         `calls commit before it publishes a ${kind} image`,
       ],
       [
         `calls commit after it has published a ${kind} image`,
-        publishing((_store, _name, publish) => async (image, options, prepared) => {
-          if (!concerned(image)) return publish(image, options, prepared);
-          const published = await publish(image, { commit: () => undefined }, prepared);
-          options.commit();
+        publishingThese(({ publish }) => async (image, { commit }) => {
+          const published = await publish(image, done);
+          commit();
           return published;
         }),
         `changes nothing if commit throws for a ${kind} image`,
       ],
       [
         `obeys the signal after commit of a ${kind} image`,
-        publishing((_store, _name, publish) => async (image, options, prepared) => {
-          if (!concerned(image)) return publish(image, options, prepared);
-          options.commit();
+        publishingThese(({ publish }) => async (image, { commit }) => {
+          commit();
           await setImmediate();
           await setImmediate();
-          return publish(image, { commit: () => undefined }, prepared);
+          return publish(image, done);
         }),
         `ignores the signal after commit of a ${kind} image`,
       ],
       [
         `acknowledges a ${kind} image that is no longer wanted`,
-        publishing((_store, _name, publish) => async (image, options, prepared) => {
-          try {
-            return await publish(image, options, prepared);
-          } catch (error) {
-            if (!concerned(image) || (error as SaveError).code !== 'client-disconnected') throw error;
-            return { lastUpdated: Date.now() };
-          }
-        }),
+        refusing('client-disconnected', () => Promise.resolve({ lastUpdated: Date.now() }), concerned),
         `changes nothing if the signal aborts before commit of a ${kind} image`,
       ],
     ] as const;
   }),
   [
     'creates an empty image when a save is prepared',
-    () =>
-      new (class extends MemoryStore {
-        override async prepare(name: string, options: PrepareOptions): Promise<SaveTarget> {
-          const target = await super.prepare(name, options);
-          this.images.set(name, Buffer.alloc(0));
-          return target;
-        }
-      })(),
+    preparing(async (store, name, options) => {
+      const target = await store.prepare(name, options);
+      store.images.set(name, Buffer.alloc(0));
+      return target;
+    }),
     'leaves nothing of a save that is abandoned',
   ],
   [
     'leaves a file of its check',
-    () =>
-      new (class extends MemoryStore {
-        check(): Promise<void> {
-          this.images.set('check.tmp', Buffer.alloc(1));
-          return Promise.resolve();
-        }
-      })(),
+    () => {
+      const store = new MemoryStore();
+      const check = async (): Promise<void> =>
+        Promise.resolve(void store.images.set('check.tmp', Buffer.alloc(1)));
+      return Object.assign(store, { check });
+    },
     'leaves nothing of a check, if it has one, and changes no image',
   ],
   [
     'returns the time in seconds',
-    publishing((_store, _name, publish) => async (image, options, prepared) => {
-      const { lastUpdated } = await publish(image, options, prepared);
+    publishing(({ publish }) => async (image, options) => {
+      const { lastUpdated } = await publish(image, options);
       return { lastUpdated: lastUpdated / 1000 };
     }),
     'returns the time of an image in milliseconds',

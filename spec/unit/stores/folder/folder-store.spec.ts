@@ -24,7 +24,7 @@ import { setImmediate } from 'node:timers/promises';
 import { folderStore, FolderTarget } from '../../../../lib/stores/folder/folder-store.js';
 import { storeTests } from '../../../../lib/stores/store-tests.js';
 import type { StoreFixture } from '../../../../lib/stores/store-test-harness.js';
-import type { SaveTarget, PrepareOptions, PublishResult } from '../../../../lib/stores/types.js';
+import type { SaveTarget, PublishResult } from '../../../../lib/stores/types.js';
 import { StaleFileSweeper } from '../../../../lib/temp-files/stale-files.js';
 import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
 import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
@@ -396,17 +396,11 @@ describe('preparing a save', () => {
   const prepare = async (
     chooseFolder: (req?: unknown) => string | Promise<string>,
     name = 'a.png',
-    changes: Partial<PrepareOptions> = {},
   ): Promise<SaveTarget> => {
     const store = folderStore(chooseFolder, new StaleFileSweeper(LIFETIME));
-    const found = await store.prepare(name, { ...MODES, req, signal: abort.signal, ...changes });
+    const found = await store.prepare(name, { ...MODES, req, signal: abort.signal });
     openTargets.add(found);
     return found;
-  };
-  const publishTo = async (found: SaveTarget): Promise<void> => {
-    const facts = { format: 'png', type: 'image/png', width: 1, height: 1, pages: 1, pixels: 1 } as const;
-    await found.publish({ ...facts, bytes: inMemory('new') }, allow);
-    await close(found);
   };
 
   it.each([
@@ -420,7 +414,9 @@ describe('preparing a save', () => {
     });
     expect(asked).toHaveLength(1);
     expect(asked[0]).toBe(req);
-    await publishTo(found);
+    const facts = { format: 'png', type: 'image/png', width: 1, height: 1, pages: 1, pixels: 1 } as const;
+    await found.publish({ ...facts, bytes: inMemory('new') }, allow);
+    await close(found);
     expect([await inSaved(), await content()]).toEqual([['a.png'], 'new']);
   });
 
@@ -429,20 +425,19 @@ describe('preparing a save', () => {
     expect(await codeOf(() => prepare(() => Promise.resolve('')))).toBe('saving-disabled');
   });
 
-  it.each<[string, (fault: Error) => Promise<string>]>([
-    ['rejects', (fault) => Promise.reject(fault)],
-    [
-      'throws',
-      (fault) => {
+  it.each(['rejects', 'throws'])(
+    'is refused if choosing the folder %s, with the error as the cause',
+    async (how) => {
+      const fault = new Error('no such tenant');
+      const choose = (): Promise<string> => {
+        if (how === 'rejects') return Promise.reject(fault);
         throw fault;
-      },
-    ],
-  ])('is refused if choosing the folder %s, with the error as the cause', async (_how, choose) => {
-    const fault = new Error('no such tenant');
-    const { code, cause, message } = await refusalOf(() => prepare(() => choose(fault)));
-    expect([code, cause]).toEqual(['save-path-missing', fault]);
-    expect(message).not.toContain('tenant');
-  });
+      };
+      const { code, cause, message } = await refusalOf(() => prepare(choose));
+      expect([code, cause]).toEqual(['save-path-missing', fault]);
+      expect(message).not.toContain('tenant');
+    },
+  );
 
   it('stops before it opens a folder if the signal aborts while the folder is chosen', async () => {
     const reason = new Error('too late');

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
+import type { SaveError } from '../../../../lib/errors.js';
 import { checkName } from '../../../../lib/protocol/file-name.js';
 import { DirectoryHandle } from '../../../../lib/stores/folder/directory.js';
 import { openTarget } from '../../../../lib/stores/folder/resolve-path.js';
@@ -14,7 +15,6 @@ import {
   testOnLinux,
   testWithLinks,
   useTempDir,
-  withLinks,
 } from '../../../support/temp-dir.js';
 import { codeOf, refusalOf } from '../../../support/refusal.js';
 import { usePlatform } from '../../../support/windows.js';
@@ -90,71 +90,69 @@ describe('a target', () => {
   });
 });
 
-withLinks('links', () => {
-  it('are followed to a folder inside the save path', async () => {
-    await symlink(inFolder('saved/shoes/red'), inFolder('saved/hot'));
-    await symlink('shoes', inFolder('saved/boots'));
-    expect(await targetOf('hot/a.png')).toBe(inFolder('saved/shoes/red/a.png'));
-    expect(await targetOf('boots/red/a.png')).toBe(inFolder('saved/shoes/red/a.png'));
-  });
+const OUTSIDE = 'outside-save-path';
 
-  it('are followed to the save path itself', async () => {
-    await symlink('..', inFolder('saved/shoes/up'));
-    expect(await targetOf('shoes/up/a.png')).toBe(inFolder('saved/a.png'));
-  });
+// Links and their targets, those with a slash at the front below the temporary folder; names and their outcomes.
+testWithLinks.each<[string, Record<string, string>, Record<string, string>]>([
+  [
+    'are followed to a folder inside the save path',
+    { 'saved/hot': '/saved/shoes/red', 'saved/boots': 'shoes', 'saved/shoes/up': '..' },
+    {
+      'hot/a.png': 'saved/shoes/red/a.png',
+      'boots/red/a.png': 'saved/shoes/red/a.png',
+      'shoes/up/a.png': 'saved/a.png',
+    },
+  ],
+  [
+    'are followed out of the save path and back into it',
+    { 'outside/back': '/saved/shoes', 'saved/out': '/outside', 'saved/up': '..' },
+    { 'out/back/a.png': 'saved/shoes/a.png', 'up/saved/a.png': 'saved/a.png' },
+  ],
+  [
+    'are refused if they lead to a folder outside, also above or with a path that begins like the save path',
+    {
+      'saved/out': '/outside',
+      'saved/shoes/out': '../../outside',
+      'saved/up': '..',
+      'saved/like': '/saved-not',
+    },
+    {
+      'out/a.png': OUTSIDE,
+      'out/deep/a.png': OUTSIDE,
+      'shoes/out/a.png': OUTSIDE,
+      'up/a.png': OUTSIDE,
+      'like/a.png': OUTSIDE,
+    },
+  ],
+  [
+    'count as missing folders if they dangle, form a loop or lead to a file',
+    { 'saved/dangling': '/nowhere', 'saved/circle': 'circle', 'saved/tofile': 'file' },
+    {
+      'dangling/a.png': 'folder-missing',
+      'circle/a.png': 'folder-missing',
+      'tofile/a.png': 'folder-missing',
+    },
+  ],
+  [
+    'are replaced at the final name',
+    { 'saved/a': '/saved/file', 'saved/b': '/outside', 'saved/c': '/nowhere', 'saved/d': 'd' },
+    { a: 'saved/a', b: 'saved/b', c: 'saved/c', d: 'saved/d' },
+  ],
+])('links %s', async (_what, links, outcomes) => {
+  await mkdir(inFolder('outside/deep'));
+  await mkdir(inFolder('saved-not'));
+  await writeFile(inFolder('saved/file'), '');
+  for (const [link, to] of Object.entries(links))
+    await symlink(to.startsWith('/') ? inFolder(to) : to, inFolder(link));
+  for (const [name, outcome] of Object.entries(outcomes)) {
+    const found = await targetOf(name).catch((error: unknown) => (error as SaveError).code);
+    expect([name, found]).toEqual([name, outcome.startsWith('saved/') ? inFolder(outcome) : outcome]);
+  }
+});
 
-  it('are followed out of the save path and back into it', async () => {
-    await symlink(inFolder('saved/shoes'), inFolder('outside/back'));
-    await symlink(inFolder('outside'), inFolder('saved/out'));
-    expect(await targetOf('out/back/a.png')).toBe(inFolder('saved/shoes/a.png'));
-  });
-
-  it('are refused if they lead to a folder outside', async () => {
-    await symlink(inFolder('outside'), inFolder('saved/out'));
-    await symlink('../../outside', inFolder('saved/shoes/out'));
-    await mkdir(inFolder('outside/deep'));
-    expect(await refused('out/a.png')).toBe('outside-save-path');
-    expect(await refused('out/deep/a.png')).toBe('outside-save-path');
-    expect(await refused('shoes/out/a.png')).toBe('outside-save-path');
-  });
-
-  it('are refused if the outside folder’s path begins like the save path', async () => {
-    await mkdir(inFolder('saved-not'));
-    await symlink(inFolder('saved-not'), inFolder('saved/out'));
-    expect(await refused('out/a.png')).toBe('outside-save-path');
-  });
-
-  it('are refused if they lead to the folder above the save path', async () => {
-    await symlink('..', inFolder('saved/up'));
-    expect(await refused('up/a.png')).toBe('outside-save-path');
-    expect(await targetOf('up/saved/a.png')).toBe(inFolder('saved/a.png'));
-  });
-
-  it('count as missing folders if they dangle, form a loop or lead to a file', async () => {
-    await writeFile(inFolder('saved/file'), '');
-    await symlink(inFolder('nowhere'), inFolder('saved/dangling'));
-    await symlink('circle', inFolder('saved/circle'));
-    await symlink('file', inFolder('saved/tofile'));
-    for (const name of ['dangling/a.png', 'circle/a.png', 'tofile/a.png']) {
-      expect([name, await refused(name)]).toEqual([name, 'folder-missing']);
-    }
-  });
-
-  it('are replaced at the final name', async () => {
-    await writeFile(inFolder('outside/secret'), 'secret');
-    await symlink(inFolder('outside/secret'), inFolder('saved/file'));
-    await symlink(inFolder('outside'), inFolder('saved/folder'));
-    await symlink(inFolder('nowhere'), inFolder('saved/dangling'));
-    await symlink('circle', inFolder('saved/circle'));
-    for (const name of ['file', 'folder', 'dangling', 'circle']) {
-      expect(await targetOf(name)).toBe(inFolder('saved', name));
-    }
-  });
-
-  it('are refused at the final name if overwrite is false', async () => {
-    await symlink(inFolder('nowhere'), inFolder('saved/dangling.png'));
-    expect(await refused('dangling.png', KEEP)).toBe('file-exists');
-  });
+testWithLinks('a link at the final name is refused if overwrite is false', async () => {
+  await symlink(inFolder('nowhere'), inFolder('saved/dangling.png'));
+  expect(await refused('dangling.png', KEEP)).toBe('file-exists');
 });
 
 describe('the save path', () => {
@@ -302,6 +300,14 @@ const replaceByLink = async (): Promise<void> => {
   await symlink(inFolder('outside'), inFolder('saved/shoes'));
 };
 
+const makeAgain = (): Promise<void> => mkdir(inFolder('saved/shoes'));
+
+/** What only a descriptor shows. */
+const replaced: [string, () => Promise<void>][] = [
+  ['another folder replaces it', () => rename(inFolder('saved/shoes'), inFolder('old')).then(makeAgain)],
+  ['it is made again', () => rm(inFolder('saved/shoes'), { recursive: true }).then(makeAgain)],
+];
+
 describe.each<[string, NodeJS.Platform]>([
   ['this system', process.platform],
   // Windows cannot open a directory; everything else is the same on all systems.
@@ -337,11 +343,12 @@ describe.each<[string, NodeJS.Platform]>([
     expect((await readdir(directory.join('.'))).sort()).toEqual(['a.png', 'red']);
   });
 
-  it.each([
+  it.each<[string, () => Promise<void>]>([
     ['it is renamed', () => rename(inFolder('saved/shoes'), inFolder('saved/boots'))],
     ['a parent is renamed', () => rename(inFolder('saved'), inFolder('kept'))],
     ['it is removed', () => rm(inFolder('saved/shoes'), { recursive: true })],
     ['a link replaces it', replaceByLink],
+    ...(platform === 'linux' ? replaced : []),
   ])('is no longer unmoved once %s', async (_how, change) => {
     await change();
     expect(await codeOf(() => directory.assertUnmoved())).toBe('folder-changed');
@@ -366,15 +373,6 @@ onLinux('a folder that is held by its descriptor', () => {
   });
   afterEach(() => {
     directory.close();
-  });
-
-  it.each([
-    ['another folder replaces it', () => rename(inFolder('saved/shoes'), inFolder('saved/boots'))],
-    ['it is removed and created again', () => rm(inFolder('saved/shoes'), { recursive: true })],
-  ])('is no longer unmoved once %s', async (_what, remove) => {
-    await remove();
-    await mkdir(inFolder('saved/shoes'));
-    expect(await codeOf(() => directory.assertUnmoved())).toBe('folder-changed');
   });
 
   it('uses one fd until it is closed', async () => {

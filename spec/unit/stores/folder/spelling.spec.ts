@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { checkSpelling } from '../../../../lib/stores/folder/spelling.js';
 import { fsCalls } from '../../../../lib/temp-files/fs.js';
 import { codeOf, refusalOf } from '../../../support/refusal.js';
-import { testOnLinux, testWithLinks, useTempDir } from '../../../support/temp-dir.js';
+import { testOnLinux, useTempDir, withLinks } from '../../../support/temp-dir.js';
 import { usePlatform } from '../../../support/windows.js';
 
 const inFolder = useTempDir();
@@ -92,18 +92,11 @@ describe.each<NodeJS.Platform>(['linux', 'win32', 'darwin'])(
   },
 );
 
-testWithLinks.each<NodeJS.Platform>(['linux', 'darwin'])(
-  'a link has its own spelling (%s)',
-  async (platform) => {
-    const { platform: actual } = process;
-    Object.defineProperty(process, 'platform', { value: platform, configurable: true });
-    try {
-      await symlink(inFolder('private folder'), inFolder('Hot'));
-      await symlink(inFolder('private folder'), inFolder('hot'));
-      await checkSpelling(inFolder(), ['hot', 'logo.png']);
-      await checkSpelling(inFolder(), ['Hot', 'logo.png']);
-    } finally {
-      Object.defineProperty(process, 'platform', { value: actual, configurable: true });
-    }
-  },
-);
+withLinks.each<NodeJS.Platform>(['linux', 'darwin'])('on %s', (platform) => {
+  usePlatform(platform);
+
+  it('a link has its own spelling', async () => {
+    for (const name of ['Hot', 'hot']) await symlink(inFolder('private folder'), inFolder(name));
+    for (const name of ['Hot', 'hot']) await checkSpelling(inFolder(), [name, 'logo.png']);
+  });
+});

@@ -21,69 +21,48 @@ describe('the options', () => {
     expect(() => s3Store({ ...needed, object: () => bare })).not.toThrow();
   });
 
-  it.each<[string, unknown, string]>([
+  const factory = "s3Store takes an object of options, as in s3Store({ client, bucket: 'renders' })";
+
+  it.each<[unknown, string]>([
+    [undefined, factory],
+    [null, factory],
+    [{ bucket: 'b' }, 'The option "client" of s3Store must be an S3Client, as in new S3Client({ region })'],
+    [{ ...needed, client: null }, 'The option "client" of s3Store must be an S3Client'],
+    [{ client }, 'The option "bucket" of s3Store must be the name of a bucket'],
+    [{ client, bucket: '' }, 'The option "bucket" of s3Store must be the name of a bucket'],
+    [{ ...needed, prefix: '/saved/' }, 'The option "prefix" of s3Store must be'],
+    [{ ...needed, partSize: 1000 }, 'must be whole bytes from 5 MiB to 5 GiB'],
+    [{ ...needed, partSize: 6e6 + 0.5 }, 'must be whole bytes from 5 MiB to 5 GiB'],
+    [{ ...needed, answerTimeout: 0 }, 'must be whole milliseconds from 1 to 2147483647'],
     [
-      'nothing',
-      undefined,
-      "s3Store takes an object of options, as in s3Store({ client, bucket: 'renders' })",
-    ],
-    ['null', null, "s3Store takes an object of options, as in s3Store({ client, bucket: 'renders' })"],
-    [
-      'no client',
-      { bucket: 'b' },
-      'The option "client" of s3Store must be an S3Client, as in new S3Client({ region })',
-    ],
-    ['null as client', { client: null, bucket: 'b' }, 'The option "client" of s3Store must be an S3Client'],
-    ['no bucket', { client }, 'The option "bucket" of s3Store must be the name of a bucket'],
-    [
-      'an empty bucket',
-      { client, bucket: '' },
-      'The option "bucket" of s3Store must be the name of a bucket',
-    ],
-    ['a prefix from the root', { ...needed, prefix: '/saved/' }, 'The option "prefix" of s3Store must be'],
-    ['small parts', { ...needed, partSize: 1000 }, 'must be whole bytes from 5 MiB to 5 GiB'],
-    ['broken parts', { ...needed, partSize: 6e6 + 0.5 }, 'must be whole bytes from 5 MiB to 5 GiB'],
-    ['a zero timeout', { ...needed, answerTimeout: 0 }, 'must be whole milliseconds from 1 to 2147483647'],
-    [
-      'a misspelling',
       { ...needed, prefx: 'a/' },
       's3Store has no option "prefx"; its options are client, bucket, prefix, partSize, answerTimeout, object',
     ],
-    ['an object option that is a string', { ...needed, object: 'x' }, 'must be a plain object such as'],
-    ['an array as object', { ...needed, object: [] }, 'must be a plain object such as'],
-    ['a Map as object', { ...needed, object: new Map([['ACL', 'private']]) }, 'must be a plain object'],
-    ['an object of a class as object', { ...needed, object: new URL('http://x') }, 'must be a plain object'],
-    ['a promise as object', { ...needed, object: Promise.resolve({}) }, 'await a promise first'],
-    [
-      'a misspelled field of the object',
-      { ...needed, object: { cacheControl: 'x' } },
-      'The option "object" of s3Store must not have "cacheControl"; it can have ACL,',
-    ],
-    ...['Bucket', 'Key', 'Body', 'ContentType', 'ContentLength', 'IfNoneMatch', 'ChecksumSHA256'].map(
-      (name): [string, unknown, string] => [
-        `the store’s own field ${name}`,
-        { ...needed, object: { [name]: 'x' } },
-        `must not have "${name}"`,
-      ],
-    ),
-    [
-      'metadata that the store sets itself',
-      { ...needed, object: { Metadata: { 'Image-Width': '1' } } },
-      'must not set Metadata["Image-Width"]: the store sets it itself',
-    ],
-    [
-      'a Map as metadata',
-      { ...needed, object: { Metadata: new Map([['a', 'b']]) } },
-      'must have a plain object of strings as Metadata',
-    ],
-    [
-      'metadata that is no string',
-      { ...needed, object: { Metadata: { a: 1 } } },
-      'must have a string as Metadata["a"]',
-    ],
-  ])('cause a TypeError that names the fix for %s', (_, options, message) => {
+  ])('cause a TypeError that names the fix, row %#', (options, message) => {
     expect(() => s3Store(options as S3StoreOptions)).toThrow(TypeError);
     expect(() => s3Store(options as S3StoreOptions)).toThrow(message);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['a string', 'x', 'must be a plain object such as'],
+    ['an array', [], 'must be a plain object such as'],
+    ['a Map', new Map([['ACL', 'private']]), 'must be a plain object'],
+    ['an object of a class', new URL('http://x'), 'must be a plain object'],
+    ['a promise', Promise.resolve({}), 'await a promise first'],
+    ['a misspelled field', { cacheControl: 'x' }, 'must not have "cacheControl"; it can have ACL,'],
+    ...['Bucket', 'Key', 'Body', 'ContentType', 'ContentLength', 'IfNoneMatch', 'ChecksumSHA256'].map(
+      (name): [string, unknown, string] => [name, { [name]: 'x' }, `must not have "${name}"`],
+    ),
+    ['own metadata', { Metadata: { 'Image-Width': '1' } }, 'must not set Metadata["Image-Width"]: the store'],
+    [
+      'a Map as metadata',
+      { Metadata: new Map([['a', 'b']]) },
+      'must have a plain object of strings as Metadata',
+    ],
+    ['a number as metadata', { Metadata: { a: 1 } }, 'must have a string as Metadata["a"]'],
+  ])('refuse %s as object or in it', (_, object, message) => {
+    expect(() => s3Store({ ...needed, object: object as object })).toThrow(TypeError);
+    expect(() => s3Store({ ...needed, object: object as object })).toThrow(message);
   });
 });
 
