@@ -32,6 +32,7 @@ export function captureResponse(
   res: ServerResponse,
   onAbort: (error: Error | null) => void,
 ): CaptureState {
+  if (!Object.isExtensible(res)) throw new Error('A middleware before imageSave has fixed the response');
   for (const name of Object.getOwnPropertyNames(res)) {
     const isOverridden = name in captured.accessors || name in captured.methods;
     if (isOverridden && Object.getOwnPropertyDescriptor(res, name)?.configurable === false)
@@ -96,9 +97,12 @@ export function closeResponse(state: CaptureState): void {
   state.detached.swap();
   state.original = override(res, closed, CHANGED_BY_CLOSE);
   state.reply = { emit, emitOnRequest, responseDepth: 0, requestDepth: 0 };
-  Object.assign(req, { [kCapture]: state });
-  Reflect.defineProperty(req, 'socket', LATE_SOCKET);
-  req.emit = emitOnClosedRequest;
+  // Of a request that a host has fixed, late code finds the connection as it is.
+  if (Object.isExtensible(req)) {
+    Object.assign(req, { [kCapture]: state });
+    Reflect.defineProperty(req, 'socket', LATE_SOCKET);
+    req.emit = emitOnClosedRequest;
+  }
   res.on('newListener', emitCloseToLateListener);
   state.socketProxy.close();
 }

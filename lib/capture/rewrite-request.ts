@@ -47,11 +47,13 @@ function rewriteStoredQuery(req: MaybeExpressRequest, oldUrl: string): void {
   const own = Object.getOwnPropertyDescriptor(req, 'query');
   const stored = own === undefined ? undefined : req.query;
   if (typeof stored !== 'object' || stored === null) return;
-  if (stored instanceof URLSearchParams) {
-    const rest = new URLSearchParams(stored);
-    for (const [name, value] of findChanges(req, oldUrl, [...stored.keys()])) {
+  if (stored instanceof URLSearchParams || stored instanceof Map) {
+    const rest = stored instanceof Map ? new Map<unknown, unknown>(stored) : new URLSearchParams(stored);
+    for (const [name, value] of findChanges(req, oldUrl, [...stored.keys()].map(String))) {
       rest.delete(name);
-      for (const each of [value ?? []].flat()) rest.append(name, each as string);
+      if (rest instanceof URLSearchParams)
+        for (const each of [value ?? []].flat()) rest.append(name, each as string);
+      else if (value !== undefined) rest.set(name, value);
     }
     Reflect.defineProperty(req, 'query', { value: rest });
     return;
@@ -82,9 +84,13 @@ function findChanges(
   const changes = new Map<string, unknown>();
   // An application mounted in another may have another parser than the one that has stored the query, or none.
   for (const parser of [parse, req.app?.get?.('query parser fn') ?? parse]) {
-    const [before, after] = [parseQuery(parser, oldUrl), parseQuery(parser, req.url ?? '')];
-    for (const name of Object.keys(before)) {
-      if (!isDeepStrictEqual(before[name], after[name])) changes.set(name, after[name]);
+    try {
+      const [before, after] = [parseQuery(parser, oldUrl), parseQuery(parser, req.url ?? '')];
+      for (const name of Object.keys(before)) {
+        if (!isDeepStrictEqual(before[name], after[name])) changes.set(name, after[name]);
+      }
+    } catch {
+      // The parser of an application may refuse a query, such as an empty one.
     }
   }
   // Names of commands have no case, and earlier middleware may have changed that of all keys.

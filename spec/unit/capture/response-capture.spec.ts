@@ -68,6 +68,24 @@ test('restores the response after every kind of change', async () => {
   expect(res.listenerCount('finish')).toBe(listeners);
 });
 
+test.each(['preventExtensions', 'seal'] as const)(
+  'refuses a response after Object.%s, and leaves it as it is',
+  (fix) => {
+    Object[fix](res);
+    const before = snapshot();
+    expect(capture).toThrow('fixed the response');
+    expect(snapshot()).toEqual(before);
+  },
+);
+
+test('closes a response whose request is sealed', () => {
+  Object.seal(req);
+  const held = capture();
+  restoreResponse(held);
+  closeResponse(held);
+  expect(req.socket).toBe(held.socket);
+});
+
 test('reports the rendered head as soon as it is fixed', async () => {
   const held = capture();
   res.setHeader('Content-Encoding', ['gzip', 'br']);

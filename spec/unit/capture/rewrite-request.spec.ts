@@ -1,5 +1,6 @@
 // The renderer's request: a GET of the whole image without the save commands, and otherwise unchanged.
 import type { IncomingMessage } from 'node:http';
+import { parse } from 'node:querystring';
 import express from 'express';
 import express4 from 'express4';
 import { rewriteForRenderer } from '../../../lib/capture/rewrite-request.js';
@@ -214,6 +215,22 @@ describe('a stored query', () => {
     const { query: rest } = await withQuery(query, undefined, 'wid=8&src=is(a?b&name=x)');
     expect(String(rest)).toBe(String(new URLSearchParams('wid=2&tenant=t&name=x)')));
     expect(query.has('req')).toBe(true);
+  });
+
+  it('may be a Map', async () => {
+    const query = new Map(Object.entries({ ...stored, tenant: 't' }));
+    const { query: rest } = await withQuery(query);
+    expect(rest).toEqual(new Map(Object.entries({ ...left, tenant: 't' })));
+    expect(query.has('req')).toBe(true);
+  });
+
+  it('may come from a parser that refuses an empty query', async () => {
+    const parser = (query: string): unknown => {
+      if (query === '') throw new Error('no query');
+      return parse(query);
+    };
+    const { query } = await withQuery(stored, express4().set('query parser', parser), '');
+    expect(query).toEqual(left);
   });
 
   it('may hold the query as its parser has made it', async () => {
