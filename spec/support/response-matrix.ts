@@ -211,7 +211,7 @@ async function expectSavedAsDelivered(host: string, surroundings: string, render
 }
 
 /** With a client gone, Node's streams report these errors too. */
-const OF_A_LOST_CLIENT = ['ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'];
+const OF_A_LOST_CLIENT = ['ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_UNABLE_TO_PIPE'];
 
 async function expectHarmlessAfterReply(host: string, renderer: Handler): Promise<void> {
   const errors: unknown[] = [];
