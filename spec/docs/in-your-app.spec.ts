@@ -1,6 +1,6 @@
-// The programs of docs/in-your-app.md: the TypeScript compiles and saves, the tests pass.
+// The programs of docs/in-your-app.md: the TypeScript compiles and saves, the tests of the recipe pass.
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import ts from 'typescript';
@@ -9,9 +9,7 @@ import { useProject } from '../support/project.js';
 import { blocks, read } from './markdown.js';
 
 const TSC = join(process.cwd(), 'node_modules/typescript/bin/tsc');
-const page = blocks(read('docs/in-your-app.md'));
-const textOf = (language: string): string => page.find((block) => block.language === language)?.text ?? '';
-const app = textOf('ts');
+const app = blocks(read('docs/in-your-app.md')).find(({ language }) => language === 'ts')?.text ?? '';
 
 const { file, cwd, start } = useProject(['@types/express', 'supertest']);
 
@@ -54,10 +52,10 @@ describe('app.ts', () => {
   });
 });
 
-describe('app.test.mjs', () => {
+describe('app-test.mjs', () => {
   test('passes', async () => {
-    writeFileSync(file('app.test.mjs'), textOf('js'));
-    const { stdout: output } = await promisify(execFile)(process.execPath, ['app.test.mjs'], { cwd: file() });
+    copyFileSync('docs/recipes/app-test.mjs', file('app-test.mjs'));
+    const { stdout: output } = await promisify(execFile)(process.execPath, ['app-test.mjs'], { cwd: file() });
     expect(output).toMatch(/^(?:#|ℹ) pass 2$/m);
     expect(output).toMatch(/^(?:#|ℹ) fail 0$/m);
   });

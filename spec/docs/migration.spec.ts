@@ -1,17 +1,15 @@
-// The programs of docs/migration.md do what the page says of them.
+// The recipes of docs/migration.md do what the page says of them.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { get } from '../support/client.js';
 import { useProject, type Program } from '../support/project.js';
 import { list } from '../support/temp-dir.js';
-import { blocks, read } from './markdown.js';
 
-const [program, reader] = blocks(read('docs/migration.md')).filter(({ language }) => language === 'js');
 const { file, cwd, start } = useProject();
-const SERVER = 'image-server.mjs';
+const SERVER = 'catalogs.mjs';
 
 beforeAll(() => {
-  writeFileSync(file(SERVER), program?.text ?? '');
+  copyFileSync('docs/recipes/catalogs.mjs', file(SERVER));
 });
 beforeEach(() => {
   for (const folder of ['misc', 'products/shoes']) mkdirSync(cwd('saved', folder), { recursive: true });
@@ -66,9 +64,9 @@ test('the program that reads .ini files prints the SavePath of each catalog', ()
     'notes.txt': 'attribute::SavePath=none\n',
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(cwd(name), text);
-  const program = cwd('save-paths.mjs');
-  writeFileSync(program, reader?.text ?? '');
-  const printed = execFileSync(process.execPath, [program, cwd()], { encoding: 'utf8' });
+  const printed = execFileSync(process.execPath, ['docs/recipes/save-paths.mjs', cwd()], {
+    encoding: 'utf8',
+  });
   expect(new Map(JSON.parse(printed) as [string, string][])).toEqual(
     new Map([
       ['shoes', 'products/shoes'],

@@ -1,14 +1,12 @@
-// The stores of docs/stores.md pass the store tests, run as the page shows it.
-import { writeFileSync } from 'node:fs';
+// The stores of docs/recipes pass the store tests, run by the recipe for them; docs/stores.md has every option.
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { s3Store } from '../../lib/s3.js';
 import { storeTests } from '../../lib/stores/store-tests.js';
-import { blocks, read, tableRows } from './markdown.js';
+import { read, tableRows } from './markdown.js';
 import { useProject } from '../support/project.js';
 
 const page = read('docs/stores.md');
-const [, store = '', wrapper = '', tests = ''] = blocks(page)
-  .filter(({ language }) => language === 'js')
-  .map(({ text }) => text);
+const tests = read('docs/recipes/store-test.mjs');
 
 const { file, run } = useProject();
 
@@ -19,10 +17,11 @@ const wrapped = tests
 test.each([
   ['store', tests],
   ['wrapper', wrapped],
-])('the %s of the page passes the store tests', async (kind, program) => {
+])('the %s of the recipes passes the store tests', async (kind, program) => {
   expect(program === tests).toBe(kind === 'store');
-  writeFileSync(file('memory-store.mjs'), store);
-  writeFileSync(file('logging-store.mjs'), wrapper);
+  for (const recipe of ['memory-store.mjs', 'logging-store.mjs']) {
+    copyFileSync(`docs/recipes/${recipe}`, file(recipe));
+  }
   writeFileSync(file('store.test.mjs'), program);
   const output = await run('store.test.mjs');
   const count = storeTests({ open: () => Promise.reject(new Error('Not opened')) }).length;

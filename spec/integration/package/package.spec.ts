@@ -103,7 +103,7 @@ module.exports = { save };
 test('contains exactly the build and the documentation', () => {
   const unexpected = files.filter(
     (file) =>
-      !/^(dist\/(([a-z0-9-]+\/)*[a-z0-9-]+\.(js|d\.ts)|(index|fetch|sign|s3|store-tests|batch)\.(mjs|d\.mts)|demo\/(main\.mjs|page\/[a-z]+\.(html|css|js|svg)|pictures\/([a-z]+\.(jpg|webp)|README\.md))|package\.json|THIRD-PARTY-LICENSES\.txt)|docs\/(([a-z-]+|README)\.(md|svg)|recipes\/[a-z-]+\.(mjs|conf)|clients\/[sS]ave\.(sh|py|java)))$/.test(
+      !/^(dist\/(([a-z0-9-]+\/)*[a-z0-9-]+\.(js|d\.ts)|(index|fetch|sign|s3|store-tests|batch)\.(mjs|d\.mts)|demo\/(main\.mjs|page\/[a-z]+\.(html|css|js|svg)|pictures\/([a-z]+\.(jpg|webp)|README\.md))|package\.json|THIRD-PARTY-LICENSES\.txt)|docs\/(([a-z-]+|README)\.(md|svg)|recipes\/([a-z-]+\.(mjs|conf|yaml)|Dockerfile)|clients\/[sS]ave\.(sh|py|java)))$/.test(
         file,
       ),
   );
