@@ -15,7 +15,7 @@ export function makeTempDir(): string {
 }
 
 export function removeTempDirs(): void {
-  for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true });
+  for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true, maxRetries: 10 });
 }
 
 /**
@@ -27,7 +27,7 @@ export function removeTempDirs(): void {
 export function useTempDir(): (...segments: string[]) => string {
   let path = '';
   const remove = (): void => {
-    if (path !== '') rmSync(path, { recursive: true, force: true });
+    if (path !== '') rmSync(path, { recursive: true, force: true, maxRetries: 10 });
   };
   beforeEach(() => {
     remove();
