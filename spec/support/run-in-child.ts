@@ -16,6 +16,12 @@ export const canMount =
   spawnSync(WITH_OWN_MOUNTS[0]!, [...WITH_OWN_MOUNTS.slice(1), 'mount', '-t', 'tmpfs', 'none', '/mnt'])
     .status === 0;
 
+/** The command, with its first arguments, that starts another one with a new tmpfs at a folder. */
+export const underMount = (at: string, options: string): readonly string[] => [
+  ...WITH_OWN_MOUNTS,
+  ...['sh', '-c', 'mount -t tmpfs -o "$1" none "$2" && shift 2 && exec "$@"', 'sh', options, at],
+];
+
 /** The address of what a file of lib/ is built into, to be imported by a child. */
 export function built(path: string): string {
   const file = join(packageBuild(), path.replace(/^lib/, 'dist').replace(/\.ts$/, '.js'));
@@ -40,14 +46,7 @@ export interface ChildOptions {
 export async function runInChild(text: string, options: ChildOptions = {}): Promise<unknown> {
   const demoted = options.unprivileged === true && process.getuid?.() === 0;
   const node = [process.execPath, ...(options.nodeOptions ?? []), '--input-type=module', '--eval', text];
-  const mounting =
-    options.mount === undefined
-      ? []
-      : [
-          ...WITH_OWN_MOUNTS,
-          ...['sh', '-c', 'mount -t tmpfs -o "$1" none "$2" && shift 2 && exec "$@"', 'sh'],
-          ...[options.mount.options, options.mount.at],
-        ];
+  const mounting = options.mount === undefined ? [] : underMount(options.mount.at, options.mount.options);
   const [program = '', ...given] = [...mounting, ...node];
   const { stdout } = await promisify(execFile)(program, given, {
     ...(demoted ? { uid: NOBODY, gid: NOBODY } : {}),

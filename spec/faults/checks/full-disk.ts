@@ -1,13 +1,23 @@
 // A file system without room for the image or for one more file: saves are refused, and work again once there is room.
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { underMount } from '../../support/run-in-child.js';
 import type { Check } from '../support/check.js';
 import { assertNoLeftovers, assertSeed, verdictOf } from '../support/files.js';
 import { assertPromise } from '../support/assert-promise.js';
-import { startMounted } from '../support/mount.js';
-import type { Server } from '../support/server.js';
+import { Server, type SaveOptions } from '../support/server.js';
 
 const MB = 1_000_000;
+
+/** Starts a server with a new tmpfs at its save path. Returns where that is for everybody else. */
+async function startMounted(
+  app: string,
+  options: SaveOptions,
+  mount: string,
+): Promise<{ readonly server: Server; readonly folder: string }> {
+  const server = await Server.start({ app, options, under: underMount(options.savePath, mount) });
+  return { server, folder: `/proc/${server.pid}/root${options.savePath}` };
+}
 
 /** Expects saves to be refused as the disk is full, and the old picture to be unchanged. */
 async function assertRefused(server: Server, folder: string, what: string): Promise<void> {
@@ -25,10 +35,8 @@ async function assertSaved(server: Server, folder: string, what: string, name: s
 
 /** Two megabytes in use of eight: a larger image is refused, from memory and from a file. */
 export const fullDisk: Check = async ({ app, folder: savePath, times }) => {
-  const { server, folder } = await startMounted(
-    { app, options: { savePath, verify: 'header' } },
-    'size=8m,mode=777',
-  );
+  const options = { savePath, verify: 'header' } as const;
+  const { server, folder } = await startMounted(app, options, 'size=8m,mode=777');
   await assertSaved(server, folder, `whole/1/${2 * MB}`, 'old.tif');
   await assertRefused(server, folder, `stream/2/${12 * MB}`);
   await assertRefused(server, folder, `whole/3/${12 * MB}`);
@@ -72,10 +80,7 @@ async function crowd(server: Server, folder: string, rounds: number): Promise<[n
 
 /** A file system that has room for bytes, but for no more files. */
 export const noInodes: Check = async ({ app, folder: savePath }) => {
-  const { server, folder } = await startMounted(
-    { app, options: { savePath } },
-    'size=64m,nr_inodes=20,mode=777',
-  );
+  const { server, folder } = await startMounted(app, { savePath }, 'size=64m,nr_inodes=20,mode=777');
   await assertSaved(server, folder, 'whole/1/50000', 'old.tif');
   const fillers = fill(folder);
   await assertRefused(server, folder, 'whole/2/50000');

@@ -2,8 +2,8 @@
 import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import fc from 'fast-check';
-import { get } from '../../support/client.js';
-import { number, type Check } from '../support/check.js';
+import { get, type Answer } from '../../support/client.js';
+import { assertProperty, number, type Check } from '../support/check.js';
 import { assertSeed, verdictOf } from '../support/files.js';
 import { assertPromise } from '../support/assert-promise.js';
 import { Server } from '../support/server.js';
@@ -63,56 +63,71 @@ const hostileQuery = fc
 /** A request that Node refuses never reaches the middleware. */
 const BY_NODE = 400;
 
-export const hostileNames: Check = async ({ app, folder, times }) => {
-  const place = new Place(folder);
-  const server = await start(app, place);
-  const tally: Record<string, number> = {};
-  let seed = 0;
-  const property = fc.asyncProperty(writtenName, async ({ name, written }) => {
-    seed += 1;
-    const path = `/whole/${seed}/2000?req=saveToFile&name=${written}&timeout=60000`;
-    const answer = await get(server.url, { path });
-    const verdict = verdictOf(answer);
-    tally[verdict] = (tally[verdict] ?? 0) + 1;
-    const made = place.clear(seed);
-    assertPromise(verdict !== 'timeout', `${JSON.stringify(name)} takes longer than its deadline`);
-    assertPromise(
-      made.length === (verdict === 'done' ? 1 : 0),
-      `${verdict}, but ${made.length} files were made`,
-    );
-    if (verdict !== 'done') return;
-    assertPromise(made[0] === name, `${JSON.stringify(name)} was saved as ${JSON.stringify(made[0])}`);
-    assertPromise(answer.reply.name === name, `the answer speaks of ${answer.reply.name ?? 'nothing'}`);
-  });
-  await assertProperty(property, times(1_500));
-  await server.stop();
-  return `${number(seed)} names, ${summaryOf(tally)}; nothing outside, no illegal name`;
-};
+/** What came of one request. */
+interface Outcome<T> {
+  readonly value: T;
+  readonly answer: Answer;
+  readonly verdict: string;
+  /** The names of the files that it made. */
+  readonly made: readonly string[];
+}
 
-export const hostileQueries: Check = async ({ app, folder, times }) => {
-  const place = new Place(folder);
-  const server = await start(app, place);
-  const tally: Record<string, number> = {};
-  let seed = 0;
-  const property = fc.asyncProperty(hostileQuery, async (query) => {
-    seed += 1;
-    const answer = await get(server.url, { path: `/whole/${seed}/2000?${query}` });
-    const image = answer.headers['content-type'] === 'image/tiff';
-    const verdict = answer.status === BY_NODE ? 'by Node' : image ? 'ordinary' : verdictOf(answer);
-    tally[verdict] = (tally[verdict] ?? 0) + 1;
-    const made = place.clear(seed);
-    assertPromise(
-      made.length === (verdict === 'done' ? 1 : 0),
-      `${verdict}, but ${made.length} files were made: ${query}`,
-    );
+/** Sends random requests; one that is done makes one file, any other none. */
+const hostile =
+  <T>(
+    what: string,
+    values: fc.Arbitrary<T>,
+    queryOf: (value: T) => string,
+    assertMore: (outcome: Outcome<T>) => void,
+  ): Check =>
+  async ({ app, folder, times }) => {
+    const place = new Place(folder);
+    const server = await start(app, place);
+    const tally: Record<string, number> = {};
+    let seed = 0;
+    const property = fc.asyncProperty(values, async (value) => {
+      seed += 1;
+      const query = queryOf(value);
+      const answer = await get(server.url, { path: `/whole/${seed}/2000?${query}` });
+      const image = answer.headers['content-type'] === 'image/tiff';
+      const verdict = answer.status === BY_NODE ? 'by Node' : image ? 'ordinary' : verdictOf(answer);
+      tally[verdict] = (tally[verdict] ?? 0) + 1;
+      const made = place.clear(seed);
+      assertPromise(
+        made.length === (verdict === 'done' ? 1 : 0),
+        `${verdict}, but ${made.length} files were made: ${query}`,
+      );
+      assertMore({ value, answer, verdict, made });
+    });
+    await assertProperty(property, times(1_500));
+    await server.stop();
+    return `${number(seed)} ${what}, ${summaryOf(tally)}; nothing outside, no illegal name`;
+  };
+
+export const hostileNames = hostile(
+  'names',
+  writtenName,
+  ({ written }) => `req=saveToFile&name=${written}&timeout=60000`,
+  ({ value: { name }, answer, verdict, made }) => {
+    const text = JSON.stringify(name);
+    assertPromise(!['by Node', 'ordinary'].includes(verdict), `${text} is no command: ${verdict}`);
+    assertPromise(verdict !== 'timeout', `${text} takes longer than its deadline`);
+    if (verdict !== 'done') return;
+    assertPromise(made[0] === name, `${text} was saved as ${JSON.stringify(made[0])}`);
+    assertPromise(answer.reply.name === name, `the answer speaks of ${answer.reply.name ?? 'nothing'}`);
+  },
+);
+
+export const hostileQueries = hostile(
+  'queries',
+  hostileQuery,
+  (query) => query,
+  ({ value: query, verdict, made }) => {
     assertPromise(!made.includes('nested.tif'), `a nested request was obeyed: ${query}`);
-    if (image)
-      assertPromise(!/(^|&)req=saveToFile(&|$)/i.test(query) || /[({]/.test(query), `not obeyed: ${query}`);
-  });
-  await assertProperty(property, times(1_500));
-  await server.stop();
-  return `${number(seed)} queries, ${summaryOf(tally)}; nothing outside, no illegal name`;
-};
+    const isCommand = /(^|&)req=saveToFile(&|$)/i.test(query) && !/[({]/.test(query);
+    assertPromise(verdict !== 'ordinary' || !isCommand, `not obeyed: ${query}`);
+  },
+);
 
 /** A regular expression or a loop that takes the square of the length would need longer than this for a megabyte. */
 const DEADLINE = 5_000;
@@ -161,11 +176,6 @@ async function start(app: string, place: Place, nodeOptions: readonly string[] =
   const options = { savePath: place.saved, durable: false };
   // A name that is not resolved from the save path is resolved from this folder, where the check finds it.
   return Server.start({ app, options, cwd: place.workingDirectory, nodeOptions });
-}
-
-async function assertProperty(property: fc.IAsyncProperty<[unknown]>, numRuns: number): Promise<void> {
-  const result = await fc.check(property as fc.IAsyncProperty<unknown>, { numRuns });
-  assertPromise(!result.failed, `${String(result.errorInstance)}\n${fc.defaultReportMessage(result) ?? ''}`);
 }
 
 function summaryOf(tally: Readonly<Record<string, number>>): string {

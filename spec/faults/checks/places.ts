@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { lstatSync, mkdirSync, readdirSync, watch } from 'node:fs';
 import { basename, join } from 'node:path';
-import { number, type Check } from '../support/check.js';
+import { countsOf, number, type Check } from '../support/check.js';
 import { assertSeed, verdictOf } from '../support/files.js';
 import { assertPromise } from '../support/assert-promise.js';
 import { Server } from '../support/server.js';
@@ -88,11 +88,11 @@ const hold =
     const done = tally['done'] ?? 0;
     assertPromise(files.length === done, `${files.length} files of ${done} that were done`);
     for (const path of files) assertSeed(savePath, path, Number.parseInt(basename(path), 10));
-    const given = Object.entries(tally).map(([verdict, count]) => `${number(count)} ${verdict}`);
+    const given = countsOf(tally);
     const isAllowed = (verdict: string): boolean => ['done', ...verdicts].includes(verdict);
-    assertPromise(Object.keys(tally).every(isAllowed), `verdicts: ${given.join(', ')}`);
+    assertPromise(Object.keys(tally).every(isAllowed), `verdicts: ${given}`);
     await server.stop();
-    return `${number(changes)} changes, ${given.join(', ')}; each done is there, nothing outside, 0 leftovers`;
+    return `${number(changes)} changes, ${given}; each done is there, nothing outside, 0 leftovers`;
   };
 
 /** The same changes as a race. */

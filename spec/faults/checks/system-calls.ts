@@ -1,7 +1,7 @@
 // Each system call of a save, in each of the ways in which it can fail, one at a time.
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { number, type Check } from '../support/check.js';
+import { countsOf, number, type Check } from '../support/check.js';
 import { FailingCalls, type NotedCall } from '../support/failing-calls.js';
 import { assertNoLeftovers, seedIn, temporaryFiles, verdictOf } from '../support/files.js';
 import { eventually, assertPromise } from '../support/assert-promise.js';
@@ -197,6 +197,5 @@ export const descriptors: Check = async ({ app, folder: savePath, times }) => {
   const last = verdictOf(await server.save('whole/1/2000000', 'last.tif'));
   assertPromise(last === 'done', `it does not recover: ${last}`);
   await server.stop();
-  const verdicts = Object.entries(tally).map(([verdict, count]) => `${count} ${verdict}`);
-  return `${verdicts.join(', ')}; 0 descriptors and 0 files left`;
+  return `${countsOf(tally)}; 0 descriptors and 0 files left`;
 };

@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, realpathSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { canMount } from '../../support/run-in-child.js';
+import { assertPromise } from './assert-promise.js';
 import { removeBuilds } from './build.js';
 import { killServers } from './server.js';
 
@@ -89,3 +91,15 @@ export function print(line: string): void {
 export const number = (value: number): string => value.toLocaleString('en');
 
 export const megabytes = (bytes: number): string => `${number(Math.round(bytes / 1e6))} MB`;
+
+/** How often each verdict was given, in words. */
+export const countsOf = (tally: Readonly<Record<string, number>>): string =>
+  Object.entries(tally)
+    .map(([verdict, count]) => `${number(count)} ${verdict}`)
+    .join(', ');
+
+/** Holds that a property is true of so many random values. */
+export async function assertProperty<T>(property: fc.IAsyncProperty<[T]>, numRuns: number): Promise<void> {
+  const result = await fc.check(property, { numRuns });
+  assertPromise(!result.failed, `${String(result.errorInstance)}\n${fc.defaultReportMessage(result) ?? ''}`);
+}
