@@ -254,6 +254,15 @@ it('never sends more at once than it may, and nothing in a pause, while the list
   expect(times[2]! - times[0]!).toBeGreaterThanOrEqual(950);
 });
 
+it('goes on after a pause that a job without another attempt has caused', async () => {
+  const server = await startReplyServer(({ name }, res) => {
+    if (name === '0.jpg') res.writeHead(429, { 'Retry-After': '1' }).end();
+    else sendDone(res);
+  });
+  const results = await collect(createJobs(3), { server: server.origin, concurrency: 1, retries: 0 });
+  expect(results.map(({ status }) => status)).toEqual(['failed', 'done', 'done']);
+});
+
 it('sends a job again that waited for a busy server while the list has no next one yet', async () => {
   const [arrived, closed] = [createDeferred(), createDeferred()];
   const server = await startReplyServer(({ count: sent }, res) => {
