@@ -5,14 +5,6 @@ import { RST0 } from './jpeg.js';
 /** For the next 16 bits of a scan: the length of the code at their start × 256 + its symbol. 0 is no code. */
 export type HuffmanTable = Uint16Array;
 
-/** The position of the next marker. A stuffed zero is none, and fill bytes may come before it. (T.81 B.1.1.2, F.1.2.3.) */
-export function findMarker(jpeg: Buffer, from: number): number {
-  for (let at = jpeg.indexOf(0xff, from); at !== -1; at = jpeg.indexOf(0xff, at + 1)) {
-    if (jpeg[at + 1] !== 0 && jpeg[at + 1] !== 0xff) return at;
-  }
-  throw incomplete();
-}
-
 /** Reads Huffman tables, those for DC as 0 to 3 and those for AC as 16 to 19. (T.81 B.2.4.2 and C.2.) */
 export function readTables(segment: Buffer, tables: HuffmanTable[]): void {
   for (let at = 0; at + 17 <= segment.length;) {
@@ -75,9 +67,17 @@ export class CodeReader {
     return entry & 0xff;
   }
 
+  /** The position of the next marker. A stuffed zero is none, and fill bytes may come before it. (T.81 F.1.2.3.) */
+  get #marker(): number {
+    const jpeg = this.#jpeg;
+    for (let at = jpeg.indexOf(0xff, this.#position); at !== -1; at = jpeg.indexOf(0xff, at + 1))
+      if (jpeg[at + 1] !== 0 && jpeg[at + 1] !== 0xff) return at;
+    throw incomplete();
+  }
+
   /** The bytes between the last code and the next marker; negative where the last codes are made up. */
   get bytesLeft(): number {
-    return ((this.#count - this.#missing) >> 3) + findMarker(this.#jpeg, this.#position) - this.#position;
+    return ((this.#count - this.#missing) >> 3) + this.#marker - this.#position;
   }
 
   /** The ones that fill up the last byte of codes, 0 to 7; -1 where other bits do. */
@@ -92,7 +92,7 @@ export class CodeReader {
    * begin among the codes that are read.
    */
   get arePadding(): boolean {
-    const end = findMarker(this.#jpeg, this.#position);
+    const end = this.#marker;
     const start = end - this.bytesLeft;
     const value = this.#jpeg[start];
     // A stuffed zero may follow the last byte.
@@ -105,10 +105,9 @@ export class CodeReader {
    * five off for the right one, and one less far off for another. (libjpeg's jpeg_resync_to_restart.)
    */
   restart(number: number): void {
-    const marker = findMarker(this.#jpeg, this.#position);
+    const marker = this.#marker;
     const found = (this.#jpeg[marker + 1] ?? 0) - RST0;
-    const isOther = [1, 2, 6, 7].includes((found - number) & 7);
-    if (found < 0 || found > 7 || isOther) throw broken();
+    if (found < 0 || found > 7 || [1, 2, 6, 7].includes((found - number) & 7)) throw broken();
     this.#position = marker + 2;
     [this.#count, this.#missing] = [0, 0];
   }

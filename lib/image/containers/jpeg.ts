@@ -1,6 +1,6 @@
-// JPEG: marker segments with a length, and entropy-coded bytes, up to the end-of-image marker.
-import type { ByteReader } from '../byte-reader.js';
+// JPEG: marker segments up to the end-of-image marker, and the headers of its frame and scans.
 import { SaveError } from '../../errors.js';
+import { readUint, type ByteReader } from '../byte-reader.js';
 import { broken, incomplete } from '../refusals.js';
 import type { PlainHeader } from '../types.js';
 
@@ -13,6 +13,8 @@ const [SOF9, SOF10] = [0xc9, 0xca] as const;
 
 /** A frame header of ten components, the maximum of decoders; a scan header has fewer. */
 const MAX_HEADER_BYTES = 6 + 3 * 10;
+
+export const isFrame = (code: number): boolean => code >= SOF0 && code <= SOF2;
 
 /** Segments that say nothing of the size: tables, those of applications, comments. */
 const isSkippable = (code: number): boolean =>
@@ -65,88 +67,101 @@ export async function* readSegments(reader: ByteReader): AsyncGenerator<Segment>
   }
 }
 
-/**
- * Walks a JPEG up to EOI. All bits of all coefficients must have come by then: decoders show an image without its last
- * scans, which is coarse or lacks a colour, and say nothing.
- */
-export async function walkJpeg(reader: ByteReader): Promise<void> {
-  let frame: FrameBits | undefined;
-  for await (const { code, start, end } of readSegments(reader)) {
-    if (code === SOF9 || code === SOF10)
-      throw new SaveError('unsupported-compression', { compression: 'JPEG with arithmetic coding' });
-    if ((code < SOF0 || code > SOF2) && code !== SOS) continue;
-    const header = await reader.read(start, Math.min(end - start, MAX_HEADER_BYTES));
-    if (code === SOS) frame?.addScan(header);
-    else frame ??= new FrameBits(header, code === SOF2);
-  }
-  if (frame?.isComplete === false) throw incomplete();
+/** One colour of a frame. */
+export interface Component {
+  readonly id: number | undefined;
+  /** Its blocks across and down in one unit (MCU) of an interleaved scan. */
+  readonly h: number;
+  readonly v: number;
+  /** How many low bits of each of its 64 coefficients have not come yet, {@link ALL} at first. */
+  readonly missing: Uint8Array;
 }
 
-/** Reads the header up to the first scan. (ITU-T T.81 B.2.2 and B.2.3.) */
-export async function readJpegHeader(reader: ByteReader): Promise<PlainHeader | undefined> {
-  let header: PlainHeader | undefined;
-  let components = 0;
-  for await (const { code, start, end, isNext } of readSegments(reader)) {
-    if (!isNext) return undefined;
-    if (code === SOS) {
-      const scanned = (await reader.read(start, 1)).readUInt8(0);
-      // libjpeg takes an image whose first scan lacks a component for progressive.
-      const isUsual = header?.isProgressive === true || scanned === components;
-      return isUsual && end - start === 4 + 2 * scanned ? header : undefined;
-    }
-    if (code >= SOF0 && code <= SOF2) {
-      if (header !== undefined) return undefined;
-      const frame = await reader.read(start, 6);
-      const [height, width] = [frame.readUInt16BE(1), frame.readUInt16BE(3)];
-      components = frame.readUInt8(5);
-      // Other precisions and components exist. A height of 0 means that a DNL segment has it, after the first scan.
-      const isSupported = frame.readUInt8(0) === 8 && [1, 3, 4].includes(components) && width * height > 0;
-      if (!isSupported || end - start !== 6 + 3 * components) return undefined;
-      header = { width, height, isProgressive: code === SOF2 };
-    } else if (!isSkippable(code)) {
-      return undefined;
-    }
-  }
-  return undefined;
+export interface Frame extends PlainHeader {
+  readonly components: readonly Component[];
 }
 
 /** No bit of a coefficient has come yet. */
 const ALL = 255;
 
-/** Which bits of a frame's coefficients have come, as the headers of its scans say. */
-class FrameBits {
-  readonly #isProgressive: boolean;
-  /** For each component, how many low bits of each of its 64 coefficients have not come yet, {@link ALL} at first. */
-  readonly #components: readonly { readonly id: number | undefined; readonly missing: Uint8Array }[];
+/** Reads a frame header, which may be cut. (ITU-T T.81 B.2.2.) */
+export function readFrame(code: number, header: Buffer): Frame {
+  const [height, width] = [readUint(header.subarray(1, 3)), readUint(header.subarray(3, 5))];
+  const components = Array.from({ length: header[5] ?? 0 }, (_, index) => {
+    const [id, sampling = 0] = header.subarray(6 + 3 * index);
+    return { id, h: sampling >> 4, v: sampling & 15, missing: new Uint8Array(64).fill(ALL) };
+  });
+  return { width, height, isProgressive: code === SOF2, components };
+}
 
-  /** Reads a frame header. (T.81 B.2.2.) */
-  constructor(header: Buffer, isProgressive: boolean) {
-    this.#isProgressive = isProgressive;
-    this.#components = Array.from({ length: header[5] ?? 0 }, (_, index) => ({
-      id: header[6 + 3 * index],
-      missing: new Uint8Array(64).fill(ALL),
-    }));
-  }
+/**
+ * Reads a scan header, which may be cut. A sequential one's last numbers say nothing, and some cameras write wrong ones.
+ * (ITU-T T.81 B.2.3.)
+ *
+ * @returns The components, as far as the frame has them, each with the numbers of its Huffman tables; the first and the
+ * last coefficient; the bits of these: `low` and those above it, up to where an earlier scan ended (0: there is none).
+ */
+export function readScan({ isProgressive, components }: Frame, header: Buffer) {
+  const rest = new Set(components);
+  const count = header[0] ?? 0;
+  const parts = Array.from({ length: count }, (_, index) => {
+    const [id, tables = 0] = header.subarray(1 + 2 * index);
+    // Components may share an id; then their order tells.
+    const component = [...rest].find((each) => each.id === id);
+    if (component !== undefined) rest.delete(component);
+    return { component, tables };
+  });
+  const [first = 0, last = 0, bits = 0] = isProgressive ? header.subarray(1 + 2 * count) : [0, 63, 0];
+  return { parts, first, last, high: bits >> 4, low: bits & 15 };
+}
 
-  /** Reads a scan header. A sequential one's last numbers say nothing, and some cameras write wrong ones. (T.81 B.2.3.) */
-  addScan(header: Buffer): void {
-    const count = header[0] ?? 0;
-    const numbers = this.#isProgressive ? header.subarray(1 + 2 * count) : [0, 63, 0];
-    const [first = 0, last = 0, bits = 0] = numbers;
-    const rest = new Set(this.#components);
-    for (let index = 0; index < count; index += 1) {
-      // Components may share an id; then their order tells.
-      const component = [...rest].find(({ id }) => id === header[1 + 2 * index]);
-      if (component === undefined) continue;
-      rest.delete(component);
-      const missing = component.missing.subarray(first, last + 1);
-      // The bits of this scan are not the next ones, so a scan before it is missing.
-      if (this.#isProgressive && missing.some((before) => before !== (bits >> 4 || ALL))) throw broken();
-      missing.fill(bits & 15);
+/**
+ * Walks a JPEG up to EOI. All bits of all coefficients must have come by then: decoders show an image without its last
+ * scans, which is coarse or lacks a colour, and say nothing.
+ */
+export async function walkJpeg(reader: ByteReader): Promise<void> {
+  let frame: Frame | undefined;
+  for await (const { code, start, end } of readSegments(reader)) {
+    if (code === SOF9 || code === SOF10)
+      throw new SaveError('unsupported-compression', { compression: 'JPEG with arithmetic coding' });
+    if (!isFrame(code) && code !== SOS) continue;
+    const header = await reader.read(start, Math.min(end - start, MAX_HEADER_BYTES));
+    if (code !== SOS) frame ??= readFrame(code, header);
+    else if (frame !== undefined) {
+      const { parts, first, last, high, low } = readScan(frame, header);
+      for (const { component } of parts) {
+        const missing = component?.missing.subarray(first, last + 1);
+        // The bits of this scan are not the next ones, so a scan before it is missing.
+        if (frame.isProgressive && missing?.some((before) => before !== (high || ALL)) === true)
+          throw broken();
+        missing?.fill(low);
+      }
     }
   }
+  if (frame?.components.some(({ missing }) => missing.some((bits) => bits > 0)) === true) throw incomplete();
+}
 
-  get isComplete(): boolean {
-    return this.#components.every(({ missing }) => missing.every((bits) => bits === 0));
+/** Reads the header up to the first scan. (ITU-T T.81 B.2.2 and B.2.3.) */
+export async function readJpegHeader(reader: ByteReader): Promise<PlainHeader | undefined> {
+  let frame: Frame | undefined;
+  for await (const { code, start, end, isNext } of readSegments(reader)) {
+    if (!isNext) return undefined;
+    if (isSkippable(code)) continue;
+    if (code === SOS) {
+      const scanned = (await reader.read(start, 1)).readUInt8(0);
+      // libjpeg takes an image whose first scan lacks a component for progressive.
+      const isUsual = frame?.isProgressive === true || scanned === frame?.components.length;
+      if (frame === undefined || !isUsual || end - start !== 4 + 2 * scanned) return undefined;
+      const { width, height, isProgressive } = frame;
+      return { width, height, isProgressive };
+    }
+    if (frame !== undefined || !isFrame(code)) return undefined;
+    const header = await reader.read(start, Math.min(end - start, MAX_HEADER_BYTES));
+    frame = readFrame(code, header);
+    const { width, height, components } = frame;
+    // Other precisions and components exist. A height of 0 means that a DNL segment has it, after the first scan.
+    const isSupported = header[0] === 8 && [1, 3, 4].includes(components.length) && width * height > 0;
+    if (!isSupported || end - start !== 6 + 3 * components.length) return undefined;
   }
+  return undefined;
 }
