@@ -70,6 +70,11 @@ export class ByteReader {
     return this.window.subarray(index, index + count);
   }
 
+  /** Reads an unsigned number of `width` bytes. */
+  async uint(position: number, width: number, littleEndian = false): Promise<number> {
+    return readUint(await this.read(position, width), littleEndian);
+  }
+
   async #load(position: number, count: number): Promise<Buffer> {
     if (this.#bytes.path === undefined) {
       if (this.#loadedBytes > 0) await setImmediate();

@@ -8,22 +8,13 @@ import type { ImageBytes } from '../bytes/image-bytes.js';
 import { SaveError } from '../errors.js';
 import { occupyThread } from '../thread-pool.js';
 import { countPixels, readPlainHeader } from './containers/index.js';
-import { DecoderEnded } from './decoder/client.js';
-import type { DecodeRequest, DecoderReply, FileIdentity } from './decoder/messages.js';
-import { PixelBudget } from './decoder/pixel-budget.js';
-import { DecoderPool, MAX_DECODERS, NoDecoder } from './decoder/pool.js';
+import type { DecoderReply, FileIdentity } from './decoder/client.js';
+import { budget, inspectInPool, NoDecoder } from './decoder/pool.js';
 import { getFormatByBytes, getMediaType, MAGIC_BYTES, type ImageFormat } from './formats.js';
-import { broken, unreadable } from './refusals.js';
+import { unreadable } from './refusals.js';
 import type { ImageInfo, InspectOptions } from './types.js';
 
-/** For all middlewares in this process. A decoder is always left for small images. */
-const budget = new PixelBudget(MAX_DECODERS - 1);
-const decoders = new DecoderPool(budget);
-
-/** Starts a decoder process, up to so many, so that images that are being rendered need not wait for it. */
-export function warmUp(images: number): void {
-  decoders.warmUp(images);
-}
+export { warmUp } from './decoder/pool.js';
 
 /**
  * Inspects an image and returns its dimensions, format and pages.
@@ -63,16 +54,17 @@ async function inspectInDecoder(
   bytes: ImageBytes,
   options: InspectOptions,
 ): Promise<ImageInfo> {
-  const { verify, maxPixels } = options;
+  const { verify, maxPixels, signal } = options;
   const { path, length } = bytes;
   const file = path === undefined ? undefined : await identify(path);
   const inMemory = path === undefined ? await bytes.buffer() : undefined;
-  const base = { format, verify, length, file };
+  const inspectUpTo = (limit: number): Promise<DecoderReply> =>
+    inspectInPool({ format, verify, length, file, maxPixels: limit }, inMemory, maxPixels, signal);
   const pixels = await estimatePixels(format, bytes, options);
-  let reply = await inspectTwice({ ...base, maxPixels: pixels }, inMemory, options);
+  let reply = await inspectUpTo(pixels);
   // Its decoder finds more pixels than its header announces.
   if ('error' in reply && reply.error.code === 'too-many-pixels' && pixels < maxPixels)
-    reply = await inspectTwice({ ...base, maxPixels }, inMemory, options);
+    reply = await inspectUpTo(maxPixels);
   if ('info' in reply) return reply.info;
   const { code, message, cause } = reply.error;
   throw new SaveError(code, message, cause === undefined ? undefined : new Error(cause));
@@ -86,27 +78,6 @@ async function estimatePixels(
 ): Promise<number> {
   if (verify === 'header') return maxPixels;
   return Math.min(maxPixels, (await countPixels(format, bytes, signal)) ?? maxPixels);
-}
-
-/** Gives an image to a second decoder if an operator or the system ends the first. */
-async function inspectTwice(
-  request: DecodeRequest,
-  bytes: Buffer | undefined,
-  { maxPixels, signal }: InspectOptions,
-): Promise<DecoderReply> {
-  const inspectOnce = (): Promise<DecoderReply> => decoders.inspect(request, bytes, maxPixels, signal);
-  return inspectOnce().catch((first: unknown) => {
-    if (!(first instanceof DecoderEnded)) throw first;
-    return inspectOnce().catch((second: unknown) => {
-      // Only an operator ends a process so, or a system whose memory is short.
-      const wasKilled = [first, second].some(
-        (end) => end instanceof DecoderEnded && end.signal === 'SIGKILL',
-      );
-      // An image that has ended a decoder must not come into the host.
-      if (wasKilled || second instanceof NoDecoder) throw new SaveError('out-of-resources', {}, second);
-      throw second instanceof DecoderEnded ? broken(second) : second;
-    });
-  });
 }
 
 /** Inspects an image without a decoder process. Loads `sharp` into the host and leaves its settings as they were. */

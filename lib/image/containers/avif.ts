@@ -1,5 +1,5 @@
 // AVIF: a file of boxes. Item locations and chunk offsets give the positions of the coded bytes.
-import { readUint, type ByteReader } from '../byte-reader.js';
+import type { ByteReader } from '../byte-reader.js';
 import { hasBrand, MAGIC_BYTES } from '../formats.js';
 import { broken, incomplete } from '../refusals.js';
 
@@ -31,7 +31,7 @@ interface Box {
  */
 export async function walkAvif(reader: ByteReader): Promise<void> {
   const isSequence = await isAvifSequence(reader);
-  let items: ItemLocations | undefined;
+  let items: Awaited<ReturnType<typeof readItemLocations>> | undefined;
   let lastChunk: number | undefined;
   let sizedEnd = 0;
   let end = 0;
@@ -150,7 +150,7 @@ async function readBox(reader: ByteReader, position: number, end: number): Promi
   if (size === 1) {
     headBytes = 16;
     if (position + headBytes > end) return undefined;
-    size = readUint(await reader.read(position + 8, 8));
+    size = await reader.uint(position + 8, 8);
   }
   if (size < headBytes || position + size > end) return undefined;
   return { type, body: position + headBytes, end: position + size, extendsToEnd };
@@ -179,23 +179,18 @@ class UintReader {
     this.position = position;
   }
 
-  async next(width: number): Promise<number> {
-    const bytes = await this.#reader.read(this.position, width);
+  next(width: number): Promise<number> {
     this.position += width;
-    return readUint(bytes);
+    return this.#reader.uint(this.position - width, width);
   }
 }
 
-/** Where the coded bytes of the items are. */
-interface ItemLocations {
-  /** The position behind the last byte of all extents that have a length. */
-  readonly end: number;
-  /** The start of the last extent without a length, -1 for none. */
-  readonly lastOpenStart: number;
-}
-
-/** Reads the item locations. (ISO/IEC 14496-12 8.11.3.) */
-async function readItemLocations(reader: ByteReader, iloc: Box): Promise<ItemLocations> {
+/**
+ * Reads where the coded bytes of the items are. (ISO/IEC 14496-12 8.11.3.)
+ *
+ * @returns The position behind all extents that have a length, and the start of the last one without, -1 for none.
+ */
+async function readItemLocations(reader: ByteReader, iloc: Box) {
   const numbers = new UintReader(reader, iloc.body);
   const version = await numbers.next(1);
   numbers.position += 3;

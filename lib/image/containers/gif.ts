@@ -9,20 +9,16 @@ const TRAILER = 0x3b;
 const STRAY_TERMINATOR = 0x00;
 const MAX_SURPLUS_BYTES = 4;
 
-/**
- * Walks a GIF up to its trailer. (GIF89a appendix B: images and extensions, each with a list of sub-blocks.) The pixels
- * are counted, because decoders accept an image with too few.
- */
-export async function walkGif(reader: ByteReader): Promise<void> {
-  await walkBlocks(reader, walkImage);
-}
+/** Walks a GIF up to its trailer. The pixels are counted, because decoders accept an image with too few. */
+export const walkGif = (reader: ByteReader): Promise<void> =>
+  walkBlocks(reader, (from) => walkImage(reader, from));
 
 /** The pixels of all frames of a GIF, each as large as the screen or the largest frame. */
 export async function countGifPixels(reader: ByteReader): Promise<number> {
   const screen = await reader.read(0, 13);
   let [width, height] = [screen.readUInt16LE(6), screen.readUInt16LE(8)];
   let frames = 0;
-  await walkBlocks(reader, async (_reader, from) => {
+  await walkBlocks(reader, async (from) => {
     const descriptor = await reader.read(from, 10);
     frames += 1;
     width = Math.max(width, descriptor.readUInt16LE(1) + descriptor.readUInt16LE(5));
@@ -32,27 +28,26 @@ export async function countGifPixels(reader: ByteReader): Promise<number> {
   return width * height * frames;
 }
 
-/** @param useImage Gets the position of each image, and returns the position behind it. */
-async function walkBlocks(
-  reader: ByteReader,
-  useImage: (reader: ByteReader, from: number) => Promise<number>,
-): Promise<void> {
-  const screen = await reader.read(0, 13);
-  let position = 13 + getColourTableLength(screen.readUInt8(10));
+/**
+ * Walks the images and extensions of a GIF. (GIF89a appendix B.)
+ *
+ * @param pass Gets the position of each image, and returns the position behind it.
+ */
+async function walkBlocks(reader: ByteReader, pass: (from: number) => Promise<number>): Promise<void> {
+  let position = 13 + getColourTableLength((await reader.read(0, 13)).readUInt8(10));
   for (;;) {
-    const introducer = (await reader.read(position, 1)).readUInt8(0);
+    const introducer = await reader.uint(position, 1);
     if (introducer === TRAILER) return;
     if (introducer === IMAGE) {
-      position = await useImage(reader, position);
+      position = await pass(position);
     } else if (introducer === EXTENSION) {
       position = await walkSubBlocks(reader, position + 2);
     } else if (introducer === STRAY_TERMINATOR) {
       position += 1;
     } else {
       // A few bytes before the trailer at the end of the file, which decoders take for the end too.
-      const rest = Math.min(reader.length - position, 1 + MAX_SURPLUS_BYTES);
-      if (position + rest < reader.length || (await reader.read(position, rest)).at(-1) !== TRAILER)
-        throw broken();
+      const last = reader.length - 1;
+      if (last - position > MAX_SURPLUS_BYTES || (await reader.uint(last, 1)) !== TRAILER) throw broken();
       return;
     }
   }
@@ -63,11 +58,9 @@ async function walkImage(reader: ByteReader, from: number): Promise<number> {
   const descriptor = await reader.read(from, 10);
   const pixels = descriptor.readUInt16LE(5) * descriptor.readUInt16LE(7);
   let position = from + 10 + getColourTableLength(descriptor.readUInt8(9));
-  const counter = new LzwPixelCounter((await reader.read(position, 1)).readUInt8(0));
+  const counter = new LzwPixelCounter(await reader.uint(position, 1));
   const data = position + 1;
-  position = await walkSubBlocks(reader, data, (block) => {
-    counter.add(block);
-  });
+  position = await walkSubBlocks(reader, data, counter.add.bind(counter));
   // The blank images of trackers and maps are one pixel without any data: nothing of it can have been cut.
   const isBlank = pixels === 1 && position === data + 1;
   if (counter.pixels < pixels && !isBlank) throw incomplete();

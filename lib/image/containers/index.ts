@@ -55,7 +55,7 @@ export async function readPlainHeader(
   bytes: ImageBytes,
   signal?: AbortSignal,
 ): Promise<PlainHeader | undefined> {
-  return unlessDamaged(CONTAINERS[format].readHeader?.(new ByteReader(bytes, signal)));
+  return CONTAINERS[format].readHeader?.(new ByteReader(bytes, signal)).catch(unlessDamaged);
 }
 
 /**
@@ -68,20 +68,12 @@ export async function countPixels(
   bytes: ImageBytes,
   signal?: AbortSignal,
 ): Promise<number | undefined> {
-  const { countPixels: count } = CONTAINERS[format];
-  if (count !== undefined) {
-    const pixels = await unlessDamaged(count(new ByteReader(bytes, signal)));
-    return pixels === 0 ? undefined : pixels;
-  }
   const header = await readPlainHeader(format, bytes, signal);
-  return header && header.width * header.height;
+  if (header !== undefined) return header.width * header.height;
+  const pixels = await CONTAINERS[format].countPixels?.(new ByteReader(bytes, signal)).catch(unlessDamaged);
+  return pixels === 0 ? undefined : pixels;
 }
 
-async function unlessDamaged<Result>(reading: Promise<Result> | undefined): Promise<Result | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (error instanceof SaveError) return undefined;
-    throw error;
-  }
+function unlessDamaged(error: unknown): undefined {
+  if (!(error instanceof SaveError)) throw error;
 }

@@ -47,10 +47,10 @@ export async function walkPng(reader: ByteReader): Promise<void> {
       hasImage = true;
       if (missing === type) missing = undefined;
     } else if (type === 'acTL' && !hasImage && end - from >= 20) {
-      announced ??= (await reader.read(from + 8, 4)).readUInt32BE(0);
+      announced ??= await reader.uint(from + 8, 4);
       if (!(await isIntact(reader, chunk))) fault ??= broken();
     } else if (type === 'fcTL' || (type === 'fdAT' && announced !== undefined)) {
-      const number = (await reader.read(from + 8, 4)).readUInt32BE(0);
+      const number = await reader.uint(from + 8, 4);
       if (!(await isIntact(reader, chunk))) fault ??= broken();
       if (number !== sequence || (type === 'fcTL' && missing !== undefined)) fault ??= incomplete();
       sequence += 1;
@@ -75,19 +75,17 @@ async function isIntact(reader: ByteReader, { from, end }: Chunk): Promise<boole
   let checksum = 0;
   for (let position = from + 4; position < end - 4; position += MAX_READ_BYTES)
     checksum = crc32(await reader.read(position, Math.min(MAX_READ_BYTES, end - 4 - position)), checksum);
-  return checksum === (await reader.read(end - 4, 4)).readUInt32BE(0);
+  return checksum === (await reader.uint(end - 4, 4));
 }
 
 /** The bit depths of each colour type. (PNG 11.2.1.) */
-const DEPTHS: readonly (readonly number[])[] = [
-  [1, 2, 4, 8, 16],
-  [],
-  [8, 16],
-  [1, 2, 4, 8],
-  [8, 16],
-  [],
-  [8, 16],
-];
+const DEPTHS: Record<number, number[]> = {
+  0: [1, 2, 4, 8, 16],
+  2: [8, 16],
+  3: [1, 2, 4, 8],
+  4: [8, 16],
+  6: [8, 16],
+};
 
 /** Reads IHDR, which is the first chunk, and skips others up to IDAT, which has the pixels. (PNG 5.3 and 11.2.1.) */
 export async function readPngHeader(reader: ByteReader): Promise<PlainHeader | undefined> {

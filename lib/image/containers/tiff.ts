@@ -52,9 +52,9 @@ interface TiffDirectory extends TiffLayout {
  * that they are longer than the file together, or when there are more than libtiff opens.
  */
 async function* readDirectories(reader: ByteReader): AsyncGenerator<TiffDirectory> {
-  const littleEndian = (await reader.read(0, 8)).readUInt8(0) === 0x49;
+  const littleEndian = (await reader.uint(0, 1)) === 0x49;
   // TIFF 6.0 section 2; a BigTIFF has version 43.
-  const offsetBytes = readUint(await reader.read(2, 2), littleEndian) === 43 ? 8 : 4;
+  const offsetBytes = (await reader.uint(2, 2, littleEndian)) === 43 ? 8 : 4;
   const seen = new Set<number>();
   let bytesLeft = reader.length;
   const spend = (bytes: number): void => {
@@ -67,7 +67,7 @@ async function* readDirectories(reader: ByteReader): AsyncGenerator<TiffDirector
     return readDirectory(reader, { littleEndian, offsetBytes }, position, spend);
   };
   const subIfds: TiffField[] = [];
-  let position = readUint(await reader.read(offsetBytes, offsetBytes), littleEndian);
+  let position = await reader.uint(offsetBytes, offsetBytes, littleEndian);
   while (position !== 0) {
     if (seen.has(position)) throw broken();
     const directory = await readOnce(position);
@@ -95,7 +95,7 @@ async function readDirectory(
 ): Promise<TiffDirectory> {
   const { littleEndian, offsetBytes } = layout;
   const [entryCountBytes, entryBytes] = [offsetBytes === 8 ? 8 : 2, 4 + 2 * offsetBytes];
-  const entries = readUint(await reader.read(position, entryCountBytes), littleEndian);
+  const entries = await reader.uint(position, entryCountBytes, littleEndian);
   // A tag is a 16-bit number, and occurs once in a directory.
   if (entries > 0xffff) throw broken();
   const nextAt = position + entryCountBytes + entries * entryBytes;
@@ -116,7 +116,7 @@ async function readDirectory(
     if (width === 0) throw broken();
     fields.set(tag, { littleEndian, position: valuesAt, count, width });
   }
-  const next = readUint(await reader.read(nextAt, offsetBytes), littleEndian);
+  const next = await reader.uint(nextAt, offsetBytes, littleEndian);
   return { ...layout, position, fields, nextAt, next };
 }
 
@@ -124,7 +124,7 @@ async function readDirectory(
 async function readValue(reader: ByteReader, field: TiffField | undefined, index = 0): Promise<number> {
   if (field === undefined || index >= field.count) return 0;
   const { position, width, littleEndian } = field;
-  return readUint(await reader.read(position + index * width, width), littleEndian);
+  return reader.uint(position + index * width, width, littleEndian);
 }
 
 /** Checks that all strips, tiles and old-style JPEGs that the directories of a TIFF name are in the file. */

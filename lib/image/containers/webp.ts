@@ -7,7 +7,7 @@ import { incomplete } from '../refusals.js';
  * do not fit into it, and skips whatever is odd about other chunks, such as a missing byte of padding.
  */
 export async function walkWebp(reader: ByteReader): Promise<void> {
-  if (8 + (await reader.read(0, 12)).readUInt32LE(4) > reader.length) throw incomplete();
+  if (8 + (await reader.uint(4, 4, true)) > reader.length) throw incomplete();
 }
 
 /**

@@ -1,10 +1,39 @@
-// One decoder process, as its host sees it.
+// One decoder process, as its host sees it, and the messages between them: lines of JSON, and after a request the bytes
+// of its image.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { dirname } from 'node:path';
 import type { Socket } from 'node:net';
-import { CHANNEL_FD, type DecodeRequest, type DecoderMessage, type DecoderReply } from './messages.js';
+import { dirname } from 'node:path';
+import { waitAtMost, type Waiter } from '../../abort.js';
+import type { SaveErrorCode } from '../../errors.js';
+import type { ImageFormat } from '../formats.js';
+import type { ImageInfo, InspectOptions } from '../types.js';
 import { getDecoderProgram } from './program.js';
-import type { Waiter } from '../../abort.js';
+
+/** A file, by its current path and its identity, so that a file that replaces it is recognised. */
+export interface FileIdentity {
+  readonly path: string;
+  /** The numbers of `fs.Stats`, in decimal, because they may have 64 bits. */
+  readonly dev: string;
+  readonly ino: string;
+}
+
+/** Host → decoder: an image to be inspected. */
+export interface DecodeRequest extends Pick<InspectOptions, 'verify' | 'maxPixels'> {
+  /** The format that its first bytes announce. */
+  readonly format: ImageFormat;
+  /** Bytes of the image. They follow the line, unless the image is in a file. */
+  readonly length: number;
+  readonly file?: FileIdentity | undefined;
+}
+
+/** Decoder → host: what a request has come to, and the memory of the process now, in bytes. */
+export type DecoderReply = { readonly memory: number } & (
+  | { readonly info: ImageInfo }
+  | { readonly error: { code: SaveErrorCode; message: string; cause?: string | undefined } }
+);
+
+/** Decoder → host: ready, or the error that prevents it; then a reply for each image. */
+export type DecoderMessage = { readonly ready: true } | { readonly unable: string } | DecoderReply;
 
 /** The process of a decoder has ended, or could not be started. The cause is an error of the system, if there is one. */
 export class DecoderEnded extends Error {
@@ -28,7 +57,7 @@ const MAX_COMPLAINT = 1000;
 /** A process that inspects one image at a time. Node keeps running for it only while it starts or has an image. */
 export class Decoder {
   /** Resolves when the process takes images. Rejects with {@link DecoderEnded} if it fails to start. */
-  readonly ready: Promise<void>;
+  readonly ready: Promise<unknown>;
   /** Resolves when the process has ended, however that came about. Never rejects. */
   readonly ended: Promise<void>;
   /** What its process occupied after the last image, in bytes. */
@@ -44,27 +73,23 @@ export class Decoder {
   #complaint = '';
 
   /**
-   * Starts a process.
-   *
-   * @throws Error The host, the system, or Node's permission model lets none be started. `code` is `EMFILE` if no fd is
-   * free.
+   * @throws Error The host, the system, or Node's permission model lets no process be started. `code` is `EMFILE` if no
+   * fd is free.
    */
   constructor() {
     this.#child = spawnDecoder();
-    this.#channel = this.#child.stdio[CHANNEL_FD] as Socket;
+    // Its number is in `process.ts` too.
+    this.#channel = this.#child.stdio[3] as Socket;
     const stderr = this.#child.stderr as Socket;
     this.#handles = [this.#child, this.#channel, stderr];
     const guard = spawnGuard(this.#child);
-    const timer = setTimeout(() => {
-      this.#end('it was not ready in time');
-    }, START_TIMEOUT_MS);
-    this.ready = this.#nextMessage().then(() => undefined);
-    // Each waiting caller has a promise of its own.
-    void this.ready
-      .catch(() => undefined)
-      .then(() => {
-        clearTimeout(timer);
-      });
+    this.ready = this.#nextMessage();
+    void waitAtMost(START_TIMEOUT_MS, this.ready).then(
+      (message) => {
+        if (message === undefined) this.#end('it was not ready in time');
+      },
+      () => undefined,
+    );
     this.ended = new Promise((resolve) => {
       this.#child.once('error', (cause) => {
         this.#end(cause.message, { cause });

@@ -4,15 +4,10 @@ import { access, open, type FileHandle } from 'node:fs/promises';
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
 import { FileBytes, MemoryBytes } from '../../bytes/image-bytes.js';
 import { describeError, SaveError, toSaveError } from '../../errors.js';
-import {
-  CHANNEL_FD,
-  type DecodeRequest,
-  type DecoderMessage,
-  type FileIdentity,
-  type SentError,
-} from './messages.js';
 import { unreadable } from '../refusals.js';
 import type { ImageInfo } from '../types.js';
+// Types alone: the program must not load its host's side.
+import type { DecodeRequest, DecoderMessage, FileIdentity } from './client.js';
 
 try {
   // The first process that Linux ends when memory is short.
@@ -32,7 +27,8 @@ let request: DecodeRequest | undefined;
 
 // Read directly into the buffer. Copying the chunks of a stream would take ten times as long.
 const socketOptions: SocketConstructorOpts & { readonly onread: OnReadOpts } = {
-  fd: CHANNEL_FD,
+  // The last of `stdio` in `client.ts`.
+  fd: 3,
   onread: {
     buffer: () =>
       request === undefined || imageBytes === request.length
@@ -76,7 +72,11 @@ function receiveLine(count: number): void {
 async function answer(asked: DecodeRequest): Promise<void> {
   const result = await checkOne(asked)
     .then((info) => ({ info }))
-    .catch((error: unknown) => ({ error: toSent(toSaveError(error)) }));
+    .catch((thrown: unknown) => {
+      const { code, message, cause } = toSaveError(thrown);
+      const text = cause instanceof Error ? cause.message : describeError(cause);
+      return { error: { code, message, cause: cause === undefined ? undefined : text.slice(0, 4000) } };
+    });
   request = undefined;
   send({ ...result, memory: occupiedMemory() });
 }
@@ -145,13 +145,6 @@ async function openFile({ path, dev, ino }: FileIdentity): Promise<FileHandle> {
   if (String(stats.dev) === dev && String(stats.ino) === ino) return handle;
   await handle.close();
   throw new SaveError('folder-changed');
-}
-
-function toSent({ code, message, cause }: SaveError): SentError {
-  const MAX_CAUSE_CHARACTERS = 4000;
-  if (cause === undefined) return { code, message };
-  const text = cause instanceof Error ? cause.message : describeError(cause);
-  return { code, message, cause: text.slice(0, MAX_CAUSE_CHARACTERS) };
 }
 
 // Ctrl-C and service managers signal whole groups of processes. The host may finish its saves; this one ends with it.

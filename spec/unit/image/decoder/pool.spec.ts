@@ -4,7 +4,6 @@ import childProcess from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { CHANNEL_FD } from '../../../../lib/image/decoder/messages.js';
 import type { inspectImage as inspectType } from '../../../../lib/image/inspect.js';
 import { decodersOf, isRunning } from '../../../support/decoders.js';
 import { eventually } from '../../../support/eventually.js';
@@ -120,7 +119,7 @@ onLinux('a decoder process', () => {
     writeFileSync(
       program,
       `require('node:fs').appendFileSync(${JSON.stringify(inFolder('started'))}, '.');
-      const channel = new (require('node:net').Socket)({ fd: ${CHANNEL_FD} }).resume();
+      const channel = new (require('node:net').Socket)({ fd: 3 }).resume();
       ${text}`,
     );
     jest.resetModules();
