@@ -21,79 +21,57 @@ const failed = (message = 'Choose another name.', changes: Partial<SaveFailure> 
   ...changes,
 });
 
-describe('the reply to a done save', () => {
-  it('has this text', () => {
-    expect(formatReply(done(), NOW)).toBe(
-      [
-        '#S7Z OK',
-        '#Sun Nov 22 13:28:05 UTC 2026',
-        'status=done',
-        'lastUpdated=1279669591000',
-        'pixelsTotal=240000',
-        'name=shoes/red.png',
-        'image.width=400',
-        'image.height=300',
-        'image.type=image/png',
-        'image.length=12345',
-        '',
-      ].join('\n'),
-    );
-  });
+const TIME = '#Sun Nov 22 13:28:05 UTC 2026';
+
+test.each<[string, Parameters<typeof formatReply>[0], string[]]>([
+  [
+    'done',
+    done(),
+    [
+      '#S7Z OK',
+      TIME,
+      'status=done',
+      'lastUpdated=1279669591000',
+      'pixelsTotal=240000',
+      'name=shoes/red.png',
+      'image.width=400',
+      'image.height=300',
+      'image.type=image/png',
+      'image.length=12345',
+    ],
+  ],
+  [
+    'failed',
+    failed(),
+    ['#S7Z ERROR', TIME, 'status=failed', 'error.code=file-exists', 'error.message=Choose another name.'],
+  ],
+  [
+    'timeout',
+    { status: 'timeout', error: new SaveError('timeout', 'The image was not saved within 5 ms.') },
+    [
+      '#S7Z ERROR',
+      TIME,
+      'status=timeout',
+      'error.code=timeout',
+      'error.message=The image was not saved within 5 ms.',
+      'error.retry=true',
+    ],
+  ],
+])('the reply of a save that is %s has this text, without the cause', (_status, outcome, lines) => {
+  expect(formatReply(outcome, NOW)).toBe(`${lines.join('\n')}\n`);
 });
 
-describe('the URL of an image', () => {
-  it('stands at the end of the reply, in ASCII', () => {
-    const text = formatReply(done({ url: 'https://bilder.example/größe/a%20b.png?v=1' }), NOW);
-    expect(text.split('\n').slice(-2)).toEqual([
-      String.raw`url=https\://bilder.example/gr\u00f6\u00dfe/a%20b.png?v\=1`,
-      '',
-    ]);
-    expect(parseReply(text).url).toBe('https://bilder.example/größe/a%20b.png?v=1');
-  });
-
-  it('is missing where the operator names none', () => {
-    expect(formatReply(done({ url: undefined }), NOW)).toBe(formatReply(done(), NOW));
-    expect(parseReply(formatReply(done(), NOW))).not.toHaveProperty('url');
-  });
+it('ends with the URL of an image, in ASCII, where the operator names one', () => {
+  const url = 'https://bilder.example/größe/a%20b.png?v=1';
+  const text = formatReply(done({ url }), NOW);
+  const line = String.raw`url=https\://bilder.example/gr\u00f6\u00dfe/a%20b.png?v\=1`;
+  expect(text).toBe(`${formatReply(done({ url: undefined }), NOW)}${line}\n`);
+  expect(parseReply(text).url).toBe(url);
 });
 
-describe('the reply to a failed save', () => {
-  it('has this text', () => {
-    expect(formatReply(failed(), NOW)).toBe(
-      [
-        '#S7Z ERROR',
-        '#Sun Nov 22 13:28:05 UTC 2026',
-        'status=failed',
-        'error.code=file-exists',
-        'error.message=Choose another name.',
-        '',
-      ].join('\n'),
-    );
-  });
-
-  it('has this text after a timeout', () => {
-    const error = new SaveError('timeout', 'The image was not saved within 5 ms.');
-    expect(formatReply({ status: 'timeout', error }, NOW)).toBe(
-      [
-        '#S7Z ERROR',
-        '#Sun Nov 22 13:28:05 UTC 2026',
-        'status=timeout',
-        'error.code=timeout',
-        'error.message=The image was not saved within 5 ms.',
-        'error.retry=true',
-        '',
-      ].join('\n'),
-    );
-  });
-
-  it('does not contain the cause', () => {
-    expect(formatReply(failed(), NOW)).not.toMatch(/secret|at |cause/);
-  });
-
-  test.each(ERROR_CODES)('carries the code %s', (code) => {
-    const text = formatReply({ status: 'failed', error: new SaveError(code, 'Why.') }, NOW);
-    expect(parseReply(text).error).toEqual({ code, message: 'Why.', retry: isRetryable(code) });
-  });
+test.each(ERROR_CODES)('a reply carries the code %s', (code) => {
+  const text = formatReply({ status: 'failed', error: new SaveError(code, 'Why.') }, NOW);
+  expect(parseReply(text).error).toEqual({ code, message: 'Why.', retry: isRetryable(code) });
 });
 
 describe('lastUpdated', () => {
@@ -144,7 +122,7 @@ describe('a value', () => {
     expect(formatReply(failed(text), NOW)).toContain(`\nerror.message=${written}\n`);
   });
 
-  it('is ASCII on the wire and is read back unchanged', () => {
+  it('is ASCII on the wire, is read back unchanged and cannot become a property of its own', () => {
     let all = '';
     for (let unit = 0; unit <= 0xffff; unit++) all += String.fromCharCode(unit);
     const texts = [
@@ -156,21 +134,21 @@ describe('a value', () => {
       '\n\n',
       '\\u0041',
       '%41',
+      'x\nstatus=done\rstatus=done\u2028status=done\\\nstatus=done',
     ];
+    const keysOf = (written: string): string[] => Object.keys(getProperties(written));
     for (const text of texts) {
-      for (const written of [formatReply(done({ name: text }), NOW), formatReply(failed(text), NOW)]) {
+      for (const outcome of [(name: string) => done({ name }), failed]) {
+        const written = formatReply(outcome(text), NOW);
         expect(written).toMatch(/^[\n\x20-\x7e]*$/);
         const properties = getProperties(written);
         expect((properties['name'] ?? properties['error.message']) === text).toBe(true);
+        expect([properties['status'], keysOf(written)]).toEqual([
+          outcome('').status,
+          keysOf(formatReply(outcome('x'), NOW)),
+        ]);
       }
     }
-  });
-
-  it('cannot become a property of its own', () => {
-    const text = 'x\nstatus=done\rstatus=done\u2028status=done\\\nstatus=done';
-    const properties = getProperties(formatReply(failed(text), NOW));
-    expect(Object.keys(properties)).toEqual(['status', 'error.code', 'error.message']);
-    expect(properties['status']).toBe('failed');
   });
 });
 
@@ -216,17 +194,20 @@ describe('parseReply', () => {
     }
   });
 
-  it('reads the status of the renderer', () => {
-    const text = '#S7Z ERROR\nstatus=failed\nerror.code=renderer-status\nerror.rendererStatus=503\n';
-    expect(parseReply(text).error?.rendererStatus).toBe(503);
-  });
-
-  test.each(['failed', 'timeout'] as const)('reads a reply with a status alone: %s', (status) => {
-    expect(parseReply(`#S7Z ERROR\nstatus=${status}\n`)).toEqual({
-      status,
-      error: { code: status, message: '', retry: false },
-      properties: { status },
-    });
+  test.each<[string, object]>([
+    ['failed', { code: 'failed' }],
+    ['timeout', { code: 'timeout' }],
+    ['failed\nerror.code=new-one', { code: 'new-one' }],
+    [
+      'failed\nerror.code=renderer-status\nerror.rendererStatus=503',
+      { code: 'renderer-status', rendererStatus: 503 },
+    ],
+  ])('reads an error that lacks a message or a code: status=%j', (text, expected) => {
+    const reply = parseReply(`#S7Z ERROR\nstatus=${text}\n`);
+    // The status tells the members of the union apart.
+    const error = reply.status === 'done' ? undefined : reply.error;
+    expect(error).toEqual({ message: '', retry: false, ...expected });
+    expect(reply.properties).toEqual(getProperties(`status=${text}`));
   });
 
   test.each(['1e400', '1e3', '0x10', '-1', '1.5', ' 1', '', '99999999999999999', 'NaN'])(
@@ -237,19 +218,6 @@ describe('parseReply', () => {
       expect(reply.pixelsTotal).toBe(12);
     },
   );
-
-  it('returns a union that its status tells apart', () => {
-    const reply = parseReply('status=failed\nerror.code=timeout');
-    expect(reply.status === 'done' ? undefined : reply.error.code).toBe('timeout');
-  });
-
-  it('reads the code of an error that has no message', () => {
-    expect(parseReply('status=failed\nerror.code=new-one').error).toEqual({
-      code: 'new-one',
-      message: '',
-      retry: false,
-    });
-  });
 
   test.each([
     ['nothing', ''],
@@ -267,12 +235,13 @@ describe('parseReply', () => {
   });
 });
 
-describe('createReply', () => {
-  test.each([
-    ['done', done(), 200],
-    ['failed', failed(), 403],
-    ['timeout', { status: 'timeout', error: new SaveError('timeout', 'Too late.') }, 403],
-  ] as const)('makes a reply of a save that is %s, with the time of now', (status, outcome, expected) => {
+test.each([
+  ['done', done(), 200],
+  ['failed', failed(), 403],
+  ['timeout', { status: 'timeout', error: new SaveError('timeout', 'Too late.') }, 403],
+] as const)(
+  'createReply makes a reply of a save that is %s, with the time of now',
+  (status, outcome, expected) => {
     const reply = createReply(outcome);
     expect(reply.status).toBe(expected);
     expect(reply.headers).toEqual({
@@ -285,5 +254,5 @@ describe('createReply', () => {
     const [, time = ''] = reply.text.split('\n');
     const sent = Date.parse(`${time.slice(1).replace('UTC ', '')} UTC`);
     expect(Math.abs(Date.now() - sent)).toBeLessThan(60_000);
-  });
-});
+  },
+);
