@@ -99,30 +99,14 @@ describe('a damaged image', () => {
     }
   });
 
-  it.each([false, true])('is refused if a JPEG (progressive: %s) lost bytes', async (progressive) => {
-    for (const [width, height] of [
-      [300, 200],
-      [203, 301],
-      [64, 64],
-    ] as const) {
-      const whole = await picture(width, height).jpeg({ progressive }).toBuffer();
-      for (const part of [0.3, 0.6, 0.85]) {
-        const at = Math.floor(whole.length * part);
-        const lossy = Buffer.concat([whole.subarray(0, at), whole.subarray(at + whole.length / 10)]);
-        // A whole scan may be among them.
-        expect(await codeOf(inMemory(lossy, PIXELS))).toMatch(/^(broken|incomplete)-image$/);
-        expect(await codeOf(inMemory(lossy, HEADER))).toBe('accepted');
-      }
-    }
-  });
-
-  it('is refused if the last frame of an animation is damaged', async () => {
+  it('is refused if the last frame of an animation is damaged, unless only its header counts', async () => {
     const whole = await sharp(await picture(60, 200).raw().toBuffer(), {
       raw: { width: 60, height: 200, channels: 3, pageHeight: 40 },
     })
       .gif()
       .toBuffer();
     expect(await codeOf(inMemory(spoil(whole, 0.9), PIXELS))).toMatch(/^(broken|incomplete)-image$/);
+    expect(await codeOf(inMemory(spoil(whole, 0.9), HEADER))).toBe('accepted');
   });
 
   it('is refused with a cause that the message does not show', async () => {
@@ -133,40 +117,17 @@ describe('a damaged image', () => {
   });
 });
 
-it('accepts a TIFF whose tags are out of order, and refuses it with damaged pixels', async () => {
-  const whole = await picture(300, 200).tiff({ compression: 'lzw' }).toBuffer();
-  const table = whole.readUInt32LE(4);
-  const entries = Array.from({ length: whole.readUInt16LE(table) }, (_, index) => table + 2 + index * 12);
-  whole.writeUInt16LE(
-    65000,
-    entries.find((at) => whole.readUInt16LE(at) === 274),
-  );
-  expect(await inMemory(whole, PIXELS)).toMatchObject({ width: 300, height: 200 });
-  whole.fill(0x5a, 5000, 6000);
-  expect(await codeOf(inMemory(whole, PIXELS))).toBe('broken-image');
-});
-
-describe('what is no image', () => {
-  it.each([
-    ['nothing', ''],
-    ['one byte', '\xff'],
-    ['HTML', '<!doctype html><title>Not found</title>'],
-    ['SVG', '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'],
-    ['PDF', '%PDF-1.7\n%%EOF'],
-    ['a .v of libvips', '\xb6\xa6\xf2\x08' + '\0'.repeat(100)],
-    ['HEIC', '\0\0\0\x18ftypheic\0\0\0\0mif1heic'],
-  ])('%s', async (_name, text) => {
-    for (const options of [PIXELS, HEADER]) {
-      expect(await codeOf(inMemory(Buffer.from(text, 'latin1'), options))).toBe('not-an-image');
-      expect(await codeOf(onFile(Buffer.from(text, 'latin1'), options))).toBe('not-an-image');
-    }
-  });
-
-  it('is refused: a header without pixels', async () => {
-    const empty = Buffer.from('89504e470d0a1a0a0000000049454e44ae426082', 'hex');
-    expect(await codeOf(inMemory(empty, PIXELS))).toBe('broken-image');
-    expect(await codeOf(inMemory(empty, HEADER))).toBe('broken-image');
-  });
+it.each([
+  ['not-an-image', 'nothing', ''],
+  ['not-an-image', 'one byte', '\xff'],
+  ['not-an-image', 'HTML', '<!doctype html><title>Not found</title>'],
+  ['broken-image', 'a header without pixels', '\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82'],
+])('refuses with %s what is %s', async (code, _what, text) => {
+  const bytes = Buffer.from(text, 'latin1');
+  for (const options of [PIXELS, HEADER]) {
+    expect(await codeOf(inMemory(bytes, options))).toBe(code);
+    expect(await codeOf(onFile(bytes, options))).toBe(code);
+  }
 });
 
 it('refuses a large second page behind a small first one', async () => {

@@ -17,11 +17,6 @@ it.each([
     '2c0000000001000100 80 000000ffffff 02 024401 00 3b',
     'whole',
   ],
-  [
-    'accepts one pixel without data, as in the 26 bytes of a blank image',
-    '2c0000000001000100 00 02 00 3b',
-    'whole',
-  ],
   ['refuses two pixels without data', '2c0000000002000100 00 02 00 3b', 'incomplete-image'],
   ['refuses one pixel whose data have no end', '2c0000000001000100 00 02', 'incomplete-image'],
   ['refuses an unknown block', '4141414141 3b', 'broken-image'],
