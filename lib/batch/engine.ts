@@ -236,7 +236,7 @@ export class Engine {
       if (this.#isStopping) return;
       this.onRetry?.(outcome);
       const wait = this.#sleep(retryDelay(attempts, outcome, this.#hasReplied));
-      // After a failure, other jobs would fail as well. A refusal cost the server nothing, so that they may go on.
+      // After a failure the job keeps its slot, since others would fail too. After a refusal another job may take it.
       if (outcome.isBusy === true) {
         this.#slots.delete(job);
         this.#change();

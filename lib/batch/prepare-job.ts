@@ -67,7 +67,7 @@ export async function* prepareJobs(
 function isInShard(entry: PreparedJob | InvalidJob, shard: BatchSettings['shard']): boolean {
   if (shard === undefined) return true;
   const { url, name } = entry instanceof InvalidJob ? entry.job : entry;
-  // What has neither URL nor name is told by one of the parts: by the number of its line, because paths may differ.
+  // A line without URL and name belongs to one part, by its number, because the path of the list may differ.
   const isUnread = url === '' && entry instanceof InvalidJob;
   const key = isUnread ? [/\d*$/.exec(entry.where)?.[0] ?? ''] : [url, name];
   return hash(key) % BigInt(shard.count) === BigInt(shard.index - 1);
@@ -84,7 +84,7 @@ export function prepareJob({ where, job: entry }: JobEntry, defaults: Defaults):
   }
 }
 
-/** The fields of a result that a job has are left out: so the lines of a ledger are jobs. */
+/** Leaves out fields of a result, so that the lines of a ledger can be jobs. */
 function checkJob(entry: unknown): ReadableJob {
   if (typeof entry !== 'object' || entry === null)
     throw new TypeError('a job is an object with a url and a name');

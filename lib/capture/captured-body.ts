@@ -22,8 +22,8 @@ const HIGH_WATER_MARK = 256 * 1024;
 /**
  * The body of a rendered response, in place of the connection to the client.
  *
- * A batch counts as written, and its callbacks are called, when the one reader asks for the next. So memory has only
- * the bytes that the renderer has just written. The last one counts, and `finish` is emitted, when the save has ended.
+ * The callbacks of a batch are called when the reader asks for the next one, so memory has only the bytes that the
+ * renderer has just written. Those of the last batch are called, and `finish` is emitted, when the save has ended.
  */
 export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   /** Node's `closed` is true before that. */

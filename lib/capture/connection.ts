@@ -1,4 +1,4 @@
-// The client's connection during a save: its end ends the save, and its timer rests.
+// The client's connection during a save: ends the save when the client disconnects, and holds the timer off.
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 

@@ -75,7 +75,7 @@ function methodsOf(part: 'headResponse' | 'body', names: readonly string[]): Met
   return Object.fromEntries(names.map((name) => [name, delegate(name)]));
 }
 
-/** The renderer's writes: to the rendered response, also when they come after the reply. */
+/** The renderer's writes: to the rendered response, also when they come after the reply. `end` is that of `CapturedBody`. */
 const writes: Methods = {
   ...methodsOf('headResponse', ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers']),
   ...methodsOf('body', ['write', 'end', 'destroy', 'cork', 'uncork']),
@@ -169,7 +169,7 @@ export const closed: Overrides = {
     emit(event: string | symbol, ...args: unknown[]) {
       const { res, reply, detached } = this[kCapture];
       if (reply === undefined || !NODE_EVENTS.has(event)) return reply?.emit(event, ...args);
-      // The error of a late write. Without a listener it would end the process, as it does not where a client has gone.
+      // The error of a late write. Without a listener it would end the process, so it is dropped, as where a client has gone.
       if (event === 'error' && !detached.has(event))
         return res.listenerCount(event) > 0 && reply.emit(event, ...args);
       return this[kCapture].asReply(() => detached.attachWhile(() => reply.emit(event, ...args)));

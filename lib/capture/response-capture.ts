@@ -62,7 +62,7 @@ export function restoreResponse(state: CaptureState): void {
   replaceMessage(state.readOriginal('socket'), state.serverView, res);
   Reflect.set(req, 'socket', state.socket);
   Reflect.set(req, 'method', state.clientMethod);
-  // Earlier middleware reads it with the reply, or with Node's `close`. Afterwards a late renderer finds GET again.
+  // Earlier middleware reads the client's method now. On the next tick, a renderer that goes on finds GET again.
   if (!state.body.writableEnded) process.nextTick(() => Reflect.set(req, 'method', 'GET'));
   const unchangeable: string[] = [];
   for (const name of CHANGED_BY_CAPTURE) {

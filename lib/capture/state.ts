@@ -49,7 +49,7 @@ export class CaptureState implements BodyOwner {
   readonly body: CapturedBody;
   /** The response that Node's server sees. */
   readonly serverView: ServerResponse;
-  /** The listeners from before the capture; between its end and the reply, those of the renderer; then those of before the reply. */
+  /** The listeners that `res` has not: those from before; once restored, the renderer's; once closed, those from before the reply. */
   readonly detached: ListenerSet;
   /** The own properties of `res` that its overrides replace. */
   original: OwnProperties = new Map();
@@ -114,7 +114,7 @@ export class CaptureState implements BodyOwner {
     }
   }
 
-  /** Runs a function that finds the client's method. It stays, unless the renderer is late and may still look at it. */
+  /** Runs a function with the client's method on `req`, and restores GET if the renderer has not ended. */
   asClient<Result>(run: () => Result): Result {
     const { req, body, clientMethod } = this;
     const { method } = req;

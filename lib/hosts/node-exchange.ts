@@ -16,7 +16,7 @@ export type Next = (error?: unknown) => unknown;
 
 /** A save command that came with Node's own request and response. */
 export function createNodeExchange(req: IncomingMessage, res: ServerResponse, next: Next): Exchange {
-  // With the command and on the client's own connection, also while the renderer sees others.
+  // Read now, because the renderer sees another URL and another socket.
   const { url = '' } = req;
   const socket = connectionOf(req);
   const headers = req.headers as IncomingMessage['headers'] | undefined;

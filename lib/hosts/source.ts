@@ -122,7 +122,7 @@ function fromReads(
       let next;
       try {
         next = await read();
-        // A stream that is cancelled seems to end.
+        // A cancelled stream ends without an error.
         if (released) throw new Error('The save has ended');
         if (next.done === true) return;
       } catch (error) {

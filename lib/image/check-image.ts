@@ -1,4 +1,4 @@
-// Checks an image in the current process: a decoder process, or the host if no other can be started. Only this loads sharp.
+// Checks an image in the current process: a decoder process, or the host if no other can be started.
 import sharp, { type Metadata, type SharpOptions } from 'sharp';
 import { MemoryBytes, type ImageBytes } from '../bytes/image-bytes.js';
 import { SaveError } from '../errors.js';
@@ -200,8 +200,8 @@ class SharpImage {
       await pixels.raw().toBuffer();
       return [...warnings].filter((warning) => this.#isAboutPixels(warning, header));
     };
-    // With 'warning', a strip of a TIFF fails if libtiff has ever warned, even of a tag. With 'error', libvips replaces
-    // undecodable tiles by black ones.
+    // 'warning' would refuse the strips of a TIFF after any warning of a tag; 'error' would let tiles that cannot be
+    // decoded be black.
     const failOn = this.#format === 'tiff' && !isTiled ? 'error' : 'warning';
     // Threads of libvips may outlive an image that failed, and warn of it later. What is said of this one is said again.
     const attempts = this.#format === 'jpeg' ? 1 : 3;

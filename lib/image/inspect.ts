@@ -103,8 +103,8 @@ export async function inspectInHost(
 }
 
 /**
- * Keeps sharp's settings while another copy of sharp is loaded, which resets those of the library that both share: a
- * host of ES modules has sharp's own ES modules, this package requires the CommonJS ones. The result restores them.
+ * Reads the host's settings of sharp, and returns a function that restores them. To load a second copy of sharp resets
+ * libvips, which both share: a host of ES modules has sharp's ES modules, this package requires the CommonJS ones.
  */
 function keepSettings(): () => void {
   try {

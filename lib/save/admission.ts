@@ -43,7 +43,7 @@ export class Admission {
   readonly #queue = new Set<WaitingSave & Waiter<Slot>>();
   #timer: NodeJS.Timeout | undefined;
   #running = 0;
-  /** Milliseconds between two ends of saves, on average; without others that wait, a save's time ÷ the limit. */
+  /** Average milliseconds between the ends of two saves; if none waits, the time of one save ÷ the limit. */
   #interval = 0;
   #intervals = 0;
   /** The last end of a save, or when saves began to wait if that was later. */
@@ -112,7 +112,7 @@ export class Admission {
     return this.#auto?.makeRoom(performance.now()) ?? this.#running < this.#fixedLimit;
   }
 
-  /** The milliseconds that a save needs once it has its slot: as many as the longest, from a quarter to half of its limit. */
+  /** The milliseconds that a save needs in its slot: the longest recent time, from a quarter to half of its time limit. */
   #renderTime(timeLimit: number): number {
     return Math.min(timeLimit / 2, Math.max(timeLimit / 4, this.#longest));
   }

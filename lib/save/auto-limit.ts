@@ -11,17 +11,16 @@
 //   save takes about one and a half times the baseline: 3 on two CPUs, 12 before a server that handles 8.
 //
 // The limit grows only if clearly fewer saves were in progress in the baseline: otherwise the ratio says nothing. The
-// baseline is measured in probes, windows at a third of the saves in progress. The next probe comes after 1, 2, 4 and at
-// most 32 windows in which saves compete or the ratio says nothing, after one if a probe has found a much lower limit, and
-// at once when saves have become much faster or slower. At the start, the first window is the baseline, the limit doubles
-// without a probe, and is multiplied by up to 4 until there is one. So it may have risen far too high, and the first probe
-// is at an eighth. A slow first window is no baseline: code is being compiled and decoders start.
+// baseline is measured in probes, windows at a third of the saves in progress. Probes come after 1, 2, 4 and at most 32
+// windows in which saves compete or the ratio says nothing. A probe that has found a much lower limit is followed by the
+// next after one such window, and saves that become much faster or slower by one at once. At the start, the first window
+// is the baseline, the limit doubles without a probe, and is multiplied by up to 4 until there is one. So it may have risen
+// far too high, and the first probe is at an eighth. A slow first window is no baseline: code is being compiled.
 //
 // Not every save in progress competes. One that hangs, or waits far longer than its like, holds up no other: it no longer
-// counts once it has taken twice as long as any of the last hundred that were done. Those that took 50 times as long as the
-// usual one are left out of this, because in a mix of cheap and expensive images the expensive ones do compete, while
-// saves that wait 100 times as long as the others do not. Until a save is done, each one that no longer counts makes the
-// rest count for longer, because a renderer that hangs or becomes much slower must not be flooded.
+// counts once it has taken twice as long as any of the last hundred that were done. Of those, a save that took 50 times as
+// long as the usual one is left out: it has waited, while an image that is merely expensive competes. Until a save is done,
+// each one that no longer counts makes the rest count for longer, so that a renderer that hangs is not flooded.
 //
 // A save that is being published waits for a disk or a store, and competes with nothing that the renderer does. So it no
 // longer counts, and its time is taken then. Flushes have a limit of their own (lib/thread-pool.ts). If the store is slower

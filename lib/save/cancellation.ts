@@ -89,7 +89,7 @@ export class Cancellation {
     else this.#watchDeadline();
   }
 
-  /** From here on nothing aborts: the save has ended, or only its publishing is left. */
+  /** From here on nothing aborts. Call it when the save has ended, or when only its publishing is left. */
   disarm(): void {
     this.#armed = false;
     clearTimeout(this.#timer);

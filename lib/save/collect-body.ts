@@ -30,7 +30,7 @@ export async function collectBody(
   { maxBytes, createTempFile, signal }: CollectOptions,
 ): Promise<ImageBytes> {
   const decoders = findDecoders(contentEncoding);
-  // That of a response whose unknown encoding may have been undone is of other bytes.
+  // Where `fetch` may have undone an unknown encoding, the length is that of the encoded bytes.
   const isUsable = contentLength !== undefined && !(mayBeDecoded && decoders === undefined);
   let expectedLength = isUsable ? Number(contentLength) : undefined;
   const received = { maxBytes, length: () => expectedLength };
@@ -129,7 +129,7 @@ async function bufferOrSpill(
   for await (const { chunks, last } of batches) {
     for (const chunk of chunks) length += chunk.length;
     const [only] = chunks;
-    // `res.end(image)` costs no copy here.
+    // No second copy: `CapturedBody` has copied what `res.end(image)` got.
     if (last && only?.length === length) return new MemoryBytes(only);
     if (length <= MAX_BUFFERED_BYTES) {
       chunks.forEach(append);

@@ -28,8 +28,8 @@ const DECODERS: ReadonlyMap<string, DecoderFactory> = new Map<string, DecoderFac
 ]);
 
 /**
- * The decoders that undo a `Content-Encoding`, that of the coding that was applied last first; undefined if a coding is
- * not known or there are too many. (RFC 9110, 8.4.)
+ * The decoders that undo a `Content-Encoding`, in the order to run them: the coding that was applied last comes first.
+ * Undefined if a coding is not known or there are too many. (RFC 9110, 8.4.)
  */
 export function findDecoders(contentEncoding: string): readonly DecoderFactory[] | undefined {
   const codings = contentEncoding

@@ -153,7 +153,7 @@ function reportOutages(progress: Progress): (outcome: Outcome) => void {
   };
 }
 
-/** A second Ctrl-C that comes sooner is the first one: npm passes on the signal that all have got. */
+/** A second signal that comes sooner is the first one: npm passes on what the whole group of processes has got. */
 const SAME_INTERRUPT_MS = 500;
 
 function listenForStop(

@@ -101,8 +101,8 @@ export class CodeReader {
   }
 
   /**
-   * Goes on behind the next marker, which must be restart marker `number`. Decoders take one whose number is three to
-   * five off for the right one, and one less far off for another. (libjpeg's jpeg_resync_to_restart.)
+   * Goes on behind the next marker, which must be restart marker `number`. libjpeg accepts one whose number is three to
+   * five off, and takes a nearer one for a neighbour. (jpeg_resync_to_restart.)
    */
   restart(number: number): void {
     const marker = this.#marker;

@@ -123,7 +123,7 @@ function finish(scan: Scan): void {
   if (filling < 0 || !areSurplus) throw broken();
 }
 
-/** Whether the bytes left are the codes of more units: then they are not surplus, but units are missing before them. */
+/** Whether the bytes left are the codes of more units. Then as many units are missing before them. */
 function readsOn(scan: Scan): boolean {
   const { codes, across, down } = scan;
   // Each block has one bit, so none is missing.

@@ -99,7 +99,7 @@ export function readFrame(code: number, header: Buffer): Frame {
  * (ITU-T T.81 B.2.3.)
  *
  * @returns The components, as far as the frame has them, each with the numbers of its Huffman tables; the first and the
- * last coefficient; the bits of these: `low` and those above it, up to where an earlier scan ended (0: there is none).
+ * last coefficient; `low`, the lowest bit in this scan, and `high`, that of the scan before it, or 0.
  */
 export function readScan({ isProgressive, components }: Frame, header: Buffer) {
   const rest = new Set(components);

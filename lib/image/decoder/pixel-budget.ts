@@ -15,7 +15,7 @@ interface Share {
  * most one small one. (Of different `maxPixels`, the largest counts.)
  *
  * Large images and small ones wait in lanes of their own, first come, first served. So small ones never wait for large
- * ones; and while a large one waits, small ones leave it its pixels, so that it does not wait for ever.
+ * ones; and while a large one waits, small ones may not take the pixels that it needs, so that it does not wait for ever.
  */
 export class PixelBudget {
   readonly #maxLarge: number;

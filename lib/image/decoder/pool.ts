@@ -13,8 +13,8 @@ export class NoDecoder extends Error {
 }
 
 /**
- * As many as processors, 2 at least, so that small images pass a large one by, and no more than 4, the threads in Node's
- * pool by default. The workers of a cluster share the processors, so each has the least.
+ * One for each processor, from 2, so that a small image can pass a large one, to 4, the default size of Node's pool. The
+ * workers of a cluster share the processors, so each has 2.
  */
 export const MAX_DECODERS = cluster.isWorker ? 2 : Math.min(4, Math.max(2, availableParallelism()));
 
