@@ -84,17 +84,20 @@ describeWithSignals('stop-gracefully.mjs', () => {
     await startRecipe();
     const agent = new Agent({ keepAlive: true });
     const first = save('0.png', agent);
-    const others = times(RUNNING + 3, async (index) => save(`${index + 1}.png`));
-    await program.printed(new RegExp(`^arrived ${RUNNING + 4}$`, 'm'));
+    // So many that some still wait, although renders that hang make room for others.
+    const others = times(100, async (index) => save(`${index + 1}.png`));
+    await program.printed(/^arrived 101$/m);
     await program.printed(new RegExp(`^render ${RUNNING}$`, 'm'));
     await stop();
     go();
     const answers = await Promise.all([first, ...others]);
     expect(await program.ended).toBe(0);
     const done = answers.filter(({ status }) => status === 200);
-    expect(done).toHaveLength(RUNNING);
+    expect(done).toHaveLength(program.output().match(/^render /gm)!.length);
     expect(list(cwd('saved'))).toEqual(done.map(({ reply }) => reply.name).sort());
-    for (const answer of answers.filter(({ status }) => status !== 200)) {
+    const refused = answers.filter(({ status }) => status !== 200);
+    expect(refused).not.toEqual([]);
+    for (const answer of refused) {
       expect(outcome(answer)).toBe('failed too-busy');
       expect(answer.headers['retry-after']).toMatch(/^[1-9]\d*$/);
     }
