@@ -12,6 +12,20 @@ const manifest = JSON.parse(read('package.json')) as {
 const pages = markdownFiles().map((file) => ({ file, text: read(file) }));
 const architecture = read('docs/architecture.md');
 
+test('a spec, or a program that one runs, names each program of the documents', () => {
+  const texts = ['spec/docs', 'spec/integration/hosts', 'spec/integration/recipes', 'docs/recipes'].flatMap(
+    (folder) => readdirSync(folder).map((file) => read(`${folder}/${file}`)),
+  );
+  const inPages = pages.filter(({ text }) => /^```[jt]s$/m.test(text)).map(({ file }) => file);
+  const programs = [
+    ...readdirSync('docs/recipes').filter((file) => file.endsWith('.mjs')),
+    ...readdirSync('docs/clients'),
+    ...inPages,
+  ];
+  const named = (file: string): boolean => texts.some((text) => new RegExp(`['/]${file}'`).test(text));
+  expect(programs.filter((file) => !named(file))).toEqual([]);
+});
+
 test('every npm script that a document names exists', () => {
   const builtIn = ['ci', 'install', 'ls', 'pack'];
   for (const { file, text } of pages) {
