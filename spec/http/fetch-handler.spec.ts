@@ -354,9 +354,7 @@ describe('a save ends early', () => {
     const body = streamOf([image()]);
     const deadline = useManualDeadline();
     const handler = (): Promise<Response> => {
-      setImmediate(() => {
-        deadline.expire();
-      });
+      setImmediate(deadline.expire);
       return late.promise;
     };
     expect((await save(handler, LONG)).code).toBe('timeout');

@@ -33,10 +33,7 @@ describe.each(Object.keys(hosts))('in %s, a command sent by POST', (host) => {
       rendererReq = req;
       expect(req.method).toBe('GET');
       render(res);
-      if (what === 'timed out')
-        setImmediate(() => {
-          deadline.expire();
-        });
+      if (what === 'timed out') setImmediate(deadline.expire);
     };
     const onSave = (_record: SaveRecord, req: IncomingMessage): void => void methods.push(req.method);
     await save(renderer, { ...LONG, host, before: [log], onSave }, SAVE, { method: 'POST' });

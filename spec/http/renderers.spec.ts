@@ -289,9 +289,7 @@ describe('a pipeline that begins as the save ends', () => {
       const answer = await save((_req, res) => {
         endSoon(res);
         moments[moment]!(res, () => {
-          pipelineAsync(source, res).catch((error: unknown) => {
-            settled.resolve(error);
-          });
+          pipelineAsync(source, res).catch(settled.resolve);
         });
       });
       expectRefused(answer, 'renderer-refused');

@@ -27,11 +27,9 @@ it.each<[string, () => ImageSaveOptions]>([
 ])(
   'a mount with a short limit keeps the temporary file of a mount with a long limit in %s',
   async (_where, target) => {
-    const [begun, goesOn] = [createDeferred(), createDeferred()];
+    const [begun, goesOn] = [createDeferred<unknown>(), createDeferred()];
     const slow: Handler = (_req, res) => {
-      res.write(large().subarray(0, -1), () => {
-        begun.resolve();
-      });
+      res.write(large().subarray(0, -1), begun.resolve);
       void goesOn.promise.then(() => res.end(large().subarray(-1)));
     };
     const patient = await serve(slow, { ...target(), maxTimeout: 600_000 });

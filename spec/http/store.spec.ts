@@ -298,9 +298,7 @@ describe('a target', () => {
       return settlesLate ? goesOn.promise : undefined;
     };
     if (moment !== 'render') store[moment] = expire;
-    store.onClose = () => {
-      closed.resolve();
-    };
+    store.onClose = closed.resolve;
     const answer = await save(moment === 'render' ? () => void expire() : whole, LONG);
     expect(answer.reply).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
     if (settlesLate) expect(store.calls).not.toContain('close');
@@ -322,9 +320,7 @@ describe('a target', () => {
 
   it('is published whatever the deadline says after commit', async () => {
     const deadline = useManualDeadline();
-    store.onCommit = () => {
-      deadline.expire();
-    };
+    store.onCommit = deadline.expire;
     expect((await save(whole, LONG)).reply.status).toBe('done');
     expect(store.prepared[0]?.[1].signal.aborted).toBe(false);
   });

@@ -2,7 +2,7 @@
 
 export interface Deferred<T = void> {
   readonly promise: Promise<T>;
-  resolve(value: T): void;
+  readonly resolve: (value: T) => void;
 }
 
 export function createDeferred<T = void>(): Deferred<T> {

@@ -4,7 +4,7 @@
  * Takes the deadlines of saves with the options {@link LONG} from the clock. Each `expire` lets the next one pass.
  * `jest.restoreAllMocks` ends it.
  */
-export function useManualDeadline(): { expire(): void } {
+export function useManualDeadline(): { readonly expire: () => void } {
   const { setTimeout: real } = globalThis;
   const calls: (() => void)[] = [];
   const byHand = (call: () => void, delay?: number, ...args: []): NodeJS.Timeout => {

@@ -1,7 +1,6 @@
 // A server that replies to save commands as a spec says, and remembers what it was sent.
-import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { start, type Handler } from './host.js';
 
 export interface Received {
   readonly url: string;
@@ -17,12 +16,9 @@ export interface ReplyServer {
   readonly requests: Received[];
   /** The most requests that were open at once. */
   readonly maxOpen: () => number;
-  stop(): Promise<void>;
 }
 
-const servers: Server[] = [];
-
-/** Starts a server on a free port; {@link stopReplyServers} stops it. */
+/** Starts a server; `stopAll` of host.ts stops it. */
 export async function startReplyServer(
   reply: (request: Received, res: ServerResponse) => void = (_request, res) => {
     sendDone(res);
@@ -31,7 +27,7 @@ export async function startReplyServer(
   const requests: Received[] = [];
   const counts = new Map<string, number>();
   let [open, most] = [0, 0];
-  const server = createServer((req, res) => {
+  const host: Handler = (req, res) => {
     const { url = '', headers } = req;
     const name = new URL(url, 'http://x').searchParams.get('name') ?? '';
     counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -40,24 +36,9 @@ export async function startReplyServer(
     most = Math.max(most, ++open);
     res.once('close', () => open--);
     reply(request, res);
-  });
-  servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const stop = async (): Promise<void> => {
-    server.close();
-    server.closeAllConnections();
-    if (server.listening) await once(server, 'close');
   };
-  const { port } = server.address() as AddressInfo;
-  return { origin: `http://127.0.0.1:${port}`, requests, maxOpen: () => most, stop };
-}
-
-export async function stopReplyServers(): Promise<void> {
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    if (server.listening) await new Promise((resolve) => server.close(resolve));
-  }
+  const { url } = await start([host], 'http.createServer');
+  return { origin: url, requests, maxOpen: () => most };
 }
 
 /** A body in the form of `java.util.Properties`. */

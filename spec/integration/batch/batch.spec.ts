@@ -1,83 +1,27 @@
 // The built command with real servers, signals, shells, pipes and terminals.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { writeFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeProject } from '../../support/project.js';
-import { sendDone, sendError, startReplyServer, stopReplyServers } from '../../support/reply-server.js';
-import { removeTempDirs, useTempDir } from '../../support/temp-dir.js';
-import { readLedger, spawnCommand, startServer, stopCommands, watch, type Command } from './cli-process.js';
+import { packageBuild } from '../../support/package-build.js';
+import { sendDone, sendError, startReplyServer } from '../../support/reply-server.js';
+import { stopAll } from '../../support/host.js';
+import { useTempDir } from '../../support/temp-dir.js';
+import { readLedger, spawnCommand, stopCommands, watch, type Command } from './cli-process.js';
 import { eventually } from '../../support/eventually.js';
 
-const CONCURRENCY = 8;
-
-let library: string;
-let program: string;
-beforeAll(() => {
-  library = join(makeProject([]), 'node_modules/express-image-save');
-  program = join(library, 'dist/cli.js');
-});
-afterAll(removeTempDirs);
+const program = join(packageBuild(), 'dist/cli.js');
 
 const dir = useTempDir();
 afterEach(async () => {
   await stopCommands();
-  await stopReplyServers();
+  await stopAll();
 });
 
-function writeJobs(count: number): string[] {
+function writeJobs(count: number): void {
   const names = Array.from({ length: count }, (_, index) => `${String(index).padStart(4, '0')}.png`);
   writeFileSync(dir('jobs.txt'), names.map((name) => `/image?of=${name} ${name}\n`).join(''));
-  return names;
 }
-
-describe('against the middleware', () => {
-  /** Temporary files of a server that was killed are hidden. */
-  const saved = (): string[] =>
-    readdirSync(dir('saved'))
-      .filter((name) => !name.startsWith('.'))
-      .sort();
-  const renders = (): number =>
-    existsSync(dir('renders')) ? readFileSync(dir('renders'), 'utf8').split('\n').length - 1 : 0;
-  const createArgs = (port: number): string[] => [
-    ...[dir('jobs.txt'), '--server', `http://127.0.0.1:${port}`, '--ledger', dir('ledger')],
-    ...['--concurrency', String(CONCURRENCY)],
-  ];
-
-  it('goes on after SIGKILL of the command: every image once, and no more renders than were running again', async () => {
-    const names = writeJobs(200);
-    const { port } = await startServer(library, dir);
-    const killed = spawnCommand(program, createArgs(port));
-    await eventually(() => saved().length > 50);
-    killed.child.kill('SIGKILL');
-    expect(await killed.ended).toBe('SIGKILL');
-    expect(saved().length).toBeLessThan(200);
-
-    const command = spawnCommand(program, createArgs(port));
-    expect([await command.ended, command.stderr()]).toEqual([0, expect.stringMatching(/skipped {2}\d/)]);
-    expect(saved()).toEqual(names);
-    expect(renders()).toBeLessThanOrEqual(200 + CONCURRENCY);
-    const done = readLedger(dir('ledger')).map(({ name }) => name);
-    expect(done.sort()).toEqual(names);
-  });
-
-  it('goes on while the server is killed and restarted', async () => {
-    const names = writeJobs(200);
-    const { child, port } = await startServer(library, dir);
-    const command = spawnCommand(program, createArgs(port));
-    await eventually(() => saved().length > 50);
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    expect(saved().length).toBeLessThan(200);
-    await startServer(library, dir, port);
-
-    expect([await command.ended, command.stderr()]).toEqual([0, expect.stringMatching(/done {5}200/)]);
-    expect(saved()).toEqual(names);
-    expect(renders()).toBeLessThanOrEqual(200 + CONCURRENCY);
-    expect(readLedger(dir('ledger'))).toHaveLength(200);
-  });
-});
 
 it('goes on to its end when the reader of its messages leaves', async () => {
   const server = await startReplyServer();
@@ -208,13 +152,6 @@ describeShells('in a shell', () => {
     const dry = await shell('batch jobs.txt --server "$server" --dry-run | head -n 1', origin);
     expect(dry.output.trim()).toBe(`${origin}/image?of=0000.png&req=saveToFile&name=0000.png`);
   });
-
-  it('writes no control characters to a file', async () => {
-    writeJobs(10);
-    const { origin } = await startReplyServer();
-    await shell('batch jobs.txt --server "$server" 2> log', origin);
-    expect(readFileSync(dir('log'), 'utf8')).toMatch(/^Finished after [\d.]+ s\.\n {2}done {5}10 [ -~\n]*$/);
-  });
 });
 
 /** `script` of util-linux runs a command on a terminal of its own. */
@@ -243,7 +180,7 @@ const hasTerminal = spawnSync('script', ['-qec', 'true', '/dev/null']).status ==
     writeJobs(100);
     const { origin, requests } = await startReplyServer(() => undefined);
     const command = startOnTerminal(origin, 80);
-    await eventually(() => requests.length === CONCURRENCY);
+    await eventually(() => requests.length === 8);
     command.child.stdin?.write('\u0003');
     await eventually(() => command.stdout().includes('Stopping: waiting for 8 running saves. Ctrl-C again'));
     await new Promise((resolve) => setTimeout(resolve, 600));

@@ -3,11 +3,12 @@ import { readFileSync } from 'node:fs';
 import { getEventListeners } from 'node:events';
 import { saveAll, type SaveAllOptions, type SaveJob, type SaveResult } from '../../../lib/batch.js';
 import { createDeferred } from '../../support/deferred.js';
-import { sendDone, sendError, startReplyServer, stopReplyServers } from '../../support/reply-server.js';
+import { sendDone, sendError, startReplyServer } from '../../support/reply-server.js';
+import { stopAll } from '../../support/host.js';
 import { useTempDir } from '../../support/temp-dir.js';
 
 const dir = useTempDir();
-afterEach(stopReplyServers);
+afterEach(stopAll);
 
 const createJobs = (count: number): SaveJob[] =>
   Array.from({ length: count }, (_, index) => ({ url: `/x?n=${index}`, name: `${index}.jpg` }));
@@ -192,9 +193,7 @@ describe('an early end', () => {
           sendDone(res);
           return;
         }
-        res.once('close', () => {
-          closed.resolve();
-        });
+        res.once('close', closed.resolve);
         arrived.resolve();
       });
       const controller = new AbortController();

@@ -4,11 +4,12 @@ import type { AddressInfo } from 'node:net';
 import type { Outcome } from '../../../lib/batch/outcome.js';
 import { SaveClient } from '../../../lib/batch/save-client.js';
 import { createDeferred } from '../../support/deferred.js';
-import { sendDone, startReplyServer, stopReplyServers } from '../../support/reply-server.js';
+import { sendDone, startReplyServer } from '../../support/reply-server.js';
+import { stopAll } from '../../support/host.js';
 
 const servers: Server[] = [];
 afterEach(async () => {
-  await stopReplyServers();
+  await stopAll();
   for (const server of servers.splice(0)) server.close();
 });
 

@@ -4,18 +4,13 @@ import { PassThrough, Readable } from 'node:stream';
 import { main } from '../../../../lib/batch/cli/main.js';
 import { quote } from '../../../../lib/batch/cli/summary.js';
 import { createDeferred } from '../../../support/deferred.js';
-import {
-  sendDone,
-  sendError,
-  startReplyServer,
-  stopReplyServers,
-  type ReplyServer,
-} from '../../../support/reply-server.js';
+import { sendDone, sendError, startReplyServer, type ReplyServer } from '../../../support/reply-server.js';
+import { stopAll } from '../../../support/host.js';
 import { useTempDir } from '../../../support/temp-dir.js';
 import { readText } from '../../../support/read-text.js';
 
 const dir = useTempDir();
-afterEach(stopReplyServers);
+afterEach(stopAll);
 
 type Ended = Readonly<Record<'stdout' | 'stderr', string>> & { readonly status: number };
 
@@ -36,9 +31,7 @@ function start(args: string[], stdin: string | Readable = ''): Running {
       listener = listen;
       return () => (listener = () => undefined);
     },
-    exit: (exitStatus) => {
-      exited.resolve(exitStatus);
-    },
+    exit: exited.resolve,
   }).then((status) => ({ status, stdout: readText(stdout), stderr: readText(stderr) }));
   const interrupt = (): void => {
     listener();
@@ -153,9 +146,9 @@ it('gives up after ten failures that would meet every job, with the folders to m
 });
 
 it('says that it tries again while a server cannot be reached', async () => {
-  const server = await startServer();
-  await server.stop();
-  const { stderr } = await run(['-', '--server', server.origin, '--retries', '1'], '/a a.jpg\n/b b.jpg\n');
+  const { origin } = await startServer();
+  await stopAll();
+  const { stderr } = await run(['-', '--server', origin, '--retries', '1'], '/a a.jpg\n/b b.jpg\n');
   expect(stderr.match(/http.* does not accept connections.*Trying again\./g)).toHaveLength(1);
 });
 
@@ -174,10 +167,7 @@ describe('interrupted', () => {
     const running = start(['-', '--server', origin, '--concurrency', '1', '--ledger', dir('l')], jobs);
     await arrived.promise;
     running.interrupt();
-    const release = (): void => {
-      released.resolve();
-    };
-    return { running, release, requests };
+    return { running, release: released.resolve, requests };
   }
 
   it('lets running saves end at the first Ctrl-C, sends no more, and says how to go on', async () => {

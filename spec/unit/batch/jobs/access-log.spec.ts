@@ -72,25 +72,25 @@ it.each<[string, string[], string, string[], Partial<AccessLogOptions>?]>([
     ['/a?x=1 a', '/b b'],
     { column: 2 },
   ],
+  [
+    // The hash of a URL is the same each time.
+    'images named by path, file, number, hash and parameters, decoded',
+    [get('/is/caf%C3%A9/shoe?Wid=8&x=a+b'), get('/a?wid=9&x=1')],
+    '{path}_{file}_{n}_{wid}_{x}_{hash}',
+    [
+      '/is/caf%C3%A9/shoe?Wid=8&x=a+b is/café/shoe_shoe_1_8_a b_65d170cdeb7272cf',
+      '/a?wid=9&x=1 a_a_2_9_1_11f3a6bee806a96e',
+    ],
+  ],
+  [
+    'no URL that lacks what its name needs',
+    [get('/a?wid=1'), get('/a?hei=1')],
+    '{path}-{wid}',
+    ['/a?wid=1 a-1', 'access.log:2: its URL has no wid=, which --name needs: /a?hei=1'],
+  ],
 ])('takes %s', async (...row) => {
   const [, lines, name, jobs, more] = row;
   expect(await read(lines, name, more)).toEqual(jobs);
-});
-
-it('names images by path, file, number, hash and parameters, decoded', async () => {
-  const urls = [get('/is/caf%C3%A9/shoe?Wid=8&x=a+b'), get('/a?wid=9&x=1')];
-  // The hash of a URL is the same each time.
-  expect(await read(urls, '{path}_{file}_{n}_{wid}_{x}_{hash}')).toEqual([
-    '/is/caf%C3%A9/shoe?Wid=8&x=a+b is/café/shoe_shoe_1_8_a b_65d170cdeb7272cf',
-    '/a?wid=9&x=1 a_a_2_9_1_11f3a6bee806a96e',
-  ]);
-});
-
-it('reports a URL that lacks what its name needs', async () => {
-  expect(await read([get('/a?wid=1'), get('/a?hei=1')], '{path}-{wid}')).toEqual([
-    '/a?wid=1 a-1',
-    'access.log:2: its URL has no wid=, which --name needs: /a?hei=1',
-  ]);
 });
 
 it('counts what is no GET of an image, and does not fail for it', async () => {

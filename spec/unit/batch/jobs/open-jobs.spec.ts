@@ -23,40 +23,25 @@ describe('a list with a job in each line', () => {
   const read = async (text: string | Buffer): Promise<unknown[]> =>
     collect(readJobLines(await open(text, 'jobs.txt')));
 
-  it('reads a URL, white space and a name, which may hold spaces', async () => {
-    expect(await read('/a?x=1 a.jpg\n  /b \t b c.jpg  \r\n')).toEqual([
-      { where: 'jobs.txt:1', job: { url: '/a?x=1', name: 'a.jpg' } },
-      { where: 'jobs.txt:2', job: { url: '/b', name: 'b c.jpg' } },
+  it('reads a URL and a name, which may hold spaces, and JSON, between empty lines and comments', async () => {
+    const json = '{"url": "/a b", "name": "a.jpg", "timeout": 5}';
+    expect(await read(`# list\n\n  \n/a?x=1 a.jpg\n  # more\n  /b \t b c.jpg  \r\n${json}`)).toEqual([
+      { where: 'jobs.txt:4', job: { url: '/a?x=1', name: 'a.jpg' } },
+      { where: 'jobs.txt:6', job: { url: '/b', name: 'b c.jpg' } },
+      { where: 'jobs.txt:7', job: { url: '/a b', name: 'a.jpg', timeout: 5 } },
     ]);
-  });
-
-  it('reads JSON', async () => {
-    expect(await read('{"url": "/a b", "name": "a.jpg", "timeout": 5}')).toEqual([
-      { where: 'jobs.txt:1', job: { url: '/a b', name: 'a.jpg', timeout: 5 } },
-    ]);
-  });
-
-  it('skips empty lines and comments, and counts them in the numbers of lines', async () => {
-    const text = '# list\n\n  \n/a a.jpg\n  # more\n/b b.jpg';
-    expect(await read(text)).toMatchObject([{ where: 'jobs.txt:4' }, { where: 'jobs.txt:6' }]);
   });
 
   it.each([
     ['/only-a-url', /no name behind the URL/],
     ['{"url": "/a",', /not JSON/],
     ['x'.repeat(1_100_000), /longer than/],
+    ['/a caf\xe9.png', /not UTF-8.*iconv/],
   ])('reports a line that is no job, with its number (%#)', async (line, reason) => {
-    expect(await read(`/a a.jpg\n${line}\n/b b.jpg`)).toMatchObject([
+    expect(await read(Buffer.from(`/a a.jpg\n${line}\n/b b.jpg`, 'latin1'))).toMatchObject([
       { job: { name: 'a.jpg' } },
       { where: 'jobs.txt:2', reason: expect.stringMatching(reason) as string },
       { job: { name: 'b.jpg' } },
-    ]);
-  });
-
-  it('takes no line for a job whose bytes are not UTF-8', async () => {
-    expect(await read(Buffer.from('/a caf\xe9.png\n/b b.png\n', 'latin1'))).toMatchObject([
-      { where: 'jobs.txt:1', reason: expect.stringMatching(/not UTF-8.*iconv/) as string },
-      { where: 'jobs.txt:2', job: { url: '/b', name: 'b.png' } },
     ]);
   });
 });
