@@ -1,14 +1,10 @@
 // Opens the demo's page in a browser, with a server on a free port and a save folder of its own.
 
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { createDemo } from '../../demo/server.js';
 import { createDeferred } from '../support/deferred.js';
+import { start, stopAll } from '../support/host.js';
+import { makeTempDir, removeTempDirs } from '../support/temp-dir.js';
 import { startChromium } from './chromium.js';
 
 export interface DemoPage {
@@ -17,14 +13,11 @@ export interface DemoPage {
   readonly page: Page;
   /** Uncaught errors of the page's scripts, and violations of its content security policy. */
   readonly faults: string[];
-  readonly close: () => Promise<void>;
 }
 
-export async function openDemoPage(browser: Browser, options: BrowserContextOptions = {}): Promise<DemoPage> {
-  const savePath = await mkdtemp(path.join(tmpdir(), 'demo-'));
-  const server = createServer(createDemo(savePath)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+async function openDemoPage(browser: Browser, options: BrowserContextOptions): Promise<DemoPage> {
+  const savePath = makeTempDir();
+  const { url: origin } = await start([createDemo(savePath)], 'http.createServer');
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
     locale: 'en-GB',
@@ -41,40 +34,44 @@ export async function openDemoPage(browser: Browser, options: BrowserContextOpti
   });
   await page.goto(origin);
   await rendered(page);
-  return {
-    origin,
-    savePath,
-    page,
-    faults,
-    close: async () => {
-      await context.close();
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-      await rm(savePath, { recursive: true });
-    },
-  };
+  return { origin, savePath, page, faults };
 }
 
 /**
- * Opens a new page for each test of a file, in one browser, and expects no fault on it. Call this function at the top
- * of the file.
+ * Returns a function that opens a page, each in a context of one browser, until the end of the test, and expects no
+ * fault on it. Call it at the top of a file.
  */
-export function useDemoPage(): () => DemoPage {
+export function useDemoPages(): (options?: BrowserContextOptions) => Promise<DemoPage> {
   let browser: Browser;
-  let demo: DemoPage;
+  const opened: DemoPage[] = [];
   beforeAll(async () => {
     browser = await startChromium();
   });
-  afterAll(() => browser.close());
-  beforeEach(async () => {
-    demo = await openDemoPage(browser);
+  afterAll(async () => {
+    await browser.close();
+    removeTempDirs();
   });
   afterEach(async () => {
-    await demo.close();
-    expect(demo.faults).toEqual([]);
+    const pages = opened.splice(0);
+    for (const { page } of pages) await page.context().close();
+    await stopAll();
+    expect(pages.flatMap(({ faults }) => faults)).toEqual([]);
   });
-  return () => demo;
+  return async (options = {}) => {
+    const demo = await openDemoPage(browser, options);
+    opened.push(demo);
+    return demo;
+  };
+}
+
+/** Expects that parts of a page are in view, and above the strip at its bottom if they are no parts of that. */
+export async function expectInView(page: Page, parts: readonly string[]): Promise<void> {
+  const strip = (await page.locator('.strip').boundingBox())!;
+  for (const part of parts) {
+    const box = (await page.locator(part).boundingBox())!;
+    const end = part.startsWith('#saved') ? page.viewportSize()!.height : strip.y;
+    expect([part, box.y >= 0, box.y + box.height <= end + 1]).toEqual([part, true, true]);
+  }
 }
 
 /** Waits until the page shows the rendering of the current choices, or an error. */
@@ -109,8 +106,6 @@ export async function hold(
   });
   return {
     arrived: arrived.promise,
-    release: () => {
-      released.resolve();
-    },
+    release: released.resolve,
   };
 }

@@ -1,25 +1,26 @@
 // Choosing a rendering and saving it: what the page asks for, what it shows, and what is on the disk.
 
 import { execFile } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
 import { readFile, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { parseReply } from '../../lib/index.js';
 import { packageBuild } from '../support/package-build.js';
-import { hasText, hold, rendered, saved, useDemoPage } from './demo-page.js';
+import { makeTempDir } from '../support/temp-dir.js';
+import { expectInView, hasText, hold, rendered, saved, useDemoPages, type DemoPage } from './demo-page.js';
 
-const demo = useDemoPage();
-const field = (label: string) => demo().page.getByLabel(label, { exact: true });
-const save = () => saved(demo().page, () => demo().page.locator('#save-button').click());
-const errors = () => demo().page.locator('.error:not(:empty)').allTextContents();
+const open = useDemoPages();
+let demo: DemoPage;
+beforeEach(async () => {
+  demo = await open();
+});
+const field = (label: string) => demo.page.getByLabel(label, { exact: true });
+const save = () => saved(demo.page, () => demo.page.locator('#save-button').click());
+const errors = () => demo.page.locator('.error:not(:empty)').allTextContents();
 const marked = () =>
-  demo()
-    .page.locator('[aria-invalid=true]')
-    .evaluateAll((all) => all.map((one) => one.getAttribute('name')));
+  demo.page.locator('[aria-invalid=true]').evaluateAll((all) => all.map((one) => one.getAttribute('name')));
 
 async function saveAs(name: string): Promise<void> {
   await field('Name on the server').fill(name);
@@ -27,7 +28,7 @@ async function saveAs(name: string): Promise<void> {
 }
 
 async function copied(button: string): Promise<string> {
-  const { page } = demo();
+  const { page } = demo;
   await page.getByRole('button', { name: button }).click();
   await hasText(page, '#copied', 'Copied');
   return page.evaluate(() => navigator.clipboard.readText());
@@ -44,7 +45,7 @@ async function shownSize(page: Page): Promise<[width: number, height: number]> {
 }
 
 test('the URL follows every control, and the rendering follows the URL', async () => {
-  const { page, origin } = demo();
+  const { page, origin } = demo;
   const [request, picture] = [
     () => page.locator('#url').textContent(),
     () => page.locator('#facts').textContent(),
@@ -71,7 +72,7 @@ test('the URL follows every control, and the rendering follows the URL', async (
 });
 
 test('a name follows the choices until it is typed, and then only its extension does', async () => {
-  const { page } = demo();
+  const { page } = demo;
   const name = field('Name on the server');
   await name.fill('mine.jpg');
   await page.locator('[name=fmt]').selectOption('png');
@@ -84,21 +85,11 @@ test('a name follows the choices until it is typed, and then only its extension 
 });
 
 test('after Save, request, reply and the saved picture are in view', async () => {
-  const { page, savePath } = demo();
+  const { page, savePath } = demo;
   await save();
   await hasText(page, '#reply-status', '200 OK');
-  for (const part of [
-    '#url',
-    '#reply',
-    '#held img',
-    '#stages',
-    '#saved li:first-child img',
-    '#attempts button >> nth=-1',
-  ]) {
-    const box = (await page.locator(part).boundingBox())!;
-    const strip = part.startsWith('#saved') ? 900 : (await page.locator('.strip').boundingBox())!.y;
-    expect([part, box.y >= 0, box.y + box.height <= strip + 1]).toEqual([part, true, true]);
-  }
+  const parts = ['#url', '#reply', '#held img', '#stages', '#saved li:first-child img'];
+  await expectInView(page, [...parts, '#attempts button >> nth=-1']);
   expect(await page.evaluate(() => scrollY)).toBe(0);
   const file = await readFile(path.join(savePath, 'aurora-800.jpg'));
   expect(await sharp(file).metadata()).toMatchObject({ width: 800, height: 1200, format: 'jpeg' });
@@ -114,7 +105,7 @@ test('after Save, request, reply and the saved picture are in view', async () =>
 });
 
 test('a name in a folder, and one with unusual letters, is saved, listed and shown', async () => {
-  const { page } = demo();
+  const { page } = demo;
   const name = "it's 50% of $HOME; `ü` + (1).jpg";
   await saveAs(name);
   await hasText(page, '#saved', name);
@@ -125,14 +116,13 @@ test('a name in a folder, and one with unusual letters, is saved, listed and sho
 });
 
 test('the copied request and the copied command of a set save from a shell', async () => {
-  const { page, savePath } = demo();
+  const { page, savePath } = demo;
   await field('Crop').fill('0,0,400,400');
   await saveAs("it's ü.jpg");
   const curl = await copied('Copy the request as a curl command');
   const before = await readFile(path.join(savePath, "it's ü.jpg"));
   await rm(path.join(savePath, "it's ü.jpg"));
-  const shell = async (command: string) =>
-    promisify(execFile)('sh', ['-c', command], { cwd: mkdtempSync(path.join(tmpdir(), 'shell-')) });
+  const shell = async (command: string) => promisify(execFile)('sh', ['-c', command], { cwd: makeTempDir() });
   expect(parseReply((await shell(curl)).stdout)).toMatchObject({ status: 'done', name: "it's ü.jpg" });
   expect(await readFile(path.join(savePath, "it's ü.jpg"))).toEqual(before);
 
@@ -149,7 +139,7 @@ test('the copied request and the copied command of a set save from a shell', asy
 });
 
 test('dragging on the picture crops it, and again what is left', async () => {
-  const { page } = demo();
+  const { page } = demo;
   const drag = async (from: number, to: number): Promise<string> => {
     const box = (await page.locator('#rendering').boundingBox())!;
     const point = (share: number): [number, number] => [
@@ -181,7 +171,7 @@ test.each([
 ])(
   'a wrong %s of %s marks its field alone, and Save says what the renderer said',
   async (label, value, name, message) => {
-    const { page, savePath } = demo();
+    const { page, savePath } = demo;
     const right = await field(label).inputValue();
     await field(label).fill(value);
     await rendered(page);
@@ -200,7 +190,7 @@ test.each([
   ['../shoe.jpg', 'Choose another name: no part of it may start with a dot.'],
   ['shoe.png', 'End the name in .jpg, or ask for a PNG: the image is a JPEG.'],
 ])('a wrong name (%s) is marked until the next save, which takes the refusal back', async (name, message) => {
-  const { page, savePath } = demo();
+  const { page, savePath } = demo;
   await saveAs(name);
   expect([await errors(), await marked()]).toEqual([[message], ['name']]);
   expect(await field('Name on the server').evaluate((one) => one === document.activeElement)).toBe(true);
@@ -212,7 +202,7 @@ test.each([
 });
 
 test('a change after a reply says that the reply is older', async () => {
-  const { page } = demo();
+  const { page } = demo;
   await save();
   expect(await page.locator('#reply-note').textContent()).toMatch(/^\d+ ms$/);
   await field('Width').fill('300');
@@ -221,7 +211,7 @@ test('a change after a reply says that the reply is older', async () => {
 });
 
 test('the page sends no second save during the first, and says if there is no server', async () => {
-  const { page } = demo();
+  const { page } = demo;
   const sent: string[] = [];
   page.on('request', (request) => sent.push(request.url()));
   const { arrived, release } = await hold(page, /saveToFile/);
@@ -239,7 +229,7 @@ test('the page sends no second save during the first, and says if there is no se
 });
 
 test('an outdated rendering never replaces a newer one', async () => {
-  const { page } = demo();
+  const { page } = demo;
   const { arrived, release } = await hold(page, /wid=500/);
   await field('Width').fill('500');
   await arrived;
@@ -266,7 +256,7 @@ test.each([
   ['Hang', 'error.code=timeout', OLD],
   ['1 ms deadline', /error\.code=(timeout|too-busy)/, OLD],
 ])('"%s" is refused or done, and the name holds a whole image', async (attempt, reply, verdict) => {
-  const { page, savePath } = demo();
+  const { page, savePath } = demo;
   const button = page.getByRole('button', { name: attempt });
   // The first attempt saves the image that it then tries to damage.
   await button.click();
@@ -280,7 +270,7 @@ test.each([
 });
 
 test('an image that an attempt has changed is said to have changed', async () => {
-  const { page, savePath } = demo();
+  const { page, savePath } = demo;
   await page.getByRole('button', { name: 'Climb out' }).click();
   await hasText(page, '#verdict', OLD);
   await page.locator('#save-button[aria-disabled="false"]').waitFor();

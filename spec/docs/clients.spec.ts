@@ -1,12 +1,11 @@
 // The clients of docs/clients save an image, also after a proxy gave up, and tell why one is refused.
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import sharp from 'sharp';
 import { imageSave } from '../../lib/index.js';
+import { start, stopAll, type Handler } from '../support/host.js';
+import { png } from '../support/images.js';
 import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
 
 const NAME = 'Größe 1 + 2.png';
@@ -20,37 +19,32 @@ const CLIENTS = [
 let cwd: string;
 let savePath: string;
 let proxyFails: boolean;
-const server = createServer();
+let url: string;
 
 beforeAll(async () => {
   cwd = makeTempDir();
   savePath = join(cwd, 'saved');
   mkdirSync(savePath);
-  const image = await sharp({ create: { width: 4, height: 3, channels: 3, background: 'red' } })
-    .png()
-    .toBuffer();
-  const save = imageSave({ savePath });
-  server.on('request', (req, res) => {
-    if (proxyFails) {
-      proxyFails = false;
-      res.writeHead(502, { 'Content-Type': 'text/html' }).end('<h1>502 Bad Gateway</h1>');
-    } else {
-      save(req, res, () => res.end(image));
+  const image = await png(4, 3);
+  const proxy: Handler = (_req, res, next) => {
+    if (!proxyFails) {
+      next();
+      return;
     }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    proxyFails = false;
+    res.writeHead(502, { 'Content-Type': 'text/html' }).end('<h1>502 Bad Gateway</h1>');
+  };
+  ({ url } = await start([proxy, imageSave({ savePath }), (_req, res) => res.end(image)]));
 });
-afterAll(() => {
-  server.close();
-  removeTempDirs();
-});
+afterAll(stopAll);
+afterAll(removeTempDirs);
 
 for (const [file, command, tool] of CLIENTS) {
   const isInstalled = spawnSync(tool, ['--version']).status === 0;
   (isInstalled ? test : test.skip)(`${file} saves after a 502, and tells a refusal`, async () => {
     const path = join(process.cwd(), 'docs/clients', file);
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/is/image/shoe?wid=4`;
-    const run = (name: string) => promisify(execFile)(command, [path, url, name], { cwd });
+    const run = (name: string) =>
+      promisify(execFile)(command, [path, `${url}/is/image/shoe?wid=4`, name], { cwd });
     proxyFails = true;
     expect((await run(NAME)).stdout).toContain('done');
     expect([proxyFails, list(savePath)]).toEqual([false, [NAME]]);

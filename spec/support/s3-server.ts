@@ -1,9 +1,9 @@
 // An S3 store in memory, for specs that need no real one: the requests of s3Store over real connections.
 import { createHash } from 'node:crypto';
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders, IncomingMessage, Server } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { start, type Handler } from './host.js';
 
 /** A request as it arrived. */
 export interface S3ServerRequest {
@@ -37,28 +37,19 @@ export class S3Server {
   readonly uploads = new Map<string, Upload>();
   /** Replaces the answer to a request by a status, or by an answer. */
   intercept: (request: S3ServerRequest) => number | Reply | undefined = () => undefined;
-  readonly #server: Server;
+  url = '';
+  #server!: Server;
   readonly #clients: S3Client[] = [];
   #created = 0;
 
-  private constructor() {
-    this.#server = createServer((req, res) => {
-      void buffer(req)
-        .then((body) => this.#handle(req, body))
-        .then(({ status, headers, body = '' }) => {
-          res.writeHead(status, headers).end(req.method === 'HEAD' ? undefined : body);
-        });
-    });
-  }
-
   static async start(): Promise<S3Server> {
     const server = new S3Server();
-    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
+    const answer: Handler = async (req, res) => {
+      const { status, headers, body = '' } = server.#handle(req, await buffer(req));
+      res.writeHead(status, headers).end(req.method === 'HEAD' ? undefined : body);
+    };
+    ({ url: server.url, server: server.#server } = await start([answer], 'http.createServer'));
     return server;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   /** A client of this server, destroyed when it stops. Without retries. */

@@ -1,73 +1,57 @@
 // `express-image-save demo` as a visitor runs it, from the built package: its output, its files and its exit.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { parseReply } from '../../../lib/index.js';
+import { start as startServer, stopAll } from '../../support/host.js';
 import { packageBuild } from '../../support/package-build.js';
+import { makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
+import { stopCommands, watch, type Command } from '../batch/cli-process.js';
 
 const PROGRAM = path.join(packageBuild(), 'dist/cli.js');
 
-// Starting TypeScript takes its time on a busy machine.
-jest.setTimeout(60_000);
-
 let savePath: string;
-let child: ChildProcess | undefined;
 
-beforeEach(async () => {
-  savePath = await mkdtemp(path.join(tmpdir(), 'demo-'));
+beforeEach(() => {
+  savePath = makeTempDir();
 });
-
 afterEach(async () => {
-  if (child?.exitCode === null && child.signalCode === null) {
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  }
-  await rm(savePath, { recursive: true });
+  await stopCommands();
+  await stopAll();
 });
+afterAll(removeTempDirs);
 
-interface Demo {
-  output: () => string;
-  exit: Promise<number | null>;
-  stop: (signal: NodeJS.Signals) => void;
-}
-
-function start(env: NodeJS.ProcessEnv): Demo {
-  let output = '';
-  const demo = spawn(process.execPath, [PROGRAM, 'demo'], {
-    env: { ...process.env, npm_lifecycle_event: '', SAVE_PATH: savePath, ...env },
-  });
-  child = demo;
-  for (const stream of [demo.stdout, demo.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-  }
-  return {
-    output: () => output,
-    exit: once(demo, 'close').then(([code]) => code as number | null),
-    stop: (signal) => demo.kill(signal),
-  };
-}
+const start = (env: NodeJS.ProcessEnv): Command =>
+  watch(
+    spawn(process.execPath, [PROGRAM, 'demo'], {
+      env: { ...process.env, npm_lifecycle_event: '', SAVE_PATH: savePath, ...env },
+    }),
+  );
 
 /** Starts the demo on a free port and waits until it reports that it serves. */
-async function startServing(): Promise<Demo & { origin: string }> {
-  const demo = start({ PORT: '0' });
-  const ended = demo.exit.then((code) => {
-    throw new Error(`The demo ended with ${code}:\n${demo.output()}`);
+async function startServing(env: NodeJS.ProcessEnv = {}): Promise<Command & { origin: string }> {
+  const demo = start({ PORT: '0', ...env });
+  const ended = demo.ended.then((code) => {
+    throw new Error(`The demo ended with ${code}:\n${demo.stdout()}${demo.stderr()}`);
   });
   ended.catch(() => undefined);
-  while (!demo.output().includes('Ctrl-C')) {
-    await Promise.race([once(child!.stdout!, 'data'), ended]);
-  }
-  return { ...demo, origin: /http:\/\/127\.0\.0\.1:\d+/.exec(demo.output())![0] };
+  while (!demo.stdout().includes('Ctrl-C')) await Promise.race([once(demo.child.stdout!, 'data'), ended]);
+  return { ...demo, origin: /http:\/\/127\.0\.0\.1:\d+/.exec(demo.stdout())![0] };
+}
+
+/** Expects that the demo ends by itself with status 1. Returns what it printed. */
+async function expectFailure(env: NodeJS.ProcessEnv): Promise<string> {
+  const demo = start(env);
+  expect(await demo.ended).toBe(1);
+  return demo.stdout() + demo.stderr();
 }
 
 test('the demo saves a first image, prints its path and serves it with its own type', async () => {
   const demo = await startServing();
-  const output = demo.output();
+  const output = demo.stdout();
 
   expect(output).toContain(
     `$ curl '${demo.origin}/is/image/harbour?wid=800&req=saveToFile&name=harbour.jpg'\n#S7Z OK\n`,
@@ -91,7 +75,7 @@ test('the demo saves a first image, prints its path and serves it with its own t
 
 test('every printed command works in a shell as it stands', async () => {
   const demo = await startServing();
-  const lines = [...demo.output().matchAll(/^ {2}(\S.*?\S) {2,}(.*)$/gm)].map(([, what, line]) => [
+  const lines = [...demo.stdout().matchAll(/^ {2}(\S.*?\S) {2,}(.*)$/gm)].map(([, what, line]) => [
     what,
     line,
   ]);
@@ -113,7 +97,10 @@ test('every printed command works in a shell as it stands', async () => {
 test('the demo serves its page, and nothing outside its folders', async () => {
   const { origin } = await startServing();
   const page = await fetch(origin);
-  expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'self';/);
+  const policy = page.headers.get('content-security-policy');
+  // No inline code, and no code of other sites.
+  expect(policy).toMatch(/^default-src 'self';/);
+  expect(policy).not.toMatch(/unsafe|\*|https?:|data:/);
   const parts = [...(await page.text()).matchAll(/(?:href|src)="([^"]+)"/g)].map(([, url]) => url!);
   expect(parts).toEqual(['icon.svg', 'style.css', 'page.js']);
   for (const part of parts) {
@@ -139,9 +126,8 @@ test('the demo serves its page, and nothing outside its folders', async () => {
 });
 
 test('without SAVE_PATH it saves into a new temporary folder', async () => {
-  const demo = start({ PORT: '0', SAVE_PATH: undefined, TMPDIR: savePath, TEMP: savePath });
-  while (!demo.output().includes('Ctrl-C')) await once(child!.stdout!, 'data');
-  const [, folder] = /Saved images are in (.+)\. Ctrl-C/.exec(demo.output())!;
+  const demo = await startServing({ SAVE_PATH: undefined, TMPDIR: savePath, TEMP: savePath });
+  const [, folder] = /Saved images are in (.+)\. Ctrl-C/.exec(demo.stdout())!;
   expect(path.dirname(folder!)).toBe(savePath);
   expect(await readdir(folder!)).toEqual(['harbour.jpg']);
 });
@@ -151,29 +137,19 @@ const whereAsked = process.platform === 'win32' ? test.skip : test;
 
 whereAsked.each(['SIGINT', 'SIGTERM'] as const)('%s ends it cleanly', async (signal) => {
   const demo = await startServing();
-  demo.stop(signal);
-  expect(await demo.exit).toBe(0);
+  demo.child.kill(signal);
+  expect(await demo.ended).toBe(0);
 });
 
 test('a port in use causes a clear message', async () => {
-  const other = createServer().listen(0, '127.0.0.1');
-  await once(other, 'listening');
-  const { port } = other.address() as AddressInfo;
-  try {
-    const demo = start({ PORT: String(port) });
-    expect(await demo.exit).toBe(1);
-    expect(demo.output()).toBe(
-      `Port ${port} is in use. Choose another one: PORT=3001 npx express-image-save demo\n`,
-    );
-  } finally {
-    other.close();
-  }
+  const { port } = await startServer([]);
+  expect(await expectFailure({ PORT: String(port) })).toBe(
+    `Port ${port} is in use. Choose another one: PORT=3001 npx express-image-save demo\n`,
+  );
 });
 
 test.each(['http', '65536', '-1', ''])('PORT=%s causes a clear message', async (port) => {
-  const demo = start({ PORT: port });
-  expect(await demo.exit).toBe(1);
-  expect(demo.output()).toBe(
+  expect(await expectFailure({ PORT: port })).toBe(
     `PORT must be a number from 0 to 65535, not '${port}'. For example: PORT=3001 npx express-image-save demo\n`,
   );
 });
@@ -181,7 +157,7 @@ test.each(['http', '65536', '-1', ''])('PORT=%s causes a clear message', async (
 test('a failed first save ends the demo with the reason', async () => {
   // A folder stands where the file should go.
   await mkdir(path.join(savePath, 'harbour.jpg'));
-  const demo = start({ PORT: '0' });
-  expect(await demo.exit).toBe(1);
-  expect(demo.output()).toMatch(/status=failed[^]*The first image was not saved: see the reply above\.\n$/);
+  expect(await expectFailure({ PORT: '0' })).toMatch(
+    /status=failed[^]*The first image was not saved: see the reply above\.\n$/,
+  );
 });
