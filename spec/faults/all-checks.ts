@@ -31,8 +31,6 @@ export interface Checked {
 }
 
 interface Fault extends Mutation {
-  /** What the server does wrong. */
-  readonly fault: string;
   /** The message of the check. A failure for another reason proves nothing. */
   readonly says: RegExp;
   /** The share of the check's rounds to run. Default: all, until the check fails. */
@@ -46,8 +44,8 @@ export const checks: readonly Checked[] = [
     check: 'kill',
     run: kill,
     faults: [
-      { fault: 'writes straight to the final name', patch: 'writesStraightToTheName', says: /is torn/ },
-      { fault: 'acknowledges before it publishes', patch: 'renamesLate', says: /was acknowledged/ },
+      { patch: 'writesStraightToTheName', says: /is torn/ },
+      { patch: 'renamesLate', says: /was acknowledged/ },
     ],
   },
   { check: 'kill, saves from code', run: fromCode(kill) },
@@ -55,12 +53,8 @@ export const checks: readonly Checked[] = [
     check: 'sweep',
     run: sweep,
     faults: [
-      { fault: 'sweeps nothing', patch: 'sweepsNothing', says: /are not swept/ },
-      {
-        fault: 'sweeps whatever it finds',
-        patch: 'believesThatYearsHavePassed',
-        says: /young leftovers of|files were swept/,
-      },
+      { patch: 'sweepsNothing', says: /are not swept/ },
+      { patch: 'believesThatYearsHavePassed', says: /young leftovers of|files were swept/ },
     ],
   },
   {
@@ -68,12 +62,8 @@ export const checks: readonly Checked[] = [
     run: fullDisk,
     needs: [linux, mounting],
     faults: [
-      { fault: 'ignores a short write', patch: 'ignoresShortWrites', says: /on a full disk: done/ },
-      {
-        fault: 'leaves its temporary file when it fails',
-        patch: 'keepsTempFiles',
-        says: /temporary files are left/,
-      },
+      { patch: 'ignoresShortWrites', says: /on a full disk: done/ },
+      { patch: 'keepsTempFiles', says: /temporary files are left/ },
     ],
   },
   { check: 'full disk, saves from code', run: fromCode(fullDisk), needs: [linux, mounting] },
@@ -81,27 +71,17 @@ export const checks: readonly Checked[] = [
     check: 'out of inodes',
     run: noInodes,
     needs: [linux, mounting],
-    faults: [
-      { fault: 'does not know the error', patch: 'hidesErrorCodes', says: /on a full disk: write-failed/ },
-    ],
+    faults: [{ patch: 'hidesErrorCodes', says: /on a full disk: write-failed/ }],
   },
   {
     check: 'failing system calls',
     run: systemCalls,
     needs: [linux, compiling],
     faults: [
-      {
-        fault: 'ignores an error of fsync',
-        patch: 'ignoresErrorsOfFsync',
-        says: /fsync .*: done, not write-failed/,
-      },
-      { fault: 'ignores a short write', patch: 'ignoresShortWrites', says: /image of .* is torn/ },
-      {
-        fault: 'leaves its temporary file when it fails',
-        patch: 'keepsTempFiles',
-        says: /temporary files are left/,
-      },
-      { fault: 'leaves the folder open', patch: 'leavesDirectoriesOpen', says: /descriptors are left open/ },
+      { patch: 'ignoresErrorsOfFsync', says: /fsync .*: done, not write-failed/ },
+      { patch: 'ignoresShortWrites', says: /image of .* is torn/ },
+      { patch: 'keepsTempFiles', says: /temporary files are left/ },
+      { patch: 'leavesDirectoriesOpen', says: /descriptors are left open/ },
     ],
   },
   { check: 'no descriptors left', run: descriptors, needs: [linux] },
@@ -110,27 +90,25 @@ export const checks: readonly Checked[] = [
     run: race,
     needs: [linux],
     faults: [
-      { fault: 'goes by path and looks only once', patch: 'goesByPathAndLooksOnce', says: /outside/ },
-      { fault: 'goes by path and looks twice', patch: 'goesByPath', says: /outside/ },
+      { patch: 'goesByPathAndLooksOnce', says: /outside/ },
+      { patch: 'goesByPath', says: /outside/ },
     ],
   },
   {
     check: 'created folders',
     run: createdFolders,
     needs: [linux],
-    faults: [{ fault: 'goes by path and looks only once', patch: 'goesByPathAndLooksOnce', says: /outside/ }],
+    faults: [{ patch: 'goesByPathAndLooksOnce', says: /outside/ }],
   },
   {
     check: 'hostile names',
     run: hostileNames,
     faults: [
       {
-        fault: 'allows names that start with a dot',
         wrappers: [{ wrapper: 'allowsLeadingDots', file: 'protocol/file-name.ts', name: 'checkName' }],
         says: /is illegal/,
       },
       {
-        fault: 'allows names that lead outside',
         wrappers: [
           { wrapper: 'allowsLeadingParents', file: 'protocol/file-name.ts', name: 'checkName' },
           { wrapper: 'widensTheSavePath', file: 'stores/folder/resolve-path.ts', name: 'openTarget' },
@@ -146,7 +124,6 @@ export const checks: readonly Checked[] = [
     run: hostileQueries,
     faults: [
       {
-        fault: 'takes a command from a nested request',
         wrappers: [{ wrapper: 'ignoresBrackets', file: 'protocol/query.ts', name: 'parseQuery' }],
         says: /nested/,
       },
@@ -157,7 +134,6 @@ export const checks: readonly Checked[] = [
     run: slowQueries,
     faults: [
       {
-        fault: 'has a regular expression that backtracks',
         wrappers: [{ wrapper: 'backtracks', file: 'protocol/parse-command.ts', name: 'hasSaveCommand' }],
         says: /a megabyte of .* takes/,
       },
@@ -167,74 +143,39 @@ export const checks: readonly Checked[] = [
     check: 'load',
     run: load,
     faults: [
-      {
-        fault: 'leaves its timers running',
-        patch: 'leavesTimersRunning',
-        says: /come to rest.*Timeout/,
-        share: 0.02,
-      },
-      {
-        fault: 'leaks the slots of saves that time out',
-        patch: 'leaksSlotsOfTimeouts',
-        // Or the renderer is not asked any more, once all slots are lost.
-        says: /keep their slots|is not asked for/,
-        share: 0.02,
-      },
-      {
-        fault: 'leaks the slots of saves that fail',
-        patch: 'leaksSlotsOfFailures',
-        // Or the renderer is not asked any more, once all slots are lost.
-        says: /keep their slots|is not asked for/,
-        share: 0.02,
-      },
-      {
-        fault: 'keeps every save in memory',
-        patch: 'keepsMemoryOfEverySave',
-        says: /come to rest.*of memory more/,
-        share: 0.05,
-      },
+      { patch: 'leavesTimersRunning', says: /come to rest.*Timeout/, share: 0.02 },
+      // Once all slots are lost, the renderer is not asked any more.
+      { patch: 'leaksSlotsOfTimeouts', says: /keep their slots|is not asked for/, share: 0.02 },
+      { patch: 'leaksSlotsOfFailures', says: /keep their slots|is not asked for/, share: 0.02 },
+      { patch: 'keepsMemoryOfEverySave', says: /come to rest.*of memory more/, share: 0.05 },
     ],
   },
   {
     check: "memory, verify: 'header'",
     run: memory('header'),
     needs: [linux, room],
-    faults: [
-      {
-        fault: 'holds the image in memory',
-        patch: 'keepsTheImageInMemory',
-        says: /256 MB added/,
-        share: 0.256,
-      },
-    ],
+    faults: [{ patch: 'keepsTheImageInMemory', says: /256 MB added/, share: 0.256 }],
   },
   { check: "memory, verify: 'pixels'", run: memory('pixels'), needs: [linux, room] },
   {
     check: 'one name, many writers',
     run: oneName,
     needs: [replacesOpenFiles],
-    faults: [
-      { fault: 'writes straight to the final name', patch: 'writesStraightToTheName', says: /is torn/ },
-    ],
+    faults: [{ patch: 'writesStraightToTheName', says: /is torn/ }],
   },
   {
     check: 'one winner',
     run: oneWinner,
-    faults: [{ fault: 'replaces what it was to keep', patch: 'replacesOnLink', says: /writers won/ }],
+    faults: [{ patch: 'replacesOnLink', says: /writers won/ }],
   },
   {
     check: 'power loss',
     run: power,
     needs: [linux, tracing],
     faults: [
-      { fault: 'does not flush the file', patch: 'flushesNoFile', says: /0 calls for the fsync of the file/ },
+      { patch: 'flushesNoFile', says: /0 calls for the fsync of the file/ },
+      { patch: 'flushesNoFolder', says: /0 calls for the fsync of the folder/ },
       {
-        fault: 'does not flush the folder',
-        patch: 'flushesNoFolder',
-        says: /0 calls for the fsync of the folder/,
-      },
-      {
-        fault: 'flushes the folder too early',
         patch: 'flushesTheFolderTooEarly',
         says: /the rename has not returned when the fsync of the folder begins/,
       },

@@ -10,20 +10,25 @@ beforeAll(() => {
 });
 
 const mutants = checks.flatMap(({ faults = [], ...check }) =>
-  faults.map((fault) => ({ ...check, ...fault })),
+  faults.map((fault) => {
+    const { patch, wrappers = [] } = fault;
+    const names = [patch ?? wrappers.map(({ wrapper }) => wrapper)].flat().join(' and ');
+    const does = names.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+    return { ...check, ...fault, does };
+  }),
 );
 
-test.each(mutants)('$check notices a server that $fault', async (mutant) => {
-  const { check, fault, says, needs = [] } = mutant;
+test.each(mutants)('$check notices a server that $does', async (mutant) => {
+  const { check, does, says, needs = [] } = mutant;
   const reason = whyNot([linux, ...needs]);
   if (reason !== undefined) {
-    print(`can fail: ${check}, ${fault}: skipped: ${reason}`);
+    print(`can fail: ${check}, ${does}: skipped: ${reason}`);
     return;
   }
   const failure = await failureOf(mutant);
   expect(failure).toBeInstanceOf(BrokenPromise);
   expect(String(failure)).toMatch(says);
-  print(`can fail: ${check} notices a server that ${fault}`);
+  print(`can fail: ${check} notices a server that ${does}`);
 });
 
 async function failureOf({ run, share = 1, ...mutant }: (typeof mutants)[number]): Promise<unknown> {
