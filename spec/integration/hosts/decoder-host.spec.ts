@@ -1,16 +1,7 @@
 // Hosts with decoder processes: exits, kills and decoding.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  copyFileSync,
-  cpSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { buildSync } from 'esbuild';
 import { decodersOf, isRunning } from '../../support/decoders.js';
@@ -18,7 +9,7 @@ import { eventually } from '../../support/eventually.js';
 import { noise } from '../../support/images.js';
 import { packageBuild } from '../../support/package-build.js';
 import { built, runInChild } from '../../support/run-in-child.js';
-import { onLinux } from '../../support/temp-dir.js';
+import { makeTempDir, onLinux, removeTempDirs } from '../../support/temp-dir.js';
 
 const OPTIONS = { verify: 'pixels', maxPixels: 100_000_000 } as const;
 
@@ -26,14 +17,12 @@ onLinux('the host of a decoder process', () => {
   let folder = '';
   let path = '';
   beforeAll(async () => {
-    folder = realpathSync(mkdtempSync(join(tmpdir(), 'decoder-')));
+    folder = makeTempDir();
     path = join(folder, 'image.png');
     writeFileSync(path, await noise(1500, 1500).png().toBuffer());
     buildSync({ entryPoints: [resolve('spec/support/decoders.ts')], outfile: join(folder, 'decoders.mjs') });
   });
-  afterAll(() => {
-    rmSync(folder, { recursive: true });
-  });
+  afterAll(removeTempDirs);
 
   const script = (after: string): string => `
     import { readFileSync } from 'node:fs';
@@ -43,6 +32,17 @@ onLinux('the host of a decoder process', () => {
     const image = new MemoryBytes(readFileSync(${JSON.stringify(path)}));
     const inspect = () => inspectImage(image, ${JSON.stringify(OPTIONS)});
     ${after}`;
+
+  /** Starts a host with a channel to this process. */
+  const spawnHost = (text: string, env = {}): ChildProcess =>
+    spawn(process.execPath, ['--input-type=module', '--eval', script(text)], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: { ...process.env, ...env },
+    });
+  const kill = async (host: ChildProcess): Promise<void> => {
+    host.kill('SIGKILL');
+    await once(host, 'exit');
+  };
 
   it('exits by itself and leaves no decoder behind', async () => {
     const { before, after, pids } = (await runInChild(
@@ -63,25 +63,15 @@ onLinux('the host of a decoder process', () => {
   it.each(['idle', 'busy', 'stopped'])(
     'leaves no decoder behind when it is killed while a decoder is %s',
     async (state) => {
-      const host = spawn(
-        process.execPath,
-        [
-          '--input-type=module',
-          '--eval',
-          script(`
-          await inspect();
-          ${state === 'busy' ? 'setInterval(() => void inspect(), 1);' : 'setInterval(() => undefined, 1000);'}
-          console.log(JSON.stringify(decodersOf(process.pid)));`),
-        ],
-        { stdio: ['ignore', 'pipe', 'inherit'] },
-      );
-      const [line] = (await once(host.stdout, 'data')) as [Buffer];
-      const started = JSON.parse(line.toString()) as number[];
+      const host = spawnHost(`
+        await inspect();
+        ${state === 'busy' ? 'setInterval(() => void inspect(), 1);' : 'setInterval(() => undefined, 1000);'}
+        process.send(decodersOf(process.pid));`);
+      const [started] = (await once(host, 'message')) as [number[]];
       expect(started).toHaveLength(1);
       const pids = decodersOf(host.pid!);
       if (state === 'stopped') process.kill(started[0]!, 'SIGSTOP');
-      host.kill('SIGKILL');
-      await once(host, 'exit');
+      await kill(host);
       await eventually(() => ![...started, ...pids].some(isRunning));
     },
   );
@@ -98,23 +88,16 @@ onLinux('the host of a decoder process', () => {
     const pids = decodersOf(host.pid!);
     // Its priority shows that it has begun.
     await eventually(() => readFileSync(`/proc/${pids[0]}/oom_score_adj`, 'utf8').trim() === '1000');
-    host.kill('SIGKILL');
-    await once(host, 'exit');
+    await kill(host);
     await eventually(() => !pids.some(isRunning));
   });
 
   it('decodes by itself where Node has another name, and starts no second copy of the application', () => {
     const application = join(folder, 'application');
     copyFileSync(process.execPath, application);
-    const { stdout, stderr } = spawnSync(
-      application,
-      [
-        '--input-type=module',
-        '--eval',
-        script('await inspect(); console.log(decodersOf(process.pid).length);'),
-      ],
-      { encoding: 'utf8' },
-    );
+    const text = script('await inspect(); console.log(decodersOf(process.pid).length);');
+    const args = ['--input-type=module', '--eval', text];
+    const { stdout, stderr } = spawnSync(application, args, { encoding: 'utf8' });
     expect(stdout.trim()).toBe('0');
     expect(stderr).toMatch(/IMAGE_SAVE_NO_DECODER.*is an application/s);
   });
@@ -123,18 +106,11 @@ onLinux('the host of a decoder process', () => {
     const log = join(folder, 'preloaded');
     const preload = join(folder, 'preload.cjs');
     writeFileSync(preload, `require('fs').appendFileSync(${JSON.stringify(log)}, process.pid + '\\n');`);
-    const host = spawn(
-      process.execPath,
-      ['--input-type=module', '--eval', script('await inspect(); process.send({ pid: process.pid });')],
-      {
-        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-        env: { ...process.env, NODE_OPTIONS: `--require ${preload} --no-warnings` },
-      },
-    );
-    const [message] = (await once(host, 'message')) as [{ pid: number }];
-    expect(message).toEqual({ pid: host.pid });
-    host.kill('SIGKILL');
-    await once(host, 'exit');
+    const host = spawnHost('await inspect(); process.send({ pid: process.pid });', {
+      NODE_OPTIONS: `--require ${preload} --no-warnings`,
+    });
+    expect(await once(host, 'message')).toMatchObject([{ pid: host.pid }]);
+    await kill(host);
     expect(new Set(readFileSync(log, 'utf8').trim().split('\n'))).toEqual(new Set([String(host.pid)]));
   });
 

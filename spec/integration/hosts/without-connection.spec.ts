@@ -12,7 +12,7 @@ import { createMocks } from 'node-mocks-http';
 import serverless from 'serverless-http';
 import { imageSave, parseReply } from '../../../lib/index.js';
 import type { Handler } from '../../support/host.js';
-import { useSaveFixture } from '../../support/use-save-fixture.js';
+import { SAVE, useSaveFixture } from '../../support/use-save-fixture.js';
 
 /** Typed here, because its own types need those of AWS Lambda. */
 const serverlessExpress = jest.requireActual<
@@ -22,7 +22,6 @@ const serverlessExpress = jest.requireActual<
 >('@codegenie/serverless-express');
 
 const { image, folder } = useSaveFixture();
-const SAVE = '/x?req=saveToFile&name=x.jpg';
 
 /** What browsers and gateways send. Some of these would make a renderer send a part of the image. */
 const HEADERS = {
@@ -44,6 +43,8 @@ const HEADERS = {
   'x-forwarded-for': '192.0.2.1',
 };
 
+const request = () => ({ url: SAVE, method: 'GET' as const, headers: { ...HEADERS } });
+
 type Middleware = ReturnType<typeof imageSave>;
 interface Sent {
   readonly statusCode: number;
@@ -59,16 +60,25 @@ const copyOf = (name: 'express' | 'express4'): typeof express => {
   return copy;
 };
 
+/** A command in Express, as light-my-request sends it: as `fastify.inject` and @fastify/aws-lambda do. */
+const injectInto =
+  (name: 'express' | 'express4') =>
+  (middleware: Middleware, renderer: Handler): Promise<Sent> =>
+    inject(copyOf(name)().use(middleware, renderer as express.RequestHandler), request());
+
 /** Node's own response to a request that has no connection, or is not one of Node's at all. */
-const answer = async (req: object, middleware: Middleware, renderer: Handler): Promise<Sent> => {
-  const res = new ServerResponse(req as IncomingMessage);
-  const sent = new PassThrough();
-  res.assignSocket(sent as unknown as Socket);
-  middleware(req as IncomingMessage, res, () => renderer(req as IncomingMessage, res, () => undefined));
-  await once(res, 'finish');
-  return { statusCode: res.statusCode, body: await text(sent.end()) };
-};
-const REQUEST = { url: SAVE, method: 'GET', httpVersion: '1.1', httpVersionMajor: 1 };
+const answering =
+  (make: () => object) =>
+  async (middleware: Middleware, renderer: Handler): Promise<Sent> => {
+    const version = { httpVersion: '1.1', httpVersionMajor: 1 };
+    const req: object = Object.assign(make(), request(), version);
+    const res = new ServerResponse(req as IncomingMessage);
+    const sent = new PassThrough();
+    res.assignSocket(sent as unknown as Socket);
+    middleware(req as IncomingMessage, res, () => renderer(req as IncomingMessage, res, () => undefined));
+    await once(res, 'finish');
+    return { statusCode: res.statusCode, body: await text(sent.end()) };
+  };
 
 /** Sends a save command through a host. */
 const hosts: Record<string, (middleware: Middleware, renderer: Handler) => Promise<Sent>> = {
@@ -90,40 +100,19 @@ const hosts: Record<string, (middleware: Middleware, renderer: Handler) => Promi
       },
       {},
     ),
-  // As `fastify.inject` and @fastify/aws-lambda do.
   'light-my-request': (middleware, renderer) =>
-    inject(
-      (req, res) => {
-        middleware(req, res, () => renderer(req, res, () => undefined));
-      },
-      { url: SAVE, headers: { ...HEADERS } },
-    ),
-  'light-my-request with Express 5': (middleware, renderer) =>
-    inject(copyOf('express')().use(middleware, renderer as express.RequestHandler), {
-      url: SAVE,
-      headers: { ...HEADERS },
-    }),
-  'light-my-request with Express 4': (middleware, renderer) =>
-    inject(copyOf('express4')().use(middleware, renderer as express.RequestHandler), {
-      url: SAVE,
-      headers: { ...HEADERS },
-    }),
-  'a request of Node’s without a socket': (middleware, renderer) =>
-    answer(
-      Object.assign(new IncomingMessage(undefined as never), REQUEST, { headers: { ...HEADERS } }),
-      middleware,
-      renderer,
-    ),
-  'a stream with a request’s properties, and no socket': (middleware, renderer) =>
-    answer(
-      Object.assign(Readable.from([]).destroy(), REQUEST, { headers: { ...HEADERS }, socket: null }),
-      middleware,
-      renderer,
-    ),
-  'an object with a request’s properties': (middleware, renderer) =>
-    answer({ ...REQUEST, headers: { ...HEADERS } }, middleware, renderer),
+    inject((req, res) => {
+      middleware(req, res, () => renderer(req, res, () => undefined));
+    }, request()),
+  'light-my-request with Express 5': injectInto('express'),
+  'light-my-request with Express 4': injectInto('express4'),
+  'a request of Node’s without a socket': answering(() => new IncomingMessage(undefined as never)),
+  'a stream with a request’s properties, and no socket': answering(() =>
+    Object.assign(Readable.from([]).destroy(), { socket: null }),
+  ),
+  'an object with a request’s properties': answering(() => ({})),
   'node-mocks-http': async (middleware, renderer) => {
-    const { req, res } = createMocks({ url: SAVE, headers: { ...HEADERS } }, { eventEmitter: EventEmitter });
+    const { req, res } = createMocks(request(), { eventEmitter: EventEmitter });
     const ended = once(res, 'end');
     middleware(req, res, (error?: unknown) => {
       if (error === undefined) renderer(req, res, () => undefined);

@@ -1,22 +1,16 @@
 // docs/recipes/proxy.mjs, in front of an image server that refuses every URL whose signature is wrong, and in front of
 // nginx with its image filter.
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
-import { connect, createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
-import { createServer } from 'node:http';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { get, type Answer } from '../../support/client.js';
+import { start as startServer, stopAll, type Handler } from '../../support/host.js';
 import { jpeg } from '../../support/images.js';
 import { describeNginx, findNginxModule, startNginx, stopNginx } from '../../support/nginx.js';
-import {
-  installed,
-  makeProject,
-  runProgram,
-  runsHttpProxyMiddleware4,
-  startProgram,
-  stopPrograms,
-} from '../../support/project.js';
-import { linkDir, list, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
+import { installed, runsHttpProxyMiddleware4, useProject } from '../../support/project.js';
+import { linkDir, list, makeTempDir } from '../../support/temp-dir.js';
 
 /** The versions that run on this Node, and where they are installed. */
 const VERSIONS: Record<string, string> = {
@@ -24,43 +18,24 @@ const VERSIONS: Record<string, string> = {
   ...(runsHttpProxyMiddleware4 ? { 'http-proxy-middleware 4': 'hpm4' } : {}),
 };
 
-let project: string;
-let cwd: string;
-const servers: Server[] = [];
+const { file, cwd, start, run } = useProject();
 
 beforeAll(() => {
-  project = makeProject([]);
   for (const directory of Object.values(VERSIONS)) {
-    mkdirSync(join(project, directory, 'node_modules'), { recursive: true });
-    linkDir(installed(directory), join(project, directory, 'node_modules', 'http-proxy-middleware'));
-    cpSync('docs/recipes/proxy.mjs', join(project, directory, 'proxy.mjs'));
+    mkdirSync(file(directory, 'node_modules'), { recursive: true });
+    linkDir(installed(directory), file(directory, 'node_modules', 'http-proxy-middleware'));
+    cpSync('docs/recipes/proxy.mjs', file(directory, 'proxy.mjs'));
   }
 });
-beforeEach(() => {
-  cwd = makeTempDir();
-  mkdirSync(join(cwd, 'saved'));
-});
-afterEach(async () => {
-  await stopPrograms();
-  await Promise.all(servers.splice(0).map(async (server) => new Promise((done) => server.close(done))));
-});
-afterAll(removeTempDirs);
-
-/** Lets a server listen on a free port, until the end of the test. */
-async function listen(server: Server): Promise<string> {
-  servers.push(server);
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+afterEach(stopAll);
 
 /** Starts the recipe and sends paths to it, byte for byte as they are. */
 async function startRecipe(version: string, target: string): Promise<(path: string) => Promise<Answer>> {
-  const recipe = join(project, VERSIONS[version]!, 'proxy.mjs');
-  const { url } = await startProgram(recipe, { cwd, env: { IMAGE_SERVER: target } });
+  const { url } = await start(`${VERSIONS[version]}/proxy.mjs`, { env: { IMAGE_SERVER: target } });
   return async (path) => get(url, { path });
 }
 
-const saved = (): string[] => list(join(cwd, 'saved'));
+const saved = (): string[] => list(cwd('saved'));
 const sent = ({ status, reply }: Answer): string => `${status} ${reply.error?.code ?? reply.status}`;
 
 const sign = (rest: string): string => createHmac('sha256', 'key').update(rest).digest('hex');
@@ -69,19 +44,18 @@ const signed = (rest: string): string => `/${sign(rest)}${rest}`;
 /** An image server that sends its picture where every byte of the URL is as it was signed. */
 async function startSigningServer(): Promise<string> {
   const picture = await jpeg(30, 20);
-  return listen(
-    createServer((req, res) => {
-      const [, signature, rest = ''] = /^\/([0-9a-f]{64})(.*)$/.exec(req.url ?? '') ?? [];
-      if (signature !== sign(rest)) {
-        res.writeHead(403).end('The signature is wrong');
-      } else if (rest.startsWith('/cut')) {
-        res.writeHead(200, { 'Content-Type': 'image/jpeg', 'Content-Length': picture.length });
-        res.write(picture.subarray(0, picture.length / 2), () => res.destroy());
-      } else {
-        res.writeHead(200, { 'Content-Type': 'image/jpeg' }).end(picture);
-      }
-    }),
-  );
+  const answer: Handler = (req, res) => {
+    const [, signature, rest = ''] = /^\/([0-9a-f]{64})(.*)$/.exec(req.url ?? '') ?? [];
+    if (signature !== sign(rest)) {
+      res.writeHead(403).end('The signature is wrong');
+    } else if (rest.startsWith('/cut')) {
+      res.writeHead(200, { 'Content-Type': 'image/jpeg', 'Content-Length': picture.length });
+      res.write(picture.subarray(0, picture.length / 2), () => res.destroy());
+    } else {
+      res.writeHead(200, { 'Content-Type': 'image/jpeg' }).end(picture);
+    }
+  };
+  return (await startServer([answer], 'http.createServer')).url;
 }
 
 /** Paths and queries that proxies like to tidy up. */
@@ -134,11 +108,9 @@ describe.each(Object.keys(VERSIONS))('proxy.mjs with %s', (version) => {
   });
 });
 
-describe('proxy.mjs', () => {
-  test('does not start without an image server', async () => {
-    const recipe = join(project, 'http-proxy-middleware', 'proxy.mjs');
-    expect(await runProgram(recipe, { cwd, env: { IMAGE_SERVER: '' } })).toContain('Set IMAGE_SERVER');
-  });
+test('proxy.mjs does not start without an image server', async () => {
+  const env = { IMAGE_SERVER: '' };
+  expect(await run('http-proxy-middleware/proxy.mjs', { env })).toContain('Set IMAGE_SERVER');
 });
 
 // Debian: libnginx-mod-http-image-filter.
@@ -163,16 +135,19 @@ describeNginx(IMAGE_FILTER).each(Object.keys(VERSIONS))("nginx's image_filter be
       }`,
       `load_module ${findNginxModule(IMAGE_FILTER)};`,
     );
-    const gate = createTcpServer((client) => {
+    const gate = createServer((client) => {
       const upstream = connect(socket);
       for (const side of [client, upstream]) side.on('error', () => upstream.destroy());
       client.pipe(upstream).pipe(client);
     });
-    const ask = await startRecipe(version, await listen(gate));
+    await once(gate.listen(0, '127.0.0.1'), 'listening');
+    const { port } = gate.address() as AddressInfo;
+    const ask = await startRecipe(version, `http://127.0.0.1:${port}`);
     const { status, reply } = await ask(`/60/shoe.jpg?${COMMAND}`);
     expect([status, reply.image?.width, reply.image?.height]).toEqual([200, 60, 40]);
     expect(sent(await ask('/60/text.jpg?req=saveToFile&name=text.jpg'))).toBe('403 renderer-status');
     expect(sent(await ask('/60/none.jpg?req=saveToFile&name=none.jpg'))).toBe('403 renderer-status');
     expect(saved()).toEqual(['a.jpg']);
+    gate.close();
   });
 });
