@@ -86,8 +86,11 @@ async function openInside(
   throw new SaveError('outside-save-path');
 }
 
+/** What is wrong with the path itself: no other name helps the client. The last one is Node's, for a NUL in it. */
+const NO_SUCH_PATH = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'];
+
 function throwSavePathError(error: unknown): never {
-  if (!['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) throw fileSystemError(error);
+  if (!NO_SUCH_PATH.includes(systemCode(error) ?? '')) throw fileSystemError(error);
   throw new SaveError('save-path-missing', {}, error);
 }
 

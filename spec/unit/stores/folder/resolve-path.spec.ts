@@ -217,6 +217,14 @@ describe('the save path', () => {
     expect(await refused(name, REPLACE, inFolder('file'))).toBe('save-path-missing');
   });
 
+  it.each(['s'.repeat(300), 'sa\0ved'])(
+    'counts as missing if no folder can have the path: %j',
+    async (path) => {
+      expect(await refused('a.png', REPLACE, inFolder(path))).toBe('save-path-missing');
+      expect(await refused('shoes/a.png', REPLACE, inFolder(path))).toBe('save-path-missing');
+    },
+  );
+
   testWithLinks('stays out of messages', async () => {
     await symlink(inFolder('outside'), inFolder('saved/out'));
     const refusals = await Promise.all([
