@@ -66,6 +66,7 @@ describe('a rendered response with another status than 200', () => {
 
   test.each([
     [503, '120', 'true', '120'],
+    [503, ' 120 ', 'true', '120'],
     [429, '0', 'true', '0'],
     [408, 'Sun, 22 Nov 2026 13:28:00 GMT', 'true', undefined],
     [404, '120', undefined, undefined],
