@@ -1,7 +1,7 @@
 // Resolving a name: which entries may be saved to, and that an open folder stays the checked one.
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import type { SaveError } from '../../../../lib/errors.js';
 import { checkName } from '../../../../lib/protocol/file-name.js';
@@ -30,8 +30,12 @@ async function targetOf(name: string, options = REPLACE, savePath = inFolder('sa
   return join(directory.path, basename);
 }
 
-const refused = (name: string, options = REPLACE, savePath?: string): Promise<string> =>
-  codeOf(() => targetOf(name, options, savePath));
+/** The target below the test's folder, or the code of the refusal. */
+const outcomeOf = (name: string, options = REPLACE, savePath?: string): Promise<string> =>
+  targetOf(name, options, savePath).then(
+    (path) => relative(inFolder(), path).replaceAll(sep, '/'),
+    (error: unknown) => (error as SaveError).code,
+  );
 
 beforeEach(async () => {
   await mkdir(inFolder('saved/shoes/red'), { recursive: true });
@@ -39,54 +43,34 @@ beforeEach(async () => {
 });
 
 describe('a target', () => {
-  it('may be an existing file', async () => {
-    await writeFile(inFolder('saved/a.png'), 'old');
-    expect(await targetOf('a.png')).toBe(inFolder('saved/a.png'));
-  });
-
-  it('must not be an existing file if overwrite is false', async () => {
-    await writeFile(inFolder('saved/a.png'), 'old');
-    expect(await refused('a.png', KEEP)).toBe('file-exists');
-    expect(await targetOf('b.png', KEEP)).toBe(inFolder('saved/b.png'));
-  });
-
-  it('needs an existing folder', async () => {
-    expect(await refused('hats/a.png')).toBe('folder-missing');
-    expect(await refused('shoes/blue/dark/a.png')).toBe('folder-missing');
-    expect(await readdir(inFolder('saved'))).toEqual(['shoes']);
-  });
-
-  it('needs a folder instead of a file', async () => {
-    await writeFile(inFolder('saved/hats'), '');
-    expect(await refused('hats/a.png')).toBe('folder-missing');
-    expect(await refused('hats/red/a.png')).toBe('folder-missing');
-  });
-
-  it('must not be a folder', async () => {
-    expect(await refused('shoes')).toBe('not-a-file');
-    expect(await refused('shoes', KEEP)).toBe('not-a-file');
-    expect(await refused('shoes/red')).toBe('not-a-file');
+  it.each<[string, string, string, typeof KEEP?]>([
+    ['may be an existing file', 'old.png', 'saved/old.png'],
+    ['must not be an existing file if overwrite is false', 'old.png', 'file-exists', KEEP],
+    ['may be new if overwrite is false', 'b.png', 'saved/b.png', KEEP],
+    ['needs an existing folder', 'hats/a.png', 'folder-missing'],
+    ['needs all its folders', 'shoes/blue/dark/a.png', 'folder-missing'],
+    ['needs a folder instead of a file', 'old.png/a.png', 'folder-missing'],
+    ['needs a folder above its folder', 'old.png/red/a.png', 'folder-missing'],
+    ['must not be a folder', 'shoes', 'not-a-file'],
+    ['must not be a folder if overwrite is false', 'shoes', 'not-a-file', KEEP],
+    ['must not be a deeper folder', 'shoes/red', 'not-a-file'],
+  ])('%s: %s', async (_rule, name, outcome, options = REPLACE) => {
+    await writeFile(inFolder('saved/old.png'), 'old');
+    expect(await outcomeOf(name, options)).toBe(outcome);
+    expect(await readdir(inFolder('saved'))).toEqual(['old.png', 'shoes']);
+    if (process.platform === 'linux') expect(await descriptorsBelow(inFolder())).toEqual([]);
   });
 
   testOnLinux('must not have a path that is too long for the system', async () => {
     const parts = Array<string>(40).fill('x'.repeat(250));
-    expect(await refused(`${parts.join('/')}/a.png`)).toBe('name-invalid');
+    expect(await outcomeOf(`${parts.join('/')}/a.png`)).toBe('name-invalid');
   });
 
   testOnLinux('is refused without being opened if it is no regular file', async () => {
     await promisify(execFile)('mkfifo', [inFolder('saved/pipe'), inFolder('saved/pipe.png')]);
-    expect(await refused('pipe')).toBe('not-a-file');
-    expect(await refused('pipe.png')).toBe('not-a-file');
-    expect(await refused('pipe/a.png')).toBe('folder-missing');
-  });
-
-  it('leaves no folder open, accepted or refused', async () => {
-    await targetOf('shoes/a.png');
-    await symlink(inFolder('outside'), inFolder('saved/out'));
-    await refused('shoes');
-    await refused('out/a.png');
-    await refused('hats/a.png');
-    if (process.platform === 'linux') expect(await descriptorsBelow(inFolder())).toEqual([]);
+    expect(await outcomeOf('pipe')).toBe('not-a-file');
+    expect(await outcomeOf('pipe.png')).toBe('not-a-file');
+    expect(await outcomeOf('pipe/a.png')).toBe('folder-missing');
   });
 });
 
@@ -145,38 +129,33 @@ testWithLinks.each<[string, Record<string, string>, Record<string, string>]>([
   for (const [link, to] of Object.entries(links))
     await symlink(to.startsWith('/') ? inFolder(to) : to, inFolder(link));
   for (const [name, outcome] of Object.entries(outcomes)) {
-    const found = await targetOf(name).catch((error: unknown) => (error as SaveError).code);
-    expect([name, found]).toEqual([name, outcome.startsWith('saved/') ? inFolder(outcome) : outcome]);
+    expect([name, await outcomeOf(name)]).toEqual([name, outcome]);
   }
+  if (process.platform === 'linux') expect(await descriptorsBelow(inFolder())).toEqual([]);
 });
 
 testWithLinks('a link at the final name is refused if overwrite is false', async () => {
   await symlink(inFolder('nowhere'), inFolder('saved/dangling.png'));
-  expect(await refused('dangling.png', KEEP)).toBe('file-exists');
+  expect(await outcomeOf('dangling.png', KEEP)).toBe('file-exists');
 });
 
 describe('the save path', () => {
-  testWithLinks('may be relative and contain links', async () => {
-    await symlink(inFolder('saved'), inFolder('link'));
-    expect(await targetOf('shoes/a.png', REPLACE, relative(process.cwd(), inFolder('link')))).toBe(
-      inFolder('saved/shoes/a.png'),
-    );
-  });
-
-  testWithLinks('may itself be a link', async () => {
+  testWithLinks('may be relative, contain links and be one', async () => {
     await symlink(inFolder('saved'), inFolder('link'));
     await symlink(inFolder('link/shoes'), inFolder('saved/again'));
-    expect(await targetOf('again/a.png', REPLACE, inFolder('link'))).toBe(inFolder('saved/shoes/a.png'));
+    for (const savePath of [inFolder('link'), relative(process.cwd(), inFolder('link'))]) {
+      expect(await outcomeOf('again/a.png', REPLACE, savePath)).toBe('saved/shoes/a.png');
+    }
   });
 
   testWithLinks('may become a link between two saves', async () => {
     await mkdir(inFolder('other/shoes'), { recursive: true });
-    expect(await targetOf('shoes/a.png')).toBe(inFolder('saved/shoes/a.png'));
+    expect(await outcomeOf('shoes/a.png')).toBe('saved/shoes/a.png');
     await rename(inFolder('saved'), inFolder('before'));
     await symlink(inFolder('other'), inFolder('saved'));
-    expect(await targetOf('shoes/a.png')).toBe(inFolder('other/shoes/a.png'));
+    expect(await outcomeOf('shoes/a.png')).toBe('other/shoes/a.png');
     await symlink(inFolder('before'), inFolder('other/out'));
-    expect(await refused('out/a.png')).toBe('outside-save-path');
+    expect(await outcomeOf('out/a.png')).toBe(OUTSIDE);
   });
 
   testOnLinux('is resolved without a call of its own if it leads through no link', async () => {
@@ -189,39 +168,32 @@ describe('the save path', () => {
   });
 
   testOnLinux('may be the root of the file system', async () => {
-    expect(await targetOf(`${inFolder('saved').slice(1)}/a.png`, REPLACE, '/')).toBe(inFolder('saved/a.png'));
+    expect(await outcomeOf(`${inFolder('saved').slice(1)}/a.png`, REPLACE, '/')).toBe('saved/a.png');
   });
 
   it('may end with a slash', async () => {
-    expect(await targetOf('a.png', REPLACE, `${inFolder('saved')}/`)).toBe(inFolder('saved/a.png'));
+    expect(await outcomeOf('a.png', REPLACE, `${inFolder('saved')}/`)).toBe('saved/a.png');
   });
 
-  it('may be created later', async () => {
-    expect(await refused('a.png', REPLACE, inFolder('mounted'))).toBe('save-path-missing');
-    expect(await refused('shoes/a.png', REPLACE, inFolder('mounted'))).toBe('save-path-missing');
-    await mkdir(inFolder('mounted'));
-    expect(await targetOf('a.png', REPLACE, inFolder('mounted'))).toBe(inFolder('mounted/a.png'));
-  });
-
-  testWithLinks('counts as missing if it dangles, forms a loop or leads through a file', async () => {
-    await symlink(inFolder('nowhere'), inFolder('dangling'));
-    await symlink('circle', inFolder('circle'));
-    await writeFile(inFolder('file'), '');
-    for (const path of ['dangling', 'circle', 'file/below']) {
-      expect([path, await refused('a.png', REPLACE, inFolder(path))]).toEqual([path, 'save-path-missing']);
-    }
-  });
-
-  it.each(['a.png', 'shoes/a.png'])('counts as missing if it is a file: %s', async (name) => {
-    await writeFile(inFolder('file'), '');
-    expect(await refused(name, REPLACE, inFolder('file'))).toBe('save-path-missing');
-  });
+  testWithLinks.each(['a.png', 'shoes/a.png'])(
+    'counts as missing until it is created, and if it dangles, forms a loop, is a file or leads through one: %s',
+    async (name) => {
+      await symlink(inFolder('nowhere'), inFolder('dangling'));
+      await symlink('circle', inFolder('circle'));
+      await writeFile(inFolder('file'), '');
+      for (const path of ['mounted', 'dangling', 'circle', 'file', 'file/below']) {
+        expect([path, await outcomeOf(name, REPLACE, inFolder(path))]).toEqual([path, 'save-path-missing']);
+      }
+      await mkdir(inFolder('mounted/shoes'), { recursive: true });
+      expect(await outcomeOf(name, REPLACE, inFolder('mounted'))).toBe(`mounted/${name}`);
+    },
+  );
 
   it.each(['s'.repeat(300), 'sa\0ved'])(
     'counts as missing if no folder can have the path: %j',
     async (path) => {
-      expect(await refused('a.png', REPLACE, inFolder(path))).toBe('save-path-missing');
-      expect(await refused('shoes/a.png', REPLACE, inFolder(path))).toBe('save-path-missing');
+      expect(await outcomeOf('a.png', REPLACE, inFolder(path))).toBe('save-path-missing');
+      expect(await outcomeOf('shoes/a.png', REPLACE, inFolder(path))).toBe('save-path-missing');
     },
   );
 
