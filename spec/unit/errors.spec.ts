@@ -55,11 +55,6 @@ describe('an error of the file system', () => {
       expect(error.message).toMatch(/\b(Ask|Try|Save|Shorten|Name|Choose)\b/);
     },
   );
-
-  it('is passed on unchanged if it is a SaveError', () => {
-    const refusal = new SaveError('file-exists', 'Choose another name.');
-    expect(fileSystemError(refusal)).toBe(refusal);
-  });
 });
 
 describe('the code of a system error', () => {
@@ -136,10 +131,6 @@ describe('a message', () => {
     const { message } = new SaveError(code);
     expect(message).toMatch(/^[A-Z"].*\.$/);
     expect(message).not.toMatch(/undefined|\n/);
-  });
-
-  it('passed to the constructor replaces that of the table', () => {
-    expect(new SaveError('disk-full', 'Delete something.').message).toBe('Delete something.');
   });
 
   it.each([
