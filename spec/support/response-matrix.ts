@@ -1,8 +1,7 @@
 // Every way to respond × every host × the usual middleware: the saved bytes are those that would be delivered. Each way
 // once more after the reply: it does no harm.
 import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
-import { Agent, createServer, get as httpGet, OutgoingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Agent, get as httpGet, OutgoingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { Readable, pipeline } from 'node:stream';
 import { pipeline as pipelineAsync } from 'node:stream/promises';
@@ -26,11 +25,10 @@ const small = join(source, 'small.jpg');
 const large = join(source, 'large.png');
 let smallBytes: Buffer;
 let largeBytes: Buffer;
-let upstreamUrl: string;
 
-const upstream = createServer((req, res) => {
+/** The server behind the proxy. */
+const upstream: Handler = (req, res) =>
   createReadStream(join(source, req.url ?? '')).pipe(res.writeHead(200, { 'content-type': 'image/jpeg' }));
-});
 
 /** Writes in pieces and waits for `drain` when the stream is full. */
 async function writeInPieces(res: ServerResponse, bytes: Buffer, size: number): Promise<void> {
@@ -119,8 +117,9 @@ const ways: Record<string, Handler> = {
   'pipe from sharp': (_req, res) => sharp(smallBytes).resize(100).png().pipe(res),
   'Readable.from': (_req, res) =>
     Readable.from([smallBytes.subarray(0, 9), smallBytes.subarray(9)]).pipe(res),
-  'a proxy': (_req, res) => {
-    httpGet(`${upstreamUrl}/large.png`, (from) => {
+  'a proxy': async (_req, res) => {
+    const { url } = await start([upstream]);
+    httpGet(`${url}/large.png`, (from) => {
       res.writeHead(from.statusCode ?? 500, from.headers);
       from.pipe(res);
     });
@@ -140,57 +139,51 @@ const ways: Record<string, Handler> = {
   },
 };
 
-const expressWays: Record<string, Handler> = {
-  'res.send': (_req, res) => (res as express.Response).type('jpeg').send(smallBytes),
-  'res.send of a large image': (_req, res) => (res as express.Response).type('png').send(largeBytes),
+const send: express.RequestHandler = (_req, res) => {
+  res.type('jpeg').send(smallBytes);
+};
+const expressWays = {
+  'res.send': send,
+  'res.send of a large image': (_req, res) => res.type('png').send(largeBytes),
   'res.sendFile': (_req, res) => {
-    (res as express.Response).sendFile(large);
+    res.sendFile(large);
   },
   'res.download': (_req, res) => {
-    (res as express.Response).download(large);
+    res.download(large);
   },
   'express.static': (req, res, next) => {
-    req.url = req.url?.replace(/^[^?]*/, '/large.png') ?? '';
-    express.static(source)(req, res as express.Response, next);
+    req.url = req.url.replace(/^[^?]*/, '/large.png');
+    express.static(source)(req, res, next);
   },
-  'a router': express.Router().get('/image', (_req, res) => {
-    res.type('jpeg').send(smallBytes);
-  }) as unknown as Handler,
-  'another app': express().use((_req, res) => {
-    res.type('jpeg').send(smallBytes);
-  }) as Handler,
-};
+  'a router': express.Router().get('/image', send),
+  'another app': express().use(send),
+} satisfies Record<string, express.RequestHandler> as object as Record<string, Handler>;
 
-const pass: Handler = (_req, _res, next) => {
-  next();
-};
 const compress = (): Handler => compression({ filter: () => true, threshold: 0 }) as Handler;
 const sessions = (): Handler =>
   session({ secret: 'for tests', resave: true, saveUninitialized: true, cookie: {} }) as unknown as Handler;
-const onHeadersSet = (): Handler => (_req, res, next) => {
+const onHeadersSet: Handler = (_req, res, next) => {
   onHeaders(res, function () {
     this.setHeader('x-on-headers', 'yes');
   });
   next();
 };
 
-const around: Record<string, { before: () => Handler; after: () => Handler }> = {
-  nothing: { before: () => pass, after: () => pass },
-  'compression before': { before: compress, after: () => pass },
-  'compression after': { before: () => pass, after: compress },
-  'sessions before': { before: sessions, after: () => pass },
-  'sessions after': { before: () => pass, after: sessions },
-  'header listeners on both sides': { before: onHeadersSet, after: onHeadersSet },
-  'helmet and morgan': {
-    before: () => helmet(),
-    after: () => morgan('tiny', { stream: { write: () => undefined } }),
-  },
+/** What is mounted before the middleware, and after it. */
+const around: Record<string, () => [before: Handler[], after: Handler[]]> = {
+  nothing: () => [[], []],
+  'compression before': () => [[compress()], []],
+  'compression after': () => [[], [compress()]],
+  'sessions before': () => [[sessions()], []],
+  'sessions after': () => [[], [sessions()]],
+  'header listeners on both sides': () => [[onHeadersSet], [onHeadersSet]],
+  'helmet and morgan': () => [[helmet()], [morgan('tiny', { stream: { write: () => undefined } })]],
 };
 
 async function expectSavedAsDelivered(host: string, surroundings: string, renderer: Handler): Promise<void> {
-  const { before, after } = around[surroundings]!;
+  const [before, after] = around[surroundings]!();
   const folder = makeTempDir();
-  const { url } = await start([before(), imageSave({ savePath: folder }), after(), renderer], host);
+  const { url } = await start([...before, imageSave({ savePath: folder }), ...after, renderer], host);
   const delivered = await get(`${url}/image?wid=1`);
   expect(delivered.status).toBe(200);
 
@@ -291,14 +284,9 @@ export function testCombinations(rows: readonly Combination[]): void {
     expect(largeBytes.length).toBeGreaterThan(1024 * 1024);
     writeFileSync(small, smallBytes);
     writeFileSync(large, largeBytes);
-    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
-    upstreamUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
   });
   afterEach(stopAll);
-  afterAll(() => {
-    upstream.close();
-    removeTempDirs();
-  });
+  afterAll(removeTempDirs);
   test.each(rows)(
     'in $host with $surroundings, saves the bytes of $way that it would have delivered',
     async ({ host, surroundings, way }) => {
