@@ -76,7 +76,7 @@ describe('Mount it', () => {
   });
 });
 
-describe('saveOf', () => {
+test('the renderer with saveOf saves, refuses and stops', async () => {
   const before = `
     import express from 'express';
     import sharp from 'sharp';
@@ -92,32 +92,25 @@ describe('saveOf', () => {
       const create = { width: 4, height: 5, channels: 3, background: 'red' };
       return { isPlaceholder: picture === 'none', bytes: await sharp({ create }).png().toBuffer() };
     }`;
-
-  test('the renderer with saveOf saves, refuses and stops', async () => {
-    const program = await start(
-      programOf('docs/in-your-app.md', 'save?.refuse', before, 'app.listen(3000);'),
-    );
-    const save = async (picture: string, more = ''): Promise<string> => {
-      const { reply } = await get(`${program.url}/is/image/${picture}?req=saveToFile&name=x.png${more}`);
-      return `${reply.status} ${reply.error?.message ?? ''}`;
-    };
-    expect(await save('shoe')).toBe('done ');
-    expect(await save('none')).toMatch(/^failed .*there is no such picture/);
-    expect(await save('slow', '&timeout=50')).toMatch(/^timeout /);
-    await program.printed(/stopped: timeout/);
-    expect((await get(`${program.url}/is/image/none`)).headers['content-type']).toBe('image/png');
-  });
+  const program = await start(programOf('docs/in-your-app.md', 'save?.refuse', before, 'app.listen(3000);'));
+  const save = async (picture: string, more = ''): Promise<string> => {
+    const { reply } = await get(`${program.url}/is/image/${picture}?req=saveToFile&name=x.png${more}`);
+    return `${reply.status} ${reply.error?.message ?? ''}`;
+  };
+  expect(await save('shoe')).toBe('done ');
+  expect(await save('none')).toMatch(/^failed .*there is no such picture/);
+  expect(await save('slow', '&timeout=50')).toMatch(/^timeout /);
+  await program.printed(/stopped: timeout/);
+  expect((await get(`${program.url}/is/image/none`)).headers['content-type']).toBe('image/png');
 });
 
-describe('parseReply', () => {
-  test('prints the result of a save or the reason of a refusal', async () => {
-    const program = await mountIt();
-    const reader = programOf('README.md', 'parseReply', 'const url = process.env.URL;');
-    const print = async (query: string): Promise<string> =>
-      run(reader, { env: { URL: `${program.url}/is/image/shoe?wid=20&req=saveToFile&${query}` } });
-    expect(await print('name=x.png')).toBe('400 image/png\n');
-    expect(await print('name=no/x.png')).toMatch(/^folder-missing Name a folder/);
-  });
+test('the program with parseReply prints the result of a save or the reason of a refusal', async () => {
+  const program = await mountIt();
+  const reader = programOf('README.md', 'parseReply', 'const url = process.env.URL;');
+  const print = async (query: string): Promise<string> =>
+    run(reader, { env: { URL: `${program.url}/is/image/shoe?wid=20&req=saveToFile&${query}` } });
+  expect(await print('name=x.png')).toBe('400 image/png\n');
+  expect(await print('name=no/x.png')).toMatch(/^folder-missing Name a folder/);
 });
 
 describe('docs/batch.md', () => {

@@ -31,32 +31,28 @@ test('the TypeScript compiles', () => {
   expect(compile).not.toThrow();
 });
 
-describe('app.ts', () => {
-  test('saves for a tenant, and refuses other requests and private names', async () => {
-    mkdirSync(cwd('saved/acme'));
-    const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-    const { outputText } = ts.transpileModule(app, { compilerOptions });
-    writeFileSync(file('app.mjs'), `${outputText}\napp.listen(3000);\n`);
-    const program = await start('app.mjs');
-    const save = async (name: string, headers = {}): Promise<string | undefined> => {
-      const url = `${program.url}/is/image/shoe?req=saveToFile&name=${name}`;
-      const { reply } = await get(url, { headers });
-      return reply.error?.code ?? reply.status;
-    };
-    expect(await save('shoe.png', { 'x-tenant': 'acme' })).toBe('done');
-    expect(existsSync(cwd('saved/acme/shoe.png'))).toBe(true);
-    expect(await save('shoe.png')).toBe('not-authorized');
-    expect(await save('private/shoe.png', { 'x-tenant': 'acme' })).toBe('not-authorized');
-    expect(await save('shoe.png', { 'x-tenant': 'globex' })).toBe('saving-disabled');
-    await program.printed(/\/shoe shoe\.png saving-disabled/);
-  });
+test('app.ts saves for a tenant, and refuses other requests and private names', async () => {
+  mkdirSync(cwd('saved/acme'));
+  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
+  const { outputText } = ts.transpileModule(app, { compilerOptions });
+  writeFileSync(file('app.mjs'), `${outputText}\napp.listen(3000);\n`);
+  const program = await start('app.mjs');
+  const save = async (name: string, headers = {}): Promise<string | undefined> => {
+    const url = `${program.url}/is/image/shoe?req=saveToFile&name=${name}`;
+    const { reply } = await get(url, { headers });
+    return reply.error?.code ?? reply.status;
+  };
+  expect(await save('shoe.png', { 'x-tenant': 'acme' })).toBe('done');
+  expect(existsSync(cwd('saved/acme/shoe.png'))).toBe(true);
+  expect(await save('shoe.png')).toBe('not-authorized');
+  expect(await save('private/shoe.png', { 'x-tenant': 'acme' })).toBe('not-authorized');
+  expect(await save('shoe.png', { 'x-tenant': 'globex' })).toBe('saving-disabled');
+  await program.printed(/\/shoe shoe\.png saving-disabled/);
 });
 
-describe('app-test.mjs', () => {
-  test('passes', async () => {
-    copyFileSync('docs/recipes/app-test.mjs', file('app-test.mjs'));
-    const { stdout: output } = await promisify(execFile)(process.execPath, ['app-test.mjs'], { cwd: file() });
-    expect(output).toMatch(/^(?:#|ℹ) pass 2$/m);
-    expect(output).toMatch(/^(?:#|ℹ) fail 0$/m);
-  });
+test('app-test.mjs passes', async () => {
+  copyFileSync('docs/recipes/app-test.mjs', file('app-test.mjs'));
+  const { stdout: output } = await promisify(execFile)(process.execPath, ['app-test.mjs'], { cwd: file() });
+  expect(output).toMatch(/^(?:#|ℹ) pass 2$/m);
+  expect(output).toMatch(/^(?:#|ℹ) fail 0$/m);
 });

@@ -95,16 +95,14 @@ describe('a rendered response with another status than 200', () => {
   });
 });
 
-describe('a save folder that does not exist', () => {
-  test('causes one warning with its whole path when the middleware is created', async () => {
-    const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
-    imageSave({ savePath: folder() });
-    imageSave({ savePath: '' });
-    imageSave({ savePath: () => 'missing' });
-    imageSave({ savePath: join(folder(), 'a', '..', 'missing') });
-    await save();
-    expect(warn.mock.calls.map(String)).toEqual([expect.stringContaining(`: ${join(folder(), 'missing')}.`)]);
-  });
+test('a save folder that does not exist causes one warning with its whole path when the middleware is created', async () => {
+  const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+  imageSave({ savePath: folder() });
+  imageSave({ savePath: '' });
+  imageSave({ savePath: () => 'missing' });
+  imageSave({ savePath: join(folder(), 'a', '..', 'missing') });
+  await save();
+  expect(warn.mock.calls.map(String)).toEqual([expect.stringContaining(`: ${join(folder(), 'missing')}.`)]);
 });
 
 describe("the documented form of a renderer that uses the save's signal", () => {

@@ -451,31 +451,29 @@ describe('a save that has failed', () => {
   });
 });
 
-describe('earlier middleware', () => {
-  test('gets finish and close once, with the status of the reply', async () => {
-    const emitted: unknown[] = [];
-    const closed = createDeferred();
-    const answer = await save((_req, res) => res.end('no image'), {
-      before: [
-        (_req, res, next) => {
-          finished(res, (error) => emitted.push(['finished', error]));
-          res.on('finish', () =>
-            emitted.push(['finish', res.statusCode, res.writableFinished, res.getHeader('content-type')]),
-          );
-          res.on('close', () => {
-            emitted.push(['close', res.statusCode]);
-            closed.resolve();
-          });
-          next();
-        },
-      ],
-    });
-    expectRefused(answer, 'not-an-image');
-    await closed.promise;
-    expect(emitted).toEqual([
-      ['finish', 403, true, 'text/plain'],
-      ['finished', undefined],
-      ['close', 403],
-    ]);
+test('earlier middleware gets finish and close once, with the status of the reply', async () => {
+  const emitted: unknown[] = [];
+  const closed = createDeferred();
+  const answer = await save((_req, res) => res.end('no image'), {
+    before: [
+      (_req, res, next) => {
+        finished(res, (error) => emitted.push(['finished', error]));
+        res.on('finish', () =>
+          emitted.push(['finish', res.statusCode, res.writableFinished, res.getHeader('content-type')]),
+        );
+        res.on('close', () => {
+          emitted.push(['close', res.statusCode]);
+          closed.resolve();
+        });
+        next();
+      },
+    ],
   });
+  expectRefused(answer, 'not-an-image');
+  await closed.promise;
+  expect(emitted).toEqual([
+    ['finish', 403, true, 'text/plain'],
+    ['finished', undefined],
+    ['close', 403],
+  ]);
 });

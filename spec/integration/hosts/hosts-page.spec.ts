@@ -128,30 +128,28 @@ function write(heading: string, imports: string, index = 0, [from, to] = ['', ''
 const run = (...host: Parameters<typeof write>): Promise<Program> =>
   start(write(...host), { env: { SECRET: 'x' } });
 
-describe.each(Object.keys(HOSTS))('%s', (name) => {
-  test('saves, refuses and serves', async () => {
-    const { url, printed } = await run(...HOSTS[name]!);
-    const command = (query: string): string => `${url}/is/image/shoe?${query}&req=saveToFile&name=x.png`;
-    const done = await get(command('wid=40'), { headers: { 'Accept-Encoding': 'gzip', Range: 'bytes=0-9' } });
-    expect([done.status, done.reply.status, done.reply.image?.width]).toEqual([200, 'done', 40]);
-    const refused = await get(command('wid=none'));
-    expect([refused.status, refused.reply.error?.code]).toEqual([
-      403,
-      expect.stringMatching(/^renderer-(status|failed)$/),
-    ]);
-    const ordinary = await get(`${url}/is/image/shoe?wid=40`);
-    expect([ordinary.status, ordinary.headers['content-type']]).toEqual([200, 'image/png']);
-    expect((await get(`${command('wid=40')}&name=y.png`)).reply.error?.code).toBe('repeated-command');
-    if (!GET_ALONE.includes(name)) {
-      expect((await get(command('wid=40'), { method: 'POST' })).reply.status).toBe('done');
-    }
-    expect(list(cwd('saved'))).toEqual(['x.png']);
-    if (NEVER_HANGS.includes(name)) return;
-    const leaving = request(command('wid=hang')).on('error', () => undefined);
-    await printed(/rendering/);
-    leaving.destroy();
-    await printed(/aborted client-disconnected/);
-  });
+test.each(Object.keys(HOSTS))('%s saves, refuses and serves', async (name) => {
+  const { url, printed } = await run(...HOSTS[name]!);
+  const command = (query: string): string => `${url}/is/image/shoe?${query}&req=saveToFile&name=x.png`;
+  const done = await get(command('wid=40'), { headers: { 'Accept-Encoding': 'gzip', Range: 'bytes=0-9' } });
+  expect([done.status, done.reply.status, done.reply.image?.width]).toEqual([200, 'done', 40]);
+  const refused = await get(command('wid=none'));
+  expect([refused.status, refused.reply.error?.code]).toEqual([
+    403,
+    expect.stringMatching(/^renderer-(status|failed)$/),
+  ]);
+  const ordinary = await get(`${url}/is/image/shoe?wid=40`);
+  expect([ordinary.status, ordinary.headers['content-type']]).toEqual([200, 'image/png']);
+  expect((await get(`${command('wid=40')}&name=y.png`)).reply.error?.code).toBe('repeated-command');
+  if (!GET_ALONE.includes(name)) {
+    expect((await get(command('wid=40'), { method: 'POST' })).reply.status).toBe('done');
+  }
+  expect(list(cwd('saved'))).toEqual(['x.png']);
+  if (NEVER_HANGS.includes(name)) return;
+  const leaving = request(command('wid=hang')).on('error', () => undefined);
+  await printed(/rendering/);
+  leaving.destroy();
+  await printed(/aborted client-disconnected/);
 });
 
 test('saves from code', async () => {

@@ -42,82 +42,74 @@ function sent(answer: Answer): string {
   return `${answer.status} ${answer.reply.status} ${answer.reply.error?.code ?? ''}`.trim();
 }
 
-describe('logs.mjs', () => {
-  test('logs a save as one line, and a refusal with its cause', async () => {
-    const program = await start('logs.mjs');
-    expect(sent(await get(`${program.url}${SAVE}shoe.png&signature=secret`))).toBe('200 done');
-    expect(await line(program, 'shoe.png')).toMatchObject({
-      level: 30,
-      msg: 'image save',
-      outcome: 'done',
-      path: '/is/image/shoe',
-      pixels: 400,
-    });
-    expect(sent(await get(`${program.url}${SAVE}no/shoe.png`))).toBe('403 failed folder-missing');
-    expect(await line(program, 'no/shoe.png')).toMatchObject({
-      level: 40,
-      code: 'folder-missing',
-      err: { type: 'Error', code: 'ENOENT' },
-    });
-    expect(program.output()).not.toContain('secret');
-    expect(program.output().trim().split('\n')).toHaveLength(2);
+test('logs.mjs logs a save as one line, and a refusal with its cause', async () => {
+  const program = await start('logs.mjs');
+  expect(sent(await get(`${program.url}${SAVE}shoe.png&signature=secret`))).toBe('200 done');
+  expect(await line(program, 'shoe.png')).toMatchObject({
+    level: 30,
+    msg: 'image save',
+    outcome: 'done',
+    path: '/is/image/shoe',
+    pixels: 400,
   });
+  expect(sent(await get(`${program.url}${SAVE}no/shoe.png`))).toBe('403 failed folder-missing');
+  expect(await line(program, 'no/shoe.png')).toMatchObject({
+    level: 40,
+    code: 'folder-missing',
+    err: { type: 'Error', code: 'ENOENT' },
+  });
+  expect(program.output()).not.toContain('secret');
+  expect(program.output().trim().split('\n')).toHaveLength(2);
 });
 
-describe('metrics.mjs', () => {
-  test('counts saves by outcome and code, their time and their bytes', async () => {
-    const program = await start('metrics.mjs');
-    const done = await get(`${program.url}${SAVE}shoe.png`);
-    await get(`${program.url}${SAVE}no/shoe.png`);
-    const { headers, body } = await get(`${program.url}/metrics`);
-    expect(headers['content-type']).toMatch(/^text\/plain; version=/);
-    expect(body.toString().split('\n')).toEqual(
-      expect.arrayContaining([
-        'image_saves_total{outcome="done",code="none"} 1',
-        'image_saves_total{outcome="failed",code="folder-missing"} 1',
-        'image_save_duration_seconds_count{outcome="done"} 1',
-        `image_saved_bytes_total ${done.reply.image?.length ?? 0}`,
-      ]),
-    );
-    expect(body.toString()).not.toContain('shoe');
-  });
+test('metrics.mjs counts saves by outcome and code, their time and their bytes', async () => {
+  const program = await start('metrics.mjs');
+  const done = await get(`${program.url}${SAVE}shoe.png`);
+  await get(`${program.url}${SAVE}no/shoe.png`);
+  const { headers, body } = await get(`${program.url}/metrics`);
+  expect(headers['content-type']).toMatch(/^text\/plain; version=/);
+  expect(body.toString().split('\n')).toEqual(
+    expect.arrayContaining([
+      'image_saves_total{outcome="done",code="none"} 1',
+      'image_saves_total{outcome="failed",code="folder-missing"} 1',
+      'image_save_duration_seconds_count{outcome="done"} 1',
+      `image_saved_bytes_total ${done.reply.image?.length ?? 0}`,
+    ]),
+  );
+  expect(body.toString()).not.toContain('shoe');
 });
 
-describe('readiness.mjs', () => {
-  test('is ready while the folder is there', async () => {
-    const program = await start('readiness.mjs');
-    const ready = async (): Promise<[number, string]> => {
-      const { status, body } = await get(`${program.url}/ready`);
-      return [status, body.toString()];
-    };
-    expect(await ready()).toEqual([200, 'ready']);
-    expect(list(cwd('saved'))).toEqual([]);
-    rmSync(cwd('saved'), { recursive: true });
-    expect(await ready()).toEqual([503, 'save-path-missing']);
-    await program.printed(/save-path-missing .*ENOENT/);
-    mkdirSync(cwd('saved'));
-    expect(await ready()).toEqual([200, 'ready']);
-  });
+test('readiness.mjs is ready while the folder is there', async () => {
+  const program = await start('readiness.mjs');
+  const ready = async (): Promise<[number, string]> => {
+    const { status, body } = await get(`${program.url}/ready`);
+    return [status, body.toString()];
+  };
+  expect(await ready()).toEqual([200, 'ready']);
+  expect(list(cwd('saved'))).toEqual([]);
+  rmSync(cwd('saved'), { recursive: true });
+  expect(await ready()).toEqual([503, 'save-path-missing']);
+  await program.printed(/save-path-missing .*ENOENT/);
+  mkdirSync(cwd('saved'));
+  expect(await ready()).toEqual([200, 'ready']);
 });
 
-describe('purge.mjs', () => {
-  test('asks the cache to forget each saved image, and reports a cache that does not', async () => {
-    const purged: string[] = [];
-    let status = 200;
-    const cache = await startServer([
-      (req, res) => {
-        purged.push(`${req.method} ${req.url}`);
-        res.writeHead(status).end();
-      },
-    ]);
-    const program = await start('purge.mjs', { env: { PURGE_URL: `${cache.url}/purge/` } });
-    expect(sent(await get(`${program.url}${SAVE}a%20b.png`))).toBe('200 done');
-    expect(purged).toEqual(['GET /purge/a%20b.png']);
-    expect(program.output()).toBe('');
-    status = 500;
-    expect(sent(await get(`${program.url}${SAVE}shoe.png`))).toBe('200 done');
-    await program.printed(/shoe\.png was not purged: The cache replied 500/);
-  });
+test('purge.mjs asks the cache to forget each saved image, and reports a cache that does not', async () => {
+  const purged: string[] = [];
+  let status = 200;
+  const cache = await startServer([
+    (req, res) => {
+      purged.push(`${req.method} ${req.url}`);
+      res.writeHead(status).end();
+    },
+  ]);
+  const program = await start('purge.mjs', { env: { PURGE_URL: `${cache.url}/purge/` } });
+  expect(sent(await get(`${program.url}${SAVE}a%20b.png`))).toBe('200 done');
+  expect(purged).toEqual(['GET /purge/a%20b.png']);
+  expect(program.output()).toBe('');
+  status = 500;
+  expect(sent(await get(`${program.url}${SAVE}shoe.png`))).toBe('200 done');
+  await program.printed(/shoe\.png was not purged: The cache replied 500/);
 });
 
 const describeSqlite = hasSqlite ? describe : describe.skip;
@@ -297,24 +289,22 @@ describe('serve.mjs', () => {
   });
 });
 
-describe('tenants.mjs', () => {
-  test('saves to the folder of the tenant with the key, and refuses other keys', async () => {
-    for (const tenant of ['acme', 'globex']) mkdirSync(cwd('saved', tenant));
-    const program = await start('tenants.mjs', { env: { KEY_ACME: 'one', KEY_GLOBEX: 'two' } });
-    const save = async (name: string, key?: string): Promise<string> => {
-      const headers = key === undefined ? {} : { Authorization: `Bearer ${key}` };
-      return sent(await get(`${program.url}${SAVE}${name}`, { headers }));
-    };
-    expect(await save('shoe.png', 'one')).toBe('200 done');
-    expect(await save('hat.png', 'two')).toBe('200 done');
-    for (const key of [undefined, 'three', '../acme']) expect(await save('x.png', key)).toBe(REFUSED);
-    expect(await save('../globex/x.png', 'one')).toBe('403 failed name-invalid');
-    expect([list(cwd('saved/acme')), list(cwd('saved/globex')), list(cwd('saved'))]).toEqual([
-      ['shoe.png'],
-      ['hat.png'],
-      ['acme', 'globex'],
-    ]);
-  });
+test('tenants.mjs saves to the folder of the tenant with the key, and refuses other keys', async () => {
+  for (const tenant of ['acme', 'globex']) mkdirSync(cwd('saved', tenant));
+  const program = await start('tenants.mjs', { env: { KEY_ACME: 'one', KEY_GLOBEX: 'two' } });
+  const save = async (name: string, key?: string): Promise<string> => {
+    const headers = key === undefined ? {} : { Authorization: `Bearer ${key}` };
+    return sent(await get(`${program.url}${SAVE}${name}`, { headers }));
+  };
+  expect(await save('shoe.png', 'one')).toBe('200 done');
+  expect(await save('hat.png', 'two')).toBe('200 done');
+  for (const key of [undefined, 'three', '../acme']) expect(await save('x.png', key)).toBe(REFUSED);
+  expect(await save('../globex/x.png', 'one')).toBe('403 failed name-invalid');
+  expect([list(cwd('saved/acme')), list(cwd('saved/globex')), list(cwd('saved'))]).toEqual([
+    ['shoe.png'],
+    ['hat.png'],
+    ['acme', 'globex'],
+  ]);
 });
 
 describe('client-addresses.mjs', () => {
