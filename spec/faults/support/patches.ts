@@ -160,13 +160,9 @@ export const patches = {
     globalThis.clearTimeout = () => undefined;
   },
 
-  leaksSlotsOfTimeouts: () => {
-    leakSlots('timeout');
-  },
+  leaksSlotsOfTimeouts: leakingSlots('timeout'),
 
-  leaksSlotsOfFailures: () => {
-    leakSlots('failed');
-  },
+  leaksSlotsOfFailures: leakingSlots('failed'),
 
   keepsMemoryOfEverySave: (calls: Calls) => {
     replace(calls, 'rename', (real, ...args) => {
@@ -184,23 +180,22 @@ export const patches = {
 };
 
 /** Makes saves with an outcome keep their slot. */
-function leakSlots(leaking: Parameters<Slot['release']>[0]): void {
-  const admit = Object.getOwnPropertyDescriptor(Admission.prototype, 'admit')?.value as Admission['admit'];
-  const leaky = (slot: Slot): Slot => {
-    let released = false;
-    return {
-      startPublishing() {
-        slot.startPublishing();
-      },
-      release(outcome) {
-        if (!released && outcome !== leaking) slot.release(outcome);
-        released = true;
-      },
+function leakingSlots(leaking: Parameters<Slot['release']>[0]) {
+  return (): void => {
+    const admit = Object.getOwnPropertyDescriptor(Admission.prototype, 'admit')?.value as Admission['admit'];
+    const leaky = (slot: Slot): Slot => {
+      const release = slot.release.bind(slot);
+      slot.release = (outcome) => {
+        // Only the first call counts.
+        slot.release = () => undefined;
+        if (outcome !== leaking) release(outcome);
+      };
+      return slot;
     };
-  };
-  Admission.prototype.admit = function (...args) {
-    const slot = admit.apply(this, args);
-    return slot instanceof Promise ? slot.then(leaky) : leaky(slot);
+    Admission.prototype.admit = function (...args) {
+      const slot = admit.apply(this, args);
+      return slot instanceof Promise ? slot.then(leaky) : leaky(slot);
+    };
   };
 }
 

@@ -62,28 +62,15 @@ test.each([
 });
 
 test.each([
-  ['fit', '-rb-'],
-  ['crop', 'rrbb'],
-  ['stretch', 'rrbb'],
-])('fit=%s', async (fit, expected) => {
-  const { at } = await render(
-    `halves?crop=0,100,600,200&wid=100&hei=${fit === 'fit' ? 100 : 50}&fit=${fit}&fmt=png-alpha`,
-  );
-  const points: [number, number][] =
-    fit === 'fit'
-      ? [
-          [50, 5],
-          [25, 50],
-          [75, 50],
-          [50, 95],
-        ]
-      : [
-          [2, 2],
-          [2, 47],
-          [97, 2],
-          [97, 47],
-        ];
-  expect(points.map((point) => at(...point)).join('')).toBe(expected);
+  // Above, in the left half, in the right half, below
+  ['fit', 100, '50,5 25,50 75,50 50,95', '-rb-'],
+  // The corners
+  ['crop', 50, '2,2 2,47 97,2 97,47', 'rrbb'],
+  ['stretch', 50, '2,2 2,47 97,2 97,47', 'rrbb'],
+])('fit=%s', async (fit, height, points, expected) => {
+  const { at } = await render(`halves?crop=0,100,600,200&wid=100&hei=${height}&fit=${fit}&fmt=png-alpha`);
+  const colours = points.split(' ').map((point) => at(...(point.split(',').map(Number) as [number, number])));
+  expect(colours.join('')).toBe(expected);
 });
 
 test.each([

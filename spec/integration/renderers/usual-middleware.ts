@@ -9,38 +9,29 @@ import { pinoHttp } from 'pino-http';
 import { imageSave } from '../../../lib/index.js';
 import { start, type Handler } from '../../support/host.js';
 
-function nowhere(): Writable {
-  return new Writable({
+const nowhere = (): Writable =>
+  new Writable({
     write: (_chunk, _encoding, done) => {
       done();
     },
   });
-}
 
-const MIDDLEWARE: Record<string, () => Handler> = {
-  compression: () => compression({ threshold: 0 }) as Handler,
-  helmet: () => helmet(),
-  morgan: () => morgan('combined', { stream: nowhere() }),
-  'express-session': () =>
-    session({ secret: 'x', resave: true, saveUninitialized: true, rolling: true }) as Handler,
-  'express-rate-limit': () => rateLimit({ limit: 100, standardHeaders: true }) as unknown as Handler,
-  'pino-http': () => pinoHttp(nowhere()),
-};
+const all = (): Handler[] => [
+  compression({ threshold: 0 }) as Handler,
+  helmet(),
+  morgan('combined', { stream: nowhere() }),
+  session({ secret: 'x', resave: true, saveUninitialized: true, rolling: true }) as Handler,
+  rateLimit({ limit: 100, standardHeaders: true }) as unknown as Handler,
+  pinoHttp(nowhere()),
+];
 
-/** Before the save, and between the save and the renderer. */
-export type Place =
-  'alone' | 'behind all of the usual middleware' | 'with all of the usual middleware between';
-
-const MAKE: Record<Place, () => { before: Handler[]; behind: Handler[] }> = {
+/** What is before the save, and what between the save and the renderer. */
+const MAKE = {
   alone: () => ({ before: [], behind: [] }),
   'behind all of the usual middleware': () => ({ before: all(), behind: [] }),
   'with all of the usual middleware between': () => ({ before: [], behind: all() }),
-};
-
-function all(): Handler[] {
-  return Object.values(MIDDLEWARE).map((make) => make());
-}
-
+} satisfies Record<string, () => { before: Handler[]; behind: Handler[] }>;
+export type Place = keyof typeof MAKE;
 export const places = Object.keys(MAKE) as Place[];
 
 /** The addresses of a server without the middleware and of one with it, and where that saves. */
