@@ -5,7 +5,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { SaveError, saveOf, type ImageSaveOptions } from '../../lib/index.js';
 import { get } from '../support/client.js';
-import { eventually } from '../support/eventually.js';
+import { eventually } from '../support/deferred.js';
 import { list } from '../support/temp-dir.js';
 import { hosts, type Handler } from '../support/host.js';
 import { SAVE, useSaveFixture } from '../support/use-save-fixture.js';

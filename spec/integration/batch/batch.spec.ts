@@ -8,7 +8,7 @@ import { sendDone, sendError, startReplyServer } from '../../support/reply-serve
 import { stopAll } from '../../support/host.js';
 import { useTempDir } from '../../support/temp-dir.js';
 import { readLedger, spawnCommand, stopCommands, watch, type Command } from './cli-process.js';
-import { eventually } from '../../support/eventually.js';
+import { eventually } from '../../support/deferred.js';
 
 const program = join(packageBuild(), 'dist/cli.js');
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually } from '../../support/eventually.js';
+import { eventually } from '../../support/deferred.js';
 import { makeProject } from '../../support/project.js';
 import { removeTempDirs, useTempDir } from '../../support/temp-dir.js';
 import { readLedger, spawnCommand, startServer, stopCommands, type Command } from './cli-process.js';

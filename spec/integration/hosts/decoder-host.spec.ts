@@ -5,7 +5,7 @@ import { copyFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { buildSync } from 'esbuild';
 import { decodersOf, isRunning } from '../../support/decoders.js';
-import { eventually } from '../../support/eventually.js';
+import { eventually } from '../../support/deferred.js';
 import { noise } from '../../support/images.js';
 import { packageBuild } from '../../support/package-build.js';
 import { built, runInChild } from '../../support/run-in-child.js';

@@ -3,8 +3,7 @@ import { createReadStream, readdirSync, readFileSync, writeFileSync } from 'node
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createImageSaver, SaveError, type ImageSaverOptions, type SaveRecord } from '../../../lib/index.js';
-import { createDeferred } from '../../support/deferred.js';
-import { eventually } from '../../support/eventually.js';
+import { createDeferred, eventually } from '../../support/deferred.js';
 import { jpeg } from '../../support/images.js';
 import { MemoryStore } from '../../support/memory-store.js';
 import { codeOf } from '../../support/refusal.js';

@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { inspectImage as inspectType } from '../../../../lib/image/inspect.js';
 import { decodersOf, isRunning } from '../../../support/decoders.js';
-import { eventually } from '../../../support/eventually.js';
+import { eventually } from '../../../support/deferred.js';
 import { get } from '../../../support/client.js';
 import { start, stopAll } from '../../../support/host.js';
 import { jpeg } from '../../../support/images.js';
