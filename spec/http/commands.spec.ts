@@ -32,45 +32,43 @@ const send = (
   request: Parameters<typeof get>[1] = {},
 ): ReturnType<typeof save> => save(renderer, options, path, request);
 
-describe('an ordinary request', () => {
-  /** All properties of a request and a response by which a renderer could notice the middleware. */
-  function fingerprint(req: IncomingMessage, res: ServerResponse): unknown {
-    const { url, method, headers } = req;
-    const describeKeys = (object: object): unknown =>
-      Reflect.ownKeys(object).map((key) => {
-        const { value, ...rest } = Object.getOwnPropertyDescriptor(object, key) as { value?: unknown };
-        return [String(key), rest, typeof value, typeof value === 'function' ? value : null] as unknown;
-      });
-    return {
-      url,
-      method,
-      headers: { ...headers, host: '' },
-      query: (req as express.Request).query,
-      req: describeKeys(req),
-      res: describeKeys(res),
-      prototypes: [Object.getPrototypeOf(res), Object.getPrototypeOf(Object.getPrototypeOf(res))],
-      listeners: res.eventNames().map((name) => [name, res.listenerCount(name)]),
-    };
-  }
+/** All properties of a request and a response by which a renderer could notice the middleware. */
+function fingerprint(req: IncomingMessage, res: ServerResponse): unknown {
+  const { url, method, headers } = req;
+  const describeKeys = (object: object): unknown =>
+    Reflect.ownKeys(object).map((key) => {
+      const { value, ...rest } = Object.getOwnPropertyDescriptor(object, key) as { value?: unknown };
+      return [String(key), rest, typeof value, typeof value === 'function' ? value : null] as unknown;
+    });
+  return {
+    url,
+    method,
+    headers: { ...headers, host: '' },
+    query: (req as express.Request).query,
+    req: describeKeys(req),
+    res: describeKeys(res),
+    prototypes: [Object.getPrototypeOf(res), Object.getPrototypeOf(Object.getPrototypeOf(res))],
+    listeners: res.eventNames().map((name) => [name, res.listenerCount(name)]),
+  };
+}
 
-  test.each(['/', '/is/image/shoe?wid=800&fmt=png', '/x?%zz=%&.req=saveToFile&r%zzeq=saveToFile'])(
-    'passes %s to the renderer unchanged',
-    async (path) => {
-      const prints: unknown[] = [];
-      const look: Handler = (req, res, next) => {
-        prints.push(fingerprint(req, res));
-        next();
-      };
-      const looking: Handler = (req, res) => look(req, res, () => renderer(req, res, () => undefined));
-      const answer = await save(looking, { before: [look] }, path, {
-        headers: { range: 'bytes=0-1', 'if-none-match': '"x"', 'accept-encoding': 'gzip' },
-      });
-      expect(answer.body.equals(image())).toBe(true);
-      expect(prints[1]).toEqual(prints[0]);
-      expect(list(folder())).toEqual([]);
-    },
-  );
-});
+test.each(['/', '/is/image/shoe?wid=800&fmt=png', '/x?%zz=%&.req=saveToFile&r%zzeq=saveToFile'])(
+  'an ordinary request passes %s to the renderer unchanged',
+  async (path) => {
+    const prints: unknown[] = [];
+    const look: Handler = (req, res, next) => {
+      prints.push(fingerprint(req, res));
+      next();
+    };
+    const looking: Handler = (req, res) => look(req, res, () => renderer(req, res, () => undefined));
+    const answer = await save(looking, { before: [look] }, path, {
+      headers: { range: 'bytes=0-1', 'if-none-match': '"x"', 'accept-encoding': 'gzip' },
+    });
+    expect(answer.body.equals(image())).toBe(true);
+    expect(prints[1]).toEqual(prints[0]);
+    expect(list(folder())).toEqual([]);
+  },
+);
 
 describe('the command', () => {
   test.each([

@@ -105,8 +105,9 @@ test('a save folder that does not exist causes one warning with its whole path w
   expect(warn.mock.calls.map(String)).toEqual([expect.stringContaining(`: ${join(folder(), 'missing')}.`)]);
 });
 
-describe("the documented form of a renderer that uses the save's signal", () => {
-  test.each(['Express 5', 'Express 4'])('in %s, ends quietly when the save is aborted', async (host) => {
+test.each(['Express 5', 'Express 4'])(
+  "in %s, the documented form of a renderer that uses the save's signal ends quietly when the save is aborted",
+  async (host) => {
     const unhandled: unknown[] = [];
     const note = (error: unknown): void => void unhandled.push(error);
     process.on('unhandledRejection', note);
@@ -136,5 +137,5 @@ describe("the documented form of a renderer that uses the save's signal", () => 
     process.off('unhandledRejection', note);
     expect(unhandled).toEqual([]);
     expect(printed).not.toHaveBeenCalled();
-  });
-});
+  },
+);

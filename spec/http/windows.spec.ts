@@ -22,16 +22,14 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-describe('a name that is in use', () => {
-  usePlatform('win32');
+usePlatform('win32');
 
-  test('is kept, and the client may try again, if it stays in use', async () => {
-    keepInUse('rename', Infinity);
-    const { status, reply } = await save();
-    expect([status, reply.error?.code, reply.error?.retry]).toEqual([403, 'file-in-use', true]);
-    expect([list(folder()), String(content())]).toEqual([['x.jpg'], 'old']);
-    expect(await recorded()).toMatchObject({ code: 'file-in-use', cause: { code: 'EPERM' } });
-  });
+test('a name that is in use is kept, and the client may try again, if it stays in use', async () => {
+  keepInUse('rename', Infinity);
+  const { status, reply } = await save();
+  expect([status, reply.error?.code, reply.error?.retry]).toEqual([403, 'file-in-use', true]);
+  expect([list(folder()), String(content())]).toEqual([['x.jpg'], 'old']);
+  expect(await recorded()).toMatchObject({ code: 'file-in-use', cause: { code: 'EPERM' } });
 });
 
 (process.platform === 'win32' ? describe : describe.skip)('a name that really is in use', () => {

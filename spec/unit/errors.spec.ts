@@ -41,37 +41,33 @@ const EXPECTED: Readonly<Record<string, string>> = {
   ENOTTHERE: 'write-failed',
 };
 
-describe('an error of the file system', () => {
-  test.each(Object.entries(EXPECTED))(
-    'with the code %s becomes %s, and tells the client what to do without naming paths of the server',
-    (system, code) => {
-      const cause = systemError(system);
-      const error = fileSystemError(cause);
-      expect(error).toBeInstanceOf(SaveError);
-      expect(error).toMatchObject({ code, cause });
-      expect(error.message).not.toMatch(/E[A-Z]{3,}|\/|\n|secret|errno|at .*:\d/);
-      expect(error.message).toMatch(/^[A-Z].*\.$/);
-      // The message contains advice.
-      expect(error.message).toMatch(/\b(Ask|Try|Save|Shorten|Name|Choose)\b/);
-    },
-  );
-});
+test.each(Object.entries(EXPECTED))(
+  'an error of the file system with the code %s becomes %s, and tells the client what to do without naming paths of the server',
+  (system, code) => {
+    const cause = systemError(system);
+    const error = fileSystemError(cause);
+    expect(error).toBeInstanceOf(SaveError);
+    expect(error).toMatchObject({ code, cause });
+    expect(error.message).not.toMatch(/E[A-Z]{3,}|\/|\n|secret|errno|at .*:\d/);
+    expect(error.message).toMatch(/^[A-Z].*\.$/);
+    // The message contains advice.
+    expect(error.message).toMatch(/\b(Ask|Try|Save|Shorten|Name|Choose)\b/);
+  },
+);
 
-describe('the code of a system error', () => {
-  test.each([
-    [systemError('EIO'), 'EIO'],
-    [{ code: 'EIO' }, 'EIO'],
-    [new Error('EIO'), undefined],
-    [{ code: 5 }, undefined],
-    [Object.assign(new Error(), { code: 'constructor' }), 'constructor'],
-    ['EIO', undefined],
-    [null, undefined],
-    [undefined, undefined],
-    [5, undefined],
-  ])('of %p is %p', (thrown, code) => {
-    expect(systemCode(thrown)).toBe(code);
-    expect(fileSystemError(thrown).code).toBe('write-failed');
-  });
+test.each([
+  [systemError('EIO'), 'EIO'],
+  [{ code: 'EIO' }, 'EIO'],
+  [new Error('EIO'), undefined],
+  [{ code: 5 }, undefined],
+  [Object.assign(new Error(), { code: 'constructor' }), 'constructor'],
+  ['EIO', undefined],
+  [null, undefined],
+  [undefined, undefined],
+  [5, undefined],
+])('the code of a system error of %p is %p', (thrown, code) => {
+  expect(systemCode(thrown)).toBe(code);
+  expect(fileSystemError(thrown).code).toBe('write-failed');
 });
 
 describe('a SaveError', () => {

@@ -8,11 +8,7 @@ import type { Save } from '../../../lib/save/exchange.js';
 const response = (): ServerResponse => new ServerResponse(new IncomingMessage(new Socket()));
 const save: Save = { name: 'a.png', signal: new AbortController().signal, refuse: () => undefined };
 
-it('is undefined on an ordinary request', () => {
-  expect(saveOf(response())).toBeUndefined();
-});
-
-it('belongs to the captured response alone', () => {
+it('belongs to the captured response alone, and is undefined on others', () => {
   const res = response();
   attachSave(res, save);
   expect(saveOf(res)).toBe(save);
@@ -39,15 +35,10 @@ it('is hidden from code that lists or copies the response’s properties', () =>
   expect(Reflect.ownKeys(Object.assign({}, res))).toEqual(before);
 });
 
-it('is found through an object whose prototype is the response', () => {
+it('is found through an object whose prototype is the response, and is the latest of two', () => {
   const res = response();
   attachSave(res, save);
   expect(saveOf(Object.create(res) as ServerResponse)).toBe(save);
-});
-
-it('is the latest if one response is captured twice', () => {
-  const res = response();
-  attachSave(res, save);
   attachSave(res, { ...save, name: 'b.png' });
   expect(saveOf(res)?.name).toBe('b.png');
 });

@@ -74,31 +74,29 @@ describe('a command', () => {
   });
 });
 
-describe('an ordinary request', () => {
-  test.each([
-    ['has no query', '/shoe'],
-    ['has an empty query', '/shoe?'],
-    ['asks for something else', '/shoe?req=img&name=a.png'],
-    ['asks for something else first', '/shoe?req=img,saveToFile&name=a.png'],
-    ['has the command in its path only', '/req=saveToFile&name=a.png'],
-    ['has it in the name of a command', '/shoe?req=saveToFile2&name=a.png'],
-    ['has it encoded twice', '/shoe?req=save%2554oFile&name=a.png'],
-    ['has it as the value of something else', '/shoe?src=saveToFile&name=a.png'],
-    ['has it in a comment', '/shoe?wid=8&.req=saveToFile&name=a.png'],
-    ['has it behind an encoded equals sign', '/shoe?req%3DsaveToFile=&name=a.png'],
-    ['has it behind an encoded ampersand', '/shoe?wid=8%26req=saveToFile&name=a.png'],
-    ['has it with a space', '/shoe?req=+saveToFile&name=a.png'],
-    ['has it with a malformed escape', '/shoe?req=saveToFile%4&name=a.png'],
-    ['has it in a nested request', '/shoe?src=is(a?req=saveToFile&name=a.png)&wid=8'],
-    ['has it in a nested request with an encoded bracket', `/shoe?src=(a?x=%29&${SAVE}&name=x)`],
-    ['has it in an embedded request', '/shoe?src={a?req=saveToFile&name=a.png}&wid=8'],
-    ['repeats its own commands', '/shoe?req=img&req=img&name=a&name=b&timeout=x'],
-    ['has it as a name', '/shoe?saveToFile'],
-    ['has a part of it', '/shoe?req=saveToFil'],
-    ['has no path', ''],
-  ])('is passed on if it %s', (_why, url) => {
-    expect(hasSaveCommand(url)).toBe(false);
-  });
+test.each([
+  ['has no query', '/shoe'],
+  ['has an empty query', '/shoe?'],
+  ['asks for something else', '/shoe?req=img&name=a.png'],
+  ['asks for something else first', '/shoe?req=img,saveToFile&name=a.png'],
+  ['has the command in its path only', '/req=saveToFile&name=a.png'],
+  ['has it in the name of a command', '/shoe?req=saveToFile2&name=a.png'],
+  ['has it encoded twice', '/shoe?req=save%2554oFile&name=a.png'],
+  ['has it as the value of something else', '/shoe?src=saveToFile&name=a.png'],
+  ['has it in a comment', '/shoe?wid=8&.req=saveToFile&name=a.png'],
+  ['has it behind an encoded equals sign', '/shoe?req%3DsaveToFile=&name=a.png'],
+  ['has it behind an encoded ampersand', '/shoe?wid=8%26req=saveToFile&name=a.png'],
+  ['has it with a space', '/shoe?req=+saveToFile&name=a.png'],
+  ['has it with a malformed escape', '/shoe?req=saveToFile%4&name=a.png'],
+  ['has it in a nested request', '/shoe?src=is(a?req=saveToFile&name=a.png)&wid=8'],
+  ['has it in a nested request with an encoded bracket', `/shoe?src=(a?x=%29&${SAVE}&name=x)`],
+  ['has it in an embedded request', '/shoe?src={a?req=saveToFile&name=a.png}&wid=8'],
+  ['repeats its own commands', '/shoe?req=img&req=img&name=a&name=b&timeout=x'],
+  ['has it as a name', '/shoe?saveToFile'],
+  ['has a part of it', '/shoe?req=saveToFil'],
+  ['has no path', ''],
+])('an ordinary request is passed on if it %s', (_why, url) => {
+  expect(hasSaveCommand(url)).toBe(false);
 });
 
 describe('command names', () => {

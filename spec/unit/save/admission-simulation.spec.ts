@@ -43,34 +43,32 @@ function medianLatency({ saves }: Simulated, name: string): number {
 const highest = (values: readonly number[], from: number, to: number): number =>
   Math.max(...values.slice(1000 * from, 1000 * to));
 
-describe('a renderer that is bound by two processors', () => {
-  const bursts = (load: number, timeout: number): Stream => ({
-    burst: { saves: load * CAPACITY, everySeconds: 1 },
-    work: WORK,
-    timeout,
-  });
-  test.each([
-    [0.5, 2000],
-    [1, 2000],
-    [1.3, 5000],
-    [2, 2000],
-    [2, 60_000],
-    [10, 2000],
-    [10, 5000],
-  ])(
-    'is used well at %f times its load with a time limit of %i ms, steady and in bursts',
-    async (load, timeout) => {
-      for (const stream of [processorBound(load, timeout), bursts(load, timeout)]) {
-        const result = await simulate({ streams: { stream }, seconds: 40 }, SEED);
-        // From a cold start, and warm. By chance, fewer saves may have come than the renderer can do.
-        const goal = Math.min(1, load) * CAPACITY * (load > 1 ? 0.95 : 0.8);
-        expect(rate(result, 'stream', 0, 40)).toBeGreaterThanOrEqual(goal);
-        expect(rate(result, 'stream', 20, 40)).toBeGreaterThanOrEqual(goal);
-        expect(share(result, 'stream', 'timeout')).toBeLessThan(0.05);
-      }
-    },
-  );
+const bursts = (load: number, timeout: number): Stream => ({
+  burst: { saves: load * CAPACITY, everySeconds: 1 },
+  work: WORK,
+  timeout,
 });
+test.each([
+  [0.5, 2000],
+  [1, 2000],
+  [1.3, 5000],
+  [2, 2000],
+  [2, 60_000],
+  [10, 2000],
+  [10, 5000],
+])(
+  'a renderer that is bound by two processors is used well at %f times its load with a time limit of %i ms, steady and in bursts',
+  async (load, timeout) => {
+    for (const stream of [processorBound(load, timeout), bursts(load, timeout)]) {
+      const result = await simulate({ streams: { stream }, seconds: 40 }, SEED);
+      // From a cold start, and warm. By chance, fewer saves may have come than the renderer can do.
+      const goal = Math.min(1, load) * CAPACITY * (load > 1 ? 0.95 : 0.8);
+      expect(rate(result, 'stream', 0, 40)).toBeGreaterThanOrEqual(goal);
+      expect(rate(result, 'stream', 20, 40)).toBeGreaterThanOrEqual(goal);
+      expect(share(result, 'stream', 'timeout')).toBeLessThan(0.05);
+    }
+  },
+);
 
 describe('a first second in which code is compiled and decoders start', () => {
   const scenario = (load: number, seconds: number): Scenario => ({
@@ -98,20 +96,18 @@ describe('a first second in which code is compiled and decoders start', () => {
   });
 });
 
-describe('a renderer that waits', () => {
-  const clients: Stream = { clients: 200, work: 0.5, wait: 300, timeout: 60_000 };
-  test.each<[string, Stream]>([
-    ['200 clients at once', clients],
-    ['600 saves per second', { perSecond: 600, work: 0.5, wait: 300, timeout: 60_000 }],
-  ])('may do all that comes from %s, soon after a cold start', async (_what, stream) => {
-    const scenario: Scenario = { streams: { stream }, seconds: 12 };
-    const result = await simulate(scenario, SEED);
-    const unlimited = await simulate({ ...scenario, options: { concurrency: Infinity } }, SEED);
-    const ratio = (from: number, to: number): number =>
-      rate(result, 'stream', from, to) / rate(unlimited, 'stream', from, to);
-    expect(ratio(0, 5)).toBeGreaterThanOrEqual(0.8);
-    expect(ratio(5, 12)).toBeGreaterThanOrEqual(0.95);
-  });
+const clients: Stream = { clients: 200, work: 0.5, wait: 300, timeout: 60_000 };
+test.each<[string, Stream]>([
+  ['200 clients at once', clients],
+  ['600 saves per second', { perSecond: 600, work: 0.5, wait: 300, timeout: 60_000 }],
+])('a renderer that waits may do all that comes from %s, soon after a cold start', async (_what, stream) => {
+  const scenario: Scenario = { streams: { stream }, seconds: 12 };
+  const result = await simulate(scenario, SEED);
+  const unlimited = await simulate({ ...scenario, options: { concurrency: Infinity } }, SEED);
+  const ratio = (from: number, to: number): number =>
+    rate(result, 'stream', from, to) / rate(unlimited, 'stream', from, to);
+  expect(ratio(0, 5)).toBeGreaterThanOrEqual(0.8);
+  expect(ratio(5, 12)).toBeGreaterThanOrEqual(0.95);
 });
 
 describe('renders that hang or take a hundred times as long', () => {
@@ -154,29 +150,27 @@ describe('renders that hang or take a hundred times as long', () => {
   });
 });
 
-describe('a renderer that fails for a while', () => {
-  const rows = [0, 0.1].flatMap((speed) => [
-    [speed, 1.2, 5000] as const,
-    [speed, 2, 2000] as const,
-    [speed, 2, 60_000] as const,
-  ]);
-  test.each(rows)(
-    'at %f of its speed for 20 s, %f times the load, time limit %i ms: is served as before from the fifth second',
-    async (slowness, load, timeout) => {
-      for (const ignoresSignal of [false, true]) {
-        const scenario: Scenario = {
-          streams: { stream: processorBound(load, timeout) },
-          seconds: 55,
-          ignoresSignal,
-          speed: (second) => (second >= 15 && second < 35 ? slowness : 1),
-        };
-        const result = await simulate(scenario, SEED);
-        expect(rate(result, 'stream', 40, 55)).toBeGreaterThanOrEqual(0.9 * CAPACITY);
-        expect(highest(result.running, 40, 55)).toBeLessThanOrEqual(3 * highest(result.running, 5, 15));
-      }
-    },
-  );
-});
+const rows = [0, 0.1].flatMap((speed) => [
+  [speed, 1.2, 5000] as const,
+  [speed, 2, 2000] as const,
+  [speed, 2, 60_000] as const,
+]);
+test.each(rows)(
+  'a renderer that fails for a while at %f of its speed for 20 s, %f times the load, time limit %i ms: is served as before from the fifth second',
+  async (slowness, load, timeout) => {
+    for (const ignoresSignal of [false, true]) {
+      const scenario: Scenario = {
+        streams: { stream: processorBound(load, timeout) },
+        seconds: 55,
+        ignoresSignal,
+        speed: (second) => (second >= 15 && second < 35 ? slowness : 1),
+      };
+      const result = await simulate(scenario, SEED);
+      expect(rate(result, 'stream', 40, 55)).toBeGreaterThanOrEqual(0.9 * CAPACITY);
+      expect(highest(result.running, 40, 55)).toBeLessThanOrEqual(3 * highest(result.running, 5, 15));
+    }
+  },
+);
 
 test.each([
   ['two processors', { burst: { saves: 500, everySeconds: 20 }, work: 20, timeout: 60_000 }, Infinity],

@@ -83,11 +83,13 @@ describe('a given value', () => {
     expect(check(given)).toMatchObject(given);
   });
 
-  it('is limited by maxTimeout if it is timeout', () => {
-    expect(check({ timeout: 5000, maxTimeout: 1000 }).timeout).toBe(1000);
-    expect(check({ maxTimeout: 1000 }).timeout).toBe(1000);
-    expect(check({ timeout: 700_000 }).timeout).toBe(600_000);
-    expect(check({ timeout: 500, maxTimeout: 1000 }).timeout).toBe(500);
+  test.each([
+    [{ timeout: 5000, maxTimeout: 1000 }, 1000],
+    [{ maxTimeout: 1000 }, 1000],
+    [{ timeout: 700_000 }, 600_000],
+    [{ timeout: 500, maxTimeout: 1000 }, 500],
+  ])('is limited by maxTimeout: of %p, timeout is %i', (given, timeout) => {
+    expect(check(given).timeout).toBe(timeout);
   });
 
   it('is copied, so later changes have no effect', () => {
@@ -132,17 +134,14 @@ describe('savePath', () => {
     expect(await check({ savePath: () => Promise.resolve('/srv') }).savePath(req)).toBe(resolve('/srv'));
   });
 
-  test.each([[undefined], [null], [5], [{}]])(
-    'fails the request if its function returns %p',
-    async (path) => {
-      const settings = check({ savePath: () => path });
-      await expect(settings.savePath(request())).rejects.toThrow();
-    },
-  );
-
-  it('fails the request if its function fails', async () => {
-    const fault = new Error('no such tenant');
-    await expect(check({ savePath: () => Promise.reject(fault) }).savePath(request())).rejects.toBe(fault);
+  test.each([
+    [() => undefined, 'must be of type string'],
+    [() => null, 'must be of type string'],
+    [() => 5, 'must be of type string'],
+    [() => Promise.resolve({}), 'must be of type string'],
+    [() => Promise.reject(new Error('no such tenant')), 'no such tenant'],
+  ])('fails the request if its function is %p', async (savePath, message) => {
+    await expect(check({ savePath }).savePath(request())).rejects.toThrow(message);
   });
 });
 

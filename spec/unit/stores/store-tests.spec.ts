@@ -21,11 +21,9 @@ const testsOf = (makeStore: () => Store): ReturnType<typeof storeTests> =>
     },
   });
 
-describe('a store in memory', () => {
-  const tests = testsOf(() => new MemoryStore());
-  it.each(tests.map(({ name, run }) => [name, run] as const))('%s', async (_name, run) => {
-    await run();
-  });
+const tests = testsOf(() => new MemoryStore());
+it.each(tests.map(({ name, run }) => [name, run] as const))('a store in memory %s', async (_name, run) => {
+  await run();
 });
 
 /** A store with another `prepare`. */

@@ -19,16 +19,14 @@ afterEach(() => {
 
 const inSaved = (): Promise<string[]> => readdir(inFolder('saved'));
 
-describe('the name of a temporary file', () => {
-  it('is hidden, contains the lifetime and cannot be guessed', () => {
-    const names = Array.from({ length: 100 }, () => temporaryName(60_000));
-    for (const name of names) expect(name).toMatch(/^\.image-save-60000-[0-9a-f]{32}\.tmp$/);
-    expect(new Set(names).size).toBe(100);
-    // Every digit is random except the version of the UUID.
-    const indexes = Array.from({ length: 32 }, (_, at) => '.image-save-60000-'.length + at);
-    const fixed = indexes.filter((index) => new Set(names.map((name) => name[index])).size === 1);
-    expect(fixed.length).toBeLessThanOrEqual(1);
-  });
+it('the name of a temporary file is hidden, contains the lifetime and cannot be guessed', () => {
+  const names = Array.from({ length: 100 }, () => temporaryName(60_000));
+  for (const name of names) expect(name).toMatch(/^\.image-save-60000-[0-9a-f]{32}\.tmp$/);
+  expect(new Set(names).size).toBe(100);
+  // Every digit is random except the version of the UUID.
+  const indexes = Array.from({ length: 32 }, (_, at) => '.image-save-60000-'.length + at);
+  const fixed = indexes.filter((index) => new Set(names.map((name) => name[index])).size === 1);
+  expect(fixed.length).toBeLessThanOrEqual(1);
 });
 
 /** The name of a temporary file with these digits. */

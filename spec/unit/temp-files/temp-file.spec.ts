@@ -239,26 +239,27 @@ test('continues a short read up to the end of the file', async () => {
   expect(calls).toHaveBeenCalledTimes(4);
 });
 
-describe('a call that uses the fd while the file is discarded', () => {
-  const ways: ['writev' | 'read' | 'fsync', () => Promise<unknown>][] = [
-    ['writev', () => file.write(bytes('more'))],
-    ['read', () => file.read(Buffer.alloc(1), 0)],
-    ['fsync', () => file.finish(true)],
-  ];
+const ways: ['writev' | 'read' | 'fsync', () => Promise<unknown>][] = [
+  ['writev', () => file.write(bytes('more'))],
+  ['read', () => file.read(Buffer.alloc(1), 0)],
+  ['fsync', () => file.finish(true)],
+];
 
-  /** Resolves when the file was removed, and records when it is closed. */
-  const watchDiscarding = (happened: string[], removed: Deferred): void => {
-    interceptFsCall('unlink', async (real) => {
-      await real();
-      removed.resolve();
-    });
-    interceptFsCall('close', (real) => {
-      happened.push('close');
-      return real();
-    });
-  };
+/** Resolves when the file was removed, and records when it is closed. */
+const watchDiscarding = (happened: string[], removed: Deferred): void => {
+  interceptFsCall('unlink', async (real) => {
+    await real();
+    removed.resolve();
+  });
+  interceptFsCall('close', (real) => {
+    happened.push('close');
+    return real();
+  });
+};
 
-  it.each(ways)('%s finds the file open, which is closed once afterwards', async (name, call) => {
+it.each(ways)(
+  'a call that uses the fd while the file is discarded %s finds the file open, which is closed once afterwards',
+  async (name, call) => {
     await file.write(bytes('image'));
     const happened: string[] = [];
     const [begun, removed, goesOn] = [createDeferred(), createDeferred(), createDeferred()];
@@ -282,8 +283,8 @@ describe('a call that uses the fd while the file is discarded', () => {
     await Promise.all([calling, discarding]);
     expect(held).toHaveBeenCalledTimes(1);
     expect(happened).toEqual([`${name} begins`, `${name} ends`, 'close']);
-  });
-});
+  },
+);
 
 it('removes its file and closes its fd, however it ends', async () => {
   const ways: ((one: DiskTempFile) => Promise<unknown>)[] = [

@@ -42,36 +42,34 @@ beforeEach(async () => {
   await mkdir(inFolder('outside'));
 });
 
-describe('a target', () => {
-  it.each<[string, string, string, typeof KEEP?]>([
-    ['may be an existing file', 'old.png', 'saved/old.png'],
-    ['must not be an existing file if overwrite is false', 'old.png', 'file-exists', KEEP],
-    ['may be new if overwrite is false', 'b.png', 'saved/b.png', KEEP],
-    ['needs an existing folder', 'hats/a.png', 'folder-missing'],
-    ['needs all its folders', 'shoes/blue/dark/a.png', 'folder-missing'],
-    ['needs a folder instead of a file', 'old.png/a.png', 'folder-missing'],
-    ['needs a folder above its folder', 'old.png/red/a.png', 'folder-missing'],
-    ['must not be a folder', 'shoes', 'not-a-file'],
-    ['must not be a folder if overwrite is false', 'shoes', 'not-a-file', KEEP],
-    ['must not be a deeper folder', 'shoes/red', 'not-a-file'],
-  ])('%s: %s', async (_rule, name, outcome, options = REPLACE) => {
-    await writeFile(inFolder('saved/old.png'), 'old');
-    expect(await outcomeOf(name, options)).toBe(outcome);
-    expect(await readdir(inFolder('saved'))).toEqual(['old.png', 'shoes']);
-    if (process.platform === 'linux') expect(await descriptorsBelow(inFolder())).toEqual([]);
-  });
+it.each<[string, string, string, typeof KEEP?]>([
+  ['may be an existing file', 'old.png', 'saved/old.png'],
+  ['must not be an existing file if overwrite is false', 'old.png', 'file-exists', KEEP],
+  ['may be new if overwrite is false', 'b.png', 'saved/b.png', KEEP],
+  ['needs an existing folder', 'hats/a.png', 'folder-missing'],
+  ['needs all its folders', 'shoes/blue/dark/a.png', 'folder-missing'],
+  ['needs a folder instead of a file', 'old.png/a.png', 'folder-missing'],
+  ['needs a folder above its folder', 'old.png/red/a.png', 'folder-missing'],
+  ['must not be a folder', 'shoes', 'not-a-file'],
+  ['must not be a folder if overwrite is false', 'shoes', 'not-a-file', KEEP],
+  ['must not be a deeper folder', 'shoes/red', 'not-a-file'],
+])('a target %s: %s', async (_rule, name, outcome, options = REPLACE) => {
+  await writeFile(inFolder('saved/old.png'), 'old');
+  expect(await outcomeOf(name, options)).toBe(outcome);
+  expect(await readdir(inFolder('saved'))).toEqual(['old.png', 'shoes']);
+  if (process.platform === 'linux') expect(await descriptorsBelow(inFolder())).toEqual([]);
+});
 
-  testOnLinux('must not have a path that is too long for the system', async () => {
-    const parts = Array<string>(40).fill('x'.repeat(250));
-    expect(await outcomeOf(`${parts.join('/')}/a.png`)).toBe('name-invalid');
-  });
+testOnLinux('must not have a path that is too long for the system', async () => {
+  const parts = Array<string>(40).fill('x'.repeat(250));
+  expect(await outcomeOf(`${parts.join('/')}/a.png`)).toBe('name-invalid');
+});
 
-  testOnLinux('is refused without being opened if it is no regular file', async () => {
-    await promisify(execFile)('mkfifo', [inFolder('saved/pipe'), inFolder('saved/pipe.png')]);
-    expect(await outcomeOf('pipe')).toBe('not-a-file');
-    expect(await outcomeOf('pipe.png')).toBe('not-a-file');
-    expect(await outcomeOf('pipe/a.png')).toBe('folder-missing');
-  });
+testOnLinux('is refused without being opened if it is no regular file', async () => {
+  await promisify(execFile)('mkfifo', [inFolder('saved/pipe'), inFolder('saved/pipe.png')]);
+  expect(await outcomeOf('pipe')).toBe('not-a-file');
+  expect(await outcomeOf('pipe.png')).toBe('not-a-file');
+  expect(await outcomeOf('pipe/a.png')).toBe('folder-missing');
 });
 
 const OUTSIDE = 'outside-save-path';

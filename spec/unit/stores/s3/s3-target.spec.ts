@@ -22,48 +22,44 @@ const storeWith = (options: Partial<S3StoreOptions> = {}): ReturnType<typeof s3S
 const creating = (): typeof server.requests =>
   server.requests.filter(({ line }) => /^PUT \S+x-id=PutObject|^POST \S+\?uploads/.test(line));
 
-describe('the store tests', () => {
-  const tests = storeTests({
-    // More than two parts.
-    largeImageBytes: 11 * MIB,
-    async open() {
-      const own = await S3Server.start();
-      const prefix = '/renders/saved/';
-      return {
-        store: s3Store({ client: own.client(), bucket: 'renders', prefix: 'saved/', partSize: 5 * MIB }),
-        read: (name) => Promise.resolve(own.objects.get(prefix + name)?.body),
-        list: () =>
-          Promise.resolve([
-            ...[...own.objects.keys()].map((key) => key.slice(prefix.length)),
-            ...[...own.uploads.values()].map(({ key }) => `an upload of ${key}`),
-          ]),
-        close: () => own.stop(),
-      };
-    },
-  });
-  it.each(tests.map(({ name, run }) => [name, run] as const))('%s', async (_name, run) => {
-    await run();
-  });
+const tests = storeTests({
+  // More than two parts.
+  largeImageBytes: 11 * MIB,
+  async open() {
+    const own = await S3Server.start();
+    const prefix = '/renders/saved/';
+    return {
+      store: s3Store({ client: own.client(), bucket: 'renders', prefix: 'saved/', partSize: 5 * MIB }),
+      read: (name) => Promise.resolve(own.objects.get(prefix + name)?.body),
+      list: () =>
+        Promise.resolve([
+          ...[...own.objects.keys()].map((key) => key.slice(prefix.length)),
+          ...[...own.uploads.values()].map(({ key }) => `an upload of ${key}`),
+        ]),
+      close: () => own.stop(),
+    };
+  },
+});
+it.each(tests.map(({ name, run }) => [name, run] as const))('the store tests %s', async (_name, run) => {
+  await run();
 });
 
-describe('Expect: 100-continue', () => {
-  const expectOf = async (config: S3ClientConfig, length: number): Promise<string | undefined> => {
-    await saveTo(storeWith({ client: server.client(config) }), 'a.png', randomBytes(length));
-    return server.requests.find(({ line }) => line.startsWith('PUT'))?.headers.expect;
-  };
+const expectOf = async (config: S3ClientConfig, length: number): Promise<string | undefined> => {
+  await saveTo(storeWith({ client: server.client(config) }), 'a.png', randomBytes(length));
+  return server.requests.find(({ line }) => line.startsWith('PUT'))?.headers.expect;
+};
 
-  it.each<[string, S3ClientConfig, number, string | undefined]>([
-    ['from 2 MiB by default', {}, 2 * MIB, '100-continue'],
-    ['for a part of a large image', {}, 6 * MIB, '100-continue'],
-    ['not below 2 MiB by default', {}, 2 * MIB - 1, undefined],
-    ['never if the client says false', { expectContinueHeader: false }, 3 * MIB, undefined],
-    ['never for a part if the client says false', { expectContinueHeader: false }, 6 * MIB, undefined],
-    ['always if the client says true', { expectContinueHeader: true }, 1000, '100-continue'],
-    ['from the length that the client says', { expectContinueHeader: 1000 }, 1000, '100-continue'],
-    ['not below the length that the client says', { expectContinueHeader: 1000 }, 999, undefined],
-  ])('is sent %s', async (_when, config, length, expected) => {
-    expect(await expectOf(config, length)).toBe(expected);
-  });
+it.each<[string, S3ClientConfig, number, string | undefined]>([
+  ['from 2 MiB by default', {}, 2 * MIB, '100-continue'],
+  ['for a part of a large image', {}, 6 * MIB, '100-continue'],
+  ['not below 2 MiB by default', {}, 2 * MIB - 1, undefined],
+  ['never if the client says false', { expectContinueHeader: false }, 3 * MIB, undefined],
+  ['never for a part if the client says false', { expectContinueHeader: false }, 6 * MIB, undefined],
+  ['always if the client says true', { expectContinueHeader: true }, 1000, '100-continue'],
+  ['from the length that the client says', { expectContinueHeader: 1000 }, 1000, '100-continue'],
+  ['not below the length that the client says', { expectContinueHeader: 1000 }, 999, undefined],
+])('Expect: 100-continue is sent %s', async (_when, config, length, expected) => {
+  expect(await expectOf(config, length)).toBe(expected);
 });
 
 describe('lastUpdated', () => {
