@@ -25,19 +25,9 @@ export function installed(name: string): string {
 export function makeProject(packages: string[]): string {
   const project = makeTempDir();
   const modules = join(project, 'node_modules');
-  for (const name of [
-    'typescript',
-    'esbuild',
-    'commander',
-    'cli-progress',
-    '@types/cli-progress',
-    '@types/node',
-    'properties-file',
-    'sharp',
-    'express',
-    '@aws-sdk/client-s3',
-    ...packages,
-  ]) {
+  const usual =
+    'typescript esbuild commander cli-progress @types/cli-progress @types/node properties-file sharp express';
+  for (const name of [...usual.split(' '), '@aws-sdk/client-s3', ...packages]) {
     mkdirSync(join(modules, name, '..'), { recursive: true });
     linkDir(installed(name), join(modules, name));
   }

@@ -7,6 +7,7 @@ import { fsCalls } from '../../lib/temp-files/fs.js';
 import { flushFile } from '../../lib/temp-files/flush.js';
 import { occupyThread } from '../../lib/thread-pool.js';
 import { createDeferred } from '../support/deferred.js';
+import { png } from '../support/images.js';
 
 it('runs three works at once, and the others in order', async () => {
   const works = Array.from({ length: 5 }, () => createDeferred<number>());
@@ -34,9 +35,7 @@ it('counts flushes and decodes in the host together', async () => {
   try {
     const flushes = [1, 2, 3].map((fd) => flushFile(fd, ''));
     let decoded = false;
-    const image = await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } })
-      .png()
-      .toBuffer();
+    const image = await png(9, 9);
     const decode = inspectInHost('png', new MemoryBytes(image), { verify: 'pixels', maxPixels: 100 }).then(
       () => (decoded = true),
     );

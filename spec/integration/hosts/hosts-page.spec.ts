@@ -89,32 +89,11 @@ const GET_ALONE = ['polka', 'Fastify', 'NestJS'];
 const NEVER_HANGS = ['Fastify', 'NestJS'];
 
 const page = readFileSync('docs/hosts.md', 'utf8');
-const {
-  file,
-  cwd,
-  start,
-  run: runToEnd,
-} = useProject([
-  'express4',
-  'connect',
-  'polka',
-  'fastify',
-  '@fastify/middie',
-  '@nestjs/common',
-  '@nestjs/core',
-  '@nestjs/platform-express',
-  'reflect-metadata',
-  'rxjs',
-  'koa',
-  'hono',
-  '@hono/node-server',
-  'h3',
-  'morgan',
-  'helmet',
-  'compression',
-  'express-session',
-  'express-rate-limit',
-]);
+const PACKAGES =
+  'express4 connect polka fastify @fastify/middie @nestjs/common @nestjs/core @nestjs/platform-express reflect-metadata ' +
+  'rxjs koa hono @hono/node-server h3 morgan helmet compression express-session express-rate-limit';
+
+const { file, cwd, start, run: runToEnd } = useProject(PACKAGES.split(' '));
 
 /** Writes a program of the page into the project. Returns its name. */
 function write(heading: string, imports: string, index = 0, [from, to] = ['', '']): string {

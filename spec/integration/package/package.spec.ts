@@ -60,17 +60,8 @@ function consumer(sources: Record<string, string>, more: readonly '@aws-sdk'[] =
   const folder = makeTempDir();
   mkdirSync(join(folder, 'node_modules', '@types'), { recursive: true });
   cpSync(unpacked, join(folder, 'node_modules', 'express-image-save'), { recursive: true });
-  for (const name of [
-    'sharp',
-    'properties-file',
-    'express',
-    'supertest',
-    '@types/node',
-    '@types/express',
-    'jest',
-    '@types/jest',
-    ...more,
-  ]) {
+  const needed = 'sharp properties-file express supertest @types/node @types/express jest @types/jest';
+  for (const name of [...needed.split(' '), ...more]) {
     linkDir(join(root, 'node_modules', name), join(folder, 'node_modules', name));
   }
   for (const [name, text] of Object.entries(sources)) {

@@ -62,16 +62,16 @@ describe('headers', () => {
     Iffy: 'y',
   };
 
-  test.each(Object.keys(partial))('lose %s, which could make the response partial', async (name) => {
-    const req = await rewritten(partial);
-    expect(req.headers).not.toHaveProperty([name.toLowerCase()]);
-    expect(req.headersDistinct).not.toHaveProperty([name.toLowerCase()]);
-  });
-
-  test.each(Object.entries(whole))('keep %s', async (name, value) => {
+  it('lose those that could make the response partial, and keep all others', async () => {
     const req = await rewritten({ ...partial, ...whole });
-    expect(req.headers[name.toLowerCase()]).toBe(value);
-    expect(req.headersDistinct[name.toLowerCase()]).toEqual([value]);
+    const { connection, host, ...headers } = req.headers;
+    expect([connection, host]).toEqual([expect.any(String), expect.any(String)]);
+    const kept = Object.entries(whole).map(([name, value]) => [name.toLowerCase(), value] as const);
+    expect(headers).toEqual(Object.fromEntries(kept));
+    expect(req.headersDistinct).toMatchObject(
+      Object.fromEntries(kept.map(([name, value]) => [name, [value]])),
+    );
+    expect(Object.keys(req.headersDistinct).sort()).toEqual(Object.keys(req.headers).sort());
   });
 
   it('are unchanged in rawHeaders', async () => {

@@ -47,18 +47,7 @@ describe('a command', () => {
   });
 
   it('is found by the quick test in every query where the parser finds one', () => {
-    const pieces = [
-      'req=saveToFile',
-      'name=a.png',
-      '(',
-      ')',
-      '&',
-      '?',
-      'REQ=save%54ofile,text',
-      '=',
-      '%',
-      '$',
-    ];
+    const pieces = 'req=saveToFile name=a.png REQ=save%54ofile,text ( ) & ? = % $'.split(' ');
     // All the queries of up to four of these pieces.
     let queries = [''];
     for (let length = 0; length < 4; length++) {
