@@ -72,7 +72,8 @@ export function createHeadResponse(
 export function readHead(head: ServerResponse): RenderedHead {
   const read = (name: string): string | undefined => {
     const value = head.getHeader(name);
-    return value === undefined ? undefined : String(value);
+    // Node keeps the spaces around a value, which are not part of it. (RFC 9110, 5.5.)
+    return value === undefined ? undefined : String(value).trim();
   };
   return {
     status: head.statusCode,

@@ -75,7 +75,7 @@ function methodsOf(part: 'headResponse' | 'body', names: readonly string[]): Met
   return Object.fromEntries(names.map((name) => [name, delegate(name)]));
 }
 
-/** The renderer's writes: to the rendered response, also when they come after the reply. `end` is that of `CapturedBody`. */
+/** The renderer's writes: to the rendered response, also after the reply. `end` is that of `CapturedBody`. */
 const writes: Methods = {
   ...methodsOf('headResponse', ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers']),
   ...methodsOf('body', ['write', 'end', 'destroy', 'cork', 'uncork']),
@@ -155,11 +155,7 @@ export const closed: Overrides = {
   accessors: {
     ...progress,
     // Pipelines look at it. Node itself reads only the field behind it.
-    closed: rendered(
-      'closed',
-      ({ body }) => body.closed,
-      () => undefined,
-    ),
+    ...propertiesOf('body', ['closed']),
     // What the client has got stays.
     statusCode: accessor((state) => state.readOriginal('statusCode')),
     statusMessage: accessor((state) => state.readOriginal('statusMessage')),
@@ -169,7 +165,7 @@ export const closed: Overrides = {
     emit(event: string | symbol, ...args: unknown[]) {
       const { res, reply, detached } = this[kCapture];
       if (reply === undefined || !NODE_EVENTS.has(event)) return reply?.emit(event, ...args);
-      // The error of a late write. Without a listener it would end the process, so it is dropped, as where a client has gone.
+      // A late write's error would end the process if it has no listener. So it is dropped, as where a client has gone.
       if (event === 'error' && !detached.has(event))
         return res.listenerCount(event) > 0 && reply.emit(event, ...args);
       return this[kCapture].asReply(() => detached.attachWhile(() => reply.emit(event, ...args)));

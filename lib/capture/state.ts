@@ -49,7 +49,7 @@ export class CaptureState implements BodyOwner {
   readonly body: CapturedBody;
   /** The response that Node's server sees. */
   readonly serverView: ServerResponse;
-  /** The listeners that `res` has not: those from before; once restored, the renderer's; once closed, those from before the reply. */
+  /** The listeners that `res` has not: the earlier ones; once restored, the renderer's; once closed, the earlier ones. */
   readonly detached: ListenerSet;
   /** The own properties of `res` that its overrides replace. */
   original: OwnProperties = new Map();

@@ -58,7 +58,7 @@ export class ByteReader {
     return 0;
   }
 
-  /** Reads `count` bytes, {@link MAX_READ_BYTES} at most. They are valid until the next call. @throws SaveError `incomplete-image`. */
+  /** Reads {@link MAX_READ_BYTES} at most. They are valid until the next call. @throws SaveError `incomplete-image`. */
   async read(position: number, count: number): Promise<Buffer> {
     this.#reads += 1;
     if (this.#reads % READS_PER_TURN === 0) {

@@ -53,7 +53,7 @@ export async function checkStatus({ status, retryAfter = '', body }: RenderedIma
   const text = excerpt === undefined || excerpt === '' ? '' : `: ${excerpt}`;
   throw new SaveError(
     'renderer-status',
-    { status, retryAfter: /^\s*\d+\s*$/.test(retryAfter) ? Number(retryAfter) : undefined },
+    { status, retryAfter: /^\d+$/.test(retryAfter) ? Number(retryAfter) : undefined },
     new Error(`The renderer responded with status ${status}${text}`),
   );
 }

@@ -78,16 +78,14 @@ function openScan(
   const { isProgressive } = frame;
   const { across, down } = isAlone ? only : frame;
   return {
-    ...{
-      codes,
-      isProgressive,
-      across,
-      down,
-      planes,
-      first,
-      last: Math.min(63, last),
-      isRefinement: high > 0,
-    },
+    codes,
+    isProgressive,
+    across,
+    down,
+    planes,
+    first,
+    last: Math.min(63, last),
+    isRefinement: high > 0,
     /** Blocks to come without new coefficients. */
     emptyBlocks: 0,
   };
