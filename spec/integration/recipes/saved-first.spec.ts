@@ -1,17 +1,21 @@
 // docs/recipes/saved-first.mjs, in front of a renderer that counts, fails and waits as the visitor's path says.
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { get, type Answer } from '../../support/client.js';
 import { useProject } from '../../support/project.js';
 import { list } from '../../support/temp-dir.js';
 
-/** Prints a line for each render, and one for each visitor who arrives, so that a spec can wait for both. */
+/**
+ * Prints a line for each render, and one for each visitor who arrives, so that a spec can wait for both. A render is also
+ * written to a file: what a program prints may arrive here after its reply.
+ */
 const RENDERER = `
-import { existsSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { renderer as square } from './square.mjs';
 
 export async function renderer(req, res, next) {
   console.log('rendered', req.path, req.query.wid);
+  appendFileSync('renders', req.path + ' ' + req.query.wid + '\\n');
   if (req.path === '/unknown') return res.status(404).send('no such picture');
   if (req.path === '/broken') return res.type('png').end('not a picture');
   while (req.path.startsWith('/slow') && !existsSync('go')) await setTimeout(10);
@@ -49,12 +53,12 @@ interface Site {
 
 async function startSite(name = 'saved-first.mjs'): Promise<Site> {
   const preload = [file('count-visitors.mjs')];
-  const { url, output, printed } = await start(name, { preload });
+  const { url, printed } = await start(name, { preload });
   return {
     visit: async (name, headers = {}) => get(`${url}/images/${name}`, { headers }),
     arrived: async (count) => printed(new RegExp(`^visitor ${count}$`, 'm')),
     rendering: async (picture) => printed(new RegExp(`rendered /${picture} `)),
-    renders: () => [...output().matchAll(/^rendered (.*)$/gm)].map(([, what]) => what!),
+    renders: () => (existsSync(cwd('renders')) ? readFileSync(cwd('renders'), 'utf8').trim().split('\n') : []),
   };
 }
 
