@@ -8,6 +8,7 @@ import onHeaders from 'on-headers';
 import { fsCalls } from '../../lib/temp-files/fs.js';
 import { imageSave, saveOf } from '../../lib/index.js';
 import { get } from '../support/client.js';
+import { eventually } from '../support/deferred.js';
 import { list } from '../support/temp-dir.js';
 import { hosts, type Handler, type Running } from '../support/host.js';
 import { SAVE, useSaveFixture } from '../support/use-save-fixture.js';
@@ -81,7 +82,7 @@ test('emits close to earlier middleware when the client disconnects during the r
   const client = send(await serve(undefined, { before: [note] }));
   const spy = jest.spyOn(fsCalls, 'rename').mockImplementation(async (...given) => {
     client.destroy();
-    await sleep(100);
+    await eventually(() => events.length > 0);
     return rename(...given);
   });
   expect((await recorded()).outcome).toBe('done');
@@ -135,7 +136,7 @@ test('ends a pending authorize when the client has already disconnected', async 
   };
   const authorize = (): Promise<boolean> => new Promise(() => undefined);
   await save(undefined, { before: [leave], timeout: 100, authorize }).catch(() => undefined);
-  await sleep(300);
+  await eventually(() => records.length > 0);
   expect(records.map(({ code }) => code)).toEqual(['client-disconnected']);
 });
 

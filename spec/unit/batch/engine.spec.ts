@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { getEventListeners } from 'node:events';
 import { saveAll, type SaveAllOptions, type SaveJob, type SaveResult } from '../../../lib/batch.js';
-import { createDeferred } from '../../support/deferred.js';
+import { createDeferred, eventually } from '../../support/deferred.js';
 import { sendDone, sendError, startReplyServer } from '../../support/reply-server.js';
 import { stopAll } from '../../support/host.js';
 import { useTempDir } from '../../support/temp-dir.js';
@@ -75,8 +75,8 @@ it('goes on while its consumer is slow, as far as slots allow', async () => {
   const server = await startReplyServer();
   const results = saveAll(createJobs(30), { server: server.origin, concurrency: 4 });
   await results.next();
+  await eventually(() => server.requests.length > 1);
   await new Promise((resolve) => setTimeout(resolve, 100));
-  expect(server.requests.length).toBeGreaterThan(1);
   expect(server.requests.length).toBeLessThanOrEqual(1 + 4 + 4);
   for await (const result of results) expect(result.status).toBe('done');
 });
