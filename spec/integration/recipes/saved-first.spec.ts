@@ -4,10 +4,7 @@ import { get, type Answer } from '../../support/client.js';
 import { useProject } from '../../support/project.js';
 import { list } from '../../support/temp-dir.js';
 
-/**
- * Prints a line for each render, and one for each visitor who arrives, so that a spec can wait for both. A render is also
- * written to a file: what a program prints may arrive here after its reply.
- */
+/** Prints a line for each render, to wait for, and writes one, to count: what is printed may arrive after the reply. */
 const RENDERER = `
 import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
@@ -58,7 +55,8 @@ async function startSite(name = 'saved-first.mjs'): Promise<Site> {
     visit: async (name, headers = {}) => get(`${url}/images/${name}`, { headers }),
     arrived: async (count) => printed(new RegExp(`^visitor ${count}$`, 'm')),
     rendering: async (picture) => printed(new RegExp(`rendered /${picture} `)),
-    renders: () => (existsSync(cwd('renders')) ? readFileSync(cwd('renders'), 'utf8').trim().split('\n') : []),
+    renders: () =>
+      existsSync(cwd('renders')) ? readFileSync(cwd('renders'), 'utf8').trim().split('\n') : [],
   };
 }
 
@@ -110,17 +108,9 @@ describe('saved-first.mjs', () => {
 
   test('renders nothing for a preset that is not in the table or a name that is none', async () => {
     const { visit, renders } = await startSite();
-    for (const file of [
-      'shoe.huge.png',
-      'shoe.constructor.png',
-      'shoe.thumb.jpg',
-      'Shoe.thumb.png',
-      '.png',
-      '.thumb.png',
-      `${'a'.repeat(101)}.thumb.png`,
-      'a%2Fb.thumb.png',
-      '..%2Fshoe.thumb.png',
-    ]) {
+    const names =
+      'shoe.huge.png shoe.constructor.png shoe.thumb.jpg Shoe.thumb.png .png .thumb.png a%2Fb.thumb.png';
+    for (const file of [...names.split(' '), `${'a'.repeat(101)}.thumb.png`, '..%2Fshoe.thumb.png']) {
       expect([file, (await visit(file)).status]).toEqual([file, 404]);
     }
     expect(renders()).toEqual([]);
