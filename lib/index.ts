@@ -4,9 +4,8 @@ import { imageSave } from './hosts/middleware.js';
 export { imageSave };
 // Written out, so that `require` finds `exports.default`.
 export default imageSave;
-export type { ImageSaveMiddleware } from './hosts/middleware.js';
+export type { ImageSaveMiddleware, Next } from './hosts/middleware.js';
 export * from './hosts/image-saver.js';
-export type { Next } from './hosts/node-exchange.js';
 export type { ImageSaveOptions } from './save/options.js';
 export type { SaveRecord, SaveStage, StageTimes } from './save/save-record.js';
 export { saveOf } from './hosts/save-of.js';

@@ -1,16 +1,16 @@
-// A renderer's writes → batches of bytes for one reader. To the renderer it is one of Node's writable streams.
+// A renderer's writes → chunks of bytes for one reader. To the renderer it is one of Node's writable streams.
 import { Writable } from 'node:stream';
 import { types } from 'node:util';
 import { copyBytes } from '../bytes/recycled-memory.js';
-import type { Batch } from '../save/exchange.js';
+import type { BodyChunks } from '../save/exchange.js';
 
 /** The rendered response that has a body. */
 export interface BodyOwner {
-  /** Called before each write or end, so that the head is sent before the body. */
+  /** Called before each write or end. */
   sendImplicitHead(): void;
   /** Called when the renderer destroys the body before it has finished. */
   onAbort(error: Error | null): void;
-  /** Called after each event except `error`. Returns whether the event had listeners. */
+  /** Called for each event except `error`. Returns whether the event had listeners. */
   emitFromBody(event: string | symbol, args: unknown[]): boolean;
 }
 
@@ -20,22 +20,21 @@ type Callback = (error?: Error | null) => void;
 const HIGH_WATER_MARK = 256 * 1024;
 
 /**
- * The body of a rendered response, in place of the connection to the client.
- *
- * The callbacks of a batch are called when the reader asks for the next one, so memory has only the bytes that the
- * renderer has just written. Those of the last batch are called, and `finish` is emitted, when the save has ended.
+ * The body of a rendered response, in place of the connection to the client. The callback of a write is called when the
+ * reader asks for more, so memory has only what the renderer has just written; that of the last one, as the event `finish`,
+ * when the save has ended.
  */
-export class CapturedBody extends Writable implements AsyncIterable<Batch> {
+export class CapturedBody extends Writable implements AsyncIterable<BodyChunks> {
   /** Node's `closed` is true before that. */
   hasEmittedClose = false;
   readonly #owner: BodyOwner;
   #ending = false;
-  /** The batch in progress: the reader has it, or takes it next. */
-  #batch: Batch | undefined;
-  #batchDone: Callback | undefined;
-  /** Set when the reader has taken every byte and the renderer has ended. */
+  /** The reader has these chunks, or takes them next. */
+  #pending: BodyChunks | undefined;
+  #pendingDone: Callback | undefined;
+  /** Set when the renderer has ended and the reader has taken every byte. */
   #finalDone: Callback | undefined;
-  #released = false;
+  #readingEnded = false;
   #wakeReader: (() => void) | undefined;
   /** Resolves when `close` has been emitted. */
   readonly #closed = new Promise<void>((resolve) => this.once('close', resolve));
@@ -53,7 +52,7 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
 
   override write(chunk: unknown, ...rest: [(BufferEncoding | Callback)?, Callback?]): boolean {
     if (this.#ending && !this.destroyed) {
-      // Node's response would emit an error without a listener here. The image is complete, so this error is dropped.
+      // Node's response would emit an error. The image is complete, so it is dropped.
       const callback = rest.find((argument) => typeof argument === 'function');
       if (callback !== undefined)
         process.nextTick(callback, streamError('ERR_STREAM_WRITE_AFTER_END', 'write after end'));
@@ -79,11 +78,11 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   }
 
   /**
-   * Node hands bytes to the connection before `write` or `end` returns, so renderers may overwrite or transfer a buffer
-   * after that call. The inspected bytes must be the published bytes.
+   * Node hands bytes on before `write` or `end` returns, so a renderer may use its buffer again after that call. The
+   * inspected bytes must be the published bytes.
    */
   #copy(chunk: unknown): unknown {
-    if (!ArrayBuffer.isView(chunk) || this.#released) return chunk;
+    if (!ArrayBuffer.isView(chunk) || this.#readingEnded) return chunk;
     if (types.isUint8Array(chunk)) return copyBytes(chunk);
     // Node's version decides which other views are chunks, so it gets a view of the same type.
     const { buffer, byteOffset, byteLength, constructor } = chunk;
@@ -98,30 +97,30 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
 
   /** After `end()` only an error undoes the image: renderers often destroy a response to clean up. */
   override destroy(error?: Error | null): this {
-    if (this.#ending && !this.writableFinished && !this.#released && !error) return this;
+    if (this.#ending && !this.writableFinished && !this.#readingEnded && !error) return this;
     return super.destroy(error ?? undefined);
   }
 
   /** Node calls it for single chunks too. */
   override _writev(items: { chunk: Buffer }[], done: Callback): void {
-    if (this.#released) {
+    if (this.#readingEnded) {
       done();
       return;
     }
-    this.#batch = { chunks: items.map(({ chunk }) => chunk), last: this.#ending };
-    this.#batchDone = done;
+    this.#pending = { chunks: items.map(({ chunk }) => chunk), last: this.#ending };
+    this.#pendingDone = done;
     this.#wakeReader?.();
   }
 
-  #finishBatch(error?: Error): void {
-    const done = this.#batchDone;
-    this.#batch = undefined;
-    this.#batchDone = undefined;
+  #finishPending(error?: Error): void {
+    const done = this.#pendingDone;
+    this.#pending = undefined;
+    this.#pendingDone = undefined;
     done?.(error);
   }
 
   override _final(done: Callback): void {
-    if (this.#released) {
+    if (this.#readingEnded) {
       done();
       return;
     }
@@ -130,24 +129,22 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   }
 
   override _destroy(error: Error | null, done: Callback): void {
-    if (!this.writableFinished && !this.#released) this.#owner.onAbort(error);
-    if (this.#batchDone !== undefined) this.#finishBatch(error ?? prematureClose());
+    if (!this.writableFinished && !this.#readingEnded) this.#owner.onAbort(error);
+    if (this.#pendingDone !== undefined) this.#finishPending(error ?? prematureClose());
     this.#wakeReader?.();
     // The reader gets the error. As in Node, the response does not emit it, because it may have no listener.
     done();
   }
 
   /**
-   * Releases the renderer. A body that the renderer has ended emits `finish`, even if its bytes were not read. Any
-   * other body ends as if the client had disconnected: `close` without `finish`, and every callback is called.
-   *
-   * @returns Resolves when `close` has been emitted.
+   * No more is read. A body that the renderer has ended emits `finish`; any other ends as if the client had disconnected,
+   * with `close` alone. Every callback is called. Resolves when `close` has been emitted.
    */
-  async release(): Promise<void> {
-    this.#released = true;
+  async endReading(): Promise<void> {
+    this.#readingEnded = true;
     if (this.closed) return this.#closed;
     if (this.#ending) {
-      this.#finishBatch();
+      this.#finishPending();
       this.#finalDone?.();
     } else {
       this.destroy();
@@ -155,18 +152,18 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
     await this.#closed;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<BodyChunks, void, undefined> {
     for (;;) {
-      const batch = this.#batch;
+      const pending = this.#pending;
       const isBroken = this.destroyed && !this.writableFinished;
-      if (batch !== undefined) {
-        yield batch;
-        // The reader keeps the last batch until `release()`.
-        if (batch.last) return;
-        this.#finishBatch();
+      if (pending !== undefined) {
+        yield pending;
+        // The reader has the last chunks until `endReading()`.
+        if (pending.last) return;
+        this.#finishPending();
       } else if (this.#finalDone !== undefined && !isBroken) {
         return;
-      } else if (this.#released || isBroken) {
+      } else if (this.#readingEnded || isBroken) {
         throw prematureClose();
       } else {
         await new Promise<void>((resolve) => (this.#wakeReader = resolve));
@@ -175,15 +172,8 @@ export class CapturedBody extends Writable implements AsyncIterable<Batch> {
   }
 }
 
-function streamError(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code });
-}
-
-function prematureClose(): Error {
-  return streamError('ERR_STREAM_PREMATURE_CLOSE', 'Premature close');
-}
+const streamError = (code: string, message: string): Error => Object.assign(new Error(message), { code });
+const prematureClose = (): Error => streamError('ERR_STREAM_PREMATURE_CLOSE', 'Premature close');
 
 /** Whether Node's streams accept a value as bytes. */
-function isChunk(chunk: unknown): boolean {
-  return typeof chunk === 'string' || ArrayBuffer.isView(chunk);
-}
+const isChunk = (chunk: unknown): boolean => typeof chunk === 'string' || ArrayBuffer.isView(chunk);

@@ -12,9 +12,7 @@ export function connectionOf({ socket }: { readonly socket?: Socket | null }): S
 
 /**
  * Drops the rest of a request body if the renderer has destroyed the request. Node would leave such bytes unread, and a
- * client that still sends would never read the reply.
- *
- * @returns Whether it was destroyed. Its connection cannot be used again then.
+ * client that still sends would never read the reply. Returns whether that was so; the connection cannot be used again then.
  */
 export function discardUnreadBody(req: IncomingMessage & { _dumped?: boolean }): boolean {
   const { socket }: { socket?: Socket } = req;
@@ -33,21 +31,12 @@ export function discardUnreadBody(req: IncomingMessage & { _dumped?: boolean }):
   return true;
 }
 
-/** The saves of a connection: several where a client pipelines. */
-interface Watch {
-  /** What its timer was set to before them, in milliseconds. */
-  timeout: number;
-  /** Called when the client disconnects. */
-  readonly callbacks: Set<() => void>;
-}
-
-const watches = new WeakMap<Socket, Watch>();
+/** What the timer of a connection was set to before its saves, in milliseconds, and what each calls when it closes. */
+const watches = new WeakMap<Socket, { timeout: number; readonly callbacks: Set<() => void> }>();
 
 /**
  * Calls a function when the client disconnects, and until then holds off the timer of `server.timeout` and of each
- * `setTimeout` of server, request and response.
- *
- * @returns Ends both. Call it once.
+ * `setTimeout` of server, request and response. The function that it returns ends both; call it once.
  */
 export function watchConnection(socket: Socket, onClose: () => void): () => void {
   // Hosts without a network connection may have neither a timer nor events.

@@ -11,10 +11,10 @@ export function emitOn(emitter: object, event: string | symbol, args: readonly u
   return EventEmitter.prototype.emit.call(emitter as EventEmitter, event, ...args);
 }
 
-/** Listeners that are detached from their emitter: none at first. */
+/** Listeners that their emitter has not at the moment: none at first. */
 export class ListenerSet {
   readonly #emitter: Listeners;
-  // As in a new emitter. Its constructor would also forget its domain and its `captureRejections`.
+  // As in a new emitter, whose constructor would also forget its domain and its `captureRejections`.
   #listeners: Listeners = {
     _events: Object.create(null) as object,
     _eventsCount: 0,
@@ -25,12 +25,12 @@ export class ListenerSet {
     this.#emitter = emitter as Listeners;
   }
 
-  /** Exchanges these listeners and those of the emitter. */
+  /** Exchanges these listeners and the emitter's. */
   swap(): void {
     this.#listeners = swapListeners(this.#emitter, this.#listeners);
   }
 
-  /** Runs a function while these listeners are attached, so that they may add and remove listeners. */
+  /** Runs a function while the emitter has these listeners, which may add and remove others. */
   attachWhile<Result>(run: () => Result): Result {
     // Not by `swap`: one event may be emitted during another.
     const others = swapListeners(this.#emitter, this.#listeners);
@@ -41,7 +41,6 @@ export class ListenerSet {
     }
   }
 
-  /** Whether there is a listener for an event. */
   has(event: string | symbol): boolean {
     return Reflect.has(this.#listeners._events, event);
   }

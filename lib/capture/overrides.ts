@@ -1,7 +1,7 @@
 // What each property of a response does: while it is captured, and when it has the reply.
 import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { callInherited } from './head-response.js';
+import { callInherited } from './rendered-head.js';
 import { EMITTER_METHODS, emitOn } from './listener-set.js';
 import { kCapture, type Captured, type CaptureState } from './state.js';
 
@@ -21,7 +21,7 @@ const DUMMY_ETAG = 'W/"0"';
 // prettier-ignore
 const NODE_EVENTS = new Set<string | symbol>(['finish', 'close', 'prefinish', 'drain', 'error', 'timeout', 'socket']);
 
-/** A property that reads and sets through the state. Without `set`, setting it has no effect. */
+/** A property that is read and set through the state. Without `set`, setting it has no effect. */
 function accessor(
   get: (state: CaptureState) => unknown,
   set: (state: CaptureState, value: unknown) => void = () => undefined,
@@ -54,7 +54,7 @@ function rendered(
 }
 
 /** Properties of the rendered head or body. */
-function propertiesOf(part: 'headResponse' | 'body', names: readonly string[]): PropertyDescriptorMap {
+function propertiesOf(part: 'renderedHead' | 'body', names: readonly string[]): PropertyDescriptorMap {
   const property = (name: string): PropertyDescriptor =>
     rendered(
       name,
@@ -65,7 +65,7 @@ function propertiesOf(part: 'headResponse' | 'body', names: readonly string[]): 
 }
 
 /** Methods of the rendered head or body. Where one returns its own object, the response is returned. */
-function methodsOf(part: 'headResponse' | 'body', names: readonly string[]): Methods {
+function methodsOf(part: 'renderedHead' | 'body', names: readonly string[]): Methods {
   const delegate = (name: string): Method =>
     function (...args: unknown[]) {
       const { res, [part]: target } = this[kCapture];
@@ -77,14 +77,14 @@ function methodsOf(part: 'headResponse' | 'body', names: readonly string[]): Met
 
 /** The renderer's writes: to the rendered response, also after the reply. `end` is that of `CapturedBody`. */
 const writes: Methods = {
-  ...methodsOf('headResponse', ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers']),
+  ...methodsOf('renderedHead', ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'addTrailers']),
   ...methodsOf('body', ['write', 'end', 'destroy', 'cork', 'uncork']),
   writeHead: sendHead,
   writeHeader: sendHead,
   flushHeaders() {
     this[kCapture].sendImplicitHead();
   },
-  /** Through the property: Node 22 and later would set the timer of the client's connection. */
+  /** Node 22 and later would set the timer of the client's connection. */
   setTimeout(milliseconds: number, callback?: () => void) {
     if (callback !== undefined) this.on('timeout', callback);
     this.socket?.setTimeout(milliseconds);
@@ -105,7 +105,7 @@ const writes: Methods = {
 
 /** The state of the rendered response. Node's getters `headersSent` and `writableEnded` read it too. */
 const progress: PropertyDescriptorMap = {
-  ...propertiesOf('headResponse', ['_header']),
+  ...propertiesOf('renderedHead', ['_header']),
   finished: rendered(
     'finished',
     ({ body }) => body.writableEnded,
@@ -124,23 +124,23 @@ const progress: PropertyDescriptorMap = {
 export const captured: Overrides = {
   accessors: {
     ...progress,
-    ...propertiesOf('headResponse', ['statusCode', 'statusMessage']),
+    ...propertiesOf('renderedHead', ['statusCode', 'statusMessage']),
     // Node reads and sets this field of the reply itself, so only a captured response has another.
     _closed: accessor(({ body }) => body.closed),
   },
   methods: selectMethods({
     ...writes,
-    ...methodsOf('headResponse', ['getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader']),
+    ...methodsOf('renderedHead', ['getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader']),
     getHeader(name: string) {
       // Not in `getHeaders()` or `getHeaderNames()`, because a cache in later middleware would store it.
-      return this[kCapture].headResponse.getHeader(name) ?? (/^etag$/i.test(name) ? DUMMY_ETAG : undefined);
+      return this[kCapture].renderedHead.getHeader(name) ?? (/^etag$/i.test(name) ? DUMMY_ETAG : undefined);
     },
     emit(event: string | symbol, ...args: unknown[]) {
       // The body emits it. This one comes from Node's own `end`, called past the overrides.
       if (event === 'finish') return false;
-      const { res, detached, socketProxy } = this[kCapture];
+      const { res, otherListeners, socketProxy } = this[kCapture];
       if (event !== 'socket') return emitOn(res, event, args);
-      detached.attachWhile(() => emitOn(res, event, args));
+      otherListeners.attachWhile(() => emitOn(res, event, args));
       return emitOn(res, event, [socketProxy.proxy]);
     },
     /** Node calls this when a pipelined response gets its turn. The view has nothing to flush. */
@@ -150,8 +150,8 @@ export const captured: Overrides = {
   }),
 };
 
-/** When `res` has the reply. */
-export const closed: Overrides = {
+/** When the client has its reply. */
+export const replied: Overrides = {
   accessors: {
     ...progress,
     // Pipelines look at it. Node itself reads only the field behind it.
@@ -163,12 +163,12 @@ export const closed: Overrides = {
   methods: selectMethods({
     ...writes,
     emit(event: string | symbol, ...args: unknown[]) {
-      const { res, reply, detached } = this[kCapture];
+      const { res, reply, otherListeners } = this[kCapture];
       if (reply === undefined || !NODE_EVENTS.has(event)) return reply?.emit(event, ...args);
-      // A late write's error would end the process if it has no listener. So it is dropped, as where a client has gone.
-      if (event === 'error' && !detached.has(event))
+      // A late write's error without a listener would end the process. So it is dropped, as where a client has gone.
+      if (event === 'error' && !otherListeners.has(event))
         return res.listenerCount(event) > 0 && reply.emit(event, ...args);
-      return this[kCapture].asReply(() => detached.attachWhile(() => reply.emit(event, ...args)));
+      return this[kCapture].asReply(() => otherListeners.attachWhile(() => reply.emit(event, ...args)));
     },
     /** The reply of a pipelined response was waiting for this: Node must find the client's socket. */
     assignSocket(socket: Socket) {
@@ -187,12 +187,12 @@ function sendHead(
   this: Captured<ServerResponse>,
   ...args: Parameters<ServerResponse['writeHead']>
 ): ServerResponse {
-  const { res, headResponse, resolveHead } = this[kCapture];
+  const { res, renderedHead, resolveHead } = this[kCapture];
   const headers: unknown = args.at(-1);
   // Node takes pairs only where no header was set before, and the rendered head always had one.
   const isPairs = Array.isArray(headers) && Array.isArray(headers[0]);
   const flat: unknown[] = isPairs ? [...args.slice(0, -1), headers.flat()] : args;
-  headResponse.writeHead(...(flat as typeof args));
+  renderedHead.writeHead(...(flat as typeof args));
   resolveHead();
   return res;
 }

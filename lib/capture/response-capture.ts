@@ -1,28 +1,19 @@
-// Redirects everything that the renderer does to `res` into memory. Built this way because:
-// - Express sets the prototype of `res` again when the renderer is another app. Own properties survive that.
-// - Earlier middleware has wrapped this `res`, and Node's server waits for its `finish`. So the reply uses it too.
-// - Only Node has its rules for headers. So a response without a connection stores the rendered head.
-// - Node's own `finish` listener would end the request with the renderer's body. So listeners are swapped.
-// - Node's server reads `socket._httpMessage.finished` as renderers read `res.finished`. So it gets a view of its own.
-//
-// A response has three phases:
-// - captured: it is the renderer's, with a state, events and errors of its own.
-// - restored: it is as it was before. The reply passes through earlier middleware and bypasses later middleware.
-// - closed: it has the reply. To late code it is the rendered response, as if the client had disconnected.
+// Redirects everything that the renderer does to `res` into memory. docs/architecture.md explains the three phases of a
+// response (captured, restored, replied), and which other designs fail.
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { discardUnreadBody } from './connection.js';
-import { restoreHeaders } from './head-response.js';
-import { captured, closed, FRAMING, UNWRAPPED, type Overrides } from './overrides.js';
+import { restoreHeaders } from './rendered-head.js';
+import { captured, FRAMING, replied, UNWRAPPED, type Overrides } from './overrides.js';
 import { CaptureState, kCapture, type Captured, type Emit, type OwnProperties } from './state.js';
 
 const CHANGED_BY_CAPTURE = new Set([...UNWRAPPED, ...FRAMING, ...namesOf(captured)]);
-const CHANGED_BY_CLOSE = new Set(namesOf(closed));
+const CHANGED_BY_REPLY = new Set(namesOf(replied));
 // prettier-ignore
 const NEEDED_FOR_REPLY = new Set(['removeHeader', 'setHeader', 'writeHead', 'end', 'headersSent', 'statusCode', 'statusMessage']);
 
 /**
- * Separates a response from its client, for the renderer.
+ * Separates a response from its client.
  *
  * @param onAbort Called when the renderer destroys its response, with its error if there is one.
  * @throws Error Earlier middleware has made a property of the response read-only. The response is then untouched.
@@ -40,7 +31,7 @@ export function captureResponse(
   }
   const state = new CaptureState(req, res, onAbort);
   state.original = override(res, captured, CHANGED_BY_CAPTURE);
-  state.detached.swap();
+  state.otherListeners.swap();
   Object.defineProperty(res, kCapture, { value: state });
   // Some hosts make it, or the method, read-only.
   Reflect.set(req, 'socket', state.socketProxy.proxy);
@@ -49,16 +40,15 @@ export function captureResponse(
 }
 
 /**
- * Restores the response as it was before the capture (state, headers, listeners, connection), and the client's method.
- * More calls do nothing.
+ * Restores the response as it was before the capture, and the client's method. More calls do nothing.
  *
  * @throws Error Later middleware has made a property read-only that the reply needs.
  */
 export function restoreResponse(state: CaptureState): void {
   if (state.isRestored) return;
   state.isRestored = true;
-  const { req, res, detached, original } = state;
-  detached.swap();
+  const { req, res, otherListeners, original } = state;
+  otherListeners.swap();
   replaceMessage(state.readOriginal('socket'), state.serverView, res);
   Reflect.set(req, 'socket', state.socket);
   Reflect.set(req, 'method', state.clientMethod);
@@ -82,26 +72,24 @@ export function restoreResponse(state: CaptureState): void {
 }
 
 /**
- * Closes a response that has the whole reply.
- *
- * Listeners from before the reply get Node's events, with the real state and connection: a server that counts
- * requests by `req.socket` finds its key. Code that runs at another time is late. It sees the rendered response, as if
- * its client had disconnected, and a proxy of the connection, which may serve the next request by now.
+ * Protects a reply that is sent from late code, which sees the rendered response, as if its client had disconnected, and a
+ * proxy of the connection: that may serve the next request by now. During Node's events, listeners from before the reply
+ * see the real state: a server that counts requests by `req.socket` finds its key.
  */
-export function closeResponse(state: CaptureState): void {
+export function protectReply(state: CaptureState): void {
   const { req, res } = state;
   const emit = res.emit.bind(res) as Emit;
   // A request of a host without a network connection may be a plain object.
   const emitOnRequest = ('emit' in req ? req.emit.bind(req) : EventEmitter.prototype.emit.bind(req)) as Emit;
   // What late code emits reaches the listeners that the renderer has added before.
-  state.detached.swap();
-  state.original = override(res, closed, CHANGED_BY_CLOSE);
+  state.otherListeners.swap();
+  state.original = override(res, replied, CHANGED_BY_REPLY);
   state.reply = { emit, emitOnRequest, responseDepth: 0, requestDepth: 0 };
   // Of a request that a host has fixed, late code finds the connection as it is.
   if (Object.isExtensible(req)) {
     Object.assign(req, { [kCapture]: state });
     Reflect.defineProperty(req, 'socket', LATE_SOCKET);
-    req.emit = emitOnClosedRequest;
+    req.emit = emitOnLateRequest;
   }
   res.on('newListener', emitCloseToLateListener);
   state.socketProxy.close();
@@ -118,7 +106,7 @@ const LATE_SOCKET: PropertyDescriptor = {
   set: () => undefined,
 };
 
-function emitOnClosedRequest(
+function emitOnLateRequest(
   this: Captured<IncomingMessage>,
   event: string | symbol,
   ...args: unknown[]
@@ -133,7 +121,7 @@ function emitOnClosedRequest(
   }
 }
 
-/** A closed response emits no further `close`. So a late listener is called as if the client had disconnected. */
+/** A response emits `close` once. So a later listener is called as if the client had disconnected. */
 function emitCloseToLateListener(
   this: Captured<ServerResponse>,
   event: string | symbol,
@@ -155,7 +143,7 @@ function namesOf({ accessors, methods }: Overrides): string[] {
 /**
  * Installs overrides.
  *
- * @param changed Their names, and those of own properties to be saved. Of the latter, only the framing stays.
+ * @param changed Their names, and those of own properties that are removed, apart from the framing.
  * @returns The own properties of these names.
  */
 function override(
@@ -166,10 +154,10 @@ function override(
   const own = new Map<string, PropertyDescriptor>();
   for (const name of Object.getOwnPropertyNames(res)) {
     const descriptor = changed.has(name) ? Object.getOwnPropertyDescriptor(res, name) : undefined;
-    if (descriptor !== undefined) own.set(name, descriptor);
-  }
-  for (const name of own.keys())
+    if (descriptor === undefined) continue;
+    own.set(name, descriptor);
     if (!(name in accessors) && !FRAMING.includes(name)) Reflect.deleteProperty(res, name);
+  }
   for (const [name, accessor] of Object.entries(accessors)) Reflect.defineProperty(res, name, accessor);
   // By assignment, which is faster.
   for (const name in methods) {

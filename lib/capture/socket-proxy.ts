@@ -17,11 +17,9 @@ const WRITE_SIDE_PROPERTIES = new Set<PropertyKey>([
 class NullSocket extends Writable {
   /** Milliseconds. */
   timeout = 0;
-  readonly #body: Writable;
 
-  constructor(body: Writable) {
+  constructor(readonly body: Writable) {
     super();
-    this.#body = body;
   }
 
   override _write(_chunk: unknown, _encoding: unknown, done: () => void): void {
@@ -29,7 +27,7 @@ class NullSocket extends Writable {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#body.destroy(error ?? undefined);
+    this.body.destroy(error ?? undefined);
     // Without a listener, the error would end the process.
     done(this.listenerCount('error') > 0 ? error : null);
   }
@@ -51,7 +49,7 @@ class NullSocket extends Writable {
 
 export interface SocketProxy {
   readonly proxy: Socket;
-  /** Destroys the write side if the renderer has used it, so that its listeners for `close` are called. */
+  /** Destroys the null socket if there is one, so that its listeners for `close` are called. */
   readonly close: () => void;
 }
 

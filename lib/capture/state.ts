@@ -1,10 +1,10 @@
 // The record of one captured response, which its overrides find by `kCapture`.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { RenderedHead } from '../save/exchange.js';
+import type { ResponseHead } from '../save/exchange.js';
 import { CapturedBody, type BodyOwner } from './captured-body.js';
 import { connectionOf } from './connection.js';
-import { copyHeaders, createHeadResponse, readHead, type HeaderValues } from './head-response.js';
+import { copyHeaders, createRenderedHead, readHead, type HeaderValues } from './rendered-head.js';
 import { emitOn, ListenerSet } from './listener-set.js';
 import { createSocketProxy, type SocketProxy } from './socket-proxy.js';
 
@@ -28,9 +28,7 @@ const SERVER_VIEW: ProxyHandler<ServerResponse> = {
 export type Captured<Message> = Message & { readonly [kCapture]: CaptureState };
 
 export class CaptureState implements BodyOwner {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  /** The method of the client's request. For the renderer it is GET. */
+  /** Of the client's request. For the renderer it is GET. */
   readonly clientMethod: string | undefined;
   /** The client's connection; undefined or null in some hosts without a network, whatever Node's types say. */
   readonly socket: Socket;
@@ -39,18 +37,15 @@ export class CaptureState implements BodyOwner {
   /** The headers of `res` from before the capture. */
   readonly headers: HeaderValues;
   /** The renderer's status and headers, in a response without a connection. */
-  readonly headResponse: ServerResponse;
+  readonly renderedHead: ServerResponse;
   /** Resolves when the renderer sends its head. Never rejects. */
-  readonly head: Promise<RenderedHead>;
+  readonly head: Promise<ResponseHead>;
   readonly resolveHead: () => void;
-  /** Called when the renderer destroys its response, with its error if there is one. */
-  readonly onAbort: (error: Error | null) => void;
-  /** The renderer's body, in place of the connection. */
   readonly body: CapturedBody;
   /** The response that Node's server sees. */
   readonly serverView: ServerResponse;
-  /** The listeners that `res` has not: the earlier ones; once restored, the renderer's; once closed, the earlier ones. */
-  readonly detached: ListenerSet;
+  /** The listeners that `res` has not: those from before; once restored, the renderer's; once replied, those from before. */
+  readonly otherListeners: ListenerSet;
   /** The own properties of `res` that its overrides replace. */
   original: OwnProperties = new Map();
   isRestored = false;
@@ -60,50 +55,46 @@ export class CaptureState implements BodyOwner {
    */
   reply?: { readonly emit: Emit; readonly emitOnRequest: Emit; responseDepth: number; requestDepth: number };
 
-  constructor(req: IncomingMessage, res: ServerResponse, onAbort: (error: Error | null) => void) {
-    this.req = req;
-    this.res = res;
-    this.onAbort = onAbort;
+  /** @param onAbort Called when the renderer destroys its response, with its error if there is one. */
+  constructor(
+    readonly req: IncomingMessage,
+    readonly res: ServerResponse,
+    readonly onAbort: (error: Error | null) => void,
+  ) {
     this.clientMethod = req.method;
     this.socket = req.socket;
     this.headers = copyHeaders(res);
-    const headResponse = (this.headResponse = createHeadResponse(req, res, this.headers));
-    let resolveHead!: () => void;
-    this.head = new Promise((resolve) => {
-      resolveHead = () => {
-        resolve(readHead(headResponse));
-      };
-    });
-    this.resolveHead = resolveHead;
+    this.renderedHead = createRenderedHead(req, res, this.headers);
+    let resolveHead!: (head: ResponseHead) => void;
+    this.head = new Promise((resolve) => (resolveHead = resolve));
+    this.resolveHead = () => {
+      resolveHead(readHead(this.renderedHead));
+    };
     this.body = new CapturedBody(this);
     this.socketProxy = createSocketProxy(connectionOf(req), this.body);
     this.serverView = new Proxy(res, SERVER_VIEW);
-    this.detached = new ListenerSet(res);
+    this.otherListeners = new ListenerSet(res);
   }
 
   /** Sends the rendered head as Node does before the first byte of a body. */
   sendImplicitHead(): void {
     // Through the response, because later middleware may have wrapped `writeHead`.
-    if (!this.headResponse.headersSent) this.res.writeHead(this.res.statusCode);
+    if (!this.renderedHead.headersSent) this.res.writeHead(this.res.statusCode);
   }
 
   /** Emits an event of the body on the response, to the renderer's listeners. */
   emitFromBody(event: string | symbol, args: unknown[]): boolean {
     const emit = (): boolean => emitOn(this.res, event, args);
-    return this.isRestored && this.reply === undefined ? this.detached.attachWhile(emit) : emit();
+    return this.isRestored && this.reply === undefined ? this.otherListeners.attachWhile(emit) : emit();
   }
 
-  /**
-   * Whether `res` shows the reply: while Node sends it, and during the events that Node emits for it. At any other time
-   * `res` shows the rendered response, whose client has disconnected if the renderer had not ended it.
-   */
+  /** Whether `res` shows the reply: while Node sends it, and during Node's events. Otherwise it shows the rendered response. */
   get showsReply(): boolean {
-    return (
-      this.reply !== undefined && (this.reply.responseDepth > 0 || this.readOriginal('finished') !== true)
-    );
+    const { reply } = this;
+    return reply !== undefined && (reply.responseDepth > 0 || this.readOriginal('finished') !== true);
   }
 
-  /** Runs code of Node's, or its events, for a response that has the reply: `res` shows that, and `req` is the client's. */
+  /** Runs code of Node's while `res` shows the reply, if there is one, and `req` the client's method. */
   asReply<Result>(run: () => Result): Result {
     if (this.reply === undefined) return run();
     this.reply.responseDepth++;

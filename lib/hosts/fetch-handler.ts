@@ -97,7 +97,7 @@ function createExchange<Client extends Request>(
   let rendererUrl = '';
   let stopWatching: (() => void) | undefined;
   let source: Source | undefined;
-  let isReleased = false;
+  let isReadingEnded = false;
   return {
     arrival: performance.now(),
     request,
@@ -123,12 +123,12 @@ function createExchange<Client extends Request>(
       }
       source = fromResponse(response);
       // The save may have ended meanwhile.
-      if (isReleased) source.release();
+      if (isReadingEnded) source.endReading();
       return source.rendered;
     },
-    release() {
-      isReleased = true;
-      source?.release();
+    endReading() {
+      isReadingEnded = true;
+      source?.endReading();
     },
     callHook: (hook, first) => hook(first, request),
     reply(outcome) {

@@ -130,8 +130,8 @@ function createExchange(
     },
     readCommand: () => options,
     render: () => source.rendered,
-    release: () => {
-      source.release();
+    endReading: () => {
+      source.endReading();
     },
     callHook: (hook, first) => (hook as (first: unknown) => unknown)(first),
     reply(outcome) {

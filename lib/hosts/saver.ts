@@ -1,13 +1,21 @@
 // What the saves of one middleware, handler or image saver share, and what their operator can ask of it.
 import { stat } from 'node:fs/promises';
-import { systemCode } from '../errors.js';
-import type { Settings } from '../save/options.js';
+import { MemoryBytes } from '../bytes/image-bytes.js';
+import { systemCode, toSaveError } from '../errors.js';
+import { inspectImage } from '../image/inspect.js';
 import { Admission } from '../save/admission.js';
-import { checkSaving } from '../save/check-saving.js';
 import type { Exchange } from '../save/exchange.js';
+import type { Settings } from '../save/options.js';
 import { SaveOperation, type SaveContext } from '../save/save-operation.js';
 import { folderStore } from '../stores/folder/folder-store.js';
 import { StaleFileSweeper } from '../temp-files/stale-files.js';
+import { createPrivateTempFile } from '../temp-files/temp-file.js';
+
+/** A GIF of one pixel: GIFs always go to a decoder process. */
+const PIXEL = Buffer.from('R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=', 'base64');
+
+/** Whether an image has been decoded. That is tried once, because an idle decoder process takes memory. */
+let decoded = false;
 
 /** What the middleware, the Fetch handler and an image saver have in common. */
 export interface SaveControls<HostRequest> {
@@ -86,4 +94,23 @@ async function warnIfMissing({ savePath }: Settings): Promise<void> {
     `The save folder of imageSave does not exist: ${path}. No image is saved until it does.`,
     { code: 'IMAGE_SAVE_NO_FOLDER' },
   );
+}
+
+/** Tries everything that a save needs, and leaves nothing behind. @throws SaveError */
+async function checkSaving(
+  { settings, store, sweeper }: Omit<SaveContext, 'admission'>,
+  req?: unknown,
+): Promise<void> {
+  try {
+    await store.check?.(req, settings);
+    // A folder collects large images itself.
+    if (settings.store !== undefined) {
+      const file = createPrivateTempFile(sweeper);
+      await file.write([Buffer.from('check')]).finally(() => file.discard());
+    }
+    if (!decoded) await inspectImage(new MemoryBytes(PIXEL), settings);
+    decoded = true;
+  } catch (error) {
+    throw toSaveError(error);
+  }
 }

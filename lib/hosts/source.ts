@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { types } from 'node:util';
 import { copyBytes } from '../bytes/recycled-memory.js';
 import { SaveError } from '../errors.js';
-import type { Batch, RenderedHead, RenderedImage } from '../save/exchange.js';
+import type { BodyChunks, ResponseHead, RenderedImage } from '../save/exchange.js';
 
 /** An image for {@link createSource}. */
 export type ImageSource =
@@ -13,10 +13,10 @@ export interface Source {
   /** @throws SaveError `renderer-failed`: it has been used before, or is no image at all. */
   readonly rendered: RenderedImage;
   /** No more is read. May be called before, during and after reading. */
-  release(): void;
+  endReading(): void;
 }
 
-const NO_HEAD: RenderedHead = { status: 200, contentLength: undefined, contentEncoding: '' };
+const NO_HEAD: ResponseHead = { status: 200, contentLength: undefined, contentEncoding: '' };
 
 /**
  * Takes an image by what it can do: libraries have responses, blobs and streams of their own classes. The bytes of a
@@ -65,10 +65,10 @@ function isBlob(value: unknown): value is Blob {
 }
 
 /** @returns Undefined if it can be read in none of these ways. */
-function fromBody(body: unknown, head: RenderedHead): Source | undefined {
+function fromBody(body: unknown, head: ResponseHead): Source | undefined {
   if (types.isUint8Array(body)) {
-    const batch: Batch = { chunks: [copyBytes(body)], last: true };
-    return { rendered: { ...head, body: Readable.from([batch]) }, release: () => undefined };
+    const whole: BodyChunks = { chunks: [copyBytes(body)], last: true };
+    return { rendered: { ...head, body: Readable.from([whole]) }, endReading: () => undefined };
   }
   const { getReader, [Symbol.asyncIterator]: iterate } = propertiesOf<ReadableStream & Readable>(body);
   if (getReader !== undefined) return fromStream(body as ReadableStream<Uint8Array>, head);
@@ -86,18 +86,18 @@ function refused(reason: string): Source {
     get rendered(): never {
       throw failed(reason);
     },
-    release: () => undefined,
+    endReading: () => undefined,
   };
 }
 
-function fromStream(stream: ReadableStream<Uint8Array>, head: RenderedHead): Source {
+function fromStream(stream: ReadableStream<Uint8Array>, head: ResponseHead): Source {
   if (stream.locked || Readable.isDisturbed(stream as never)) return refused('The stream has been used');
   const reader = stream.getReader();
   const cancel = (): unknown => reader.cancel();
   return fromReads(() => reader.read(), cancel, head);
 }
 
-function fromIterable(iterable: AsyncIterable<Uint8Array>, head: RenderedHead): Source {
+function fromIterable(iterable: AsyncIterable<Uint8Array>, head: ResponseHead): Source {
   const stream = iterable as Partial<Pick<Readable, 'readableEnded' | 'on' | 'destroy'>>;
   if (stream.readableEnded === true) return refused('The stream has been read');
   // An error that comes before the first read must not end the process. The read will have it.
@@ -114,16 +114,16 @@ function fromIterable(iterable: AsyncIterable<Uint8Array>, head: RenderedHead): 
 function fromReads(
   read: () => Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>,
   stop: () => unknown,
-  head: RenderedHead,
+  head: ResponseHead,
 ): Source {
-  let released = false;
-  async function* readBody(): AsyncGenerator<Batch> {
+  let readingEnded = false;
+  async function* readBody(): AsyncGenerator<BodyChunks> {
     for (;;) {
       let next;
       try {
         next = await read();
         // A cancelled stream ends without an error.
-        if (released) throw new Error('The save has ended');
+        if (readingEnded) throw new Error('The save has ended');
         if (next.done === true) return;
       } catch (error) {
         throw new SaveError('renderer-aborted', {}, error);
@@ -133,12 +133,12 @@ function fromReads(
       yield { chunks: [Buffer.from(value.buffer, value.byteOffset, value.byteLength)], last: false };
     }
   }
-  const release = (): void => {
-    released = true;
+  const endReading = (): void => {
+    readingEnded = true;
     // Not waited for: it may never settle, and its error concerns no save.
     new Promise((resolve) => {
       resolve(stop());
     }).catch(() => undefined);
   };
-  return { rendered: { ...head, body: readBody() }, release };
+  return { rendered: { ...head, body: readBody() }, endReading };
 }

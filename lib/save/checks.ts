@@ -3,7 +3,7 @@ import { waitAtMost } from '../abort.js';
 import { SaveError } from '../errors.js';
 import { getFormatByName, type ImageFormat } from '../image/formats.js';
 import type { Settings } from './options.js';
-import type { Batch, Exchange, RenderedImage } from './exchange.js';
+import type { BodyChunks, Exchange, RenderedImage } from './exchange.js';
 
 /** The bytes of an error page that go into the record. */
 const MAX_EXCERPT_BYTES = 500;
@@ -59,7 +59,7 @@ export async function checkStatus({ status, retryAfter = '', body }: RenderedIma
 }
 
 /** The first bytes of a body as text; undefined if they are no text. */
-async function readExcerpt(body: AsyncIterable<Batch>): Promise<string | undefined> {
+async function readExcerpt(body: AsyncIterable<BodyChunks>): Promise<string | undefined> {
   for await (const { chunks } of body) {
     const bytes = Buffer.concat(chunks.slice(0, MAX_EXCERPT_BYTES)).subarray(0, MAX_EXCERPT_BYTES);
     const text = bytes.toString();

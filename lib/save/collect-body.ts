@@ -1,10 +1,10 @@
-// The batches of a rendered response → its bytes, decoded: in memory while they are few, else in a temporary file.
+// The body of a rendered response → its bytes, decoded: in memory while they are few, else in a temporary file.
 import { MemoryBytes, type ImageBytes, type TempFile } from '../bytes/image-bytes.js';
 import { createBuffer } from '../bytes/recycled-memory.js';
 import { SaveError } from '../errors.js';
 import { MAGIC_BYTES, sniffFormat } from '../image/formats.js';
 import { decode, findDecoders } from './content-decoders.js';
-import type { Batch, RenderedImage } from './exchange.js';
+import type { BodyChunks, RenderedImage } from './exchange.js';
 
 /** An image up to this length stays in memory until it is inspected, even if it arrives in pieces. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
@@ -44,12 +44,12 @@ export async function collectBody(
     expectedLength = undefined;
   };
   // The length counts at its end: the decoders look at the first bytes before.
-  let decoded: AsyncIterable<Buffer> = toChunks(check(toBatches(toChunks(body)), received));
+  let decoded: AsyncIterable<Buffer> = eachChunk(check(toBody(eachChunk(body)), received));
   for (const create of decoders) {
     decoded = decode(decoded, create, signal, mayBeDecoded ? onUndone : undefined);
   }
   try {
-    const checked = check(toBatches(decoded), { maxBytes, refusal: 'not-an-image' });
+    const checked = check(toBody(decoded), { maxBytes, refusal: 'not-an-image' });
     return await bufferOrSpill(checked, createTempFile);
   } catch (error) {
     signal.throwIfAborted();
@@ -57,11 +57,11 @@ export async function collectBody(
   }
 }
 
-async function* toChunks(batches: AsyncIterable<Batch>): AsyncGenerator<Buffer> {
-  for await (const { chunks } of batches) yield* chunks;
+async function* eachChunk(body: AsyncIterable<BodyChunks>): AsyncGenerator<Buffer> {
+  for await (const { chunks } of body) yield* chunks;
 }
 
-async function* toBatches(chunks: AsyncIterable<Buffer>): AsyncGenerator<Batch> {
+async function* toBody(chunks: AsyncIterable<Buffer>): AsyncGenerator<BodyChunks> {
   for await (const chunk of chunks) yield { chunks: [chunk], last: false };
 }
 
@@ -79,9 +79,9 @@ interface Expected {
  * @throws SaveError There are more bytes than the limit, or not as many as announced, or they begin like no image.
  */
 async function* check(
-  batches: AsyncIterable<Batch>,
+  body: AsyncIterable<BodyChunks>,
   { maxBytes, length: announced, refusal }: Expected,
-): AsyncGenerator<Batch> {
+): AsyncGenerator<BodyChunks> {
   let length = 0;
   let head: Buffer = Buffer.alloc(0);
   let format: ReturnType<typeof sniffFormat> = 'undecided';
@@ -89,8 +89,8 @@ async function* check(
     if (length !== (announced?.() ?? length)) throw new SaveError('length-mismatch');
     if (format === 'undecided' && refusal === 'unknown-encoding') throw new SaveError(refusal);
   };
-  for await (const batch of batches) {
-    for (const chunk of batch.chunks) {
+  for await (const part of body) {
+    for (const chunk of part.chunks) {
       length += chunk.length;
       if (refusal === undefined || format !== 'undecided') continue;
       // A copy: code that hands its own chunks on may use their memory again.
@@ -99,15 +99,15 @@ async function* check(
     }
     if (length > maxBytes) throw new SaveError('too-many-bytes', { maxBytes });
     if (refusal !== undefined && format === 'none') throw new SaveError(refusal);
-    if (batch.last) checkEnd();
-    yield batch;
+    if (part.last) checkEnd();
+    yield part;
   }
   checkEnd();
 }
 
 /** @param expectedLength As announced, so it may be any number. A wrong one costs copies. */
 async function bufferOrSpill(
-  batches: AsyncIterable<Batch>,
+  body: AsyncIterable<BodyChunks>,
   createTempFile: () => TempFile,
   expectedLength = 0,
 ): Promise<ImageBytes> {
@@ -126,7 +126,7 @@ async function bufferOrSpill(
   };
   let length = 0;
   let tempFile: TempFile | undefined;
-  for await (const { chunks, last } of batches) {
+  for await (const { chunks, last } of body) {
     for (const chunk of chunks) length += chunk.length;
     const [only] = chunks;
     // No second copy: `CapturedBody` has copied what `res.end(image)` got.

@@ -16,14 +16,14 @@ export interface Save {
 }
 
 /** Consecutive chunks of a body, which do not change any more. */
-export interface Batch {
+export interface BodyChunks {
   readonly chunks: readonly Buffer[];
   /** The body ends with these chunks. Where this is false, it may end nevertheless. */
   readonly last: boolean;
 }
 
 /** The head of a rendered response, as far as a save depends on it. */
-export interface RenderedHead {
+export interface ResponseHead {
   /** 200 where the image did not come by HTTP. */
   readonly status: number;
   readonly contentLength: string | undefined;
@@ -34,9 +34,9 @@ export interface RenderedHead {
   readonly retryAfter?: string | undefined;
 }
 
-export interface RenderedImage extends RenderedHead {
+export interface RenderedImage extends ResponseHead {
   /** Ends with an error if the renderer has not sent its whole response. */
-  readonly body: AsyncIterable<Batch>;
+  readonly body: AsyncIterable<BodyChunks>;
 }
 
 /** How an HTTP client has sent a command. */
@@ -65,7 +65,7 @@ export interface Exchange {
   /** Has the image rendered. Rejects if that is impossible. */
   render(save: Save): RenderedImage | Promise<RenderedImage>;
   /** Lets go of the rendered response, of which no more is read. Called once, whether or not it was rendered. */
-  release(): unknown;
+  endReading(): unknown;
   /** Calls a function of the operator with its first argument and the client's request, as that came. */
   callHook<First>(hook: (first: First, request: unknown) => unknown, first: First): unknown;
   /** Replies. Called once. Must not throw. */

@@ -190,7 +190,7 @@ export class SaveOperation {
       process.emitWarning(`The store of imageSave failed to clean up: ${describeError(error)}`);
     };
     const released = new Promise((resolve) => {
-      resolve(this.#exchange.release());
+      resolve(this.#exchange.endReading());
     }).catch((error: unknown) => {
       process.emitWarning(
         `A renderer behind imageSave failed when its response ended: ${describeError(error)}`,

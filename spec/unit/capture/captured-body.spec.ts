@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { PassThrough, Readable, finished } from 'node:stream';
 import { finished as whenFinished, pipeline as runPipeline } from 'node:stream/promises';
 import { CapturedBody } from '../../../lib/capture/captured-body.js';
-import type { Batch } from '../../../lib/save/exchange.js';
+import type { BodyChunks } from '../../../lib/save/exchange.js';
 
 /** More bytes than the high-water mark. */
 const TOO_MUCH = Buffer.alloc(300 * 1024, 'x');
@@ -27,7 +27,7 @@ beforeEach(() => {
   }
 });
 afterEach(async () => {
-  await stream.release();
+  await stream.endReading();
 });
 
 /** The list without the calls before each write. */
@@ -47,7 +47,7 @@ const settle = (): Promise<void> =>
   });
 
 /** Reads to the end and copies each chunk while its buffer is still valid. */
-async function read(from: AsyncIterable<Batch> = stream): Promise<Buffer> {
+async function read(from: AsyncIterable<BodyChunks> = stream): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const batch of from) chunks.push(...batch.chunks.map((chunk) => Buffer.from(chunk)));
   return Buffer.concat(chunks);
@@ -133,7 +133,7 @@ describe('reading the captured body', () => {
 
   it.each([
     ['the renderer aborts', () => stream.destroy()],
-    ['the stream is released before the renderer ends', () => stream.release()],
+    ['the stream is released before the renderer ends', () => stream.endReading()],
   ])('reports no end when %s', async (_what, stop) => {
     const reading = readText();
     stream.write('half');
@@ -168,7 +168,7 @@ describe('the headers', () => {
       broken = false;
       one.end('good');
       expect((await read(one)).toString()).toBe('good');
-      await one.release();
+      await one.endReading();
     },
   );
 });
@@ -208,7 +208,7 @@ describe('writing', () => {
     stream.write('c', undefined, callback('c'));
     stream.end('d', callback('d'));
     expect(await readText()).toBe('abcd');
-    await stream.release();
+    await stream.endReading();
     expect(events()).toEqual(['a', 'b', 'c', 'd', 'finish', 'close']);
   });
 
@@ -219,7 +219,7 @@ describe('writing', () => {
     expect(stream.write('more')).toBe(false);
     expect(events()).toEqual([]);
     expect(await readText()).toBe('whole');
-    await stream.release();
+    await stream.endReading();
     expect(stream.write('more', callback('late'))).toBe(false);
     await settle();
     expect(events()).toEqual([
@@ -233,7 +233,7 @@ describe('writing', () => {
 
   it.each([
     ['destroy', ['abort: no error', 'close'], () => Promise.resolve(stream.destroy())],
-    ['release', ['close'], () => stream.release()],
+    ['release', ['close'], () => stream.endReading()],
   ])('after %s passes an error to its callback alone', async (_what, expected, stop) => {
     await stop();
     expect(stream.write('more', callback('more'))).toBe(false);
@@ -261,7 +261,7 @@ describe('writing', () => {
     expect(() => stream.end(5)).toThrow(/chunk|null/);
     stream.destroy();
     expect(stream.destroyed).toBe(true);
-    await stream.release();
+    await stream.endReading();
     expect(stream.closed).toBe(true);
   });
 });
@@ -287,7 +287,7 @@ describe('ending', () => {
     await read();
     await settle();
     expect(events()).toEqual([]);
-    await stream.release();
+    await stream.endReading();
     expect(events()).toEqual(['ended', 'finish', 'close']);
     expect([stream.writableFinished, stream.closed, stream.destroyed]).toEqual([true, true, true]);
   });
@@ -299,7 +299,7 @@ describe('ending', () => {
     expect(stream.end('more', 'utf8', callback('fourth'))).toBe(stream);
     expect(stream.end()).toBe(stream);
     expect(await readText()).toBe('whole');
-    await stream.release();
+    await stream.endReading();
     expect(events()).toEqual(['first', 'second', 'third', 'fourth', 'finish', 'close']);
     stream.end(callback('late'));
     await settle();
@@ -321,7 +321,7 @@ describe('ending', () => {
     expect(stream.destroy()).toBe(stream);
     stream.destroy(null);
     expect(await readText()).toBe('whole');
-    await stream.release();
+    await stream.endReading();
     expect(events()).toEqual(['ended', 'finish', 'close']);
   });
 });
@@ -357,7 +357,7 @@ describe('aborting', () => {
   it('after the stream has finished aborts nothing', async () => {
     stream.end('whole');
     await read();
-    await stream.release();
+    await stream.endReading();
     stream.destroy(new Error('late'));
     await settle();
     expect(events()).toEqual(['finish', 'close']);
@@ -368,7 +368,7 @@ describe('release', () => {
   it('closes a response that has not ended without finishing, and calls every callback', async () => {
     stream.write('a', callback('a'));
     stream.write(TOO_MUCH, callback('b'));
-    await stream.release();
+    await stream.endReading();
     await settle();
     expect(events().sort()).toEqual([
       expect.stringMatching(/^a: ERR/),
@@ -380,14 +380,14 @@ describe('release', () => {
   it('changes nothing when repeated or after close', async () => {
     stream.end('whole');
     await read();
-    await Promise.all([stream.release(), stream.release()]);
-    await stream.release();
+    await Promise.all([stream.endReading(), stream.endReading()]);
+    await stream.endReading();
     expect(events()).toEqual(['finish', 'close']);
   });
 
   it('waits for a destroy in progress', async () => {
     stream.destroy();
-    await stream.release();
+    await stream.endReading();
     expect(events()).toEqual(['abort: no error', 'close']);
   });
 });
@@ -406,7 +406,7 @@ describe('piping', () => {
   ])('by pipeline from %s delivers every byte and settles', async (_what, pipe) => {
     const running = pipe();
     expect((await read()).equals(image)).toBe(true);
-    await stream.release();
+    await stream.endReading();
     await running;
   });
 
@@ -451,7 +451,7 @@ describe('piping', () => {
         kind === 'a stream' ? runPipeline(source, stream) : runPipeline(endless, stream),
       );
       await stream[Symbol.asyncIterator]().next();
-      await stream.release();
+      await stream.endReading();
       expect(await running).toBe('ERR_STREAM_PREMATURE_CLOSE');
       expect([ended, source.destroyed]).toEqual([true, kind === 'a stream']);
     },
@@ -461,7 +461,7 @@ describe('piping', () => {
     const early = codeOf(whenFinished(stream));
     stream.end('whole');
     await read();
-    await stream.release();
+    await stream.endReading();
     expect(await early).toBe('done');
     expect(await codeOf(whenFinished(stream))).toBe('done');
   });
@@ -470,7 +470,7 @@ describe('piping', () => {
     const early = new Promise<unknown>((resolve) => {
       finished(stream, resolve);
     });
-    await stream.release();
+    await stream.endReading();
     expect(await early).toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
   });
 });

@@ -1,7 +1,7 @@
 // A response while captured, after restore, and closed to late code.
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { captureResponse, closeResponse, restoreResponse } from '../../../lib/capture/response-capture.js';
+import { captureResponse, protectReply, restoreResponse } from '../../../lib/capture/response-capture.js';
 import type { CaptureState } from '../../../lib/capture/state.js';
 import { get } from '../../support/client.js';
 import { createDeferred } from '../../support/deferred.js';
@@ -60,7 +60,7 @@ test('restores the response after every kind of change', async () => {
   res.end = (() => res) as typeof res.end;
   res.writeHead(200, { 'X-After': 'a' });
   res.write('x');
-  await held.body.release();
+  await held.body.endReading();
   restoreResponse(held);
   restoreResponse(held);
   expect(snapshot()).toEqual(before);
@@ -82,7 +82,7 @@ test('closes a response whose request is sealed', () => {
   Object.seal(req);
   const held = capture();
   restoreResponse(held);
-  closeResponse(held);
+  protectReply(held);
   expect(req.socket).toBe(held.socket);
 });
 
@@ -107,7 +107,7 @@ test.each([
   const held = capture();
   expect(req.socket.destroyed).toBe(false);
   reply();
-  await held.body.release();
+  await held.body.endReading();
   // Before the null socket exists, then after.
   expect(req.socket.destroyed).toBe(down);
   expect(req.socket.writable).toBe(!down);
@@ -122,7 +122,7 @@ test('calls the renderer’s listeners once, also after restore', async () => {
   });
   restoreResponse(held);
   res.on('close', () => emitted.push('before'));
-  await held.body.release();
+  await held.body.endReading();
   expect(emitted).toEqual([['renderer', true]]);
 });
 
@@ -133,12 +133,12 @@ test('lets no late call change the reply, and shows earlier listeners its real s
   );
   const closed = once(res, 'close');
   const held = capture();
-  await held.body.release();
+  await held.body.endReading();
   restoreResponse(held);
   res.setHeader('X', 'ours');
   res.writeHead(403);
   res.end('ours');
-  closeResponse(held);
+  protectReply(held);
   res.statusCode = 200;
   res.statusMessage = 'OK';
   res.setHeader('X', 'late');
@@ -160,10 +160,10 @@ test('passes what late code emits to the listeners of the renderer, and Node’s
   const held = capture();
   for (const event of ['progress', 'finish']) res.on(event, () => heard.push(`${event}: renderer`));
   res.once('close', () => heard.push('close: renderer'));
-  const released = held.body.release();
+  const released = held.body.endReading();
   restoreResponse(held);
   res.end('ours');
-  closeResponse(held);
+  protectReply(held);
   res.on('progress', () => heard.push('progress: late'));
   res.on('close', () => heard.push('close: late'));
   expect(res.emit('progress')).toBe(true);
@@ -179,10 +179,10 @@ test('passes what late code emits to the listeners of the renderer, and Node’s
 
 test('emits close to listeners added after close', async () => {
   const held = capture();
-  await held.body.release();
+  await held.body.endReading();
   restoreResponse(held);
   res.end('ours');
-  closeResponse(held);
+  protectReply(held);
   await once(res, 'close');
   await once(res, 'close');
   expect(res.writableFinished).toBe(false);

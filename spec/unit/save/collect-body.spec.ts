@@ -12,7 +12,7 @@ import {
 } from 'node:zlib';
 import { SaveError } from '../../../lib/errors.js';
 import { collectBody, type CollectOptions } from '../../../lib/save/collect-body.js';
-import type { RenderedHead, RenderedImage } from '../../../lib/save/exchange.js';
+import type { ResponseHead, RenderedImage } from '../../../lib/save/exchange.js';
 import type { ImageBytes } from '../../../lib/bytes/image-bytes.js';
 import { CapturedBody } from '../../../lib/capture/captured-body.js';
 import { DiskTempFile } from '../../../lib/temp-files/temp-file.js';
@@ -34,7 +34,7 @@ beforeEach(async () => {
   body = newBody();
 });
 afterEach(async () => {
-  await body.release();
+  await body.endReading();
   await file.discard();
 });
 
@@ -47,7 +47,7 @@ const newBody = (): CapturedBody =>
 
 const newFile = (): DiskTempFile => new DiskTempFile(inFolder('saved', temporaryName(60_000)), 0o666);
 
-const rendered = (announced: Partial<RenderedHead> = {}, stream = body): RenderedImage => ({
+const rendered = (announced: Partial<ResponseHead> = {}, stream = body): RenderedImage => ({
   body: stream,
   status: 200,
   contentLength: undefined,
@@ -62,10 +62,10 @@ const options = (changes: Partial<CollectOptions> = {}): CollectOptions => ({
   ...changes,
 });
 
-const collected = (announced: Partial<RenderedHead> = {}, maxBytes = NO_LIMIT): Promise<ImageBytes> =>
+const collected = (announced: Partial<ResponseHead> = {}, maxBytes = NO_LIMIT): Promise<ImageBytes> =>
   collectBody(rendered(announced), options({ maxBytes }));
 
-const codeFor = (announced: Partial<RenderedHead> = {}, maxBytes = NO_LIMIT): Promise<string> =>
+const codeFor = (announced: Partial<ResponseHead> = {}, maxBytes = NO_LIMIT): Promise<string> =>
   codeOf(() => collected(announced, maxBytes));
 
 /** The bytes, from memory or from the file. */
@@ -110,7 +110,7 @@ describe('an image sent in one piece', () => {
     });
     await collected();
     expect(ended).toBe(false);
-    await body.release();
+    await body.endReading();
     expect(ended).toBe(true);
   });
 });
@@ -232,7 +232,7 @@ describe('maxBytes', () => {
     other.end(noise(length + 1));
     const limited = options({ maxBytes: length });
     expect(await codeOf(() => collectBody(rendered({}, other), limited))).toBe('too-many-bytes');
-    await other.release();
+    await other.endReading();
   });
 
   it('stops reading an endless image', async () => {
@@ -246,7 +246,7 @@ describe('maxBytes', () => {
       }
     })();
     expect(await codeFor({}, MEGABYTE)).toBe('too-many-bytes');
-    await body.release();
+    await body.endReading();
     await writing;
     // maxBytes and the high-water mark.
     expect(sent).toBeLessThan(2 * MEGABYTE);
@@ -305,7 +305,7 @@ describe('Content-Encoding', () => {
       );
       expect((await bytesOf(bytes)).equals(original)).toBe(true);
       expect(bytes.path === undefined).toBe(original === small);
-      await stream.release();
+      await stream.endReading();
       await own.discard();
     }
   });
@@ -337,7 +337,7 @@ describe('Content-Encoding', () => {
         expect((await bytesOf(bytes)).equals(small)).toBe(true);
       };
       expect(await codeOf(collecting).catch(() => 'accepted')).toBe(expected);
-      await stream.release();
+      await stream.endReading();
     }
   });
 
@@ -369,7 +369,7 @@ describe('Content-Encoding', () => {
       expect(await codeOf(() => collectBody(rendered({ contentEncoding }, stream), options()))).toBe(
         'broken-encoding',
       );
-      await stream.release();
+      await stream.endReading();
     }
   });
 

@@ -1,10 +1,9 @@
 // Stores the status and headers of the rendered response, by Node's own rules, separate from those of the reply.
 import { type IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
-import type { RenderedHead } from '../save/exchange.js';
+import type { ResponseHead } from '../save/exchange.js';
 
 type HeaderValue = number | string | string[];
-
 /** By name, as it was written. */
 export type HeaderValues = ReadonlyMap<string, HeaderValue>;
 
@@ -17,10 +16,7 @@ export function copyHeaders(res: ServerResponse): HeaderValues {
   return headers;
 }
 
-/**
- * Restores the headers of a response. Its current headers may include the renderer's, because some libraries
- * (cookies) call `OutgoingMessage.prototype.setHeader` on it.
- */
+/** Some libraries (cookies) call `OutgoingMessage.prototype.setHeader`, and so set the renderer's headers past the capture. */
 export function restoreHeaders(res: ServerResponse, headers: HeaderValues): void {
   for (const name of getRawNames(res)) {
     if (!headers.has(name)) callInherited(res, 'removeHeader', [name]);
@@ -31,45 +27,35 @@ export function restoreHeaders(res: ServerResponse, headers: HeaderValues): void
 }
 
 /**
- * A response without a connection and listeners, with the methods of `ServerResponse`.
- *
- * The constructor of `ServerResponse` is not called: it would announce a response to tracers
- * (`http.server.response.created`, performance entries) that they would never see finish.
+ * A response without a connection. The constructor of `ServerResponse` is not called: it would announce a response to
+ * tracers (`http.server.response.created`, performance entries) that they would never see finish.
  */
-class HeadResponse extends OutgoingMessage {
+class RenderedHead extends OutgoingMessage {
   statusCode: number;
   statusMessage: string;
   override readonly req: IncomingMessage;
 
-  constructor(req: IncomingMessage, res: ServerResponse) {
+  constructor(req: IncomingMessage, res: ServerResponse, headers: HeaderValues) {
     super();
     // Node reads the server's rules for header values through the request.
     this.req = req;
     this.statusCode = res.statusCode;
     this.statusMessage = res.statusMessage;
     this.sendDate = res.sendDate;
+    // After the first `setHeader`, Node also keeps the headers of `writeHead` readable. (Idea: light-my-request.)
+    if (headers.size === 0) this.setHeader('x', '').removeHeader('x');
+    for (const [name, value] of headers) this.setHeader(name, copyValue(value));
   }
 }
-Object.setPrototypeOf(HeadResponse.prototype, ServerResponse.prototype);
+Object.setPrototypeOf(RenderedHead.prototype, ServerResponse.prototype);
 
 /** Creates the response that stores the rendered head, with the headers that earlier middleware set. */
-export function createHeadResponse(
-  req: IncomingMessage,
-  res: ServerResponse,
-  headers: HeaderValues,
-): ServerResponse {
+export function createRenderedHead(...args: ConstructorParameters<typeof RenderedHead>): ServerResponse {
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- its prototype says so
-  const head = new HeadResponse(req, res) as OutgoingMessage as ServerResponse;
-  for (const [name, value] of headers) head.setHeader(name, copyValue(value));
-  if (headers.size === 0) {
-    // After the first `setHeader`, Node also keeps the headers of `writeHead` readable. (Idea: light-my-request.)
-    head.setHeader('x', '');
-    head.removeHeader('x');
-  }
-  return head;
+  return new RenderedHead(...args) as OutgoingMessage as ServerResponse;
 }
 
-export function readHead(head: ServerResponse): RenderedHead {
+export function readHead(head: ServerResponse): ResponseHead {
   const read = (name: string): string | undefined => {
     const value = head.getHeader(name);
     // Node keeps the spaces around a value, which are not part of it. (RFC 9110, 5.5.)
@@ -84,14 +70,12 @@ export function readHead(head: ServerResponse): RenderedHead {
 }
 
 /** Calls the method that the host, or Node, gives to every response: without wrappers by middleware. */
-export function callInherited(
-  res: ServerResponse,
-  name: string,
-  args: readonly unknown[],
-  target = res,
-): unknown {
-  const method = Reflect.get(Object.getPrototypeOf(res) as object, name) as (...args: unknown[]) => unknown;
-  return Reflect.apply(method, target, args);
+export function callInherited(res: ServerResponse, name: string, args: unknown[], target = res): unknown {
+  return Reflect.apply(
+    Reflect.get(Object.getPrototypeOf(res) as object, name) as () => unknown,
+    target,
+    args,
+  );
 }
 
 /** Node's `appendHeader` changes arrays in place. */
