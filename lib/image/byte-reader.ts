@@ -21,6 +21,8 @@ export class ByteReader {
   window: Buffer = Buffer.alloc(0);
   /** The position of the window's first byte. */
   windowStart = 0;
+  /** Where {@link ByteReader.next} reads. */
+  position = 0;
   readonly #bytes: ImageBytes;
   readonly #signal: AbortSignal | undefined;
   #buffer: Buffer | undefined;
@@ -75,6 +77,12 @@ export class ByteReader {
     return readUint(await this.read(position, width), littleEndian);
   }
 
+  /** Reads the unsigned number of `width` bytes at {@link ByteReader.position}, and goes behind it. */
+  next(width: number): Promise<number> {
+    this.position += width;
+    return this.uint(this.position - width, width);
+  }
+
   async #load(position: number, count: number): Promise<Buffer> {
     if (this.#bytes.path === undefined) {
       if (this.#loadedBytes > 0) await setImmediate();
@@ -92,13 +100,4 @@ export function readUint(bytes: Uint8Array, littleEndian = false): number {
     value = value * 256 + (bytes[littleEndian ? bytes.length - 1 - index : index] ?? 0);
   }
   return value;
-}
-
-/** Writes an unsigned number over all of `bytes`. */
-export function writeUint(bytes: Uint8Array, value: number, littleEndian: boolean): void {
-  let rest = value;
-  for (let index = 0; index < bytes.length; index += 1) {
-    bytes[littleEndian ? index : bytes.length - 1 - index] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
 }

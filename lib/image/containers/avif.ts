@@ -35,12 +35,12 @@ export async function walkAvif(reader: ByteReader): Promise<void> {
   let lastChunk: number | undefined;
   let sizedEnd = 0;
   let end = 0;
-  for await (const box of readBoxes(reader, 0, reader.length)) {
+  for await (const box of readBoxes(reader)) {
     end = behind(box);
     if (!box.extendsToEnd) sizedEnd = box.end;
     // A file has one `meta` and one `moov` box. A second one belongs to the bytes behind the image.
     if (box.type === 'meta' && items === undefined) {
-      for await (const inner of readContents(reader, box, VERSION_BYTES)) {
+      for await (const inner of readBoxes(reader, box.body + VERSION_BYTES, box.end)) {
         if (inner.type === 'iloc') items ??= await readItemLocations(reader, inner);
       }
     }
@@ -72,20 +72,21 @@ export async function countAvifPixels(reader: ByteReader): Promise<number> {
 export async function readAvifImages(reader: ByteReader): Promise<{ count: number; pixels: number }> {
   const [shown, parts] = [new Set<number>(), new Set<number>()];
   let pixels = 0;
-  for await (const meta of readBoxes(reader, 0, reader.length)) {
+  for await (const meta of readBoxes(reader)) {
     if (meta.type !== 'meta') continue;
-    for await (const box of readContents(reader, meta, VERSION_BYTES)) {
+    for await (const box of readBoxes(reader, meta.body + VERSION_BYTES, meta.end)) {
       if (box.end - box.body < VERSION_BYTES) continue;
-      const numbers = new UintReader(reader, box.body);
-      const version = await numbers.next(1);
-      numbers.position += 3;
+      reader.position = box.body;
+      const version = await reader.next(1);
+      reader.position += 3;
       const [entriesAt, idBytes] = version === 0 ? [6, 2] : [8, 4];
       if (box.type === 'ispe') {
-        pixels = Math.max(pixels, (await numbers.next(4)) * (await numbers.next(4)));
+        pixels = Math.max(pixels, (await reader.next(4)) * (await reader.next(4)));
       } else if (box.type === 'iinf') {
-        for await (const entry of readContents(reader, box, entriesAt)) await addShown(reader, entry, shown);
+        for await (const entry of readBoxes(reader, box.body + entriesAt, box.end))
+          await addShown(reader, entry, shown);
       } else if (box.type === 'iref') {
-        for await (const reference of readContents(reader, box, VERSION_BYTES)) {
+        for await (const reference of readBoxes(reader, box.body + VERSION_BYTES, box.end)) {
           await addParts(reader, reference, idBytes, parts);
         }
       }
@@ -97,45 +98,36 @@ export async function readAvifImages(reader: ByteReader): Promise<{ count: numbe
 
 /** Adds an item that has pixels and is not hidden. (ISO/IEC 14496-12 8.11.6; ISO/IEC 23008-12 6.4.2.) */
 async function addShown(reader: ByteReader, { body }: Box, shown: Set<number>): Promise<void> {
-  const numbers = new UintReader(reader, body);
-  const [version, flags] = [await numbers.next(1), await numbers.next(3)];
-  const id = await numbers.next(version < 3 ? 2 : 4);
-  const type = (await reader.read(numbers.position + 2, 4)).toString('latin1');
+  reader.position = body;
+  const [version, flags] = [await reader.next(1), await reader.next(3)];
+  const id = await reader.next(version < 3 ? 2 : 4);
+  const type = (await reader.read(reader.position + 2, 4)).toString('latin1');
   if (IMAGE_TYPES.has(type) && flags % 2 === 0) shown.add(id);
 }
 
 /** Adds the items that a reference makes parts of another item. (ISO/IEC 14496-12 8.11.12; ISO/IEC 23008-12 6.4.) */
 async function addParts(reader: ByteReader, box: Box, idBytes: number, parts: Set<number>): Promise<void> {
-  const numbers = new UintReader(reader, box.body);
-  const from = await numbers.next(idBytes);
+  reader.position = box.body;
+  const from = await reader.next(idBytes);
   if (box.type === 'thmb' || box.type === 'auxl') parts.add(from);
   if (box.type !== 'dimg') return;
-  for (let count = await numbers.next(2); count > 0 && numbers.position < box.end; count -= 1) {
-    parts.add(await numbers.next(idBytes));
+  for (let count = await reader.next(2); count > 0 && reader.position < box.end; count -= 1) {
+    parts.add(await reader.next(idBytes));
   }
 }
 
 /** The position of the next box that is visited: the first inside a container. */
 const behind = ({ type, body, end }: Box): number => (CONTAINERS.has(type) ? body : end);
 
-/** The boxes in the contents of a box. Less than the head of a box behind them is padding. */
-async function* readContents(reader: ByteReader, box: Box, skip: number): AsyncGenerator<Box> {
-  const end = yield* readBoxes(reader, box.body + skip, box.end);
-  if (end + 8 <= box.end) throw broken();
-}
-
 /**
- * Reads the boxes between two positions, those in the containers included.
- *
- * @returns The position behind the last box, which is before `end` if other bytes follow.
+ * The boxes of the file, or from one position in a box to another, those in the containers included. Behind them, less
+ * than the head of a box is padding. Behind those of the file, any bytes may follow.
  */
-async function* readBoxes(reader: ByteReader, start: number, end: number): AsyncGenerator<Box, number> {
-  for (let position = start; ;) {
-    const box = await readBox(reader, position, end);
-    if (box === undefined) return position;
-    yield box;
-    position = behind(box);
-  }
+async function* readBoxes(reader: ByteReader, start = 0, end = reader.length): AsyncGenerator<Box> {
+  let position = start;
+  for (let box; (box = await readBox(reader, position, end)) !== undefined; position = behind(box)) yield box;
+  // The file begins at 0.
+  if (start > 0 && position + 8 <= end) throw broken();
 }
 
 /** The box at a position, undefined where the bytes up to `end` are no complete box. */
@@ -159,30 +151,14 @@ async function readBox(reader: ByteReader, position: number, end: number): Promi
 /** The greatest chunk offset of all tracks, -1 where there are no chunks. (ISO/IEC 14496-12 8.7.5.) */
 async function readLastChunk(reader: ByteReader, moov: Box): Promise<number> {
   let last = -1;
-  for await (const { type, body, end } of readContents(reader, moov, 0)) {
+  for await (const { type, body, end } of readBoxes(reader, moov.body, moov.end)) {
     if (type !== 'stco' && type !== 'co64') continue;
-    const numbers = new UintReader(reader, body + VERSION_BYTES);
-    for (let chunks = await numbers.next(4); chunks > 0 && numbers.position < end; chunks -= 1) {
-      last = Math.max(last, await numbers.next(type === 'stco' ? 4 : 8));
+    reader.position = body + VERSION_BYTES;
+    for (let chunks = await reader.next(4); chunks > 0 && reader.position < end; chunks -= 1) {
+      last = Math.max(last, await reader.next(type === 'stco' ? 4 : 8));
     }
   }
   return last;
-}
-
-/** Reads unsigned numbers of given widths (0 to 15 bytes, big-endian) one after the other. */
-class UintReader {
-  readonly #reader: ByteReader;
-  position: number;
-
-  constructor(reader: ByteReader, position: number) {
-    this.#reader = reader;
-    this.position = position;
-  }
-
-  next(width: number): Promise<number> {
-    this.position += width;
-    return this.#reader.uint(this.position - width, width);
-  }
 }
 
 /**
@@ -191,28 +167,28 @@ class UintReader {
  * @returns The position behind all extents that have a length, and the start of the last one without, -1 for none.
  */
 async function readItemLocations(reader: ByteReader, iloc: Box) {
-  const numbers = new UintReader(reader, iloc.body);
-  const version = await numbers.next(1);
-  numbers.position += 3;
-  const widths = await numbers.next(2);
+  reader.position = iloc.body;
+  const version = await reader.next(1);
+  reader.position += 3;
+  const widths = await reader.next(2);
   const [offsetWidth, lengthWidth, baseWidth] = [widths >> 12, (widths >> 8) & 15, (widths >> 4) & 15];
   const indexWidth = version > 0 ? widths & 15 : 0;
   const idWidth = version < 2 ? 2 : 4;
-  const items = await numbers.next(idWidth);
+  const items = await reader.next(idWidth);
   let end = 0;
   let lastOpenStart = -1;
-  for (let item = 0; item < items && numbers.position < iloc.end; item += 1) {
-    numbers.position += idWidth;
-    const method = version > 0 ? (await numbers.next(2)) & 15 : 0;
-    numbers.position += 2;
-    const base = await numbers.next(baseWidth);
-    const extents = await numbers.next(2);
+  for (let item = 0; item < items && reader.position < iloc.end; item += 1) {
+    reader.position += idWidth;
+    const method = version > 0 ? (await reader.next(2)) & 15 : 0;
+    reader.position += 2;
+    const base = await reader.next(baseWidth);
+    const extents = await reader.next(2);
     // Extents without bytes of their own are all the same.
     const distinct = indexWidth + offsetWidth + lengthWidth === 0 ? Math.min(1, extents) : extents;
-    for (let extent = 0; extent < distinct && numbers.position < iloc.end; extent += 1) {
-      numbers.position += indexWidth;
-      const offset = base + (await numbers.next(offsetWidth));
-      const length = await numbers.next(lengthWidth);
+    for (let extent = 0; extent < distinct && reader.position < iloc.end; extent += 1) {
+      reader.position += indexWidth;
+      const offset = base + (await reader.next(offsetWidth));
+      const length = await reader.next(lengthWidth);
       // Methods 1 and 2 point into the `meta` box, which is complete.
       if (method !== 0) continue;
       // A length of 0 stands for the rest of the file.

@@ -57,10 +57,9 @@ async function walkBlocks(reader: ByteReader, pass: (from: number) => Promise<nu
 async function walkImage(reader: ByteReader, from: number): Promise<number> {
   const descriptor = await reader.read(from, 10);
   const pixels = descriptor.readUInt16LE(5) * descriptor.readUInt16LE(7);
-  let position = from + 10 + getColourTableLength(descriptor.readUInt8(9));
-  const counter = new LzwPixelCounter(await reader.uint(position, 1));
-  const data = position + 1;
-  position = await walkSubBlocks(reader, data, counter.add.bind(counter));
+  const data = from + 11 + getColourTableLength(descriptor.readUInt8(9));
+  const counter = new LzwPixelCounter(await reader.uint(data - 1, 1));
+  const position = await walkSubBlocks(reader, data, counter.add.bind(counter));
   // The blank images of trackers and maps are one pixel without any data: nothing of it can have been cut.
   const isBlank = pixels === 1 && position === data + 1;
   if (counter.pixels < pixels && !isBlank) throw incomplete();

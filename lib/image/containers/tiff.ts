@@ -1,6 +1,6 @@
 // TIFF and BigTIFF: directories (image file directories, IFDs). There is no end mark: all bytes that they name must be there.
 import { MemoryBytes, type ImageBytes } from '../../bytes/image-bytes.js';
-import { ByteReader, readUint, writeUint } from '../byte-reader.js';
+import { ByteReader, readUint } from '../byte-reader.js';
 import { broken, incomplete } from '../refusals.js';
 
 /** Tags: the size of a page, its compression, its tiles, further directories. (TIFF 6.0 section 8; technical note 1.) */
@@ -38,7 +38,6 @@ interface TiffField {
 
 /** One directory. */
 interface TiffDirectory extends TiffLayout {
-  readonly position: number;
   readonly fields: ReadonlyMap<number, TiffField>;
   /** Where the position of the next directory is, and that position: 0 after the last one. */
   readonly nextAt: number;
@@ -117,7 +116,7 @@ async function readDirectory(
     fields.set(tag, { littleEndian, position: valuesAt, count, width });
   }
   const next = await reader.uint(nextAt, offsetBytes, littleEndian);
-  return { ...layout, position, fields, nextAt, next };
+  return { ...layout, fields, nextAt, next };
 }
 
 /** The value of a tag at `index`, 0 where there is none. */
@@ -173,18 +172,17 @@ export async function countTiffPixels(reader: ByteReader): Promise<number> {
  */
 export async function* separatePages(tiff: Buffer, count: number): AsyncGenerator<Buffer> {
   let pages = 0;
-  let first: number | undefined;
-  for await (const directory of readDirectories(new ByteReader(new MemoryBytes(tiff)))) {
-    const { position, nextAt, next, offsetBytes, littleEndian } = directory;
-    const write = (at: number, value: number): void => {
-      writeUint(tiff.subarray(at, at + offsetBytes), value, littleEndian);
-    };
-    first ??= position;
-    write(nextAt, 0);
-    write(offsetBytes, position);
+  /** The bytes of the offset that leads to the next page. */
+  let offset: Buffer | undefined;
+  for await (const { nextAt, offsetBytes } of readDirectories(new ByteReader(new MemoryBytes(tiff)))) {
+    const bytesAt = (at: number): Buffer => Buffer.from(tiff.subarray(at, at + offsetBytes));
+    const [first, next] = [bytesAt(offsetBytes), bytesAt(nextAt)];
+    tiff.fill(0, nextAt, nextAt + offsetBytes);
+    tiff.set(offset ?? first, offsetBytes);
     yield tiff;
-    write(offsetBytes, first);
-    write(nextAt, next);
+    tiff.set(first, offsetBytes);
+    tiff.set(next, nextAt);
+    offset = next;
     pages += 1;
     if (pages === count) return;
   }
