@@ -1,10 +1,7 @@
 // Leaves one thread of Node's pool free of long work, so that a slow disk or large images do not stop the host's files.
 
-/** Threads of Node's pool, which serve every file of the host too. (Node.js documentation, UV_THREADPOOL_SIZE.) */
-const POOL_THREADS = Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4);
-
-/** Flushes and decodes occupy a thread until they are done. */
-const MAX_OCCUPIED = Math.max(1, POOL_THREADS - 1);
+/** Node's pool serves every file of the host, by 4 threads. (Node.js documentation, UV_THREADPOOL_SIZE.) */
+const MAX_OCCUPIED = Math.max(1, (Number(process.env['UV_THREADPOOL_SIZE']) || 4) - 1);
 
 let occupied = 0;
 const waiting: (() => void)[] = [];

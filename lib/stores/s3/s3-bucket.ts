@@ -52,14 +52,11 @@ export function concernsBucket(error: SaveError): boolean {
 
 /** The state of a bucket, shared by all saves of a store. */
 export class Bucket {
-  readonly #settings: S3Settings;
   /** The request in progress, or the last one if it succeeded and no save has failed since. */
   #checking: Promise<void> | undefined;
   #refusal: { readonly error: SaveError; readonly until: number } | undefined;
 
-  constructor(settings: S3Settings) {
-    this.#settings = settings;
-  }
+  constructor(private readonly settings: S3Settings) {}
 
   /** Checks that the bucket can be reached. Saves at the same time share one request. */
   async check(): Promise<void> {
@@ -75,7 +72,7 @@ export class Bucket {
   }
 
   async #headBucket(): Promise<void> {
-    const { client, bucket, answerTimeout } = this.#settings;
+    const { client, bucket, answerTimeout } = this.settings;
     try {
       await client.send(new HeadBucketCommand({ Bucket: bucket }), {
         abortSignal: AbortSignal.timeout(answerTimeout),

@@ -20,63 +20,62 @@ export const FOLLOW_UP_TIMEOUT_MS = 2000;
 const ABORT_RETRY_DELAY_MS = 1000;
 const MAX_ABORT_ATTEMPTS = 12;
 
-/** The input of the requests of an upload. */
-type Upload = S3Object & { readonly UploadId: string | undefined };
+export class MultipartUpload {
+  private allSent = false;
 
-/** No signal aborts this request: the upload would stay, and its id would be lost. */
-export async function createUpload({ client, answerTimeout }: S3Settings, object: S3Object): Promise<Upload> {
-  const command = new CreateMultipartUploadCommand({ ...object, ChecksumAlgorithm: 'SHA256' });
-  const { UploadId } = await client.send(command, { abortSignal: AbortSignal.timeout(answerTimeout) });
-  return { ...object, UploadId };
-}
+  /** @param input That of all its requests. */
+  private constructor(
+    private readonly settings: S3Settings,
+    readonly input: S3Object & { readonly UploadId: string | undefined },
+  ) {}
 
-/** Sends all parts, one after another. While one is sent, the checksum of the next is computed. */
-export async function sendParts(
-  settings: S3Settings,
-  upload: Upload,
-  bytes: ReadableBytes,
-  signal: AbortSignal,
-): Promise<CompletedPart[]> {
-  const size = Math.max(settings.partSize, Math.ceil(bytes.length / MAX_PARTS));
-  const createPart = (start: number): Promise<Payload> =>
-    createPayload(bytes, start, Math.min(start + size, bytes.length));
-  const parts: CompletedPart[] = [];
-  let next = createPart(0);
-  for (let start = 0; start < bytes.length; start += size) {
-    const payload = await next;
-    if (start + size < bytes.length) next = createPart(start + size);
-    // Awaited by the next turn, unless sending this part fails first.
-    next.catch(() => undefined);
-    const PartNumber = parts.length + 1;
-    const command = new UploadPartCommand({ ...upload, PartNumber });
-    const { ETag } = await new S3Request(settings, signal, payload).send(command);
-    parts.push({ ETag, PartNumber, ChecksumSHA256: payload.sha256.toString('base64') });
+  /** No signal aborts this request: the upload would stay, and its id would be lost. */
+  static async create(settings: S3Settings, object: S3Object): Promise<MultipartUpload> {
+    const { client, answerTimeout } = settings;
+    const command = new CreateMultipartUploadCommand({ ...object, ChecksumAlgorithm: 'SHA256' });
+    const { UploadId } = await client.send(command, { abortSignal: AbortSignal.timeout(answerTimeout) });
+    return new MultipartUpload(settings, { ...object, UploadId });
   }
-  return parts;
-}
 
-/** Removes all parts. */
-export async function abortUpload({ client }: S3Settings, upload: Upload): Promise<void> {
-  const abortSignal = AbortSignal.timeout(FOLLOW_UP_TIMEOUT_MS);
-  await client.send(new AbortMultipartUploadCommand(upload), { abortSignal });
-}
-
-/**
- * Removes all parts, later if the store refuses or is unreachable now. Never rejects. A part in transit may arrive after
- * the first abort, so that it takes a second one. (Amazon S3 API Reference, AbortMultipartUpload.)
- */
-export async function removeUpload(
-  settings: S3Settings,
-  upload: Upload,
-  partInTransit: boolean,
-  attempt = 1,
-): Promise<void> {
-  try {
-    await abortUpload(settings, upload);
-    if (!partInTransit || attempt > 1) return;
-  } catch (error) {
-    if (readError(error).name === 'NoSuchUpload' || attempt === MAX_ABORT_ATTEMPTS) return;
+  /** Sends all parts, one after another. While one is sent, the checksum of the next is computed. */
+  async sendParts(bytes: ReadableBytes, signal: AbortSignal): Promise<CompletedPart[]> {
+    const size = Math.max(this.settings.partSize, Math.ceil(bytes.length / MAX_PARTS));
+    const createPart = (start: number): Promise<Payload> =>
+      createPayload(bytes, start, Math.min(start + size, bytes.length));
+    const parts: CompletedPart[] = [];
+    let next = createPart(0);
+    for (let start = 0; start < bytes.length; start += size) {
+      const payload = await next;
+      if (start + size < bytes.length) next = createPart(start + size);
+      // Awaited by the next turn, unless sending this part fails first.
+      next.catch(() => undefined);
+      const PartNumber = parts.length + 1;
+      const command = new UploadPartCommand({ ...this.input, PartNumber });
+      const { ETag } = await new S3Request(this.settings, signal, payload).send(command);
+      parts.push({ ETag, PartNumber, ChecksumSHA256: payload.sha256.toString('base64') });
+    }
+    this.allSent = true;
+    return parts;
   }
-  const delay = ABORT_RETRY_DELAY_MS * 2 ** (attempt - 1);
-  setTimeout(() => void removeUpload(settings, upload, partInTransit, attempt + 1), delay).unref();
+
+  /** Removes all parts. */
+  async abort(): Promise<void> {
+    const abortSignal = AbortSignal.timeout(FOLLOW_UP_TIMEOUT_MS);
+    await this.settings.client.send(new AbortMultipartUploadCommand(this.input), { abortSignal });
+  }
+
+  /**
+   * Removes all parts, later if the store refuses or is unreachable now. Never rejects. A part in transit may arrive
+   * after the first abort, so that it takes a second one. (Amazon S3 API Reference, AbortMultipartUpload.)
+   */
+  async remove(attempt = 1): Promise<void> {
+    try {
+      await this.abort();
+      if (this.allSent || attempt > 1) return;
+    } catch (error) {
+      if (readError(error).name === 'NoSuchUpload' || attempt === MAX_ABORT_ATTEMPTS) return;
+    }
+    const delay = ABORT_RETRY_DELAY_MS * 2 ** (attempt - 1);
+    setTimeout(() => void this.remove(attempt + 1), delay).unref();
+  }
 }

@@ -3,23 +3,19 @@ import type { CreateMultipartUploadCommandInput, PutObjectCommandInput, S3Client
 import type { ImageInfo } from '../../image/types.js';
 import { isIntegerBetween, MILLISECONDS, validateOptions, type Rules } from '../../validate-options.js';
 
-/** The fields that the store sets itself. The others of the client's input are the host's. */
-type OwnField = 'Bucket' | 'Key' | 'ContentType' | 'ChecksumAlgorithm';
-type HostField = Exclude<keyof PutObjectCommandInput & keyof CreateMultipartUploadCommandInput, OwnField>;
+/** The input of every request about an object: the client sends those of its fields that the request has. */
+export type S3Object = Pick<
+  PutObjectCommandInput,
+  keyof PutObjectCommandInput & keyof CreateMultipartUploadCommandInput
+>;
 
-/** The fields of an object that a host can set, by the names of the AWS client's own input. */
-export type S3ObjectFields = Pick<PutObjectCommandInput, HostField>;
+/** The fields that a host can set, by the names of the AWS client's own input. The store sets the others. */
+export type S3ObjectFields = Omit<S3Object, 'Bucket' | 'Key' | 'ContentType' | 'ChecksumAlgorithm'>;
 
 /** The image that an object is made for. */
-export interface S3ObjectImage {
+export interface S3ObjectImage extends Pick<ImageInfo, 'type' | 'width' | 'height'> {
   /** The name in the save command, without the store's prefix. */
   readonly name: string;
-  /** The media type, such as `image/jpeg`. */
-  readonly type: string;
-  /** Pixels. */
-  readonly width: number;
-  /** Pixels. */
-  readonly height: number;
 }
 
 /** The options of {@link s3Store}. */
@@ -88,7 +84,7 @@ export function checkS3StoreOptions(options: S3StoreOptions): S3Settings {
 }
 
 /** Every field that a host can set. The type keeps the list complete. */
-const HOST_FIELDS: Readonly<Record<HostField, true>> = {
+const HOST_FIELDS: Readonly<Record<keyof S3ObjectFields, true>> = {
   ACL: true,
   BucketKeyEnabled: true,
   CacheControl: true,
@@ -159,13 +155,6 @@ function isPlainObject(value: unknown): value is object {
   // Object.prototype has no prototype, also that of another realm, such as a vm context.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
-
-/** The input of every request about an object: the client sends those of its fields that the request has. */
-export type S3Object = S3ObjectFields & {
-  readonly Bucket: string;
-  readonly Key: string;
-  readonly ContentType?: string;
-};
 
 /** The object before its image is known. */
 export function locateObject({ bucket, prefix, object }: S3Settings, name: string): S3Object {

@@ -57,10 +57,6 @@ export class S3Request {
   lastByteSent = false;
   /** The `Date` of the last answer, milliseconds since 1970 in whole seconds; undefined without one. */
   date: number | undefined;
-  readonly #settings: S3Settings;
-  readonly #signal: AbortSignal;
-  readonly #payload: Payload | undefined;
-  readonly #publishing: PublishOptions | undefined;
   readonly #aborter = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   /** The attempts whose last byte was sent and that no answer has rejected. */
@@ -73,12 +69,12 @@ export class S3Request {
    * @param publishing Makes the request one that publishes: `commit` is called before the last byte of each attempt,
    * and `rollback` when the store has definitely refused each of them.
    */
-  constructor(settings: S3Settings, signal: AbortSignal, payload?: Payload, publishing?: PublishOptions) {
-    this.#settings = settings;
-    this.#signal = signal;
-    this.#payload = payload;
-    this.#publishing = publishing;
-  }
+  constructor(
+    private readonly settings: S3Settings,
+    private readonly signal: AbortSignal,
+    private readonly payload?: Payload,
+    private readonly publishing?: PublishOptions,
+  ) {}
 
   /** Whether the object may be published, now or later: no answer has refused an attempt whose last byte was sent. */
   get outcomeUnknown(): boolean {
@@ -92,13 +88,13 @@ export class S3Request {
     // The three commands are alike in everything that is used here.
     const anyCommand = command as UploadPartCommand;
     const { signal: abortSignal } = this.#aborter;
-    this.#signal.throwIfAborted();
-    const stopWatching = whenAborted(this.#signal, () => {
-      if (!this.outcomeUnknown) this.#aborter.abort(this.#signal.reason);
+    this.signal.throwIfAborted();
+    const stopWatching = whenAborted(this.signal, () => {
+      if (!this.outcomeUnknown) this.#aborter.abort(this.signal.reason);
     });
     try {
       this.#attach(anyCommand);
-      return await this.#settings.client.send(anyCommand, { abortSignal });
+      return await this.settings.client.send(anyCommand, { abortSignal });
     } catch (error) {
       throw abortSignal.aborted ? abortSignal.reason : error;
     } finally {
@@ -107,12 +103,12 @@ export class S3Request {
   }
 
   #attach({ middlewareStack }: UploadPartCommand): void {
-    const payload = this.#payload;
+    const payload = this.payload;
     if (payload !== undefined) {
       // Before the request is signed.
       middlewareStack.add(
         (next) => (args) => {
-          Object.assign((args as Sent).request.headers, createHeaders(payload, this.#settings.client));
+          Object.assign((args as Sent).request.headers, createHeaders(payload, this.settings.client));
           return next(args);
         },
         { step: 'build', name: 'imageSavePayload' },
@@ -146,16 +142,16 @@ export class S3Request {
 
   /** Called before the last byte of an attempt. Returns whether the attempt publishes. */
   #commit(): boolean {
-    if (this.#publishing === undefined) return false;
+    if (this.publishing === undefined) return false;
     try {
-      this.#publishing.commit();
+      this.publishing.commit();
     } catch (error) {
       this.#aborter.abort(error);
       throw error;
     }
     this.#unconfirmed += 1;
     this.lastByteSent = true;
-    const { answerTimeout } = this.#settings;
+    const { answerTimeout } = this.settings;
     this.#timer = setTimeout(() => {
       this.#aborter.abort(new Error(`The store did not answer within ${answerTimeout} ms`));
     }, answerTimeout);
@@ -169,7 +165,7 @@ export class S3Request {
     // 502 and 504 come from a proxy that got no answer from the store.
     if (!published || statusCode < 300 || statusCode === 502 || statusCode === 504) return;
     this.#unconfirmed -= 1;
-    if (this.#unconfirmed === 0) this.#publishing?.rollback?.();
+    if (this.#unconfirmed === 0) this.publishing?.rollback?.();
   }
 }
 

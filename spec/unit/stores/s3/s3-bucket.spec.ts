@@ -1,6 +1,8 @@
-// The check of the bucket: one request while all is well, and a new one after any failure.
+// The check of the bucket: one request while all is well, and a new one after any failure. The codes of its errors.
 import { randomBytes } from 'node:crypto';
+import { SaveError } from '../../../../lib/errors.js';
 import { s3Store } from '../../../../lib/s3.js';
+import { concernsBucket, storeError } from '../../../../lib/stores/s3/s3-bucket.js';
 import { S3Server } from '../../../support/s3-server.js';
 import { saveTo } from '../../../../lib/stores/store-test-harness.js';
 import { codeOf } from '../../../support/refusal.js';
@@ -119,4 +121,52 @@ it('does not ask again after a name was taken', async () => {
   expect(await codeOf(() => saveTo(store, 'a.png', image, { overwrite: false }))).toBe('file-exists');
   await saveTo(store, 'b.png', image);
   expect(countHeadBucket()).toBe(1);
+});
+
+/** An error as the client throws it. */
+function thrown(name: string, httpStatusCode?: number): Error {
+  return Object.assign(new Error('bucket renders at 10.0.0.1'), { name, $metadata: { httpStatusCode } });
+}
+
+describe('an error', () => {
+  it.each([
+    ['NoSuchBucket', 404, 'store-missing'],
+    ['PermanentRedirect', 301, 'store-missing'],
+    ['AccessDenied', 403, 'store-denied'],
+    ['SignatureDoesNotMatch', 403, 'store-denied'],
+    ['ExpiredToken', 400, 'store-denied'],
+    ['CredentialsProviderError', undefined, 'store-denied'],
+    ['Unauthorized', 401, 'store-denied'],
+    ['QuotaExceeded', 403, 'disk-full'],
+    ['InsufficientStorage', 507, 'disk-full'],
+    ['KeyTooLongError', 400, 'name-invalid'],
+    ['PreconditionFailed', 412, 'file-exists'],
+    ['ConditionalRequestConflict', 409, 'store-unavailable'],
+    ['SlowDown', 503, 'store-unavailable'],
+    ['InternalError', 500, 'store-unavailable'],
+    ['TooManyRequests', 429, 'store-unavailable'],
+    ['TimeoutError', undefined, 'store-unavailable'],
+    ['Error', undefined, 'store-unavailable'],
+    ['EntityTooLarge', 400, 'write-failed'],
+  ])('such as %s (%s) gets the code %s', (name, status, code) => {
+    const cause = thrown(name, status);
+    const error = storeError(cause);
+    expect(error).toMatchObject({ name: 'SaveError', code, cause });
+    expect(error.message).not.toMatch(/renders|10\.0/);
+  });
+
+  it('is passed on unchanged if it is a SaveError', () => {
+    const error = new SaveError('timeout', 'Too late.');
+    expect(storeError(error)).toBe(error);
+  });
+
+  it.each([
+    ['NoSuchBucket', 404, true],
+    ['InvalidAccessKeyId', 403, true],
+    // Another object may still be allowed.
+    ['AccessDenied', 403, false],
+    ['SlowDown', 503, false],
+  ])('such as %s (%s) concerns every object of the bucket: %s', (name, status, all) => {
+    expect(concernsBucket(storeError(thrown(name, status)))).toBe(all);
+  });
 });

@@ -1,123 +1,198 @@
-// The options of s3Store, and the error codes for errors of the client.
+// The requests for an image: at once and in parts, with Expect, with the host's own fields, in time.
+import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { S3Client } from '@aws-sdk/client-s3';
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { SaveError } from '../../../../lib/errors.js';
-import { concernsBucket, storeError } from '../../../../lib/stores/s3/s3-bucket.js';
 import { s3Store, type S3StoreOptions } from '../../../../lib/s3.js';
+import { storeTests } from '../../../../lib/stores/store-tests.js';
+import { S3Server } from '../../../support/s3-server.js';
 import { saveTo } from '../../../../lib/stores/store-test-harness.js';
 
-const client = new S3Client({ region: 'us-east-1' });
-/** The options that a store needs. */
-const needed = { client, bucket: 'b' };
+const MIB = 1024 ** 2;
+let server: S3Server;
 
-describe('the options', () => {
-  it('require only a client and a bucket', () => {
-    expect(() => s3Store(needed)).not.toThrow();
+beforeEach(async () => {
+  server = await S3Server.start();
+});
+afterEach(() => server.stop());
+
+const storeWith = (options: Partial<S3StoreOptions> = {}): ReturnType<typeof s3Store> =>
+  s3Store({ client: server.client(), bucket: 'renders', partSize: 5 * MIB, ...options });
+
+/** The requests that create an object: PutObject, CreateMultipartUpload. */
+const creating = (): typeof server.requests =>
+  server.requests.filter(({ line }) => /^PUT \S+x-id=PutObject|^POST \S+\?uploads/.test(line));
+
+const tests = storeTests({
+  // More than two parts.
+  largeImageBytes: 11 * MIB,
+  async open() {
+    const own = await S3Server.start();
+    const prefix = '/renders/saved/';
+    return {
+      store: s3Store({ client: own.client(), bucket: 'renders', prefix: 'saved/', partSize: 5 * MIB }),
+      read: (name) => Promise.resolve(own.objects.get(prefix + name)?.body),
+      list: () =>
+        Promise.resolve([
+          ...[...own.objects.keys()].map((key) => key.slice(prefix.length)),
+          ...[...own.uploads.values()].map(({ key }) => `an upload of ${key}`),
+        ]),
+      close: () => own.stop(),
+    };
+  },
+});
+it.each(tests.map(({ name, run }) => [name, run] as const))('the store tests %s', async (_name, run) => {
+  await run();
+});
+
+const expectOf = async (config: S3ClientConfig, length: number): Promise<string | undefined> => {
+  await saveTo(storeWith({ client: server.client(config) }), 'a.png', randomBytes(length));
+  return server.requests.find(({ line }) => line.startsWith('PUT'))?.headers.expect;
+};
+
+it.each<[string, S3ClientConfig, number, string | undefined]>([
+  ['from 2 MiB by default', {}, 2 * MIB, '100-continue'],
+  ['for a part of a large image', {}, 6 * MIB, '100-continue'],
+  ['not below 2 MiB by default', {}, 2 * MIB - 1, undefined],
+  ['never if the client says false', { expectContinueHeader: false }, 3 * MIB, undefined],
+  ['never for a part if the client says false', { expectContinueHeader: false }, 6 * MIB, undefined],
+  ['always if the client says true', { expectContinueHeader: true }, 1000, '100-continue'],
+  ['from the length that the client says', { expectContinueHeader: 1000 }, 1000, '100-continue'],
+  ['not below the length that the client says', { expectContinueHeader: 1000 }, 999, undefined],
+])('Expect: 100-continue is sent %s', async (_when, config, length, expected) => {
+  expect(await expectOf(config, length)).toBe(expected);
+});
+
+describe('lastUpdated', () => {
+  it('is the Date of the PutObject response, without another request', async () => {
+    const date = 'Tue, 24 Nov 2026 12:00:00 GMT';
+    server.intercept = ({ line }) =>
+      line.startsWith('PUT') ? { status: 200, headers: { date } } : undefined;
+    const { lastUpdated } = await saveTo(storeWith(), 'a.png', randomBytes(1000));
+    expect(lastUpdated).toBe(Date.parse(date));
+    expect(server.requests.map(({ line }) => line.split(' ')[0])).toEqual(['HEAD', 'PUT']);
   });
 
-  it('may have an object without a prototype, or a function, as object', () => {
-    const bare = Object.assign(Object.create(null) as object, { CacheControl: 'no-cache' });
-    expect(() => s3Store({ ...needed, object: bare })).not.toThrow();
-    expect(() => s3Store({ ...needed, object: () => bare })).not.toThrow();
-  });
-
-  const factory = "s3Store takes an object of options, as in s3Store({ client, bucket: 'renders' })";
-
-  it.each<[unknown, string]>([
-    [undefined, factory],
-    [null, factory],
-    [{ bucket: 'b' }, 'The option "client" of s3Store must be an S3Client, as in new S3Client({ region })'],
-    [{ ...needed, client: null }, 'The option "client" of s3Store must be an S3Client'],
-    [{ client }, 'The option "bucket" of s3Store must be the name of a bucket'],
-    [{ client, bucket: '' }, 'The option "bucket" of s3Store must be the name of a bucket'],
-    [{ ...needed, prefix: '/saved/' }, 'The option "prefix" of s3Store must be'],
-    [{ ...needed, partSize: 1000 }, 'must be whole bytes from 5 MiB to 5 GiB'],
-    [{ ...needed, partSize: 6e6 + 0.5 }, 'must be whole bytes from 5 MiB to 5 GiB'],
-    [{ ...needed, answerTimeout: 0 }, 'must be whole milliseconds from 1 to 2147483647'],
-    [
-      { ...needed, prefx: 'a/' },
-      's3Store has no option "prefx"; its options are client, bucket, prefix, partSize, answerTimeout, object',
-    ],
-  ])('cause a TypeError that names the fix, row %#', (options, message) => {
-    expect(() => s3Store(options as S3StoreOptions)).toThrow(TypeError);
-    expect(() => s3Store(options as S3StoreOptions)).toThrow(message);
-  });
-
-  it.each<[string, unknown, string]>([
-    ['a string', 'x', 'must be a plain object such as'],
-    ['an array', [], 'must be a plain object such as'],
-    ['a Map', new Map([['ACL', 'private']]), 'must be a plain object'],
-    ['an object of a class', new URL('http://x'), 'must be a plain object'],
-    ['a promise', Promise.resolve({}), 'await a promise first'],
-    ['a misspelled field', { cacheControl: 'x' }, 'must not have "cacheControl"; it can have ACL,'],
-    ...['Bucket', 'Key', 'Body', 'ContentType', 'ContentLength', 'IfNoneMatch', 'ChecksumSHA256'].map(
-      (name): [string, unknown, string] => [name, { [name]: 'x' }, `must not have "${name}"`],
-    ),
-    ['own metadata', { Metadata: { 'Image-Width': '1' } }, 'must not set Metadata["Image-Width"]: the store'],
-    [
-      'a Map as metadata',
-      { Metadata: new Map([['a', 'b']]) },
-      'must have a plain object of strings as Metadata',
-    ],
-    ['a number as metadata', { Metadata: { a: 1 } }, 'must have a string as Metadata["a"]'],
-  ])('refuse %s as object or in it', (_, object, message) => {
-    expect(() => s3Store({ ...needed, object: object as object })).toThrow(TypeError);
-    expect(() => s3Store({ ...needed, object: object as object })).toThrow(message);
+  it('is the object’s LastModified if it was sent in parts', async () => {
+    const { lastUpdated } = await saveTo(storeWith(), 'a.png', randomBytes(6 * MIB));
+    const { headers } = server.objects.get('/renders/a.png')!;
+    expect(lastUpdated).toBe(Date.parse(headers['last-modified']!));
   });
 });
 
-it('refuses a promise that rejects as object, and leaves no error in the process', async () => {
-  const object = Promise.reject(new Error('no settings'));
-  expect(() => s3Store({ ...needed, object } as unknown as S3StoreOptions)).toThrow('await a promise first');
-  // Jest fails this test for a rejection without a handler, which Node reports after the microtasks.
-  await setImmediate();
+describe.each([
+  ['at once', 1000],
+  ['in parts', 6 * MIB],
+])('the option object of an image that is sent %s', (_how, length) => {
+  const fields = {
+    CacheControl: 'max-age=60',
+    StorageClass: 'STANDARD_IA',
+    Tagging: 'a=b',
+    Metadata: { source: 'pim' },
+  } as const;
+  const ofImage = jest.fn(() => fields);
+
+  it.each([
+    ['an object', fields],
+    ['a function of the image', ofImage],
+  ])('may be %s, and adds its fields and metadata', async (_what, object) => {
+    ofImage.mockClear();
+    await saveTo(storeWith({ object, prefix: 'saved/' }), 'a.png', randomBytes(length));
+    expect(creating().map(({ headers }) => headers)).toEqual([
+      expect.objectContaining({
+        'cache-control': 'max-age=60',
+        'x-amz-storage-class': 'STANDARD_IA',
+        'x-amz-tagging': 'a=b',
+        'content-type': 'image/png',
+        'x-amz-meta-source': 'pim',
+        'x-amz-meta-image-width': '30',
+        'x-amz-meta-image-height': '20',
+      }),
+    ]);
+    const image = { name: 'a.png', type: 'image/png', width: 30, height: 20 };
+    expect(ofImage.mock.calls).toEqual(object === ofImage ? [[image]] : []);
+  });
+
+  it('sends a customer key with every request about the object', async () => {
+    const object = { SSECustomerAlgorithm: 'AES256', SSECustomerKey: 'k'.repeat(32) };
+    await saveTo(storeWith({ object }), 'a.png', randomBytes(length));
+    const aboutObject = server.requests.filter(({ line }) => line.includes('a.png'));
+    expect(aboutObject.length).toBeGreaterThan(0);
+    for (const { headers } of aboutObject)
+      expect(headers['x-amz-server-side-encryption-customer-algorithm']).toBe('AES256');
+  });
 });
 
-/** An error as the client throws it. */
-function thrown(name: string, httpStatusCode?: number): Error {
-  return Object.assign(new Error('bucket renders at 10.0.0.1'), { name, $metadata: { httpStatusCode } });
-}
+it.each<[string, () => unknown, RegExp]>([
+  ['nothing', () => undefined, /must be a plain object/],
+  ['a promise that rejects', () => Promise.reject(new Error('no settings')), /await a promise first/],
+  ['a misspelled field', () => ({ CacheControll: 'x' }), /must not have "CacheControll"/],
+])('a function object fails the save with a TypeError if it returns %s', async (_what, object, message) => {
+  const saving = saveTo(storeWith({ object: object as () => object }), 'a.png', randomBytes(1000));
+  const error: unknown = await saving.catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(TypeError);
+  expect((error as TypeError).message).toMatch(message);
+  expect(server.objects.size).toBe(0);
+});
 
-describe('an error', () => {
-  it.each([
-    ['NoSuchBucket', 404, 'store-missing'],
-    ['PermanentRedirect', 301, 'store-missing'],
-    ['AccessDenied', 403, 'store-denied'],
-    ['SignatureDoesNotMatch', 403, 'store-denied'],
-    ['ExpiredToken', 400, 'store-denied'],
-    ['CredentialsProviderError', undefined, 'store-denied'],
-    ['Unauthorized', 401, 'store-denied'],
-    ['QuotaExceeded', 403, 'disk-full'],
-    ['InsufficientStorage', 507, 'disk-full'],
-    ['KeyTooLongError', 400, 'name-invalid'],
-    ['PreconditionFailed', 412, 'file-exists'],
-    ['ConditionalRequestConflict', 409, 'store-unavailable'],
-    ['SlowDown', 503, 'store-unavailable'],
-    ['InternalError', 500, 'store-unavailable'],
-    ['TooManyRequests', 429, 'store-unavailable'],
-    ['TimeoutError', undefined, 'store-unavailable'],
-    ['Error', undefined, 'store-unavailable'],
-    ['EntityTooLarge', 400, 'write-failed'],
-  ])('such as %s (%s) gets the code %s', (name, status, code) => {
-    const cause = thrown(name, status);
-    const error = storeError(cause);
-    expect(error).toMatchObject({ name: 'SaveError', code, cause });
-    expect(error.message).not.toMatch(/renders|10\.0/);
+it('sends an image that must not replace another at once, whatever its length', async () => {
+  await saveTo(storeWith(), 'a.png', randomBytes(6 * MIB), { overwrite: false });
+  expect(server.objects.has('/renders/a.png')).toBe(true);
+  expect(server.requests.filter(({ line }) => line.includes('uploads'))).toEqual([]);
+});
+
+describe.each([
+  ['at once', 1000, /^PUT/],
+  ['in parts', 6 * MIB, /^POST .*uploadId/],
+])('the request that publishes an image %s', (_how, length, publishes) => {
+  let happened: string[];
+  const save = (
+    signal = new AbortController().signal,
+    onRollback = (): void => undefined,
+  ): Promise<unknown> =>
+    saveTo(storeWith({ client: server.client({ maxAttempts: 2 }) }), 'a.png', randomBytes(length), {
+      signal,
+      commit: () => {
+        signal.throwIfAborted();
+        happened.push('commit');
+      },
+      rollback: () => {
+        happened.push('rollback');
+        onRollback();
+      },
+    });
+  /** Answers the first requests that publish by these statuses. */
+  const answer = (...statuses: number[]): void => {
+    server.intercept = ({ line }) => (publishes.test(line) ? statuses.shift() : undefined);
+  };
+
+  beforeEach(() => {
+    happened = [];
   });
 
-  it('is passed on unchanged if it is a SaveError', () => {
-    const error = new SaveError('timeout', 'Too late.');
-    expect(storeError(error)).toBe(error);
+  it('takes commit back when the store has definitely refused it', async () => {
+    answer(503);
+    await save();
+    expect(happened).toEqual(['commit', 'rollback', 'commit']);
+    expect(server.objects.has('/renders/a.png')).toBe(true);
   });
 
-  it.each([
-    ['NoSuchBucket', 404, true],
-    ['InvalidAccessKeyId', 403, true],
-    // Another object may still be allowed.
-    ['AccessDenied', 403, false],
-    ['SlowDown', 503, false],
-  ])('such as %s (%s) concerns every object of the bucket: %s', (name, status, all) => {
-    expect(concernsBucket(storeError(thrown(name, status)))).toBe(all);
+  it('can be aborted after that, and is not sent again', async () => {
+    answer(503);
+    const abort = new AbortController();
+    const late = new SaveError('timeout');
+    const saving = save(abort.signal, () => {
+      abort.abort(late);
+    });
+    await expect(saving).rejects.toBe(late);
+    expect(happened).toEqual(['commit', 'rollback']);
+    expect([server.objects.size, server.uploads.size]).toEqual([0, 0]);
+  });
+
+  it('takes nothing back while an earlier attempt may have been published', async () => {
+    answer(502, 503);
+    await expect(save()).rejects.toMatchObject({ code: 'store-no-response' });
+    expect(happened).toEqual(['commit', 'commit']);
   });
 });
 
@@ -154,7 +229,7 @@ describe('a request that fails or is aborted', () => {
 });
 
 it('refuses a name that is too long for a key', async () => {
-  const store = s3Store({ client, bucket: 'renders', prefix: 'p/'.repeat(100) });
+  const store = storeWith({ prefix: 'p/'.repeat(100) });
   const name = Array.from({ length: 9 }, () => 'x'.repeat(100)).join('/');
   await expect(saveTo(store, name, Buffer.alloc(1))).rejects.toMatchObject({ code: 'name-invalid' });
 });
