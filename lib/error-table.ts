@@ -2,28 +2,27 @@
 
 /** Details that a message can mention. Each message also reads well without them. */
 export interface ErrorDetails {
-  /** The name of the parameter, without `=`. */
+  /** A parameter of the query, without `=`. */
   readonly parameter?: string;
-  /** The part of the URL that is meant, where it is not the value of {@link parameter}. */
+  /** Where it is not the value of {@link parameter}. */
   readonly urlPart?: string;
   /** The rule that a name breaks, as half a sentence. */
   readonly rule?: string;
-  /** The extension that a name has or should have, with its dot. */
+  /** Of a name, with its dot. */
   readonly extension?: string;
-  /** The formats that the name and the image have, as in "a JPEG". */
+  /** As in "a JPEG". */
   readonly namedFormat?: string;
   readonly imageFormat?: string;
-  /** The folder that a name leads to, as the client wrote it. */
+  /** As the client wrote it. */
   readonly folder?: string;
   readonly maxFolders?: number;
-  /** The status of the rendered response. */
+  /** Of the rendered response. */
   readonly status?: number;
   /** Why the renderer does not want its image saved. */
   readonly reason?: string;
   readonly maxPixels?: number;
-  /** The maximum number of pages that differ in size. */
+  /** Of different sizes. */
   readonly maxPages?: number;
-  /** The name of a compression, or of another way of coding images. */
   readonly compression?: string;
   readonly maxBytes?: number;
   /** Milliseconds. */

@@ -4,16 +4,10 @@ import { ERRORS, isRetryableStatus, type ErrorDetails, type ErrorEntry } from '.
 
 export type { ErrorDetails };
 
-/** A code of the fixed list of reasons why a save can be refused or fail. */
+/** Why a save is refused or fails: every `error.code` of a reply. `docs/errors.md` explains each. */
 export type SaveErrorCode = keyof typeof ERRORS;
 
-/** Every `error.code` of a reply. `docs/errors.md` explains each with its cause and its remedy. */
-export const ERROR_CODES = Object.keys(ERRORS) as readonly SaveErrorCode[];
-
-/**
- * Whether the same command may succeed later without any change. For `renderer-status` that depends on the status, which
- * `retry` of the reply or of the {@link SaveError} takes into account.
- */
+/** Whether the same command may succeed later. `renderer-status` depends on the status, as `retry` of a {@link SaveError} does. */
 export function isRetryable(code: string): boolean {
   return typeof getEntry(code) === 'object';
 }
@@ -22,13 +16,13 @@ function getEntry(code: string): ErrorEntry | undefined {
   return Object.hasOwn(ERRORS, code) ? ERRORS[code as SaveErrorCode] : undefined;
 }
 
-// Registered for the whole process, so that errors of another copy of this package are recognised: the ESM copy beside
-// the CommonJS one, or a store that has its own installation.
+// Registered for the whole process: the ESM copy of this package and the CommonJS one, or the copy of a store, recognise
+// each other's errors.
 const kSaveError = Symbol.for('express-image-save.error');
 
 /**
  * A save that was refused or failed. `message` tells the client what to do, and nothing of the server's inside; `cause`
- * is for the operator. `error instanceof SaveError` also holds for errors of other copies of this package.
+ * is for the operator. `instanceof SaveError` also holds for errors of other copies of this package.
  */
 export class SaveError extends Error {
   override readonly name = 'SaveError';
@@ -64,7 +58,7 @@ export class SaveError extends Error {
 
 const ordinaryHasInstance = Function.prototype[Symbol.hasInstance] as (value: unknown) => boolean;
 
-/** Never throws, even for a proxy or a getter that fails. */
+/** Never throws, even where a getter does. */
 function isSaveError(value: unknown): boolean {
   try {
     if (typeof value !== 'object' || value === null || !(kSaveError in value)) return false;

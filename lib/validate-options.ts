@@ -2,10 +2,9 @@
 
 /** The rule of one option. */
 export interface Rule {
-  /** The rule in words that follow "must be". */
+  /** Follows "must be". */
   readonly expected: string;
   readonly isValid: (value: unknown) => boolean;
-  /** Whether the option has no default. */
   readonly required?: true;
 }
 
@@ -22,14 +21,14 @@ export const MILLISECONDS: Rule = {
   isValid: (value) => isIntegerBetween(value, 1, MAX_TIMEOUT_MS),
 };
 
-export function positiveInteger(unit: string): Rule {
+export function integerFrom(min: number, unit: string): Rule {
   return {
-    expected: `a whole number of ${unit}, 1 or more`,
-    isValid: (value) => isIntegerBetween(value, 1, Number.MAX_SAFE_INTEGER),
+    expected: `a whole number of ${unit}, ${min} or more`,
+    isValid: (value) => isIntegerBetween(value, min),
   };
 }
 
-export function isIntegerBetween(value: unknown, min: number, max: number): boolean {
+export function isIntegerBetween(value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): boolean {
   return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
 }
 
@@ -51,7 +50,7 @@ export function validateOptions<Options extends object>(
   }
   const known = Object.keys(rules);
   for (const name of Object.keys(options)) {
-    if (Object.hasOwn(rules, name)) continue;
+    if (known.includes(name)) continue;
     const suggestion = known.find((option) => option.toLowerCase() === name.toLowerCase());
     throw new TypeError(
       `${factory} has no option "${name}"; ` +

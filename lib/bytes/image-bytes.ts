@@ -7,14 +7,11 @@ const CHUNK_BYTES = 256 * 1024;
 
 /** The bytes of an image, as a store reads them. */
 export interface ReadableBytes {
-  /** The number of bytes. */
   readonly length: number;
   /**
-   * The bytes from `start` (default 0) to `end` (default `length`, exclusive), in chunks. Each call makes a new stream
-   * from the same bytes. A chunk may be kept and must not be changed.
-   *
-   * Nothing is read ahead of the consumer by more than a few chunks. A failed read ends the stream with a `SaveError`;
-   * without an `error` listener that error does not end the process.
+   * The bytes from `start` (default 0) to `end` (default `length`, exclusive). Each call makes a new stream. A chunk may
+   * be kept and must not be changed; only a few are read ahead. A failed read ends the stream with a `SaveError`, which
+   * does not end the process if there is no `error` listener.
    */
   stream(start?: number, end?: number): Readable;
   /**
@@ -30,11 +27,7 @@ export interface ReadableBytes {
 export interface ImageBytes extends ReadableBytes {
   /** The file that has the bytes; undefined if they are in memory. */
   readonly path?: string | undefined;
-  /**
-   * Fills a buffer with the bytes from a position on.
-   *
-   * @returns The number of bytes read, fewer than the buffer's length only at the end of the image.
-   */
+  /** Fills a buffer from a position on. Returns the number of bytes read, fewer than it has only at the image's end. */
   read(buffer: Uint8Array, position: number): Promise<number>;
 }
 
@@ -54,8 +47,14 @@ export interface TempFile extends ImageBytes {
   discard(): Promise<void>;
 }
 
-abstract class StreamedBytes {
+abstract class Bytes implements ImageBytes {
   abstract readonly length: number;
+
+  abstract read(buffer: Uint8Array, position: number): Promise<number>;
+
+  buffer(): Promise<Buffer> {
+    return this.readRange(0, this.length);
+  }
 
   stream(start = 0, end = this.length): Readable {
     const chunks = this.#chunks(start, end);
@@ -72,11 +71,26 @@ abstract class StreamedBytes {
     }
   }
 
-  protected abstract readRange(start: number, end: number): Promise<Buffer>;
+  /** @returns A buffer of its own. */
+  protected async readRange(start: number, end: number): Promise<Buffer> {
+    try {
+      const range = Buffer.allocUnsafeSlow(end - start);
+      const bytesRead = await this.read(range, start);
+      if (bytesRead < range.length) throw new Error(`The file ends after ${start + bytesRead} bytes`);
+      return range;
+    } catch (error) {
+      throw fileSystemError(error);
+    }
+  }
+}
+
+/** An image in a file. */
+export abstract class FileBytes extends Bytes {
+  abstract readonly path: string;
 }
 
 /** An image in memory. */
-export class MemoryBytes extends StreamedBytes implements ImageBytes {
+export class MemoryBytes extends Bytes {
   readonly #buffer: Buffer;
 
   /** @param buffer Must not change any more. */
@@ -93,34 +107,11 @@ export class MemoryBytes extends StreamedBytes implements ImageBytes {
     return Promise.resolve(this.#buffer.copy(buffer, 0, position));
   }
 
-  buffer(): Promise<Buffer> {
+  override buffer(): Promise<Buffer> {
     return Promise.resolve(this.#buffer);
   }
 
-  protected readRange(start: number, end: number): Promise<Buffer> {
+  protected override readRange(start: number, end: number): Promise<Buffer> {
     return Promise.resolve(this.#buffer.subarray(start, end));
-  }
-}
-
-/** An image in a file. */
-export abstract class FileBytes extends StreamedBytes implements ImageBytes {
-  abstract readonly path: string;
-
-  abstract read(buffer: Uint8Array, position: number): Promise<number>;
-
-  buffer(): Promise<Buffer> {
-    return this.readRange(0, this.length);
-  }
-
-  /** @returns A buffer of its own. */
-  protected async readRange(start: number, end: number): Promise<Buffer> {
-    try {
-      const range = Buffer.allocUnsafeSlow(end - start);
-      const bytesRead = await this.read(range, start);
-      if (bytesRead < range.length) throw new Error(`The file ends after ${start + bytesRead} bytes`);
-      return range;
-    } catch (error) {
-      throw fileSystemError(error);
-    }
   }
 }

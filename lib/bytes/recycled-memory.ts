@@ -1,5 +1,4 @@
-// Memory for the bytes of images, used for one image after the other: for large images, new memory costs more than
-// copying them.
+// Memory for one image after the other: for large images, new memory costs more than copying them.
 
 /** Shorter buffers gain nothing, longer ones are rare. */
 const [MIN_RECYCLED_BYTES, MAX_RECYCLED_BYTES] = [64 * 1024, 16 * 1024 * 1024];
@@ -24,10 +23,7 @@ export function copyBytes(bytes: Uint8Array): Buffer {
   return copy;
 }
 
-/**
- * Lets later images use the memory of a buffer. Call this when nothing will read the buffer any more. Has no effect on
- * buffers that {@link createBuffer} has not made.
- */
+/** Lets later images use the memory of a buffer that nothing will read any more, if {@link createBuffer} has made it. */
 export function recycle({ buffer }: Uint8Array): void {
   if (!inUse.delete(buffer)) return;
   const sameLength = free.get(buffer.byteLength) ?? [];

@@ -2,10 +2,10 @@
 import { whenAborted } from '../abort.js';
 import { STRIPPED_HEADERS } from '../capture/rewrite-request.js';
 import { SaveError } from '../errors.js';
-import { checkOptions, type ImageSaveOptions } from '../save/options.js';
 import { hasSaveCommand, parseCommand } from '../protocol/parse-command.js';
 import { createReply } from '../protocol/reply.js';
 import type { Exchange } from '../save/exchange.js';
+import { checkOptions, type ImageSaveOptions } from '../save/options.js';
 import type { Rule } from '../validate-options.js';
 import { attachSave } from './save-of.js';
 import { Saver, type SaveControls } from './saver.js';

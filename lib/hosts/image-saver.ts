@@ -2,9 +2,10 @@
 import { setMaxListeners } from 'node:events';
 import { whenAborted } from '../abort.js';
 import { SaveError } from '../errors.js';
-import { checkOptions, type ImageSaveOptions } from '../save/options.js';
+import type { ImageInfo } from '../image/types.js';
 import type { SaveOutcome } from '../protocol/reply.js';
 import type { Exchange } from '../save/exchange.js';
+import { checkOptions, type ImageSaveOptions } from '../save/options.js';
 import type { SaveRecord } from '../save/save-record.js';
 import { MILLISECONDS, validateOptions, type Rule, type Rules } from '../validate-options.js';
 import { Saver, type SaveControls } from './saver.js';
@@ -30,18 +31,10 @@ export interface SaveImageOptions {
   signal?: AbortSignal | undefined;
 }
 
-export interface SavedImage {
+export interface SavedImage extends Omit<ImageInfo, 'format'> {
   readonly name: string;
   /** From the option `publicUrl`. */
   readonly url: string | undefined;
-  /** Pixels across and down the first page, as stored. */
-  readonly width: number;
-  readonly height: number;
-  /** The media type. */
-  readonly type: string;
-  readonly pages: number;
-  /** Of all pages together. */
-  readonly pixels: number;
   /** Bytes. */
   readonly length: number;
   /** Whole milliseconds since 1970. */

@@ -66,17 +66,33 @@ export class Saver {
       while (this.#operations.size > 0) await Promise.all(this.#operations);
     };
     const check = (req?: HostRequest): Promise<void> => {
-      if (req !== undefined) return checkSaving(this.#context, req);
+      if (req !== undefined) return this.#check(req);
       // A folder that hangs must not take one more thread for each probe.
-      this.#checking ??= checkSaving(this.#context).finally(() => {
+      return (this.#checking ??= this.#check().finally(() => {
         this.#checking = undefined;
-      });
-      return this.#checking;
+      }));
     };
     return Object.defineProperties(Object.assign(call, { idle, check }), {
       running: { get: () => admission.running, enumerable: true },
       waiting: { get: () => admission.waiting, enumerable: true },
     }) as Call & SaveControls<HostRequest>;
+  }
+
+  /** Tries everything that a save needs, and leaves nothing behind. Rejects with a `SaveError`. */
+  async #check(req?: unknown): Promise<void> {
+    const { settings, store, sweeper } = this.#context;
+    try {
+      await store.check?.(req, settings);
+      // A folder collects large images itself.
+      if (settings.store !== undefined) {
+        const file = createPrivateTempFile(sweeper);
+        await file.write([Buffer.from('check')]).finally(() => file.discard());
+      }
+      if (!decoded) await inspectImage(new MemoryBytes(PIXEL), settings);
+      decoded = true;
+    } catch (error) {
+      throw toSaveError(error);
+    }
   }
 }
 
@@ -94,23 +110,4 @@ async function warnIfMissing({ savePath }: Settings): Promise<void> {
     `The save folder of imageSave does not exist: ${path}. No image is saved until it does.`,
     { code: 'IMAGE_SAVE_NO_FOLDER' },
   );
-}
-
-/** Tries everything that a save needs, and leaves nothing behind. @throws SaveError */
-async function checkSaving(
-  { settings, store, sweeper }: Omit<SaveContext, 'admission'>,
-  req?: unknown,
-): Promise<void> {
-  try {
-    await store.check?.(req, settings);
-    // A folder collects large images itself.
-    if (settings.store !== undefined) {
-      const file = createPrivateTempFile(sweeper);
-      await file.write([Buffer.from('check')]).finally(() => file.discard());
-    }
-    if (!decoded) await inspectImage(new MemoryBytes(PIXEL), settings);
-    decoded = true;
-  } catch (error) {
-    throw toSaveError(error);
-  }
 }

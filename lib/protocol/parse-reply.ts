@@ -21,7 +21,10 @@ export interface DoneReply {
 }
 
 /** The old file, if there was one, is untouched. */
-export interface FailedReply extends Partial<Record<OfDone, undefined>>, Pick<DoneReply, 'properties'> {
+export interface FailedReply
+  extends
+    Partial<Record<'lastUpdated' | 'pixelsTotal' | 'name' | 'image' | 'url', undefined>>,
+    Pick<DoneReply, 'properties'> {
   readonly status: 'failed' | 'timeout';
   /** Why there is no new image. `retry`: the same command may succeed later. */
   readonly error: {
@@ -33,8 +36,6 @@ export interface FailedReply extends Partial<Record<OfDone, undefined>>, Pick<Do
     readonly rendererStatus?: number;
   };
 }
-
-type OfDone = 'lastUpdated' | 'pixelsTotal' | 'name' | 'image' | 'url';
 
 /** A reply to a save command. */
 export type SaveReply = DoneReply | FailedReply;

@@ -14,10 +14,11 @@ export interface SaveSuccess {
   readonly lastUpdated: number;
   /** Where clients find the image, if the operator has said so. */
   readonly url?: string | undefined;
+  readonly error?: undefined;
 }
 
 /** A save that was refused or failed. */
-export interface SaveFailure {
+export interface SaveFailure extends Partial<Record<'info' | 'length' | 'url', undefined>> {
   readonly status: 'failed' | 'timeout';
   readonly error: SaveError;
 }
@@ -41,16 +42,13 @@ export interface Reply {
 /** Makes the reply to a save command in Image Serving's form: 200 when done, 403 otherwise. */
 export function createReply(outcome: SaveOutcome): Reply {
   const text = formatReply(outcome, new Date());
-  const retryAfter = outcome.status === 'done' ? undefined : readRetryAfter(outcome.error);
-  return {
-    status: outcome.status === 'done' ? 200 : 403,
-    headers: {
-      ...FIXED_HEADERS,
-      ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
-      'Content-Length': String(Buffer.byteLength(text)),
-    },
-    text,
+  const headers: Record<string, string> = {
+    ...FIXED_HEADERS,
+    'Content-Length': String(Buffer.byteLength(text)),
   };
+  const retryAfter = outcome.error && readRetryAfter(outcome.error);
+  if (retryAfter !== undefined) headers['Retry-After'] = String(retryAfter);
+  return { status: outcome.status === 'done' ? 200 : 403, headers, text };
 }
 
 /** Whole seconds, whatever a store has put into its error; undefined where there is nothing to wait for. */

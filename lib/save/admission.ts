@@ -1,19 +1,14 @@
 // Admission: limits the saves in progress and the waiting saves, and refuses a save that cannot end in time.
-import { waitIn, type Waiter } from '../abort.js';
+import { enqueue, type Waiter } from '../abort.js';
 import { SaveError } from '../errors.js';
 import { AutoLimit, type Running } from './auto-limit.js';
+import type { Settings } from './options.js';
 
-/** The limits of {@link Admission}. */
-export interface AdmissionOptions {
-  /** Saves in progress at once: a whole number, `Infinity`, or `'auto'` for a limit that follows the renderer. */
-  readonly concurrency: number | 'auto';
-  /** Saves that may wait for a slot. */
-  readonly maxQueue: number;
-}
+export type AdmissionOptions = Pick<Settings, 'concurrency' | 'maxQueue'>;
 
 /** The right of one save to be in progress. */
 export interface Slot {
-  /** Says that the save has been rendered and inspected. It may then make room for the next one. */
+  /** The save has been rendered and inspected, so it may make room for the next one. */
   startPublishing(): void;
   /**
    * Gives the slot to the next save. Only the first call counts.
@@ -86,11 +81,8 @@ export class Admission {
     const isDoubtful = this.#auto !== undefined && waiting < this.#auto.limit;
     if (waiting >= this.#maxQueue || (comesTooLate && !isDoubtful)) throw this.#tooBusy();
     if (waiting === 0) this.#lastEnd = now;
-    const slot = waitIn(this.#queue, { deadline, timeLimit }, signal);
-    if (this.#auto !== undefined)
-      this.#timer ??= setInterval(() => {
-        this.poll();
-      }, POLL_MS).unref();
+    const slot = enqueue(this.#queue, { deadline, timeLimit }, signal);
+    if (this.#auto !== undefined) this.#timer ??= setInterval(this.poll.bind(this), POLL_MS).unref();
     return slot;
   }
 

@@ -1,7 +1,7 @@
 // Between publishing and the reply: the image's public URL and the operator's onPublished. Neither can undo the save.
 import { waitAtMost } from '../abort.js';
-import type { Settings } from './options.js';
 import type { Exchange } from './exchange.js';
+import type { Settings } from './options.js';
 
 /** How long `onPublished` may take, however little is left of the deadline. */
 const MIN_HOOK_MS = 1000;

@@ -3,10 +3,7 @@ import { SaveError } from '../errors.js';
 
 /** Ends a save whose deadline has passed, whose client has disconnected, or which has failed. */
 export class Cancellation {
-  /**
-   * Rejects when the reply has to go out without the image: with the reason of {@link signal}, or after {@link commit}
-   * with `store-no-response`. It may stay without a handler.
-   */
+  /** Rejects with the reason of {@link signal}, or after {@link commit} with `store-no-response`. Needs no handler. */
   readonly aborted: Promise<never>;
   /** When the save times out, a reading of `performance.now()`. */
   deadline = Infinity;
@@ -31,10 +28,7 @@ export class Cancellation {
     return this.#controller.signal;
   }
 
-  /**
-   * @param timeout Milliseconds.
-   * @param since When the command arrived, a reading of `performance.now()`.
-   */
+  /** @param timeout Milliseconds since the command arrived, at `since`, a reading of `performance.now()`. */
   startTimer(timeout: number, since: number): void {
     this.#timeout = timeout;
     this.deadline = since + timeout;
@@ -65,8 +59,7 @@ export class Cancellation {
   /**
    * The point of no return: from here on nothing ends the save. A second call does no harm.
    *
-   * @param patience Milliseconds after which {@link aborted} rejects if the store has not settled. The deadline no
-   * longer applies, so a store that never settles would otherwise leave the client without a reply.
+   * @param patience Milliseconds after which {@link aborted} rejects, for a store that never settles.
    * @throws SaveError The save has ended already.
    */
   commit(patience: number): void {
@@ -80,7 +73,7 @@ export class Cancellation {
     }, patience);
   }
 
-  /** Takes {@link commit} back: the save can end early again. Where there has been a reason since, it ends now. */
+  /** Takes {@link commit} back. Where there has been a reason since, the save ends now. */
   rollback(): void {
     if (this.#armed || this.signal.aborted) return;
     this.disarm();
@@ -89,7 +82,7 @@ export class Cancellation {
     else this.#watchDeadline();
   }
 
-  /** From here on nothing aborts. Call it when the save has ended, or when only its publishing is left. */
+  /** From here on nothing aborts. */
   disarm(): void {
     this.#armed = false;
     clearTimeout(this.#timer);

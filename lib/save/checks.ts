@@ -1,9 +1,9 @@
-// The checks of a command's sender, and of a rendered response: its status, and its format against the name's extension.
+// The checks of a command's sender, of the rendered status, and of the image's format against the name's extension.
 import { waitAtMost } from '../abort.js';
 import { SaveError } from '../errors.js';
 import { getFormatByName, type ImageFormat } from '../image/formats.js';
-import type { Settings } from './options.js';
 import type { BodyChunks, Exchange, RenderedImage } from './exchange.js';
+import type { Settings } from './options.js';
 
 /** The bytes of an error page that go into the record. */
 const MAX_EXCERPT_BYTES = 500;
@@ -12,7 +12,7 @@ const MAX_EXCERPT_BYTES = 500;
 const EXCERPT_TIMEOUT_MS = 100;
 
 /** The formats' names in a sentence, and their usual extensions. */
-const FORMATS: Readonly<Record<ImageFormat, readonly [label: string, extension: string]>> = {
+const FORMATS: Record<ImageFormat, readonly [label: string, extension: string]> = {
   jpeg: ['a JPEG', '.jpg'],
   png: ['a PNG', '.png'],
   webp: ['a WebP', '.webp'],
@@ -43,10 +43,7 @@ export async function checkAuthorized(
   throw new SaveError('not-authorized', {}, cause);
 }
 
-/**
- * Refuses every status but 200. The first bytes go into the error's cause if they are text, and the `Retry-After` goes
- * along if it is in seconds.
- */
+/** Refuses every status but 200. The error's cause has the first bytes if they are text. */
 export async function checkStatus({ status, retryAfter = '', body }: RenderedImage): Promise<void> {
   if (status === 200) return;
   const excerpt = await waitAtMost(EXCERPT_TIMEOUT_MS, readExcerpt(body)).catch(() => undefined);

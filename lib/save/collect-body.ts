@@ -44,7 +44,7 @@ export async function collectBody(
     expectedLength = undefined;
   };
   // The length counts at its end: the decoders look at the first bytes before.
-  let decoded: AsyncIterable<Buffer> = eachChunk(check(toBody(eachChunk(body)), received));
+  let decoded = eachChunk(check(toBody(eachChunk(body)), received));
   for (const create of decoders) {
     decoded = decode(decoded, create, signal, mayBeDecoded ? onUndone : undefined);
   }
@@ -114,31 +114,27 @@ async function bufferOrSpill(
   const firstLength = expectedLength > 0 ? Math.min(expectedLength, MAX_BUFFERED_BYTES) : 0;
   // Joined: a buffer for each short chunk would take many times the memory of its bytes.
   let buffered: Buffer = Buffer.alloc(0);
-  let bufferedLength = 0;
-  const append = (chunk: Buffer): void => {
-    const needed = bufferedLength + chunk.length;
-    if (needed > buffered.length) {
-      const larger = createBuffer(Math.max(needed, 2 * buffered.length, firstLength));
-      buffered.copy(larger, 0, 0, bufferedLength);
-      buffered = larger;
-    }
-    bufferedLength += chunk.copy(buffered, bufferedLength);
-  };
   let length = 0;
   let tempFile: TempFile | undefined;
   for await (const { chunks, last } of body) {
+    let at = length;
     for (const chunk of chunks) length += chunk.length;
     const [only] = chunks;
     // No second copy: `CapturedBody` has copied what `res.end(image)` got.
     if (last && only?.length === length) return new MemoryBytes(only);
     if (length <= MAX_BUFFERED_BYTES) {
-      chunks.forEach(append);
+      if (length > buffered.length) {
+        const larger = createBuffer(Math.max(length, 2 * buffered.length, firstLength));
+        buffered.copy(larger, 0, 0, at);
+        buffered = larger;
+      }
+      for (const chunk of chunks) at += chunk.copy(buffered, at);
     } else {
-      const first = tempFile === undefined ? [buffered.subarray(0, bufferedLength)] : [];
+      const first = tempFile === undefined ? [buffered.subarray(0, at)] : [];
       tempFile ??= createTempFile();
       const written = [...first, ...chunks];
       await tempFile.write(written.length > MAX_WRITE_CHUNKS ? [Buffer.concat(written)] : written);
     }
   }
-  return tempFile ?? new MemoryBytes(buffered.subarray(0, bufferedLength));
+  return tempFile ?? new MemoryBytes(buffered.subarray(0, length));
 }

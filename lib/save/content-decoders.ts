@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import { MAGIC_BYTES, getFormatByBytes, sniffFormat } from '../image/formats.js';
 
-/** Each one costs a decoder with buffers, and no real renderer uses more. */
+/** Each one costs buffers, and no real renderer uses more. */
 const MAX_CODINGS = 4;
 
 /** The low half of the first byte of zlib's format: the method "deflate". (RFC 1950, 2.2.) */
@@ -16,14 +16,14 @@ const TEXT_BYTES = 16;
 /** Makes the decoder for a body that begins with some bytes. */
 type DecoderFactory = (head: Buffer) => Transform;
 
-const DECODERS: ReadonlyMap<string, DecoderFactory> = new Map<string, DecoderFactory>([
+/** Some servers (IIS) leave out the zlib header that RFC 9110 asks for. Browsers and `fetch` undo both. */
+const createAnyInflate: DecoderFactory = ([first = ZLIB_METHOD]) =>
+  (first & 0xf) === ZLIB_METHOD ? createInflate() : createInflateRaw();
+
+const DECODERS = new Map<string, DecoderFactory>([
   ['gzip', () => createGunzip()],
   ['x-gzip', () => createGunzip()],
-  // Some servers (IIS) leave out the zlib header that RFC 9110 asks for. Browsers and `fetch` undo both.
-  [
-    'deflate',
-    ([first = ZLIB_METHOD]) => ((first & 0xf) === ZLIB_METHOD ? createInflate() : createInflateRaw()),
-  ],
+  ['deflate', createAnyInflate],
   ['br', () => createBrotliDecompress()],
 ]);
 
@@ -46,7 +46,7 @@ export function findDecoders(contentEncoding: string): readonly DecoderFactory[]
  * are handed on as they are. Without this function, the coding is always undone.
  */
 export async function* decode(
-  source: AsyncIterable<Buffer>,
+  source: AsyncGenerator<Buffer>,
   create: DecoderFactory,
   signal: AbortSignal,
   onUndone?: () => void,
@@ -72,21 +72,20 @@ function isText(head: Buffer): boolean {
 
 /** Reads as many bytes as it takes to recognise an image or a text. */
 async function peek(
-  source: AsyncIterable<Buffer>,
+  source: AsyncGenerator<Buffer>,
 ): Promise<{ readonly head: Buffer; readonly all: AsyncGenerator<Buffer> }> {
-  const chunks = source[Symbol.asyncIterator]();
   let head: Buffer = Buffer.alloc(0);
   while (head.length < TEXT_BYTES || (head.length < MAGIC_BYTES && sniffFormat(head) === 'undecided')) {
-    const next = await chunks.next();
+    const next = await source.next();
     if (next.done === true) break;
     head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
   }
   async function* all(): AsyncGenerator<Buffer> {
     try {
       if (head.length > 0) yield head;
-      for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
+      yield* source;
     } finally {
-      await chunks.return?.();
+      await source.return(undefined);
     }
   }
   return { head, all: all() };

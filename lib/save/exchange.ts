@@ -15,7 +15,7 @@ export interface Save {
   readonly refuse: (reason?: string) => void;
 }
 
-/** Consecutive chunks of a body, which do not change any more. */
+/** Consecutive chunks of a body. They do not change any more. */
 export interface BodyChunks {
   readonly chunks: readonly Buffer[];
   /** The body ends with these chunks. Where this is false, it may end nevertheless. */
@@ -27,7 +27,6 @@ export interface ResponseHead {
   /** 200 where the image did not come by HTTP. */
   readonly status: number;
   readonly contentLength: string | undefined;
-  /** Empty where there is none. */
   readonly contentEncoding: string;
   /** Whether the encoding may have been undone on the way, as by `fetch`, with the head as it was. */
   readonly mayBeDecoded?: boolean;
@@ -39,32 +38,21 @@ export interface RenderedImage extends ResponseHead {
   readonly body: AsyncIterable<BodyChunks>;
 }
 
-/** How an HTTP client has sent a command. */
-export interface SentBy {
-  readonly method: string | undefined;
-  /** The value of `Sec-Fetch-Site`. */
-  readonly site: unknown;
-}
-
 /** One command and its reply: by HTTP, or by a call from code. */
 export interface Exchange {
   /** When the command arrived, a reading of `performance.now()`. */
   readonly arrival: number;
   /** What stores and a `savePath` that is a function get: the request, or undefined from code. */
   readonly request: unknown;
-  /** Undefined from code. */
-  readonly sentBy?: SentBy;
+  /** How a client has sent the command, with its `Sec-Fetch-Site`; undefined from code. */
+  readonly sentBy?: { readonly method: string | undefined; readonly site: unknown };
   /** @param abort Ends the save at any time from now on, as when the client disconnects. More calls do no harm. */
   begin(abort: (error: SaveError) => void): void;
-  /**
-   * The name, not yet checked, and the time limit in milliseconds, if the command has one.
-   *
-   * @throws SaveError The command is malformed.
-   */
+  /** The name, not yet checked, and the time limit in milliseconds. @throws SaveError The command is malformed. */
   readCommand(): { readonly name: string; readonly timeout?: number | undefined };
   /** Has the image rendered. Rejects if that is impossible. */
   render(save: Save): RenderedImage | Promise<RenderedImage>;
-  /** Lets go of the rendered response, of which no more is read. Called once, whether or not it was rendered. */
+  /** No more is read of the rendered response. Called once, whether or not there is one. */
   endReading(): unknown;
   /** Calls a function of the operator with its first argument and the client's request, as that came. */
   callHook<First>(hook: (first: First, request: unknown) => unknown, first: First): unknown;

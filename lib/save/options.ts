@@ -1,18 +1,10 @@
 // The options of imageSave and createImageSaver: their types, their rules and their defaults.
 import type { IncomingMessage } from 'node:http';
 import { resolve } from 'node:path';
-import type { SaveRecord } from './save-record.js';
 import type { ImageStore } from '../stores/types.js';
-import {
-  BOOLEAN,
-  FUNCTION,
-  MILLISECONDS,
-  isIntegerBetween,
-  positiveInteger,
-  validateOptions,
-  type Rule,
-  type Rules,
-} from '../validate-options.js';
+import { BOOLEAN, FUNCTION, MILLISECONDS, integerFrom, isIntegerBetween } from '../validate-options.js';
+import { validateOptions, type Rule, type Rules } from '../validate-options.js';
+import type { SaveRecord } from './save-record.js';
 
 /** The options of `imageSave`. All of them are optional. Functions get Node's request, or one of the Fetch API. */
 export interface ImageSaveOptions<HostRequest = IncomingMessage> {
@@ -100,8 +92,8 @@ const RULES: Rules<ImageSaveOptions<unknown>> = {
   },
   timeout: MILLISECONDS,
   maxTimeout: MILLISECONDS,
-  maxPixels: positiveInteger('pixels'),
-  maxBytes: positiveInteger('bytes'),
+  maxPixels: integerFrom(1, 'pixels'),
+  maxBytes: integerFrom(1, 'bytes'),
   verify: {
     expected: "'pixels' or 'header'",
     isValid: (value) => value === 'pixels' || value === 'header',
@@ -111,13 +103,9 @@ const RULES: Rules<ImageSaveOptions<unknown>> = {
   durable: BOOLEAN,
   concurrency: {
     expected: "'auto', a whole number of saves, 1 or more, or Infinity",
-    isValid: (value) =>
-      value === 'auto' || value === Infinity || isIntegerBetween(value, 1, Number.MAX_SAFE_INTEGER),
+    isValid: (value) => value === 'auto' || value === Infinity || isIntegerBetween(value, 1),
   },
-  maxQueue: {
-    expected: 'a whole number of saves, 0 or more',
-    isValid: (value) => isIntegerBetween(value, 0, Number.MAX_SAFE_INTEGER),
-  },
+  maxQueue: integerFrom(0, 'saves'),
   authorize: FUNCTION,
   allowCrossSite: BOOLEAN,
   onPublished: FUNCTION,

@@ -4,16 +4,9 @@ import type { ImageBytes, TempFile } from '../bytes/image-bytes.js';
 import { recycle } from '../bytes/recycled-memory.js';
 import { SaveError, describeError, toSaveError } from '../errors.js';
 import { inspectImage, warmUp } from '../image/inspect.js';
-import type { Settings } from './options.js';
 import { checkName } from '../protocol/file-name.js';
 import type { SaveFailure, SaveOutcome, SaveSuccess } from '../protocol/reply.js';
-import type {
-  ImageStore,
-  InspectedImage,
-  PublishOptions,
-  PublishResult,
-  SaveTarget,
-} from '../stores/types.js';
+import type { ImageStore, InspectedImage, PublishResult, SaveTarget } from '../stores/types.js';
 import type { StaleFileSweeper } from '../temp-files/stale-files.js';
 import { createPrivateTempFile } from '../temp-files/temp-file.js';
 import type { Admission, Slot } from './admission.js';
@@ -22,6 +15,7 @@ import { Cancellation } from './cancellation.js';
 import { checkAuthorized, checkExtension, checkSender, checkStatus } from './checks.js';
 import { collectBody } from './collect-body.js';
 import type { Exchange, Save } from './exchange.js';
+import type { Settings } from './options.js';
 import { StageTimer, type SaveRecord, type StageTimes } from './save-record.js';
 
 /** How long a reply waits for the cleanup. On a healthy disk it takes no time. */
@@ -132,16 +126,15 @@ export class SaveOperation {
 
   /** @returns The store's own time of the image, milliseconds since 1970. */
   async #publish(target: SaveTarget, image: InspectedImage): Promise<number> {
-    const options: PublishOptions = {
-      commit: () => {
-        this.#cancellation.commit(this.#context.settings.maxTimeout);
-      },
-      rollback: () => {
-        this.#cancellation.rollback();
-      },
+    const commit = (): void => {
+      this.#cancellation.commit(this.#context.settings.maxTimeout);
+    };
+    const rollback = (): void => {
+      this.#cancellation.rollback();
     };
     // Stores without types may return any value.
-    const result = (await target.publish(image, options)) as Partial<PublishResult> | undefined;
+    const published = await target.publish(image, { commit, rollback });
+    const result = published as Partial<PublishResult> | undefined;
     if (result?.warning !== undefined) this.#warnings.push(result.warning);
     const lastUpdated = typeof result?.lastUpdated === 'number' ? Math.floor(result.lastUpdated) : NaN;
     if (Number.isSafeInteger(lastUpdated)) return lastUpdated;
@@ -180,8 +173,8 @@ export class SaveOperation {
    * it, nor from a store of the operator's, which may keep it.
    */
   async #recycleMemory(): Promise<void> {
-    if (this.#context.settings.store !== undefined || this.#bytes?.path !== undefined) return;
-    if (this.#bytes !== undefined) recycle(await this.#bytes.buffer());
+    const isKept = this.#context.settings.store !== undefined || this.#bytes?.path !== undefined;
+    if (this.#bytes !== undefined && !isKept) recycle(await this.#bytes.buffer());
   }
 
   /** Releases the renderer, removes the temporary file and closes the target. Never rejects. */
@@ -222,23 +215,22 @@ export class SaveOperation {
 
   /** What is known of the save by now. */
   #createRecord(outcome: SaveOutcome, stages: StageTimes): SaveRecord {
-    const done = outcome.status === 'done' ? outcome : undefined;
-    const error = outcome.status === 'done' ? undefined : outcome.error;
+    const { status, error, info, length, url } = outcome;
     return {
-      outcome: outcome.status,
+      outcome: status,
       code: error?.code,
       name: this.#name,
-      bytes: done?.length,
-      pixels: done?.info.pixels,
-      width: done?.info.width,
-      height: done?.info.height,
-      type: done?.info.type,
-      url: done?.url,
+      bytes: length,
+      pixels: info?.pixels,
+      width: info?.width,
+      height: info?.height,
+      type: info?.type,
+      url,
       rendererStatus: this.#rendererStatus,
       milliseconds: performance.now() - this.#exchange.arrival,
       stages,
       cause: error?.cause,
-      warning: done && joinWarnings(this.#warnings),
+      warning: info && joinWarnings(this.#warnings),
     };
   }
 }

@@ -18,10 +18,7 @@ export function flushFile(fd: number, path: string): Promise<void> {
   });
 }
 
-/**
- * The flush in progress of each folder, and the one that begins after it. By device and inode: another folder may take the
- * path of one that is being flushed.
- */
+/** The flush in progress of each folder, and the next one. By device and inode, since another folder may take the path. */
 const folders = new Map<string, { readonly current: Promise<void>; next?: Promise<void> }>();
 
 /** One flush of a folder runs at a time; all saves that are published meanwhile share the next. */

@@ -3,10 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { opendir } from 'node:fs/promises';
 import { fsCalls } from './fs.js';
 
-/**
- * The first number is the file's lifetime in milliseconds, set by the mount that created it: processes and mounts with
- * other time limits share the folder, and must not remove a file in use.
- */
+/** The number is the file's lifetime in milliseconds: mounts with other time limits share the folder. */
 const TEMP_FILE_PATTERN = /^\.image-save-(\d{1,15})-[0-9a-f]{32}\.tmp$/;
 
 /** Has 122 random bits: an attacker cannot guess the name and put a link in its place. */
@@ -20,19 +17,16 @@ export interface SweepableDir {
   join(entry: string): string;
 }
 
-/** How many folders are remembered as swept. The oldest is forgotten first, and then swept once more. */
+/** Of the swept folders, the oldest is forgotten first, and then swept once more. */
 const MAX_TRACKED_DIRS = 10_000;
 
 /** Removes stale temporary files. Each middleware has one. */
 export class StaleFileSweeper {
-  readonly lifetime: number;
   /** The path of each folder → when it was swept last, milliseconds since 1970. */
   readonly #swept = new Map<string, number>();
 
   /** @param lifetime Milliseconds after which no save of this middleware can use a temporary file any more. */
-  constructor(lifetime: number) {
-    this.lifetime = lifetime;
-  }
+  constructor(readonly lifetime: number) {}
 
   /** Sweeps a folder that was not swept within the last {@link lifetime}. Never rejects. */
   async sweep(dir: SweepableDir): Promise<void> {

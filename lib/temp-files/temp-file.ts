@@ -8,10 +8,7 @@ import { flushFile } from './flush.js';
 import { fsCalls, retryWhileInUse } from './fs.js';
 import { temporaryName, type StaleFileSweeper } from './stale-files.js';
 
-/**
- * Makes a temporary file in the system's temporary folder, which is swept before. Its owner alone can read it. A folder
- * that takes no file is the operator's fault: `write` then rejects with `no-temp-folder`.
- */
+/** Makes a file in the system's temporary folder. Where that takes no file, `write` rejects with `no-temp-folder`. */
 export function createPrivateTempFile(sweeper: StaleFileSweeper): DiskTempFile {
   const path = tmpdir();
   const dir = { path, join: (entry: string): string => join(path, entry) };
@@ -33,10 +30,6 @@ export class DiskTempFile extends FileBytes implements TempFile {
   length = 0;
   /** Whether the file was renamed to the published image, so that {@link discard} keeps it. */
   published = false;
-  readonly path: string;
-  readonly #mode: number;
-  readonly #beforeCreate: (() => Promise<void>) | undefined;
-  readonly #toError: (error: unknown) => SaveError;
   #opening: Promise<number> | undefined;
   /** Resolves when no call uses the fd. Discarding waits, since the system may give the same fd to another file. */
   #unused: Promise<unknown> = Promise.resolve();
@@ -48,24 +41,20 @@ export class DiskTempFile extends FileBytes implements TempFile {
    * @param beforeCreate Called once. A rejection prevents that the file is created.
    */
   constructor(
-    path: string,
-    mode: number,
-    beforeCreate?: () => Promise<void>,
-    toError: (error: unknown) => SaveError = fileSystemError,
+    readonly path: string,
+    private readonly mode: number,
+    private readonly beforeCreate?: () => Promise<void>,
+    private readonly toError: (error: unknown) => SaveError = fileSystemError,
   ) {
     super();
-    this.path = path;
-    this.#mode = mode;
-    this.#beforeCreate = beforeCreate;
-    this.#toError = toError;
   }
 
   async #open(): Promise<number> {
-    await this.#beforeCreate?.();
+    await this.beforeCreate?.();
     const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
     // Windows has no O_NOFOLLOW; O_EXCL alone refuses a link there and elsewhere.
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
-    return fsCalls.open(this.path, O_CREAT | O_EXCL | O_RDWR | (O_NOFOLLOW ?? 0), this.#mode);
+    return fsCalls.open(this.path, O_CREAT | O_EXCL | O_RDWR | (O_NOFOLLOW ?? 0), this.mode);
   }
 
   async #use<Result>(call: (fd: number) => Promise<Result>): Promise<Result> {
@@ -80,7 +69,7 @@ export class DiskTempFile extends FileBytes implements TempFile {
     try {
       await this.#use((fd) => this.#writeAll(fd, chunks));
     } catch (error) {
-      throw this.#toError(error);
+      throw this.toError(error);
     }
   }
 

@@ -1,6 +1,7 @@
 // The documents name files, scripts, packages and error codes that exist.
 import { existsSync, readdirSync } from 'node:fs';
-import { ERROR_CODES, isRetryable } from '../../lib/errors.js';
+import { isRetryable } from '../../lib/errors.js';
+import { ERROR_CODES } from '../support/refusal.js';
 import { codeSpans, markdownFiles, prose, read, tableRows } from './markdown.js';
 
 const manifest = JSON.parse(read('package.json')) as {

@@ -1,5 +1,8 @@
-// For specs of refusals: the SaveError of a call.
-import { SaveError } from '../../lib/errors.js';
+// For specs of refusals: the codes, and the SaveError of a call.
+import { ERRORS } from '../../lib/error-table.js';
+import { SaveError, type SaveErrorCode } from '../../lib/errors.js';
+
+export const ERROR_CODES = Object.keys(ERRORS) as readonly SaveErrorCode[];
 
 /** The SaveError that a call throws, or that its promise rejects with; anything else fails the spec. */
 export async function refusalOf(call: () => unknown): Promise<SaveError> {

@@ -3,11 +3,9 @@ import { getEventListeners } from 'node:events';
 import { raceAbort } from '../../lib/abort.js';
 
 const reason = new Error('too late');
-const onAbort = jest.fn();
 let abort: AbortController;
 
 beforeEach(() => {
-  onAbort.mockClear();
   abort = new AbortController();
 });
 afterEach(() => {
@@ -15,16 +13,13 @@ afterEach(() => {
 });
 
 it('settles like the promise, whatever the signal does later', async () => {
-  expect(await raceAbort(abort.signal, Promise.resolve(1), onAbort)).toBe(1);
-  await expect(raceAbort(abort.signal, Promise.reject(new Error('EIO')), onAbort)).rejects.toThrow('EIO');
-  abort.abort(reason);
-  expect(onAbort).not.toHaveBeenCalled();
+  expect(await raceAbort(abort.signal, Promise.resolve(1))).toBe(1);
+  await expect(raceAbort(abort.signal, Promise.reject(new Error('EIO')))).rejects.toThrow('EIO');
 });
 
 it.each(['before', 'after'])('rejects with the reason of a signal that aborts %s the call', async (when) => {
   if (when === 'before') abort.abort(reason);
-  const waiting = raceAbort(abort.signal, new Promise(() => undefined), onAbort);
+  const waiting = raceAbort(abort.signal, new Promise(() => undefined));
   abort.abort(reason);
   await expect(waiting).rejects.toBe(reason);
-  expect(onAbort).toHaveBeenCalledTimes(1);
 });

@@ -1,7 +1,6 @@
 // Errors: a message for the client about what to do, a cause for the operator.
 import type * as Errors from '../../lib/errors.js';
 import {
-  ERROR_CODES,
   SaveError,
   describeError,
   fileSystemError,
@@ -10,6 +9,7 @@ import {
   toSaveError,
 } from '../../lib/errors.js';
 import { hostileErrors } from '../support/hostile-errors.js';
+import { ERROR_CODES } from '../support/refusal.js';
 
 /** An error as Node's file system creates it. */
 const systemError = (code: string): Error =>

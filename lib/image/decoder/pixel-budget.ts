@@ -1,5 +1,5 @@
 // Lets images be decoded in turn, within a budget of pixels that all images being decoded share.
-import { waitIn, type Waiter } from '../../abort.js';
+import { enqueue, type Waiter } from '../../abort.js';
 
 /** Images with at most this part of `maxPixels` are small, and with at most so many pixels. */
 const SMALL_PART = 1 / 8;
@@ -34,7 +34,7 @@ export class PixelBudget {
    * @throws The reason of the signal, once that has aborted.
    */
   take(pixels: number, maxPixels: number, signal?: AbortSignal): Promise<() => void> {
-    const turn = waitIn(this.#waiting, { pixels, maxPixels }, signal);
+    const turn = enqueue(this.#waiting, { pixels, maxPixels }, signal);
     this.#admit();
     return turn;
   }

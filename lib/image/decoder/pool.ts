@@ -1,7 +1,7 @@
 // The decoder processes of a host: few, started on demand and ended when idle.
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
-import { waitIn, whenAborted, type Waiter } from '../../abort.js';
+import { enqueue, whenAborted, type Waiter } from '../../abort.js';
 import { fileSystemError, SaveError, systemCode } from '../../errors.js';
 import { broken } from '../refusals.js';
 import { Decoder, DecoderEnded, type DecodeRequest, type DecoderReply } from './client.js';
@@ -90,7 +90,7 @@ async function inspect(
   let decoder: Decoder | undefined;
   let stop: (() => void) | undefined;
   try {
-    const free = waitIn(waiting, {}, signal);
+    const free = enqueue(waiting, {}, signal);
     serve();
     decoder = await free;
     stop = whenAborted(signal, decoder.kill.bind(decoder));

@@ -1,8 +1,9 @@
 // Writing and reading the reply: the properties text that tells a client the outcome.
 import { getProperties } from 'properties-file';
-import { ERROR_CODES, SaveError, isRetryable } from '../../../lib/errors.js';
+import { SaveError, isRetryable } from '../../../lib/errors.js';
 import { parseReply } from '../../../lib/protocol/parse-reply.js';
 import { createReply, formatReply, type SaveFailure, type SaveSuccess } from '../../../lib/protocol/reply.js';
+import { ERROR_CODES } from '../../support/refusal.js';
 
 const NOW = new Date(Date.UTC(2026, 10, 22, 13, 28, 5));
 
