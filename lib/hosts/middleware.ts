@@ -109,6 +109,8 @@ export function createExchange(req: IncomingMessage, res: ServerResponse, next: 
     /** The renderer sees a GET without the command. */
     async render(save) {
       if (res.headersSent) throw new Error('A middleware before imageSave has sent a reply to the command');
+      // An encoding that earlier middleware has announced may be its own to apply, which the capture goes past.
+      const mayBeDecoded = res.hasHeader('Content-Encoding');
       const { head, body } = (capture = captureResponse(req, res, (cause) => {
         abortSave(new SaveError('renderer-aborted', {}, cause ?? undefined));
       }));
@@ -120,7 +122,7 @@ export function createExchange(req: IncomingMessage, res: ServerResponse, next: 
       }).catch((cause: unknown) => {
         abortSave(new SaveError('renderer-failed', {}, cause));
       });
-      return { ...(await head), body };
+      return { ...(await head), body, mayBeDecoded };
     },
 
     endReading: () => capture?.body.endReading(),

@@ -29,12 +29,18 @@ export function sendReply(res: ServerResponse, reply: Reply): void {
     throw new Error('A middleware before imageSave has sent the head of another response');
   }
   try {
+    // Middleware that has announced an encoding would apply it.
+    if (res.hasHeader('Content-Encoding')) removeWrappers(res);
     send(res, reply);
   } catch (error) {
     process.emitWarning(`A middleware before imageSave failed at its reply: ${describeError(error)}`);
-    for (const name of USED_METHODS) Reflect.deleteProperty(res, name);
+    removeWrappers(res);
     send(res, reply);
   }
+}
+
+function removeWrappers(res: ServerResponse): void {
+  for (const name of USED_METHODS) Reflect.deleteProperty(res, name);
 }
 
 function send(res: ServerResponse, { status, headers, text }: Reply): void {

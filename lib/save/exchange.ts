@@ -28,7 +28,7 @@ export interface ResponseHead {
   readonly status: number;
   readonly contentLength: string | undefined;
   readonly contentEncoding: string;
-  /** Whether the encoding may have been undone on the way, as by `fetch`, with the head as it was. */
+  /** Whether the bytes may have lost the encoding on the way, or never had it. */
   readonly mayBeDecoded?: boolean;
   readonly retryAfter?: string | undefined;
 }

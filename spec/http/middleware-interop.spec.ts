@@ -1,7 +1,10 @@
 // Unusual middleware before the save, and unusual renderers.
 import { Agent, type ServerResponse } from 'node:http';
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createGzip, gzipSync } from 'node:zlib';
 import compression from 'compression';
 import session from 'express-session';
 import onHeaders from 'on-headers';
@@ -275,5 +278,21 @@ test.each(Object.keys(hosts).flatMap((host) => [false, true].map((ends) => ({ ho
     const { body } = await get(`${url}/next`, { agent });
     expect([body.toString(), thrown]).toEqual(['next request', []]);
     agent.destroy();
+  },
+);
+
+test.each(['as it is', 'encoded'])(
+  'saves an image that comes %s behind middleware that announces an encoding first, and replies without one',
+  async (how) => {
+    const encode = doing((res) => {
+      const gzip = createGzip();
+      gzip.on('data', res.write.bind(res)).once('end', res.end.bind(res));
+      res.setHeader('Content-Encoding', 'gzip');
+      Object.assign(res, { write: gzip.write.bind(gzip), end: gzip.end.bind(gzip) });
+    });
+    const renderer: Handler = (_req, res) => res.end(how === 'encoded' ? gzipSync(image()) : image());
+    const { headers, reply } = await save(renderer, { before: [encode] });
+    expect([reply.status, headers['content-encoding']]).toEqual(['done', undefined]);
+    expect(readFileSync(join(folder(), 'x.jpg'))).toEqual(image());
   },
 );
