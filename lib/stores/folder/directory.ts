@@ -10,22 +10,20 @@ const CANNOT_SYNC = /^(?:EINVAL|ENOTSUP|EOPNOTSUPP|ENOSYS|EISDIR|EBADF|EPERM|EAC
 
 /** The folder of a save. It stays open, so that an attacker cannot put another in its place. */
 export class DirectoryHandle {
-  /** The path of the folder when it was opened, with all links resolved. */
-  readonly path: string;
-  /** Undefined on Windows, where an open folder could be neither moved nor removed. */
-  readonly #fd: number | undefined;
-  /** What paths of entries begin with. */
-  readonly #base: string;
-
-  private constructor(fd: number | undefined, path: string, base = path) {
-    this.#fd = fd;
-    this.path = path;
-    this.#base = base;
-  }
+  /**
+   * @param fd Undefined on Windows, where an open folder could be neither moved nor removed.
+   * @param path The path of the folder when it was opened, with all links resolved.
+   * @param base What paths of entries begin with.
+   */
+  private constructor(
+    private readonly fd: number | undefined,
+    readonly path: string,
+    private readonly base = path,
+  ) {}
 
   // On Linux, later steps use the fd (`/proc/self/fd/N/name`), which stays with the checked folder even if a link
-  // replaces it. Elsewhere they use the path, so a swap between `assertUnmoved` and the next system call goes unnoticed. So
-  // they do under Node's permission model, which allows paths below a folder and no fds.
+  // replaces it. Elsewhere they use the path, so a swap between `assertUnmoved` and the next system call goes
+  // unnoticed. So they do under Node's permission model, which allows paths below a folder and no fds.
   static async open(path: string): Promise<DirectoryHandle> {
     if (process.platform === 'win32') {
       const real = await fsCalls.realpath(path);
@@ -34,8 +32,9 @@ export class DirectoryHandle {
     }
     const fd = await fsCalls.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      const real = readFdPath(fd);
-      if (real !== undefined && mayWriteBelow(fdPath(fd))) return new DirectoryHandle(fd, real, fdPath(fd));
+      const byFd = `/proc/self/fd/${fd}`;
+      const real = readFdPath(byFd);
+      if (real !== undefined && mayWriteBelow(byFd)) return new DirectoryHandle(fd, real, byFd);
       return new DirectoryHandle(fd, await fsCalls.realpath(path));
     } catch (error) {
       closeFd(fd);
@@ -45,13 +44,13 @@ export class DirectoryHandle {
 
   /** The path of an entry, or with `.` of the folder itself, for system calls only: it may name the fd. */
   join(basename: string): string {
-    return join(this.#base, basename);
+    return join(this.base, basename);
   }
 
   /** @throws SaveError The folder is not where it was when it was opened: moved, removed or replaced by a link. */
   async assertUnmoved(): Promise<void> {
-    const goesByFd = this.#fd !== undefined && this.#base !== this.path;
-    const now = goesByFd ? readFdPath(this.#fd) : await fsCalls.realpath(this.path).catch(() => undefined);
+    const goesByFd = this.base !== this.path;
+    const now = goesByFd ? readFdPath(this.base) : await fsCalls.realpath(this.path).catch(() => undefined);
     if (now !== this.path) throw new SaveError('folder-changed');
   }
 
@@ -65,7 +64,7 @@ export class DirectoryHandle {
     let opened: number | undefined;
     try {
       // Windows flushes a folder that is open for writing.
-      const fd = this.#fd ?? (opened = await fsCalls.open(this.path, 'r+'));
+      const fd = this.fd ?? (opened = await fsCalls.open(this.path, 'r+'));
       await flushFolder(fd, this.join('.'));
     } catch (error) {
       if (!CANNOT_SYNC.test(systemCode(error) ?? '')) throw error;
@@ -76,13 +75,8 @@ export class DirectoryHandle {
 
   /** Closes the fd. Call this once. Never throws. */
   close(): void {
-    closeFd(this.#fd);
+    closeFd(this.fd);
   }
-}
-
-/** A path that leads to an open folder by its fd (Linux). */
-function fdPath(fd: number): string {
-  return `/proc/self/fd/${fd}`;
 }
 
 /**
@@ -90,9 +84,9 @@ function fdPath(fd: number): string {
  * answers from memory, and a promise would cost ten times as much. No other code runs between this call and the call
  * that relies on its result.
  */
-function readFdPath(fd: number): string | undefined {
+function readFdPath(byFd: string): string | undefined {
   try {
-    return fs.readlinkSync(fdPath(fd));
+    return fs.readlinkSync(byFd);
   } catch {
     return undefined;
   }

@@ -11,7 +11,6 @@ import type {
   PrepareOptions,
   PublishOptions,
   PublishResult,
-  SaveTarget,
 } from '../types.js';
 import type { DirectoryHandle } from './directory.js';
 import { openTarget } from './resolve-path.js';
@@ -32,7 +31,7 @@ export function folderStore(
     }
     if (savePath === '') throw new SaveError('saving-disabled');
     options.signal?.throwIfAborted();
-    return new FolderTarget(await openTarget(savePath, segments, options), options, sweeper);
+    return folderTarget(await openTarget(savePath, segments, options), options, sweeper);
   };
   return {
     prepare: (name, options) => open(options.req, name.split('/'), options),
@@ -56,63 +55,29 @@ export function folderStore(
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR'];
 
 /** The entry of an open folder that one save publishes. */
-export class FolderTarget implements SaveTarget {
-  /** In the folder of the target, so that the rename stays within one file system. */
-  readonly tempFile: DiskTempFile;
-  /** Of the entry, for system calls. */
-  readonly path: string;
-  readonly #directory: DirectoryHandle;
-  readonly #options: CheckOptions;
-  readonly #swept: Promise<void>;
+export type FolderTarget = ReturnType<typeof folderTarget>;
 
-  /** @param sweeper Starts to sweep the folder, and sets the lifetime of the temporary file. */
-  constructor(
-    { directory, basename }: { directory: DirectoryHandle; basename: string },
-    options: CheckOptions,
-    sweeper: StaleFileSweeper,
-  ) {
-    this.path = directory.join(basename);
-    this.#directory = directory;
-    this.#options = options;
-    this.#swept = sweeper.sweep(directory);
-    // Checked again before the first byte: an attacker may have swapped the folder for a link.
-    this.tempFile = new DiskTempFile(directory.join(temporaryName(sweeper.lifetime)), 0o666, () =>
-      directory.assertUnmoved(),
-    );
-  }
-
-  /** In this order, no power cut leaves a broken image: flush the bytes, change the name, flush the folder. */
-  async publish(
-    { bytes }: Pick<InspectedImage, 'bytes'>,
-    { commit, rollback }: PublishOptions,
-  ): Promise<PublishResult> {
-    const { overwrite, durable } = this.#options;
-    try {
-      // One write without a stream: an image that is not in the file is in memory.
-      if (bytes !== this.tempFile) await this.tempFile.write([await bytes.buffer()]);
-      const written = await this.tempFile.finish(durable);
-      await retryWhileInUse(async () => {
-        await this.#directory.assertUnmoved();
-        commit();
-        await this.#giveName(written);
-      }, rollback);
-      if (overwrite) this.tempFile.published = true;
-      // The image is published, so a failed flush is only a warning.
-      const warning = durable ? await this.#directory.sync().catch((error: unknown) => error) : undefined;
-      return { lastUpdated: Number(written.mtimeMs), warning };
-    } catch (error) {
-      throw fileSystemError(error);
-    }
-  }
+/** @param sweeper Starts to sweep the folder, and sets the lifetime of the temporary file. */
+export function folderTarget(
+  { directory, basename }: { directory: DirectoryHandle; basename: string },
+  { overwrite, durable }: CheckOptions,
+  sweeper: StaleFileSweeper,
+) {
+  // For system calls only.
+  const path = directory.join(basename);
+  const swept = sweeper.sweep(directory);
+  // In the folder of the target, so that the rename stays within one file system. The folder is checked again before
+  // the first byte: an attacker may have swapped it for a link.
+  const tempPath = directory.join(temporaryName(sweeper.lifetime));
+  const tempFile = new DiskTempFile(tempPath, 0o666, () => directory.assertUnmoved());
 
   /** Gives the temporary file its final name, in the one step that publishes. */
-  async #giveName(written: BigIntStats): Promise<void> {
-    const { overwrite } = this.#options;
+  async function giveName(written: BigIntStats): Promise<void> {
     try {
-      await (overwrite ? fsCalls.rename : fsCalls.link)(this.tempFile.path, this.path);
+      await (overwrite ? fsCalls.rename : fsCalls.link)(tempPath, path);
     } catch (error) {
       // The name decides: a remote file system may have lost the answer of a call that succeeded.
-      const named = await fsCalls.lstat(this.path, { bigint: true }).catch(() => undefined);
+      const named = await fsCalls.lstat(path, { bigint: true }).catch(() => undefined);
       // Some file systems number no files.
       const isSame = written.ino !== 0n && named?.ino === written.ino && named.dev === written.dev;
       if (isSame && named.size === written.size) return;
@@ -127,8 +92,31 @@ export class FolderTarget implements SaveTarget {
     }
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.tempFile.discard(), this.#swept]);
-    this.#directory.close();
-  }
+  return {
+    path,
+    tempFile,
+    /** In this order, no power cut leaves a broken image: flush the bytes, change the name, flush the folder. */
+    async publish({ bytes }: Pick<InspectedImage, 'bytes'>, options: PublishOptions): Promise<PublishResult> {
+      try {
+        // One write without a stream: an image that is not in the file is in memory.
+        if (bytes !== tempFile) await tempFile.write([await bytes.buffer()]);
+        const written = await tempFile.finish(durable);
+        await retryWhileInUse(async () => {
+          await directory.assertUnmoved();
+          options.commit();
+          await giveName(written);
+        }, options.rollback);
+        if (overwrite) tempFile.published = true;
+        // The image is published, so a failed flush is only a warning.
+        const warning = durable ? await directory.sync().catch((error: unknown) => error) : undefined;
+        return { lastUpdated: Number(written.mtimeMs), warning };
+      } catch (error) {
+        throw fileSystemError(error);
+      }
+    },
+    async close(): Promise<void> {
+      await Promise.all([tempFile.discard(), swept]);
+      directory.close();
+    },
+  };
 }

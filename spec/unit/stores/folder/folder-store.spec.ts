@@ -21,7 +21,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { dirname, join, sep } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { folderStore, FolderTarget } from '../../../../lib/stores/folder/folder-store.js';
+import { folderStore, folderTarget, type FolderTarget } from '../../../../lib/stores/folder/folder-store.js';
 import { storeTests } from '../../../../lib/stores/store-tests.js';
 import type { StoreFixture } from '../../../../lib/stores/store-test-harness.js';
 import type { SaveTarget, PublishResult } from '../../../../lib/stores/types.js';
@@ -60,7 +60,7 @@ async function createTarget(
   sweeper = new StaleFileSweeper(LIFETIME),
 ): Promise<FolderTarget> {
   const options = { ...MODES, ...changes };
-  const created = new FolderTarget(await openTarget(inFolder('saved'), ['a.png'], options), options, sweeper);
+  const created = folderTarget(await openTarget(inFolder('saved'), ['a.png'], options), options, sweeper);
   openTargets.add(created);
   return created;
 }
@@ -294,7 +294,7 @@ describe('closing', () => {
 
 /** What a child needs to save to a folder. */
 const OWN_IMPORTS = `import { openTarget } from ${built('lib/stores/folder/resolve-path.ts')};
-  import { FolderTarget } from ${built('lib/stores/folder/folder-store.ts')};
+  import { folderTarget } from ${built('lib/stores/folder/folder-store.ts')};
   import { MemoryBytes } from ${built('lib/bytes/image-bytes.ts')};
   import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};`;
 
@@ -307,7 +307,7 @@ onLinux('the mode of a saved file', () => {
       const modes = [];
       for (const [name, overwrite] of [['a.png', true], ['b.png', false]]) {
         const resolved = await openTarget(${JSON.stringify(inFolder('saved'))}, [name], { overwrite });
-        const target = new FolderTarget(resolved, { overwrite, durable: false }, new StaleFileSweeper(60_000));
+        const target = folderTarget(resolved, { overwrite, durable: false }, new StaleFileSweeper(60_000));
         await target.publish({ bytes: new MemoryBytes(Buffer.from('x')) }, { commit() {} });
         modes.push((await stat(resolved.directory.join(name))).mode & 0o777);
         await target.close();

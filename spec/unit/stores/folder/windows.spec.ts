@@ -1,6 +1,6 @@
 // The folder store as on Windows: names and temporary files that another program has open.
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { FolderTarget } from '../../../../lib/stores/folder/folder-store.js';
+import { folderTarget, type FolderTarget } from '../../../../lib/stores/folder/folder-store.js';
 import { openTarget } from '../../../../lib/stores/folder/resolve-path.js';
 import { StaleFileSweeper } from '../../../../lib/temp-files/stale-files.js';
 import { interceptFsCall } from '../../../support/intercept-fs.js';
@@ -19,7 +19,7 @@ let happened: string[];
 async function createTarget(overwrite: boolean): Promise<void> {
   const options = { overwrite, durable: true };
   const resolved = await openTarget(inFolder('saved'), ['a.png'], options);
-  target = new FolderTarget(resolved, options, new StaleFileSweeper(60_000));
+  target = folderTarget(resolved, options, new StaleFileSweeper(60_000));
   await target.tempFile.write([Buffer.from('new')]);
 }
 
