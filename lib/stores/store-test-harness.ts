@@ -59,9 +59,7 @@ export async function saveTo(
   options: SaveOptions = {},
 ): Promise<PublishResult> {
   const { overwrite = true, inFile = false, signal = new AbortController().signal } = options;
-  const throwIfAborted = (): void => {
-    signal.throwIfAborted();
-  };
+  const { commit = signal.throwIfAborted.bind(signal), rollback = () => undefined } = options;
   const req = new IncomingMessage(new Socket());
   const target = await store.prepare(name, { req, overwrite, durable: true, signal });
   const tempFile = target.tempFile ?? createPrivateTempFile(new StaleFileSweeper(3_600_000));
@@ -69,8 +67,7 @@ export async function saveTo(
     if (inFile) await tempFile.write([image.subarray(0, 1000), image.subarray(1000)]);
     await options.onPrepared?.();
     const bytes = inFile ? tempFile : new MemoryBytes(image);
-    const { commit = throwIfAborted, rollback } = options;
-    return await target.publish({ ...INFO, bytes }, { commit, rollback: () => rollback?.() });
+    return await target.publish({ ...INFO, bytes }, { commit, rollback });
   } finally {
     await tempFile.discard();
     await target.close?.();

@@ -10,11 +10,7 @@ const NAME = 'shoe.png';
 
 /** A store, and what the tests do with it. */
 class StoreUnderTest {
-  readonly fixture: StoreFixture;
-
-  constructor(fixture: StoreFixture) {
-    this.fixture = fixture;
-  }
+  constructor(readonly fixture: StoreFixture) {}
 
   save(name: string, image: Buffer, options?: SaveOptions): Promise<PublishResult> {
     return saveTo(this.fixture.store, name, image, options);
@@ -162,10 +158,7 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
         }),
         test(`ignores the signal after commit of a ${kind} image`, async (store) => {
           const stop = new AbortController();
-          const abort = (): void => {
-            stop.abort(tooLate);
-          };
-          const commit = (): void => void setImmediate(abort);
+          const commit = (): void => void setImmediate(stop.abort.bind(stop), tooLate);
           const image = await store.saveNew(length, { inFile, signal: stop.signal, commit });
           await store.expectContents({ [NAME]: image });
         }),
@@ -173,9 +166,8 @@ export function storeTests(options: StoreTestOptions): StoreTest[] {
           const image = await store.saveNew(2000);
           const stop = new AbortController();
           const { signal } = stop;
-          const abort = (): void => {
-            stop.abort(new SaveError('client-disconnected', 'The client has disconnected.'));
-          };
+          const left = new SaveError('client-disconnected', 'The client has disconnected.');
+          const abort = stop.abort.bind(stop, left);
           const onPrepared = (): void => void setImmediate(abort);
           // The store may reach commit before it notices the abort.
           const commit = (): void => {

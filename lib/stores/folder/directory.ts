@@ -8,7 +8,6 @@ import { fsCalls } from '../../temp-files/fs.js';
 /** Errors of systems and file systems that cannot flush folders. Windows has two, for opening one. */
 const CANNOT_SYNC = /^(?:EINVAL|ENOTSUP|EOPNOTSUPP|ENOSYS|EISDIR|EBADF|EPERM|EACCES)$/;
 
-/** The folder of a save. It stays open, so that an attacker cannot put another in its place. */
 export class DirectoryHandle {
   /**
    * @param fd Undefined on Windows, where an open folder could be neither moved nor removed.

@@ -73,7 +73,6 @@ const RULES: Rules<S3StoreOptions> = {
   },
 };
 
-/** @throws TypeError An option is missing, unknown or wrong. The message names the fix. */
 export function checkS3StoreOptions(options: S3StoreOptions): S3Settings {
   validateOptions<S3StoreOptions>('s3Store', "s3Store({ client, bucket: 'renders' })", RULES, options);
   // Own properties only, which are those that have been checked.
@@ -121,7 +120,6 @@ export const SAVE_ID = 'save-id';
 
 const OWN_METADATA: readonly string[] = ['image-width', 'image-height', 'image-pixels', SAVE_ID];
 
-/** @throws TypeError The host's fields are wrong. */
 function checkFields(fields: unknown, subject: string): void {
   const refuse = (mistake: string): never => {
     throw new TypeError(`${subject} ${mistake}`);
@@ -161,7 +159,7 @@ export function locateObject({ bucket, prefix, object }: S3Settings, name: strin
   return { ...(typeof object === 'function' ? {} : object), Bucket: bucket, Key: prefix + name };
 }
 
-/** @throws TypeError The host's function returned no fields. */
+/** @throws TypeError The host's function returned something else than fields. */
 export function createObject(
   settings: S3Settings,
   name: string,
