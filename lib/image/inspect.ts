@@ -131,7 +131,7 @@ function keepSettings(): () => void {
 async function identify(path: string): Promise<FileIdentity> {
   try {
     const [{ dev, ino }, real] = await Promise.all([lstat(path, { bigint: true }), realpath(path)]);
-    return { path: real, dev: String(dev), ino: String(ino) };
+    return { path: real, identity: `${dev}:${ino}` };
   } catch (error) {
     throw unreadable(error);
   }

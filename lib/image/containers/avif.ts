@@ -56,22 +56,16 @@ export async function isAvifSequence(reader: ByteReader): Promise<boolean> {
   return hasBrand(await reader.read(0, Math.min(MAGIC_BYTES, reader.length)), 'avis');
 }
 
-/** The pixels of all images that {@link readAvifImages} counts, each as large as the largest. */
-export async function countAvifPixels(reader: ByteReader): Promise<number> {
-  const { count, pixels } = await readAvifImages(reader);
-  return count * pixels;
-}
-
 /**
  * Counts the images that an AVIF shows by themselves: no tiles, thumbnails or alpha channels. A tile of a grid is a part
  * of another image even if the file does not hide it.
  *
- * @returns Their number, and the pixels of the largest image.
+ * @returns Their number and pixels, each as large as the largest.
  * @throws SaveError The boxes contradict each other.
  */
 export async function readAvifImages(reader: ByteReader): Promise<{ count: number; pixels: number }> {
   const [shown, parts] = [new Set<number>(), new Set<number>()];
-  let pixels = 0;
+  let largest = 0;
   for await (const meta of readBoxes(reader)) {
     if (meta.type !== 'meta') continue;
     for await (const box of readBoxes(reader, meta.body + VERSION_BYTES, meta.end)) {
@@ -81,7 +75,7 @@ export async function readAvifImages(reader: ByteReader): Promise<{ count: numbe
       reader.position += 3;
       const [entriesAt, idBytes] = version === 0 ? [6, 2] : [8, 4];
       if (box.type === 'ispe') {
-        pixels = Math.max(pixels, (await reader.next(4)) * (await reader.next(4)));
+        largest = Math.max(largest, (await reader.next(4)) * (await reader.next(4)));
       } else if (box.type === 'iinf') {
         for await (const entry of readBoxes(reader, box.body + entriesAt, box.end))
           await addShown(reader, entry, shown);
@@ -93,7 +87,7 @@ export async function readAvifImages(reader: ByteReader): Promise<{ count: numbe
     }
   }
   for (const id of parts) shown.delete(id);
-  return { count: shown.size, pixels };
+  return { count: shown.size, pixels: shown.size * largest };
 }
 
 /** Adds an item that has pixels and is not hidden. (ISO/IEC 14496-12 8.11.6; ISO/IEC 23008-12 6.4.2.) */

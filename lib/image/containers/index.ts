@@ -4,7 +4,7 @@ import { SaveError } from '../../errors.js';
 import { ByteReader } from '../byte-reader.js';
 import type { ImageFormat } from '../formats.js';
 import type { PlainHeader } from '../types.js';
-import { countAvifPixels, walkAvif } from './avif.js';
+import { readAvifImages, walkAvif } from './avif.js';
 import { countGifPixels, walkGif } from './gif.js';
 import { readJpegHeader, walkJpeg } from './jpeg.js';
 import { readPngHeader, walkPng } from './png.js';
@@ -24,7 +24,7 @@ const CONTAINERS: Readonly<Record<ImageFormat, Container>> = {
   png: { walk: walkPng, readHeader: readPngHeader },
   gif: { walk: walkGif, countPixels: countGifPixels },
   webp: { walk: walkWebp, countPixels: countWebpPixels },
-  avif: { walk: walkAvif, countPixels: countAvifPixels },
+  avif: { walk: walkAvif, countPixels: async (reader) => (await readAvifImages(reader)).pixels },
   tiff: { walk: walkTiff, countPixels: countTiffPixels },
 };
 

@@ -41,20 +41,17 @@ function layOut(frame: Frame) {
   const maxV = Math.max(...components.map(({ v }) => v));
   // The units (MCUs) of an interleaved scan.
   const [across, down] = [Math.ceil(width / (8 * maxH)), Math.ceil(height / (8 * maxV))];
-  const planes = components.map((component) => {
-    const { h, v } = component;
-    return {
-      component,
-      /** Its blocks across and down in a scan of its own. */
-      across: Math.ceil(Math.ceil((width * h) / maxH) / 8),
-      down: Math.ceil(Math.ceil((height * v) / maxV) / 8),
-      /** Its blocks across, those that fill the last unit included. */
-      stride: across * h,
-      /** Which of a progressive one's coefficients are not 0 so far: 64 bits for each block. */
-      known: new Uint8Array(isProgressive ? across * h * down * v * 8 : 0),
-    };
-  });
-  return { ...frame, across, down, planes };
+  const planes = components.map((component) => ({
+    ...component,
+    /** Its blocks across and down in a scan of its own. */
+    across: Math.ceil(Math.ceil((width * component.h) / maxH) / 8),
+    down: Math.ceil(Math.ceil((height * component.v) / maxV) / 8),
+    /** Its blocks across, those that fill the last unit included. */
+    stride: across * component.h,
+    /** Which of a progressive one's coefficients are not 0 so far: 64 bits for each block. */
+    known: new Uint8Array(isProgressive ? across * component.h * down * component.v * 8 : 0),
+  }));
+  return { ...frame, across, down, components: planes };
 }
 
 /** One scan: which coefficients of which components, and the codes for them. */
@@ -66,20 +63,18 @@ function openScan(
 ) {
   const { parts, first, last, high } = readScan(frame, header);
   const isAlone = parts.length === 1;
-  const planes = parts.map(({ component, tables: numbers }) => {
-    const plane = frame.planes.find((each) => each.component === component);
+  const planes = parts.map(({ component: plane, tables: numbers }) => {
     if (plane === undefined) throw broken();
     // The units of a scan of one component are its blocks.
-    const { h, v } = isAlone ? { h: 1, v: 1 } : plane.component;
+    const { h, v } = isAlone ? { h: 1, v: 1 } : plane;
     return { ...plane, h, v, dc: tables[numbers >> 4], ac: tables[16 + (numbers & 15)] };
   });
   const [only] = planes;
   if (only === undefined || first > Math.min(63, last)) throw broken();
-  const { isProgressive } = frame;
   const { across, down } = isAlone ? only : frame;
   return {
     codes,
-    isProgressive,
+    isProgressive: frame.isProgressive,
     across,
     down,
     planes,

@@ -77,8 +77,8 @@ export interface Component {
   readonly missing: Uint8Array;
 }
 
-export interface Frame extends PlainHeader {
-  readonly components: readonly Component[];
+export interface Frame<Part = Component> extends PlainHeader {
+  readonly components: readonly Part[];
 }
 
 /** No bit of a coefficient has come yet. */
@@ -101,8 +101,8 @@ export function readFrame(code: number, header: Buffer): Frame {
  * @returns The components, as far as the frame has them, each with the numbers of its Huffman tables; the first and the
  * last coefficient; `low`, the lowest bit in this scan, and `high`, that of the scan before it, or 0.
  */
-export function readScan({ isProgressive, components }: Frame, header: Buffer) {
-  const rest = new Set(components);
+export function readScan<Part extends Component>(frame: Frame<Part>, header: Buffer) {
+  const rest = new Set(frame.components);
   const count = header[0] ?? 0;
   const parts = Array.from({ length: count }, (_, index) => {
     const [id, tables = 0] = header.subarray(1 + 2 * index);
@@ -111,7 +111,7 @@ export function readScan({ isProgressive, components }: Frame, header: Buffer) {
     if (component !== undefined) rest.delete(component);
     return { component, tables };
   });
-  const [first = 0, last = 0, bits = 0] = isProgressive ? header.subarray(1 + 2 * count) : [0, 63, 0];
+  const [first = 0, last = 0, bits = 0] = frame.isProgressive ? header.subarray(1 + 2 * count) : [0, 63, 0];
   return { parts, first, last, high: bits >> 4, low: bits & 15 };
 }
 

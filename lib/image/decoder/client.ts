@@ -12,9 +12,8 @@ import { getDecoderProgram } from './program.js';
 /** A file, by its current path and its identity, so that a file that replaces it is recognised. */
 export interface FileIdentity {
   readonly path: string;
-  /** The numbers of `fs.Stats`, in decimal, because they may have 64 bits. */
-  readonly dev: string;
-  readonly ino: string;
+  /** The numbers of device and inode, in decimal, because they may have 64 bits. */
+  readonly identity: string;
 }
 
 /** Host → decoder: an image to be inspected. */

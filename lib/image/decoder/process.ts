@@ -131,7 +131,7 @@ class OpenedFile extends FileBytes {
   }
 }
 
-async function openFile({ path, dev, ino }: FileIdentity): Promise<FileHandle> {
+async function openFile({ path, identity }: FileIdentity): Promise<FileHandle> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   let handle: FileHandle;
   try {
@@ -141,8 +141,8 @@ async function openFile({ path, dev, ino }: FileIdentity): Promise<FileHandle> {
   } catch (error) {
     throw unreadable(error);
   }
-  const stats = await handle.stat({ bigint: true });
-  if (String(stats.dev) === dev && String(stats.ino) === ino) return handle;
+  const { dev, ino } = await handle.stat({ bigint: true });
+  if (`${dev}:${ino}` === identity) return handle;
   await handle.close();
   throw new SaveError('folder-changed');
 }

@@ -277,7 +277,7 @@ onLinux('a decoder process', () => {
     const path = inFolder('image.jpg');
     writeFileSync(path, image);
     const { dev, ino } = statSync(path, { bigint: true });
-    const file = { path, dev: String(dev), ino: String(ino) };
+    const file = { path, identity: `${dev}:${ino}` };
     const request = { ...OPTIONS, format: 'jpeg', length: image.length, file } as const;
     const decoder = new Decoder();
     await decoder.ready;
