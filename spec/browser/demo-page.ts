@@ -49,7 +49,7 @@ export function useDemoPages(): (options?: BrowserContextOptions) => Promise<Dem
   });
   afterAll(async () => {
     await browser.close();
-    removeTempDirs();
+    await removeTempDirs();
   });
   afterEach(async () => {
     const pages = opened.splice(0);

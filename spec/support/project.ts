@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageBuild } from './package-build.js';
-import { linkDir, makeTempDir, removeTempDirs } from './temp-dir.js';
+import { linkDir, makeTempDir, useTempDir } from './temp-dir.js';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
@@ -137,21 +137,20 @@ export interface Project {
  * has started. Call it at the top of a file.
  */
 export function useProject(packages: string[] = []): Project {
-  let [project, cwd] = ['', ''];
+  let project = '';
+  const cwd = useTempDir();
   beforeAll(() => {
     project = makeProject(packages);
     cpSync('docs/recipes', project, { recursive: true });
   });
   beforeEach(() => {
-    cwd = makeTempDir();
-    mkdirSync(join(cwd, 'saved'));
+    mkdirSync(cwd('saved'));
   });
   afterEach(stopPrograms);
-  afterAll(removeTempDirs);
   return {
     file: (...segments) => join(project, ...segments),
-    cwd: (...segments) => join(cwd, ...segments),
-    start: (name, more) => startProgram(join(project, name), { cwd, ...more }),
-    run: (name, more) => runProgram(join(project, name), { cwd, ...more }),
+    cwd,
+    start: (name, more) => startProgram(join(project, name), { cwd: cwd(), ...more }),
+    run: (name, more) => runProgram(join(project, name), { cwd: cwd(), ...more }),
   };
 }

@@ -1,6 +1,6 @@
 // Every way to respond × every host × the usual middleware: the saved bytes are those that would be delivered. Each way
 // once more after the reply: it does no harm.
-import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
+import { createReadStream, readFileSync, writeFileSync, type ReadStream } from 'node:fs';
 import { Agent, get as httpGet, OutgoingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { Readable, pipeline } from 'node:stream';
@@ -25,6 +25,8 @@ const small = join(source, 'small.jpg');
 const large = join(source, 'large.png');
 let smallBytes: Buffer;
 let largeBytes: Buffer;
+/** Stays open when the response has ended, and Windows would keep its folder. */
+let piped: ReadStream | undefined;
 
 /** The server behind the proxy. */
 const upstream: Handler = (req, res) =>
@@ -103,7 +105,7 @@ const ways: Record<string, Handler> = {
     res.setHeader('Content-Length', smallBytes.length);
     res.end(smallBytes);
   },
-  'pipe from a file': (_req, res) => createReadStream(large, { highWaterMark: 7000 }).pipe(res),
+  'pipe from a file': (_req, res) => (piped = createReadStream(large, { highWaterMark: 7000 })).pipe(res),
   'pipeline from a file': (_req, res) => {
     pipeline(createReadStream(large), res, () => undefined);
   },
@@ -286,6 +288,7 @@ export function testCombinations(rows: readonly Combination[]): void {
     writeFileSync(large, largeBytes);
   });
   afterEach(stopAll);
+  afterEach(() => piped?.destroy());
   afterAll(removeTempDirs);
   test.each(rows)(
     'in $host with $surroundings, saves the bytes of $way that it would have delivered',

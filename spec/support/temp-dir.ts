@@ -1,6 +1,6 @@
 // Directories for specs on real files, below the system's temporary one.
 import { lstatSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
-import { readdir, readlink } from 'node:fs/promises';
+import { readdir, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,26 +14,22 @@ export function makeTempDir(): string {
   return path;
 }
 
-export function removeTempDirs(): void {
-  for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true, maxRetries: 10 });
+/** Waits for files that are being closed: Windows keeps a directory whose files are open. */
+export async function removeTempDirs(): Promise<void> {
+  for (const path of made.splice(0)) await rm(path, { recursive: true, force: true, maxRetries: 10 });
 }
 
 /**
- * Makes a new directory for each test of the file, and removes it when all hooks after the test have run: Windows keeps
- * a directory whose files are open. Call it at the top of a file.
+ * Makes a new directory for each test of the file, which removes all at its end. Call it at the top of a file.
  *
  * @returns A function that joins the directory and the segments of a path.
  */
 export function useTempDir(): (...segments: string[]) => string {
   let path = '';
-  const remove = (): void => {
-    if (path !== '') rmSync(path, { recursive: true, force: true, maxRetries: 10 });
-  };
   beforeEach(() => {
-    remove();
     path = makeTempDir();
   });
-  afterAll(remove);
+  afterAll(removeTempDirs);
   return (...segments) => join(path, ...segments);
 }
 
@@ -70,7 +66,7 @@ export const canLink = ((): boolean => {
   } catch {
     return false;
   } finally {
-    removeTempDirs();
+    rmSync(path, { recursive: true });
   }
 })();
 

@@ -5,7 +5,7 @@ import { get, type Answer } from './client.js';
 import { createDeferred } from './deferred.js';
 import { start, stopAll, type Handler, type Running } from './host.js';
 import { jpeg } from './images.js';
-import { makeTempDir, removeTempDirs } from './temp-dir.js';
+import { useTempDir } from './temp-dir.js';
 
 /** A save command. */
 export const SAVE = '/x?req=saveToFile&name=x.jpg';
@@ -41,35 +41,33 @@ export interface SaveFixture {
  */
 export function useSaveFixture(make = jpeg): SaveFixture {
   let image: Buffer;
-  let folder: string;
+  const folder = useTempDir();
   const records: SaveRecord[] = [];
   let first = createDeferred<SaveRecord>();
   beforeAll(async () => {
     image = await make();
   });
   beforeEach(() => {
-    folder = makeTempDir();
     records.length = 0;
     first = createDeferred();
   });
   afterEach(stopAll);
-  afterAll(removeTempDirs);
 
   const sendImage: Handler = (_req, res) => res.setHeader('Content-Type', 'image/jpeg').end(image);
   const serve: SaveFixture['serve'] = (renderer = sendImage, { before = [], host, ...options } = {}) => {
-    const own = folder;
+    const own = folder();
     const onSave = (record: SaveRecord): void => {
       // A save of an earlier test may end later.
-      if (own !== folder) return;
+      if (own !== folder()) return;
       records.push(record);
       first.resolve(record);
     };
-    const target = options.store === undefined ? { savePath: folder } : {};
+    const target = options.store === undefined ? { savePath: folder() } : {};
     return start([...before, imageSave({ ...target, onSave, ...options }), renderer], host);
   };
   return {
     image: () => image,
-    folder: () => folder,
+    folder,
     records,
     recorded: () => first.promise,
     serve,

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../../support/deferred.js';
 import { makeProject } from '../../support/project.js';
-import { removeTempDirs, useTempDir } from '../../support/temp-dir.js';
+import { useTempDir } from '../../support/temp-dir.js';
 import { readLedger, spawnCommand, startServer, stopCommands, type Command } from './cli-process.js';
 
 const ROWS = 5000;
@@ -14,7 +14,6 @@ let library: string;
 beforeAll(() => {
   library = join(makeProject([]), 'node_modules/express-image-save');
 });
-afterAll(removeTempDirs);
 
 const dir = useTempDir();
 afterEach(stopCommands);

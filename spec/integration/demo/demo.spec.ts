@@ -8,26 +8,21 @@ import sharp from 'sharp';
 import { parseReply } from '../../../lib/index.js';
 import { start as startServer, stopAll } from '../../support/host.js';
 import { packageBuild } from '../../support/package-build.js';
-import { makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
+import { useTempDir } from '../../support/temp-dir.js';
 import { stopCommands, watch, type Command } from '../batch/cli-process.js';
 
 const PROGRAM = path.join(packageBuild(), 'dist/cli.js');
 
-let savePath: string;
-
-beforeEach(() => {
-  savePath = makeTempDir();
-});
+const saved = useTempDir();
 afterEach(async () => {
   await stopCommands();
   await stopAll();
 });
-afterAll(removeTempDirs);
 
 const start = (env: NodeJS.ProcessEnv): Command =>
   watch(
     spawn(process.execPath, [PROGRAM, 'demo'], {
-      env: { ...process.env, npm_lifecycle_event: '', SAVE_PATH: savePath, ...env },
+      env: { ...process.env, npm_lifecycle_event: '', SAVE_PATH: saved(), ...env },
     }),
   );
 
@@ -56,7 +51,7 @@ test('the demo saves a first image, prints its path and serves it with its own t
   expect(output).toContain(
     `$ curl '${demo.origin}/is/image/harbour?wid=800&req=saveToFile&name=harbour.jpg'\n#S7Z OK\n`,
   );
-  const file = path.join(savePath, 'harbour.jpg');
+  const file = saved('harbour.jpg');
   const { size } = await stat(file);
   const [reply] = /^#S7Z OK$[^]*?(?=^Open )/m.exec(output)!;
   expect(parseReply(reply)).toMatchObject({
@@ -65,7 +60,7 @@ test('the demo saves a first image, prints its path and serves it with its own t
     image: { width: 800, height: 533, type: 'image/jpeg', length: size },
   });
   expect(await sharp(file).metadata()).toMatchObject({ format: 'jpeg', width: 800, height: 533 });
-  expect(output).toContain(`Saved images are in ${savePath}.`);
+  expect(output).toContain(`Saved images are in ${saved()}.`);
 
   const served = await fetch(`${demo.origin}/saved/harbour.jpg`);
   expect(Buffer.from(await served.arrayBuffer())).toEqual(await readFile(file));
@@ -91,7 +86,7 @@ test('every printed command works in a shell as it stands', async () => {
   expect([set.status, set.stderr]).toEqual([0, expect.stringMatching(/done {5}8 /)]);
   const formats = ['aurora', 'dunes'].flatMap((name) => [320, 640].map((wid) => `${name}-${wid}`));
   const names = formats.flatMap((name) => [`${name}.jpeg`, `${name}.webp`]);
-  expect((await readdir(savePath)).sort()).toEqual([...names, 'aurora.webp', 'harbour.jpg'].sort());
+  expect((await readdir(saved())).sort()).toEqual([...names, 'aurora.webp', 'harbour.jpg'].sort());
 });
 
 test('the demo serves its page, and nothing outside its folders', async () => {
@@ -120,15 +115,15 @@ test('the demo serves its page, and nothing outside its folders', async () => {
   }
   const list = async (name: string): Promise<unknown> => (await fetch(`${origin}/${name}.json`)).json();
   expect(await list('pictures')).toContainEqual({ id: 'harbour', width: 1200, height: 800 });
-  const { size, mtimeMs } = await stat(path.join(savePath, 'harbour.jpg'));
+  const { size, mtimeMs } = await stat(saved('harbour.jpg'));
   const image = { name: 'harbour.jpg', bytes: size, time: Math.floor(mtimeMs) };
   expect(await list('saved')).toEqual({ total: 1, images: [image] });
 });
 
 test('without SAVE_PATH it saves into a new temporary folder', async () => {
-  const demo = await startServing({ SAVE_PATH: undefined, TMPDIR: savePath, TEMP: savePath });
+  const demo = await startServing({ SAVE_PATH: undefined, TMPDIR: saved(), TEMP: saved() });
   const [, folder] = /Saved images are in (.+)\. Ctrl-C/.exec(demo.stdout())!;
-  expect(path.dirname(folder!)).toBe(savePath);
+  expect(path.dirname(folder!)).toBe(saved());
   expect(await readdir(folder!)).toEqual(['harbour.jpg']);
 });
 
@@ -156,7 +151,7 @@ test.each(['http', '65536', '-1', ''])('PORT=%s causes a clear message', async (
 
 test('a failed first save ends the demo with the reason', async () => {
   // A folder stands where the file should go.
-  await mkdir(path.join(savePath, 'harbour.jpg'));
+  await mkdir(saved('harbour.jpg'));
   expect(await expectFailure({ PORT: '0' })).toMatch(
     /status=failed[^]*The first image was not saved: see the reply above\.\n$/,
   );

@@ -57,7 +57,7 @@ for (const [library, { renderers, path, missing, runs }] of Object.entries(LIBRA
         server.disconnect();
         await ended;
       }
-      removeTempDirs();
+      await removeTempDirs();
     });
 
     describe.each(renderers)('%s', (name) => {
