@@ -25,14 +25,14 @@ export interface DecodeRequest extends Pick<InspectOptions, 'verify' | 'maxPixel
   readonly file?: FileIdentity | undefined;
 }
 
-/** Decoder → host: what a request has come to, and the memory of the process now, in bytes. */
-export type DecoderReply = { readonly memory: number } & (
+/** Decoder → host: what a request has come to. */
+export type DecoderReply =
   | { readonly info: ImageInfo }
-  | { readonly error: { code: SaveErrorCode; message: string; cause?: string | undefined } }
-);
+  | { readonly error: { code: SaveErrorCode; message: string; cause?: string | undefined } };
 
-/** Decoder → host: ready, or the error that prevents it; then a reply for each image. */
-export type DecoderMessage = { readonly ready: true } | { readonly unable: string } | DecoderReply;
+/** Decoder → host: ready, or the error that prevents it; then a reply for each image. `memory` is in bytes, now. */
+export type DecoderMessage =
+  { readonly unable: string } | ({ readonly memory: number } & ({ readonly ready: true } | DecoderReply));
 
 /** The process of a decoder has ended, or could not be started. The cause is an error of the system, if there is one. */
 export class DecoderEnded extends Error {
@@ -59,14 +59,15 @@ export class Decoder {
   readonly ready: Promise<unknown>;
   /** Resolves when the process has ended, however that came about. Never rejects. */
   readonly ended: Promise<void>;
-  /** What its process occupied after the last image, in bytes. */
-  memory = 0;
+  /** By how many bytes its process has grown since it was ready. */
+  growth = 0;
   hasEnded = false;
   readonly #child: ChildProcess;
   readonly #channel: Socket;
   readonly #handles: readonly { ref(): void; unref(): void }[];
   /** The caller that waits for the next message. */
   #waiting: Waiter<DecoderMessage> | undefined;
+  #memoryAtStart: number | undefined;
   #received = '';
   /** What its libraries have written last before they ended it. */
   #complaint = '';
@@ -128,9 +129,7 @@ export class Decoder {
     this.#channel.write(`${JSON.stringify(request)}\n`);
     if (bytes !== undefined) this.#channel.write(bytes);
     this.#channel.uncork();
-    const reply = (await this.#nextMessage()) as DecoderReply;
-    this.memory = reply.memory;
-    return reply;
+    return (await this.#nextMessage()) as DecoderReply;
   }
 
   /** Ends the process at once, even while it decodes. */
@@ -161,7 +160,8 @@ export class Decoder {
       for (const line of lines) {
         const message = JSON.parse(line) as DecoderMessage;
         if ('unable' in message) this.#end(message.unable);
-        else if (!('ready' in message || 'memory' in message)) throw new Error('an unknown message');
+        else if ('memory' in message) this.growth = message.memory - (this.#memoryAtStart ??= message.memory);
+        else throw new Error('an unknown message');
         this.#waiting?.resolve(message);
         this.#waiting = undefined;
       }

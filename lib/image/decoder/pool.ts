@@ -18,8 +18,8 @@ export class NoDecoder extends Error {
  */
 export const MAX_DECODERS = cluster.isWorker ? 2 : Math.min(4, Math.max(2, availableParallelism()));
 
-/** A decoder that occupies more bytes after an image is replaced. It starts with about 70 MB. */
-const MAX_IDLE_MEMORY_BYTES = 128 * 1024 ** 2;
+/** A decoder that has grown by more bytes after an image is replaced. How many it starts with depends on the system. */
+const MAX_GROWTH_BYTES = 64 * 1024 ** 2;
 
 /** The idle time after which a decoder ends, in milliseconds. */
 const MAX_IDLE_MS = 30_000;
@@ -109,7 +109,7 @@ async function inspect(
 
 /** Takes a decoder that has no image any more. */
 function release(decoder: Decoder): void {
-  if (decoder.memory > MAX_IDLE_MEMORY_BYTES) decoder.kill();
+  if (decoder.growth > MAX_GROWTH_BYTES) decoder.kill();
   if (decoder.hasEnded) {
     remove(decoder);
     return;

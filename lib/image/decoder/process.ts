@@ -157,7 +157,7 @@ channel.resume();
 void loaded.then(
   ({ useOwnSettings }) => {
     useOwnSettings();
-    send({ ready: true });
+    send({ ready: true, memory: occupiedMemory() });
   },
   (error: unknown) => {
     send({ unable: error instanceof Error ? error.message : String(error) });

@@ -128,7 +128,7 @@ onLinux('a decoder process', () => {
     jest.dontMock('../../../support/decoder-program.js');
     return inspectByProgram;
   }
-  const READY = `channel.write('{"ready":true}\\n');`;
+  const READY = `channel.write('{"ready":true,"memory":2e9}\\n');`;
 
   it.each([
     ['SIGSEGV', 'broken-image', 'process.kill(process.pid, "SIGSEGV")'],
@@ -200,7 +200,15 @@ onLinux('a decoder process', () => {
     expect(decoders()).not.toContain(pid);
   });
 
-  it('replaces a process that occupies too much memory after an image', async () => {
+  it('keeps a process that occupies much memory from its start', async () => {
+    const inspect = await withProgram(
+      `${READY} channel.on('data', () => channel.write('{"info":{"width":64},"memory":2.01e9}\\n'));`,
+    );
+    for (let at = 0; at < 2; at++) await inspect(new MemoryBytes(image), OPTIONS);
+    expect(readFileSync(inFolder('started'), 'utf8')).toBe('.');
+  });
+
+  it('replaces a process that has grown much by an image', async () => {
     const pid = await startDecoder(image);
     // The decoder keeps the memory that it read the image into.
     const trailed = Buffer.concat([image, Buffer.alloc(300e6)]);

@@ -13,7 +13,7 @@ it('starts from the sources and says that it is ready', async () => {
   expect(program.at(-1)).toMatch(/lib[/\\]image[/\\]decoder[/\\]process\.ts$/);
   const child = spawn(process.execPath, program, { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
   const [message] = (await once(child.stdio[3]!, 'data')) as [Buffer];
-  expect(JSON.parse(message.toString())).toEqual({ ready: true });
+  expect(JSON.parse(message.toString())).toEqual({ ready: true, memory: expect.any(Number) as number });
   child.kill('SIGKILL');
   await once(child, 'exit');
 });
