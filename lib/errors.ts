@@ -92,7 +92,7 @@ const SYSTEM_ERRORS: ReadonlyMap<SaveErrorCode, readonly (string | undefined)[]>
 /** The broken rule of a name that is too long for the system. */
 export const TOO_LONG = 'this one is too long';
 
-/** The code of a system error (`ENOSPC`), or undefined for anything else that was thrown. */
+/** The code of a system error (`ENOSPC`); undefined for anything else that was thrown. */
 export function systemCode(error: unknown): string | undefined {
   try {
     // Not by instanceof: under a test runner, the system's errors come from another realm.
@@ -103,7 +103,7 @@ export function systemCode(error: unknown): string | undefined {
   }
 }
 
-/** Turns an error of a file-system call into the reason that a client gets, with the error as its cause. */
+/** Converts an error of a file-system call, which becomes the cause. */
 export function fileSystemError(error: unknown, details: ErrorDetails = {}): SaveError {
   if (error instanceof SaveError) return error;
   const found = systemCode(error);
@@ -111,7 +111,7 @@ export function fileSystemError(error: unknown, details: ErrorDetails = {}): Sav
   return new SaveError(code, { rule: TOO_LONG, ...details }, error);
 }
 
-/** Converts any thrown value to the client's error: `internal-error`, unless it is a {@link SaveError}. */
+/** Converts anything that was thrown: to `internal-error`, unless it is a {@link SaveError}. */
 export function toSaveError(error: unknown): SaveError {
   return error instanceof SaveError ? error : new SaveError('internal-error', {}, error);
 }

@@ -35,8 +35,7 @@ export function isIntegerBetween(value: unknown, min: number, max = Number.MAX_S
 /**
  * Checks that every option has a rule and keeps it.
  *
- * @param factory The name of the function that takes the options.
- * @param example A typical call of it.
+ * @param factory The function that takes the options, and a typical call of it.
  * @throws TypeError An option is unknown, wrong or missing.
  */
 export function validateOptions<Options extends object>(

@@ -31,9 +31,8 @@ export class CapturedBody extends Writable implements AsyncIterable<BodyChunks> 
   #ending = false;
   /** The reader has these chunks, or takes them next. */
   #pending: BodyChunks | undefined;
-  #pendingDone: Callback | undefined;
-  /** Set when the renderer has ended and the reader has taken every byte. */
-  #finalDone: Callback | undefined;
+  /** Called when the reader has taken them; without chunks, when it has seen the end. */
+  #done: Callback | undefined;
   #readingEnded = false;
   #wakeReader: (() => void) | undefined;
   /** Resolves when `close` has been emitted. */
@@ -103,34 +102,30 @@ export class CapturedBody extends Writable implements AsyncIterable<BodyChunks> 
 
   /** Node calls it for single chunks too. */
   override _writev(items: { chunk: Buffer }[], done: Callback): void {
-    if (this.#readingEnded) {
-      done();
-      return;
-    }
-    this.#pending = { chunks: items.map(({ chunk }) => chunk), last: this.#ending };
-    this.#pendingDone = done;
+    this.#handOver(done, { chunks: items.map(({ chunk }) => chunk), last: this.#ending });
+  }
+
+  override _final(done: Callback): void {
+    this.#handOver(done);
+  }
+
+  /** Lets the reader take some chunks, or see the end. */
+  #handOver(done: Callback, chunks?: BodyChunks): void {
+    this.#pending = chunks;
+    this.#done = done;
+    if (this.#readingEnded) this.#finishPending();
     this.#wakeReader?.();
   }
 
   #finishPending(error?: Error): void {
-    const done = this.#pendingDone;
-    this.#pending = undefined;
-    this.#pendingDone = undefined;
+    const done = this.#done;
+    this.#pending = this.#done = undefined;
     done?.(error);
-  }
-
-  override _final(done: Callback): void {
-    if (this.#readingEnded) {
-      done();
-      return;
-    }
-    this.#finalDone = done;
-    this.#wakeReader?.();
   }
 
   override _destroy(error: Error | null, done: Callback): void {
     if (!this.writableFinished && !this.#readingEnded) this.#owner.onAbort(error);
-    if (this.#pendingDone !== undefined) this.#finishPending(error ?? prematureClose());
+    if (this.#pending !== undefined) this.#finishPending(error ?? prematureClose());
     this.#wakeReader?.();
     // The reader gets the error. As in Node, the response does not emit it, because it may have no listener.
     done();
@@ -142,13 +137,8 @@ export class CapturedBody extends Writable implements AsyncIterable<BodyChunks> 
    */
   async endReading(): Promise<void> {
     this.#readingEnded = true;
-    if (this.closed) return this.#closed;
-    if (this.#ending) {
-      this.#finishPending();
-      this.#finalDone?.();
-    } else {
-      this.destroy();
-    }
+    if (!this.#ending) this.destroy();
+    else if (!this.closed) this.#finishPending();
     await this.#closed;
   }
 
@@ -161,7 +151,7 @@ export class CapturedBody extends Writable implements AsyncIterable<BodyChunks> 
         // The reader has the last chunks until `endReading()`.
         if (pending.last) return;
         this.#finishPending();
-      } else if (this.#finalDone !== undefined && !isBroken) {
+      } else if (this.#done !== undefined && !isBroken) {
         return;
       } else if (this.#readingEnded || isBroken) {
         throw prematureClose();

@@ -95,18 +95,16 @@ function createExchange<Client extends Request>(
   sendReply: (response: Response) => void,
 ): Exchange {
   let rendererUrl = '';
-  let stopWatching: (() => void) | undefined;
   let source: Source | undefined;
   let isReadingEnded = false;
   return {
     arrival: performance.now(),
     request,
     sentBy: { method: request.method, site: request.headers.get('sec-fetch-site') },
-    begin(abort) {
-      stopWatching = whenAborted(request.signal, () => {
+    begin: (abort) =>
+      whenAborted(request.signal, () => {
         abort(new SaveError('client-disconnected'));
-      });
-    },
+      }),
     readCommand() {
       const command = parseCommand(path);
       rendererUrl = base + command.rendererUrl;
@@ -132,7 +130,6 @@ function createExchange<Client extends Request>(
     },
     callHook: (hook, first) => hook(first, request),
     reply(outcome) {
-      stopWatching?.();
       const { status, headers, text } = createReply(outcome);
       sendReply(new Response(text, { status, headers }));
     },

@@ -25,7 +25,7 @@ export interface ImageSaverOptions extends Omit<
 export interface SaveImageOptions {
   /** Relative to the save folder, as `name=` of a command, but without variables. */
   name: string;
-  /** The time limit, in milliseconds. Default and maximum are the options `timeout` and `maxTimeout`. */
+  /** Milliseconds. Default and maximum are the options `timeout` and `maxTimeout`. */
   timeout?: number | undefined;
   /** Ends the save, unless it is published already. */
   signal?: AbortSignal | undefined;
@@ -112,24 +112,17 @@ function createExchange(
   reply: (outcome: SaveOutcome) => void,
 ): Exchange {
   const { signal } = options;
-  let stopWatching: (() => void) | undefined;
   return {
     arrival: performance.now(),
     request: undefined,
-    begin(abort) {
-      stopWatching = whenAborted(signal, () => {
+    begin: (abort) =>
+      whenAborted(signal, () => {
         abort(new SaveError('client-disconnected', {}, signal?.reason));
-      });
-    },
+      }),
     readCommand: () => options,
     render: () => source.rendered,
-    endReading: () => {
-      source.endReading();
-    },
+    endReading: source.endReading,
     callHook: (hook, first) => (hook as (first: unknown) => unknown)(first),
-    reply(outcome) {
-      stopWatching?.();
-      reply(outcome);
-    },
+    reply,
   };
 }

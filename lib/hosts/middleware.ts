@@ -27,8 +27,8 @@ export interface ImageSaveMiddleware<
 const EXAMPLE = "imageSave({ savePath: './saved' })";
 
 /**
- * Makes a middleware that obeys `req=saveToFile`: in front of a renderer, it saves the image that the renderer sends, and
- * replies with the result. All other requests pass through untouched.
+ * Makes a middleware that obeys `req=saveToFile`: it saves the image that the renderer behind it sends, and replies with
+ * the result. All other requests pass through untouched.
  *
  * @throws TypeError An option is unknown or wrong.
  * @example
@@ -79,7 +79,6 @@ export function createExchange(req: IncomingMessage, res: ServerResponse, next: 
   let rendererUrl = '';
   let capture: CaptureState | undefined;
   let abortSave: (error: SaveError) => void;
-  let stopWatching: (() => void) | undefined;
   return {
     arrival: performance.now(),
     request: req,
@@ -96,8 +95,8 @@ export function createExchange(req: IncomingMessage, res: ServerResponse, next: 
         }
         abort(new SaveError('client-disconnected'));
       };
-      stopWatching = watchConnection(socket, onClose);
       if (socket.destroyed) onClose();
+      return watchConnection(socket, onClose);
     },
 
     readCommand() {
@@ -133,7 +132,6 @@ export function createExchange(req: IncomingMessage, res: ServerResponse, next: 
 
     reply(outcome) {
       try {
-        stopWatching?.();
         if (capture !== undefined) restoreResponse(capture);
         // Without a client, the response ends as it would without this middleware.
         if (outcome.status === 'failed' && outcome.error.code === 'client-disconnected') return;

@@ -26,7 +26,7 @@ export interface SaveControls<HostRequest> {
   readonly idle: () => Promise<void>;
   /**
    * For a readiness probe: resolves if images can be saved now. Tries everything that a save needs, and leaves nothing
-   * behind. Calls at the same time share one check.
+   * behind.
    *
    * @param req The request for which a folder is chosen, where `savePath` is a function.
    * @throws SaveError Its code says why no image can be saved.
@@ -78,7 +78,6 @@ export class Saver {
     }) as Call & SaveControls<HostRequest>;
   }
 
-  /** Tries everything that a save needs, and leaves nothing behind. Rejects with a `SaveError`. */
   async #check(req?: unknown): Promise<void> {
     const { settings, store, sweeper } = this.#context;
     try {

@@ -5,20 +5,16 @@ import { FIXED_HEADERS, type Reply } from '../protocol/reply.js';
 
 /** Headers by which a client could keep the reply. (RFC 9110, 8.8.) */
 const VALIDATORS = ['ETag', 'Last-Modified'];
-
 /** Headers that are wrong for the reply's body, or would keep a client from reading it. */
 // prettier-ignore
 const STALE_ENTITY_HEADERS = [...VALIDATORS, 'Content-Encoding', 'Content-Range', 'Transfer-Encoding', 'Trailer'];
-
 /** The methods of a response that the reply uses. */
 // prettier-ignore
 const USED_METHODS = ['hasHeader', 'removeHeader', 'setHeader', '_storeHeader', 'writeHead', 'write', 'end'];
 
 /**
- * Sends the reply to a save command.
- *
- * The reply passes through all earlier middleware that has wrapped the response (sessions, compression). If one of
- * them throws, the reply bypasses them, and the operator gets a warning.
+ * Sends the reply through all earlier middleware that has wrapped the response (sessions, compression). If one of them
+ * throws, the reply bypasses them, and the operator gets a warning.
  *
  * @throws Error Earlier middleware has sent a head and no end, so there can be no reply.
  */

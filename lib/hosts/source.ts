@@ -12,15 +12,14 @@ export type ImageSource =
 export interface Source {
   /** @throws SaveError `renderer-failed`: it has been used before, or is no image at all. */
   readonly rendered: RenderedImage;
-  /** No more is read. May be called before, during and after reading. */
-  endReading(): void;
+  /** May be called before, during and after reading. */
+  readonly endReading: () => void;
 }
 
 const NO_HEAD: ResponseHead = { status: 200, contentLength: undefined, contentEncoding: '' };
 
 /**
- * Takes an image by what it can do: libraries have responses, blobs and streams of their own classes. The bytes of a
- * `Uint8Array` are copied at once, because the caller may change them.
+ * Takes an image by what it can do: libraries have responses, blobs and streams of their own classes.
  *
  * @throws TypeError It is of no such kind.
  */
@@ -67,6 +66,7 @@ function isBlob(value: unknown): value is Blob {
 /** @returns Undefined if it can be read in none of these ways. */
 function fromBody(body: unknown, head: ResponseHead): Source | undefined {
   if (types.isUint8Array(body)) {
+    // The caller may change its bytes.
     const whole: BodyChunks = { chunks: [copyBytes(body)], last: true };
     return { rendered: { ...head, body: Readable.from([whole]) }, endReading: () => undefined };
   }

@@ -15,8 +15,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 const DEVICE_NAME = /^(?:con|prn|aux|nul|(?:com|lpt)[0-9⁰¹²³⁴-⁹])$/i;
 
 /**
- * @param name The decoded value of `name=`.
- * @returns Its segments, one at least.
+ * @returns The segments of a name, one at least.
  * @throws SaveError `name-invalid`, or `unknown-extension` if no image format has the extension.
  */
 export function checkName(name: string): string[] {

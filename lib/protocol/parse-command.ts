@@ -2,11 +2,11 @@
 import { SaveError, TOO_LONG } from '../errors.js';
 import { decode, decodePath, decodeValue, findParam, parseQuery, type QueryParam } from './query.js';
 
-/** A save command, decoded. Its name is not yet checked. */
+/** A save command, decoded. */
 export interface SaveCommand {
-  /** The value of `name=`, decoded, with its `$var$` replaced. */
+  /** With its `$var$` replaced, not yet checked. */
   readonly name: string;
-  /** The value of `timeout=` in milliseconds; undefined without one. */
+  /** Milliseconds. */
   readonly timeout: number | undefined;
   /** The request's URL without `req`, `name` and `timeout`; every other byte as it was. */
   readonly rendererUrl: string;
@@ -25,20 +25,12 @@ const SAVE_PARAMS = new Set(['req', 'name', 'timeout']);
 /** No file system takes a longer path, in characters. */
 const MAX_VALUE_LENGTH = 4096;
 
-/**
- * Whether the query of a URL has `req=saveToFile`. Each ordinary request pays for one regular expression, tens of
- * nanoseconds: it is never wrong when it says no.
- */
+/** Whether a URL has `req=saveToFile`. Ordinary requests pay for one regular expression, never wrong when it says no. */
 export function hasSaveCommand(url: string): boolean {
   return SAVE_TO_FILE.test(url) && splitUrl(url).params.some(isSaveToFile);
 }
 
-/**
- * Reads the save command from the query of a URL that has one.
- *
- * @param url The request target as the host hands it on, still encoded.
- * @throws SaveError The command does not name one file and one deadline.
- */
+/** Reads the command of a URL that has one, still encoded. @throws SaveError It does not name one file and one deadline. */
 export function parseCommand(url: string): SaveCommand {
   const { path, params } = splitUrl(url);
   checkReqOptions(findParam(params, 'req'));
@@ -89,8 +81,7 @@ function readTimeout(params: readonly QueryParam[]): number | undefined {
  * searched for variables. An undefined variable stays as it is. (Image Serving, "Substitution variables".)
  *
  * @param readObject The value of `$object$` where no parameter gives it one.
- * @returns Undefined where the text becomes too long for any use: one long value that is named over and over must not
- *   become a text of megabytes.
+ * @returns Undefined where one long value, named over and over, makes a text too long for any use.
  */
 function substitute(
   params: readonly QueryParam[],

@@ -43,7 +43,6 @@ export type SaveReply = DoneReply | FailedReply;
 /**
  * Reads the reply to a save command, of this middleware or of Image Serving.
  *
- * @param text The body of the reply.
  * @throws TypeError The text is not such a reply: it has no `status` of `done`, `failed` or `timeout`.
  * @example
  * const reply = parseReply(await response.text());
@@ -92,13 +91,12 @@ function omitUndefined<Result extends object>(all: {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Result;
 }
 
-/** A whole number in decimal digits. */
 function readNumber(text = ''): number | undefined {
   const value = /^\d+$/.test(text) ? Number(text) : NaN;
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-/** The properties of a text; none if the text is malformed. */
+/** None if the text is malformed. */
 function readProperties(text: string): Record<string, string> {
   try {
     return getProperties(text);

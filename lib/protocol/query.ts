@@ -29,7 +29,7 @@ export function parseQuery(query: string): QueryParam[] {
   return params;
 }
 
-/** The position of each opening bracket that has a partner → the position of that partner. Linear time. */
+/** The positions of opening brackets → those of their partners. Linear time. */
 function matchBrackets(query: string): Map<number, number> {
   const partners = new Map<number, number>();
   const openRound: number[] = [];
@@ -74,11 +74,7 @@ export function decodeValue(parameter: string, rawValue: string): string {
   return value;
 }
 
-/**
- * The object of a request: its URL before the `?`, decoded, without the leading `/`.
- *
- * @throws SaveError `bad-escape`.
- */
+/** The value of `$object$`: the path of a URL, decoded, without the leading `/`. @throws SaveError `bad-escape`. */
 export function decodePath(path: string): string {
   // Proxies are sent a whole URL. (RFC 9112, 3.2.2.)
   const object = decodeEscapes(path.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '').replace(/^\//, ''));

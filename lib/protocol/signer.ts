@@ -4,7 +4,7 @@ import { types } from 'node:util';
 import { MILLISECONDS, validateOptions, type Rules } from '../validate-options.js';
 import { parseQuery } from './query.js';
 
-/** A key: text or bytes. 32 random bytes are a good one. */
+/** 32 random bytes are a good one. */
 export type SignerKey = string | Uint8Array;
 
 export interface SignerOptions {
@@ -14,7 +14,7 @@ export interface SignerOptions {
 
 /** What a signed URL saves. */
 export interface SignedCommand {
-  /** The name of the image, relative to the save folder. */
+  /** Relative to the save folder. */
   readonly name: string;
   /** Milliseconds that the save may take; without it the server's default. */
   readonly timeout?: number | undefined;
@@ -30,8 +30,8 @@ export interface SignedRequest {
 
 export interface Signer {
   /**
-   * Adds a save command, its expiry and a signature to the URL of an image. The signature covers path and query to the
-   * byte, not the host. Characters that no URL may have are percent-encoded, as browsers and `fetch` do.
+   * Adds a save command, its expiry and a signature, which covers path and query to the byte, to the URL of an image.
+   * Characters that no URL may have are percent-encoded, as browsers and `fetch` do.
    * @param url A path with its query, or a whole URL of http or https.
    * @throws TypeError The URL or the command is wrong, or the URL has one of these parameters already.
    */
@@ -39,7 +39,7 @@ export interface Signer {
   /**
    * For the option `authorize`: true for a URL that one of the keys has signed, unchanged and not expired.
    *
-   * @throws Error Any other URL. The client gets `not-authorized`; `onSave` gets the reason as its cause.
+   * @throws Error Any other URL, and why. That becomes the `cause` in the record of `onSave`.
    */
   readonly authorize: (req: SignedRequest) => true;
 }

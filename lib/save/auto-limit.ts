@@ -40,13 +40,12 @@ const MIN_LIMIT = 3;
 const FIRST_LIMIT = 8;
 /** A probe lowers the saves in progress to this part. */
 const PROBE_PART = 1 / 3;
-/** The same, for the first probe. */
 const FIRST_PROBE_PART = 1 / 8;
 /** With one save at a time, its disk and its renderer would wait for each other. */
 const MIN_PROBE = 2;
 /** With the ratio 1 the limit is multiplied by this and 1. */
 const GROWTH = 1.5;
-/** The same, until the first probe. */
+/** Until the first probe. */
 const FIRST_GROWTH = 3;
 const MAX_WINDOWS_BETWEEN_PROBES = 32;
 /** A change by this factor is no chance. The baseline rises by no more in one probe, in case it still competed. */
@@ -65,7 +64,6 @@ const RECENT_SAVES = 128;
 const LONG = 50;
 /** Each save moves the usual time by this factor, and each that no longer counts the patience, until a save is done. */
 const STEP = 1.06;
-
 /** Saves that may be published without counting. */
 const MAX_PUBLISHING = 32;
 
@@ -213,14 +211,11 @@ export class AutoLimit {
   }
 }
 
-/** How long a save took, in milliseconds, while so many were in progress. */
-interface Sample {
-  readonly time: number;
-  readonly all: number;
-}
+/** How long a save took, while so many were in progress. */
+type Sample = Pick<Window, 'time' | 'all'>;
 
 /** The saves that began and ended under one limit. */
-class Window implements Sample {
+class Window {
   saves = 0;
   /** Whether a save timed out that should not have. */
   dropped = false;
@@ -230,6 +225,7 @@ class Window implements Sample {
 
   constructor(readonly since: number) {}
 
+  /** Milliseconds of a save, on average. */
   get time(): number {
     return Math.exp(this.#logs / this.saves);
   }

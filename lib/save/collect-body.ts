@@ -6,7 +6,7 @@ import { MAGIC_BYTES, sniffFormat } from '../image/formats.js';
 import { decode, findDecoders } from './content-decoders.js';
 import type { BodyChunks, RenderedImage } from './exchange.js';
 
-/** An image up to this length stays in memory until it is inspected, even if it arrives in pieces. */
+/** A longer image that arrives in pieces goes to a file. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 
 /** The maximum number of buffers in one write. (POSIX, IOV_MAX; Linux: 1024.) */
@@ -14,7 +14,6 @@ const MAX_WRITE_CHUNKS = 1000;
 
 export interface CollectOptions {
   readonly maxBytes: number;
-  /** Creates the file for an image that is too large for memory. After a failure it may contain some bytes. */
   readonly createTempFile: () => TempFile;
   /** Ends the decoding, so that no endless encoding outlives its save. */
   readonly signal: AbortSignal;
@@ -73,11 +72,7 @@ interface Expected {
   readonly refusal?: 'not-an-image' | 'unknown-encoding';
 }
 
-/**
- * Checks the bytes of a body as they pass. One too short to tell how it begins is left to the inspection.
- *
- * @throws SaveError There are more bytes than the limit, or not as many as announced, or they begin like no image.
- */
+/** Checks the bytes of a body as they pass. One too short to tell how it begins is left to the inspection. */
 async function* check(
   body: AsyncIterable<BodyChunks>,
   { maxBytes, length: announced, refusal }: Expected,

@@ -9,8 +9,8 @@ export interface Save {
   /** Aborts when the image is no longer wanted: stop rendering. Its reason is a `SaveError`. */
   readonly signal: AbortSignal;
   /**
-   * Refuses the image that the renderer is about to send, such as a placeholder or an error image. The client gets
-   * the reason in `error.message`, so keep secrets out of it.
+   * Refuses the image that the renderer is about to send, such as a placeholder. The client gets the reason in
+   * `error.message`, so keep secrets out of it.
    */
   readonly refuse: (reason?: string) => void;
 }
@@ -46,8 +46,11 @@ export interface Exchange {
   readonly request: unknown;
   /** How a client has sent the command, with its `Sec-Fetch-Site`; undefined from code. */
   readonly sentBy?: { readonly method: string | undefined; readonly site: unknown };
-  /** @param abort Ends the save at any time from now on, as when the client disconnects. More calls do no harm. */
-  begin(abort: (error: SaveError) => void): void;
+  /**
+   * @param abort Ends the save at any time from now on, as when the client disconnects. More calls do no harm.
+   * @returns Called before the reply: the client is watched no more.
+   */
+  begin(abort: (error: SaveError) => void): () => void;
   /** The name, not yet checked, and the time limit in milliseconds. @throws SaveError The command is malformed. */
   readCommand(): { readonly name: string; readonly timeout?: number | undefined };
   /** Has the image rendered. Rejects if that is impossible. */

@@ -8,10 +8,7 @@ import type { SaveRecord } from './save-record.js';
 
 /** The options of `imageSave`. All of them are optional. Functions get Node's request, or one of the Fetch API. */
 export interface ImageSaveOptions<HostRequest = IncomingMessage> {
-  /**
-   * The existing folder below which images are saved. A relative path is resolved when the factory is called. A
-   * function chooses a folder for each request. `''` disables saving. Default `''`.
-   */
+  /** The existing folder for images, or a function that chooses one for each request. `''`, the default, disables saving. */
   savePath?: string | ((req: HostRequest) => string | Promise<string>) | undefined;
   /** A store other than a folder: an object store, or one of your own. Replaces `savePath`. */
   store?: ImageStore<HostRequest> | undefined;
@@ -41,8 +38,7 @@ export interface ImageSaveOptions<HostRequest = IncomingMessage> {
   allowCrossSite?: boolean | undefined;
   /**
    * Called for each published image before its reply, to purge a cache or to write a row. The reply waits for the rest
-   * of the deadline, but at least a second. It cannot undo the save: if it throws or takes too long, the reply is still
-   * `done`, and the record of `onSave` has the `warning`.
+   * of the deadline, but at least a second. If this throws or takes too long, the record of `onSave` has the `warning`.
    */
   onPublished?: ((record: SaveRecord, req: HostRequest) => void | Promise<void>) | undefined;
   /**
@@ -117,11 +113,9 @@ const RULES: Rules<ImageSaveOptions<unknown>> = {
 };
 
 /**
- * Checks the options and fills in the defaults.
+ * Checks the options as {@link validateOptions}, and fills in the defaults.
  *
- * @param example A typical call of the factory, for messages.
  * @param more The rules of further options of this factory.
- * @throws TypeError An option is unknown or wrong; the message names it and says what it must be.
  */
 export function checkOptions<HostRequest>(
   factory: string,

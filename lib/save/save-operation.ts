@@ -32,6 +32,7 @@ export interface SaveContext {
 export class SaveOperation {
   readonly #context: SaveContext;
   readonly #exchange: Exchange;
+  readonly #stopWatching: () => void;
   readonly #cancellation = new Cancellation();
   readonly #stages = new StageTimer();
   #name: string | undefined;
@@ -46,7 +47,7 @@ export class SaveOperation {
   constructor(context: SaveContext, exchange: Exchange) {
     this.#context = context;
     this.#exchange = exchange;
-    exchange.begin((error) => {
+    this.#stopWatching = exchange.begin((error) => {
       this.#cancellation.abort(error);
     });
   }
@@ -65,6 +66,7 @@ export class SaveOperation {
     // Before there is a target, there is nothing to clean up.
     if (this.#target !== undefined) await waitAtMost(CLEANUP_GRACE_MS, cleanedUp);
     this.#cancellation.disarm();
+    this.#stopWatching();
     this.#exchange.reply(outcome);
     await Promise.all([cleanedUp, this.#report(outcome, stages)]);
   }

@@ -12,7 +12,7 @@ export interface SaveRecord {
   readonly outcome: 'done' | 'failed' | 'timeout';
   /** Why there is no new image; undefined when done. */
   readonly code: SaveErrorCode | undefined;
-  /** The name in the command; undefined if the command is malformed. */
+  /** Undefined if the command is malformed. */
   readonly name: string | undefined;
   /** Bytes published; undefined unless done. */
   readonly bytes: number | undefined;
@@ -49,14 +49,12 @@ export class StageTimer {
   #current: SaveStage | undefined;
   #beganAt = 0;
 
-  /** Ends the current stage, if there is one, and begins the next. */
   begin(stage: SaveStage): void {
     this.end();
     this.#current = stage;
     this.#beganAt = performance.now();
   }
 
-  /** Ends the last stage. */
   end(): StageTimes {
     if (this.#current !== undefined) {
       this.#times[this.#current] = performance.now() - this.#beganAt;

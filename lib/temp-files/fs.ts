@@ -36,7 +36,7 @@ const WAITS_MS = [5, 10, 20, 40, 80, 160, 320, 365];
  * Replaces or removes a file, on Windows again and again while it is in use.
  *
  * @param beforeWait Called after each attempt that failed and changed nothing, unless it was the last.
- * @throws SaveError `file-in-use`: until the end. All other errors are those of the call.
+ * @throws SaveError `file-in-use`. All other errors are those of the call.
  */
 export async function retryWhileInUse(call: () => Promise<void>, beforeWait?: () => void): Promise<void> {
   for (const wait of [...WAITS_MS, undefined]) {

@@ -66,14 +66,11 @@ export class DiskTempFile extends FileBytes implements TempFile {
   }
 
   async write(chunks: readonly Uint8Array[]): Promise<void> {
-    try {
-      await this.#use((fd) => this.#writeAll(fd, chunks));
-    } catch (error) {
+    await this.#use((fd) => this.#writeAll(fd, chunks)).catch((error: unknown) => {
       throw this.toError(error);
-    }
+    });
   }
 
-  /** Continues short writes. A write without progress is an error. */
   async #writeAll(fd: number, chunks: readonly Uint8Array[]): Promise<void> {
     let rest = chunks.filter((chunk) => chunk.byteLength > 0);
     while (rest.length > 0) {
@@ -103,7 +100,7 @@ export class DiskTempFile extends FileBytes implements TempFile {
   }
 
   /**
-   * Closes the file. Returns its state before.
+   * Closes the file, and returns its state before.
    *
    * @throws Error The size is wrong, or the file system could not store the bytes after all.
    */

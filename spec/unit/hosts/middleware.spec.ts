@@ -2,10 +2,8 @@
 import { once } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { SaveError } from '../../../lib/errors.js';
 import { createExchange } from '../../../lib/hosts/middleware.js';
 import { imageSave } from '../../../lib/index.js';
-import type { Exchange } from '../../../lib/save/exchange.js';
 
 const next = (): void => undefined;
 const request = new Request('http://host/x.jpg?req=saveToFile&name=x.jpg');
@@ -36,12 +34,11 @@ describe('a client that disconnects', () => {
     socket.destroy();
   });
 
-  /** Begins a save on a connection. Its end is noted under its name. */
-  function begin(name: string, connection = socket): Exchange {
+  /** Begins a save on a connection, and notes its end under its name. Returns what is called before its reply. */
+  function begin(name: string, connection = socket): () => void {
     const req = new IncomingMessage(connection);
     const exchange = createExchange(req, new ServerResponse(req), () => undefined);
-    exchange.begin(({ code }) => ended.push(`${name}: ${code}`));
-    return exchange;
+    return exchange.begin(({ code }) => ended.push(`${name}: ${code}`));
   }
 
   /** The client disconnects. */
@@ -70,7 +67,7 @@ describe('a client that disconnects', () => {
     begin('first');
     begin('second');
     begin('other', other);
-    begin('replied').reply({ status: 'failed', error: new SaveError('client-disconnected') });
+    begin('replied')();
     await leave();
     expect(ended).toEqual(['first: client-disconnected', 'second: client-disconnected']);
     other.destroy();
