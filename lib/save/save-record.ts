@@ -45,21 +45,14 @@ export interface SaveRecord {
 
 /** Measures one stage after the other. */
 export class StageTimer {
-  readonly #times: Partial<Record<SaveStage, number>> = {};
-  #current: SaveStage | undefined;
-  #beganAt = 0;
+  readonly #begun: [stage: SaveStage, at: number][] = [];
 
   begin(stage: SaveStage): void {
-    this.end();
-    this.#current = stage;
-    this.#beganAt = performance.now();
+    this.#begun.push([stage, performance.now()]);
   }
 
   end(): StageTimes {
-    if (this.#current !== undefined) {
-      this.#times[this.#current] = performance.now() - this.#beganAt;
-      this.#current = undefined;
-    }
-    return { ...this.#times };
+    const ends = [...this.#begun.slice(1).map(([, at]) => at), performance.now()];
+    return Object.fromEntries(this.#begun.map(([stage, at], index) => [stage, (ends[index] ?? at) - at]));
   }
 }

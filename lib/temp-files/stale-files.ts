@@ -13,7 +13,7 @@ export function temporaryName(lifetime: number): string {
 
 export interface SweepableDir {
   readonly path: string;
-  /** The path of an entry, for system calls. */
+  /** The path of an entry for system calls: on Linux by the open folder, as `/proc/self/fd/N/entry`. */
   join(entry: string): string;
 }
 
