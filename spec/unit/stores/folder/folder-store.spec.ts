@@ -292,17 +292,14 @@ describe('closing', () => {
   });
 });
 
-/** What a child needs to save to a folder. */
-const OWN_IMPORTS = `import { openTarget } from ${built('lib/stores/folder/resolve-path.ts')};
-  import { folderTarget } from ${built('lib/stores/folder/folder-store.ts')};
-  import { MemoryBytes } from ${built('lib/bytes/image-bytes.ts')};
-  import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};`;
-
 onLinux('the mode of a saved file', () => {
   it.each([0o000, 0o027])('creates the file with mode 0666 minus the umask %o', async (umask) => {
     const modes = await runInChild(
       `import { stat } from 'node:fs/promises';
-      ${OWN_IMPORTS}
+      import { openTarget } from ${built('lib/stores/folder/resolve-path.ts')};
+      import { folderTarget } from ${built('lib/stores/folder/folder-store.ts')};
+      import { MemoryBytes } from ${built('lib/bytes/image-bytes.ts')};
+      import { StaleFileSweeper } from ${built('lib/temp-files/stale-files.ts')};
       process.umask(${umask});
       const modes = [];
       for (const [name, overwrite] of [['a.png', true], ['b.png', false]]) {

@@ -232,13 +232,14 @@ const inShoes = (): [string, string][] => [
 ];
 
 onLinux('permissions', () => {
+  beforeEach(() => chmod(inFolder(), 0o755));
+
   it.each([
     ['that may not be written to', 0o555, 'not-writable'],
     ['that may not be entered', 0o666, 'not-writable'],
     ['that may not be used at all', 0o000, 'not-writable'],
     ['that may be used', 0o777, 'nothing'],
   ])('are checked before rendering, for a folder %s', async (_what, mode, code) => {
-    await chmod(inFolder(), 0o755);
     await chmod(inFolder('saved/shoes'), mode);
     try {
       expect(await codesInChild(inShoes(), { unprivileged: true })).toEqual([code, code]);
@@ -248,13 +249,11 @@ onLinux('permissions', () => {
   });
 
   it('are checked where a folder would be created', async () => {
-    await chmod(inFolder(), 0o755);
     const codes = await codesInChild([[inFolder('saved'), 'hats/a.png', true]], { unprivileged: true });
     expect(codes).toEqual(['not-writable']);
   });
 
   it('of the old file are ignored, because it is replaced', async () => {
-    await chmod(inFolder(), 0o755);
     await writeFile(inFolder('saved/a.png'), 'old');
     await chmod(inFolder('saved/a.png'), 0o000);
     await chmod(inFolder('saved'), 0o777);
