@@ -19,14 +19,7 @@ describe('a name', () => {
     '%2e%2e.png',
     "a;b&c=d'e!f(g)h#i^j`k.png",
     // Near misses of device names.
-    'con1.png',
-    'icon.png',
-    'com.png',
-    'com10.png',
-    'lpt.png',
-    'com1x.png',
-    'x.con.png',
-    'x.con/y',
+    ...'con1.png icon.png com.png com10.png lpt.png com1x.png x.con.png x.con/y'.split(' '),
   ])('may be %j', (name) => {
     expect(checkName(name)).toEqual(name.split('/'));
   });
