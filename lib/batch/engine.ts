@@ -8,8 +8,7 @@ import type { Outcome } from './outcome.js';
 import { FailureRow, Pace, retryDelay } from './pace.js';
 import { prepareJobs, type PreparedJob } from './prepare-job.js';
 import { SaveClient } from './save-client.js';
-import { InvalidJob, type Entries, type JobEntry, type ReadableJob } from './types.js';
-import type { SaveAllOptions, SaveJob, SaveResult } from './types.js';
+import type { Entries, JobEntry, SaveAllOptions, SaveJob, SaveResult } from './types.js';
 
 /**
  * Saves many images: sends a save command for each job and follows it to its end.
@@ -51,7 +50,6 @@ const MAX_WAITING_FACTOR = 16;
  * for waits without a slot.
  */
 export class Engine {
-  readonly #list: ReturnType<typeof prepareJobs>;
   readonly #client: SaveClient;
   readonly #pace: Pace;
   readonly #failureRow = new FailureRow();
@@ -62,7 +60,8 @@ export class Engine {
   #begun = 0;
   readonly #slots = new Set<PreparedJob>();
   readonly #queue = new Map<PreparedJob, () => void>();
-  #inFlight = 0;
+  /** Requests that are running. */
+  inFlight = 0;
   #isExhausted = false;
   #hasReplied = false;
   readonly #stopping = new AbortController();
@@ -74,20 +73,14 @@ export class Engine {
 
   /** @param onRetry Called when an attempt has failed, and another one follows. */
   constructor(
-    entries: Entries,
+    private readonly entries: Entries,
     private readonly settings: BatchSettings,
     private readonly onRetry?: (outcome: Outcome) => void,
   ) {
-    this.#list = prepareJobs(entries, settings);
     this.#client = new SaveClient(settings);
     this.#pace = new Pace(settings.concurrency);
     // Each job that waits for its next attempt listens.
     setMaxListeners(0, this.#stopping.signal);
-  }
-
-  /** Requests that are running. */
-  get inFlight(): number {
-    return this.#inFlight;
   }
 
   get #isStopping(): boolean {
@@ -114,7 +107,8 @@ export class Engine {
     const stopWatching = whenAborted(signal, () => {
       this.#fail(signal?.reason);
     });
-    void this.#readList();
+    const list = prepareJobs(this.entries, this.settings, this.#ledger?.done);
+    void this.#readList(list);
     try {
       for (;;) {
         if (this.#fatal !== undefined) throw this.#fatal.error;
@@ -130,7 +124,7 @@ export class Engine {
       stopWatching();
       this.#fail(undefined);
       // A list that waits for its next job, as from a terminal, would answer only after it.
-      this.#list.return(undefined).catch(() => undefined);
+      list.return(undefined).catch(() => undefined);
       await this.#ledger?.close();
     }
   }
@@ -141,7 +135,7 @@ export class Engine {
       if (!this.#isStopping && !this.#maySend()) break;
       this.#queue.delete(job);
       this.#slots.add(job);
-      this.#inFlight++;
+      this.inFlight++;
       resolve();
     }
     for (const resolve of this.#watchers.splice(0)) resolve();
@@ -153,7 +147,7 @@ export class Engine {
 
   #maySend(): boolean {
     const { concurrency } = this.settings;
-    if (this.#slots.size >= concurrency || this.#inFlight >= this.#pace.limit) return false;
+    if (this.#slots.size >= concurrency || this.inFlight >= this.#pace.limit) return false;
     // A consumer that is slower than the server must not make results pile up.
     return this.#results.length < concurrency && this.#pace.remainingPause() === 0;
   }
@@ -171,7 +165,7 @@ export class Engine {
   }
 
   /** Starts the jobs of the list, each when it can be sent. */
-  async #readList(): Promise<void> {
+  async #readList(list: AsyncIterator<PreparedJob>): Promise<void> {
     const maxWaiting = MAX_WAITING_FACTOR * this.settings.concurrency;
     try {
       while (!this.#isStopping && !this.#isExhausted) {
@@ -179,9 +173,9 @@ export class Engine {
           await this.#nextChange();
           continue;
         }
-        const { value: job } = await this.#list.next();
-        if (job === undefined) this.#isExhausted = true;
-        else this.#start(job);
+        const { value: job, done } = await list.next();
+        if (done === true) this.#isExhausted = true;
+        else if (!this.#isStopping) void this.#start(job);
         this.#change();
       }
     } catch (error) {
@@ -189,29 +183,16 @@ export class Engine {
     }
   }
 
-  #start(job: PreparedJob | InvalidJob): void {
-    const isInvalid = job instanceof InvalidJob;
-    if (this.#isStopping) return;
-    if (!isInvalid && (job.isRepeated || this.#ledger?.isDone(job) === true)) {
-      const result = { status: 'skipped', ...(job.isRepeated && { code: 'repeated' }) } as const;
-      this.#results.push(createResult(job, result));
-      return;
-    }
+  async #start(job: PreparedJob): Promise<void> {
     this.#begun++;
-    const end = (): void => {
-      this.#begun--;
-      if (!isInvalid) this.#slots.delete(job);
-      this.#change();
-    };
-    (isInvalid ? this.#reject(job) : this.#save(job)).then(end, (error: unknown) => {
+    try {
+      await (job.result === undefined ? this.#save(job) : this.#end(createResult(job, job.result)));
+    } catch (error) {
       this.#fail(error);
-      end();
-    });
-  }
-
-  async #reject({ where, reason, job }: InvalidJob): Promise<void> {
-    const failure = { status: 'failed', code: 'invalid-job', message: `${where}: ${reason}` } as const;
-    await this.#end(createResult(job, failure));
+    }
+    this.#begun--;
+    this.#slots.delete(job);
+    this.#change();
   }
 
   /** Sends a job until it has its result, or the batch stops: the next one tries again. */
@@ -268,7 +249,7 @@ export class Engine {
       if (outcome.isRateLimit === true) void this.#waitForPause();
       return outcome;
     } finally {
-      this.#inFlight--;
+      this.inFlight--;
       this.#change();
     }
   }
@@ -276,14 +257,14 @@ export class Engine {
   /** Hands a result out, as soon as its line is in the ledger. */
   async #end(result: SaveResult): Promise<void> {
     // An entry without a URL and a name cannot be in the ledger.
-    if (result.url !== '') await this.#ledger?.append(result);
+    if (result.status !== 'skipped' && result.url !== '') await this.#ledger?.append(result);
     this.#results.push(result);
   }
 }
 
 /** A result begins with the URL, as the lines of a ledger do. */
 function createResult(
-  { url, name, fields }: ReadableJob,
+  { url, name, fields }: PreparedJob,
   outcome: Outcome['result'],
   attempts = 0,
   milliseconds = 0,

@@ -4,15 +4,15 @@ import { open, realpath, type FileHandle } from 'node:fs/promises';
 import { KeySet } from './key-set.js';
 import { lockLedger } from './ledger-lock.js';
 import { readLines } from './text.js';
-import { UsageError, type SaveJob, type SaveResult } from './types.js';
+import { UsageError, type SaveResult } from './types.js';
 
 /** What every line begins with: a file without it is not a ledger, and is not touched. */
 const BEGINNING = '{"url":';
 const BLOCK_BYTES = 65_536;
 
 export interface Ledger {
-  /** Whether an earlier batch has saved this image under this name. */
-  isDone(job: SaveJob): boolean;
+  /** What earlier batches have saved, by URL and name. */
+  readonly done: KeySet;
   /** Adds a line. Resolves when the system has it, so that it outlives this process; rejects with a UsageError. */
   append(result: SaveResult): Promise<void>;
   close(): Promise<void>;
@@ -55,7 +55,7 @@ function createLedger(path: string, done: KeySet, file: FileHandle, unlock: () =
     });
   };
   return {
-    isDone: ({ url, name }) => done.has(url, name),
+    done,
     append(result) {
       lines.push(`${JSON.stringify(result)}\n`);
       if (lines.length === 1) written = written.catch(() => undefined).then(write);

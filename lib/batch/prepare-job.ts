@@ -4,8 +4,8 @@ import { parseQuery, type QueryParam } from '../protocol/query.js';
 import { MILLISECONDS } from '../validate-options.js';
 import { hash, KeySet } from './key-set.js';
 import type { BatchSettings } from './options.js';
-import { InvalidJob, UsageError } from './types.js';
-import type { Entries, JobEntry, ReadableJob, SaveJob } from './types.js';
+import type { Outcome } from './outcome.js';
+import { InvalidJob, UsageError, type Entries, type JobEntry, type SaveJob } from './types.js';
 
 /** No job needs a longer URL and name, in characters of both, or longer further fields. */
 const MAX_JOB_LENGTH = 65_536;
@@ -21,14 +21,17 @@ export const OWN_FIELDS: ReadonlySet<string> = new Set(
   'url name timeout status code message rendererStatus attempts milliseconds bytes pixels at'.split(' '),
 );
 
-/** A job that can be sent. Its timeout is that of the batch where it has none of its own. */
-export interface PreparedJob extends ReadableJob {
+/** An entry that has been checked. Its timeout is that of the batch where it has none of its own. */
+export interface PreparedJob extends SaveJob {
+  /** The further fields of the job. */
+  readonly fields: Readonly<Record<string, unknown>>;
   readonly origin: string;
   /** The URL without the command: equal for jobs that ask for the same image. */
   readonly image: string;
   /** Path and query with the command, ready to be sent. */
   readonly path: string;
-  readonly isRepeated: boolean;
+  /** Set where nothing is to be sent: it is no job (its URL is empty if it has none), or is done already. */
+  readonly result?: Outcome['result'] | undefined;
 }
 
 type Defaults = Pick<BatchSettings, 'server' | 'timeout'>;
@@ -36,56 +39,71 @@ type Defaults = Pick<BatchSettings, 'server' | 'timeout'>;
 /**
  * Checks the entries of a list, compares their names over the whole list, and takes those of the shard.
  *
+ * @param done What is done already, by URL and name.
  * @throws UsageError A URL is a path and there is no server, or the list begins with too many entries that are no jobs.
  */
 export async function* prepareJobs(
   entries: Entries,
   settings: Defaults & Pick<BatchSettings, 'shard'>,
-): AsyncGenerator<PreparedJob | InvalidJob, void, undefined> {
+  done = new KeySet(),
+): AsyncGenerator<PreparedJob, void, undefined> {
   const [jobs, names] = [new KeySet(), new KeySet()];
   let [count, invalid] = [0, 0];
   for await (const entry of entries) {
     if (++count % ENTRIES_PER_TURN === 0) await nextTurn();
-    let prepared = entry instanceof InvalidJob ? entry : prepareJob(entry, settings);
-    if (!(prepared instanceof InvalidJob)) {
-      const { name, image } = prepared;
-      if (!jobs.add(image, name)) prepared = { ...prepared, isRepeated: true };
+    const job = prepareJob(entry, settings);
+    let { result } = job;
+    if (result === undefined) {
+      const { name, image } = job;
+      if (!jobs.add(image, name)) result = { status: 'skipped', code: 'repeated' };
       // A name with a variable is another one for each value, which only the server knows.
-      else if (!/\$[^$]+\$/.test(name) && !names.add(name)) {
-        const reason = `another URL has the name ${name} already: give each image a name of its own`;
-        prepared = new InvalidJob(entry.where, reason, prepared);
-      }
+      else if (!/\$[^$]+\$/.test(name) && !names.add(name))
+        result = refuse(
+          entry.where,
+          `another URL has the name ${name} already: give each image a name of its own`,
+        );
     }
-    if (isInShard(prepared, settings.shard)) yield prepared;
-    if (prepared instanceof InvalidJob && ++invalid === count && count === MAX_INVALID_AT_START)
+    if (isInShard(job, entry.where, settings.shard)) {
+      if (result === undefined && done.has(job.url, job.name)) result = { status: 'skipped' };
+      yield { ...job, result };
+    }
+    if (result?.status === 'failed' && ++invalid === count && count === MAX_INVALID_AT_START)
       throw new UsageError(
         `The first ${count} entries of the list are no jobs. Check the list and the options that read it.`,
       );
   }
 }
 
-function isInShard(entry: PreparedJob | InvalidJob, shard: BatchSettings['shard']): boolean {
+function isInShard({ url, name }: SaveJob, where: string, shard: BatchSettings['shard']): boolean {
   if (shard === undefined) return true;
-  const { url, name } = entry instanceof InvalidJob ? entry.job : entry;
   // A line without URL and name belongs to one part, by its number, because the path of the list may differ.
-  const isUnread = url === '' && entry instanceof InvalidJob;
-  const key = isUnread ? [/\d*$/.exec(entry.where)?.[0] ?? ''] : [url, name];
+  const key = url === '' ? [/\d*$/.exec(where)?.[0] ?? ''] : [url, name];
   return hash(key) % BigInt(shard.count) === BigInt(shard.index - 1);
 }
 
 /** @throws UsageError The URL is a path, and there is no server: this concerns every job. */
-export function prepareJob({ where, job: entry }: JobEntry, defaults: Defaults): PreparedJob | InvalidJob {
+export function prepareJob({ where, job: entry }: JobEntry, defaults: Defaults): PreparedJob {
   try {
     const { timeout = defaults.timeout, ...job } = checkJob(entry);
-    return { ...job, timeout, ...createRequest({ ...job, timeout }, defaults.server), isRepeated: false };
+    return { ...job, timeout, ...createRequest({ ...job, timeout }, defaults.server) };
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    return new InvalidJob(where, (error as Error).message);
+    const result = refuse(where, (error as Error).message);
+    return { url: '', name: '', fields: {}, origin: '', image: '', path: '', result };
   }
 }
 
-/** Leaves out fields of a result, so that the lines of a ledger can be jobs. */
-function checkJob(entry: unknown): ReadableJob {
+function refuse(where: string, reason: string): Outcome['result'] {
+  return { status: 'failed', code: 'invalid-job', message: `${where}: ${reason}` };
+}
+
+/**
+ * Leaves out fields of a result, so that the lines of a ledger can be jobs.
+ *
+ * @throws TypeError The entry is no job.
+ */
+export function checkJob(entry: unknown): Pick<PreparedJob, 'fields' | keyof SaveJob> {
+  if (entry instanceof InvalidJob) throw entry;
   if (typeof entry !== 'object' || entry === null)
     throw new TypeError('a job is an object with a url and a name');
   const { url, name, timeout } = entry as Partial<Record<keyof SaveJob, unknown>>;

@@ -3,7 +3,7 @@ import { constants, createReadStream, openSync, statSync } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { InvalidJob, UsageError } from './types.js';
+import { InvalidJob, UsageError, type JobEntry } from './types.js';
 
 /** In characters. In a ledger, a job, its further fields and a reply have up to 65,536 each, some of them six in JSON. */
 export const MAX_LINE_LENGTH = 1_048_576;
@@ -112,20 +112,17 @@ export function isSkipped({ text }: Line): boolean {
 export const NOT_UTF8 = 'it is not UTF-8: convert the list, as with iconv -f WINDOWS-1252 -t UTF-8';
 
 /** Why a part of a list is no job, whatever it says. */
-export function checkText(where: string, text: string | undefined): InvalidJob | undefined {
+export function checkText(text: string | undefined): InvalidJob | undefined {
   if (text?.includes('\ufffd') === false) return undefined;
   const tooLong = `it is longer than ${MAX_LINE_LENGTH} characters: shorten it, or leave it out`;
-  return new InvalidJob(where, text === undefined ? tooLong : NOT_UTF8);
+  return new InvalidJob(text === undefined ? tooLong : NOT_UTF8);
 }
 
 /** The lines of a list, without white space at their ends. Empty lines and lines that start with # are skipped. */
-export async function* readListLines(
-  source: TextSource,
-): AsyncIterable<{ readonly where: string; readonly text: string } | InvalidJob> {
+export async function* readListLines(source: TextSource): AsyncIterable<JobEntry<string | InvalidJob>> {
   for await (const line of readLines(source.read())) {
     if (isSkipped(line)) continue;
-    const where = `${source.name}:${line.number}`;
-    yield checkText(where, line.text) ?? { where, text: line.text?.trim() ?? '' };
+    yield { where: `${source.name}:${line.number}`, job: checkText(line.text) ?? line.text?.trim() ?? '' };
   }
 }
 

@@ -61,35 +61,17 @@ export interface SaveAllOptions {
 }
 
 /** An entry of a list, as it was read. */
-export interface JobEntry {
+export interface JobEntry<Job = unknown> {
   /** Where it stands, as in `jobs.txt:12`. */
   readonly where: string;
-  /** What should be a {@link SaveJob}. */
-  readonly job: unknown;
+  /** What should be a {@link SaveJob}, or an {@link InvalidJob}. */
+  readonly job: Job;
 }
 
-/** The parts of an entry that go into its result. */
-export interface ReadableJob extends SaveJob {
-  /** The further fields of the job. */
-  readonly fields: Readonly<Record<string, unknown>>;
-}
+export type Entries = AsyncIterable<JobEntry>;
 
-/** An entry of a list of jobs that is no job. */
-export class InvalidJob {
-  /**
-   * @param where Where it stands.
-   * @param reason What is wrong with it, and how it should be.
-   * @param job Known where only its place in the list is wrong.
-   */
-  constructor(
-    readonly where: string,
-    readonly reason: string,
-    readonly job: ReadableJob = { url: '', name: '', fields: {} },
-  ) {}
-}
-
-/** A list of jobs, as it is read. */
-export type Entries = AsyncIterable<JobEntry | InvalidJob>;
+/** What is wrong with an entry of a list that is no job, and how it should be. */
+export class InvalidJob extends TypeError {}
 
 /** The batch cannot start, or cannot go on, as it was called. The message names the fix. */
 export class UsageError extends TypeError {

@@ -6,7 +6,7 @@ import { readDone } from '../ledger.js';
 import type { Outcome } from '../outcome.js';
 import { prepareJobs } from '../prepare-job.js';
 import { NOT_UTF8 } from '../text.js';
-import { GaveUpError, InvalidJob, UsageError } from '../types.js';
+import { GaveUpError, UsageError } from '../types.js';
 import { parseArguments, type BatchArguments } from './arguments.js';
 import { printReport } from './report.js';
 import { formatCount, formatDuration, plural, printable, summarize, Tally } from './summary.js';
@@ -50,9 +50,9 @@ async function printCommands(
   const done = await readDone(settings.ledger);
   const invalid = new InvalidEntries((line) => stderr.write(`${line}\n`));
   async function* format(): AsyncGenerator<string> {
-    for await (const job of prepareJobs(jobs, settings)) {
-      if (job instanceof InvalidJob) invalid.add(`${job.where}: ${job.reason}`);
-      else if (!job.isRepeated && !done.has(job.url, job.name)) yield `${job.origin}${job.path}\n`;
+    for await (const { result, origin, path } of prepareJobs(jobs, settings, done)) {
+      if (result === undefined) yield `${origin}${path}\n`;
+      else invalid.add(result);
     }
   }
   try {
@@ -82,7 +82,7 @@ async function runBatch(
   try {
     for await (const result of engine.run()) {
       tally.add(result);
-      if (result.code === 'invalid-job') invalid.add(result.message ?? '');
+      invalid.add(result);
       if (!json || outputError !== undefined) continue;
       outputError = await write(stdout, `${JSON.stringify(result)}\n`);
       if (outputError !== undefined) engine.stop();
@@ -119,7 +119,8 @@ class InvalidEntries {
 
   constructor(private readonly print: (line: string) => unknown) {}
 
-  add(message: string): void {
+  add({ code, message = '' }: Outcome['result']): void {
+    if (code !== 'invalid-job') return;
     this.count++;
     const isEncoding = message.endsWith(NOT_UTF8);
     if (this.#printed === MAX_PRINTED || (isEncoding && this.#isEncodingTold)) return;

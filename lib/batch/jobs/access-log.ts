@@ -49,7 +49,7 @@ export async function* readAccessLog(
       const missing = [...(template?.places ?? [])].find((place) => get(place) === undefined);
       const command = request.command ?? { name: template?.fill((place) => get(place) ?? '') };
       if (missing === undefined) yield { where, job: { url, ...command } };
-      else yield new InvalidJob(where, `its URL has no ${missing}=, which --name needs: ${url}`);
+      else yield { where, job: new InvalidJob(`its URL has no ${missing}=, which --name needs: ${url}`) };
     }
   }
 }

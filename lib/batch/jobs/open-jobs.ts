@@ -1,9 +1,9 @@
 // The list of jobs that the arguments name, and how long it is; lists with a job in each line, and tables.
 import { pipeline, Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
-import { prepareJob } from '../prepare-job.js';
+import { checkJob, createRequest } from '../prepare-job.js';
 import { checkText, countAll, MAX_LINE_LENGTH, openText, readListLines, type TextSource } from '../text.js';
-import { InvalidJob, UsageError, type Entries, type JobEntry } from '../types.js';
+import { InvalidJob, UsageError, type Entries } from '../types.js';
 import { describeCounts, readAccessLog, type AccessLogOptions, type LogCounts } from './access-log.js';
 import { openTemplates, type JobTemplates } from './templates.js';
 
@@ -68,30 +68,34 @@ async function openList(
 
 /** A template that makes no job of the first combination makes none of the others. */
 async function checkFirst(jobs: Entries): Promise<void> {
-  for await (const entry of jobs) {
-    const job = entry instanceof InvalidJob ? entry : prepareJob(entry, { server: 'http://any' });
-    if (!(job instanceof InvalidJob)) return;
-    throw new UsageError(`The first combination is no job: ${job.reason}. Correct --url or --name.`);
+  for await (const { job } of jobs) {
+    try {
+      createRequest(checkJob(job), 'http://any');
+      return;
+    } catch (error) {
+      const { message } = error as Error;
+      throw new UsageError(`The first combination is no job: ${message}. Correct --url or --name.`);
+    }
   }
 }
 
 export async function* readJobLines(source: TextSource): Entries {
-  for await (const line of readListLines(source))
-    yield line instanceof InvalidJob ? line : parseLine(line.where, line.text);
+  for await (const { where, job: line } of readListLines(source))
+    yield { where, job: line instanceof InvalidJob ? line : parseLine(line) };
 }
 
-function parseLine(where: string, line: string): JobEntry | InvalidJob {
+function parseLine(line: string): unknown {
   if (line.startsWith('{')) {
     try {
-      return { where, job: JSON.parse(line) as unknown };
+      return JSON.parse(line);
     } catch {
       const example = '{"url": "/is/image/shoe", "name": "shoe.jpg"}';
-      return new InvalidJob(where, `it starts with { and is not JSON, as in ${example}`);
+      return new InvalidJob(`it starts with { and is not JSON, as in ${example}`);
     }
   }
   const [, url, name] = /^(\S+)\s+(\S.*)$/.exec(line) ?? [];
-  if (url !== undefined) return { where, job: { url, name } };
-  return new InvalidJob(where, 'there is no name behind the URL, as in: /is/image/shoe shoe.jpg');
+  if (url !== undefined) return { url, name };
+  return new InvalidJob('there is no name behind the URL, as in: /is/image/shoe shoe.jpg');
 }
 
 /** What csv-parse gives with the option `info`. */
@@ -123,10 +127,10 @@ async function* readEntries(file: string, columns: readonly string[], rows: Asyn
     // The line of its beginning, as an editor counts them.
     const where = `${file}:${info.lines - (text.match(/\n/g)?.length ?? 0)}`;
     if (record.length === columns.length) {
-      yield checkText(where, text) ?? { where, job: createValues(columns, record) };
+      yield { where, job: checkText(text) ?? createValues(columns, record) };
     } else {
       const reason = `it has ${record.length} fields instead of ${columns.length}, which the first row has`;
-      yield new InvalidJob(where, reason);
+      yield { where, job: new InvalidJob(reason) };
     }
   }
 }

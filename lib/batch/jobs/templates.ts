@@ -53,7 +53,7 @@ export async function openTemplates(
     async *fill(entries) {
       let number = 0;
       for await (const entry of entries) {
-        if (entry instanceof InvalidJob) yield entry;
+        if (entry.job instanceof InvalidJob) yield entry;
         else
           for await (const values of combine(sets, entry.job as Values))
             yield fillJob(entry.where || `combination ${++number}`, url, name, values);
@@ -87,9 +87,9 @@ async function readSet(text: string, stdin: Readable): Promise<ValueSet> {
 
 /** @throws UsageError A line is too long, or not UTF-8. */
 async function* readValues(file: TextSource): AsyncIterable<string> {
-  for await (const line of readListLines(file)) {
-    if (line instanceof InvalidJob) throw new UsageError(`${line.where}: ${line.reason}`);
-    yield line.text;
+  for await (const { where, job: value } of readListLines(file)) {
+    if (value instanceof InvalidJob) throw new UsageError(`${where}: ${value.message}`);
+    yield value;
   }
 }
 
@@ -123,10 +123,10 @@ async function* combine([set, ...others]: readonly ValueSet[], values: Values): 
 }
 
 /** The job of some values, which it keeps as its further fields. A URL that is one place is taken as it is. */
-function fillJob(where: string, url: Template, name: Template, values: Values): JobEntry | InvalidJob {
+function fillJob(where: string, url: Template, name: Template, values: Values): JobEntry {
   const get = (place: string): string => readValue(values, place);
   const empty = [...url.places, ...name.places].find((place) => get(place) === '');
-  if (empty !== undefined) return new InvalidJob(where, `it has no value for the place {${empty}}`);
+  if (empty !== undefined) return { where, job: new InvalidJob(`it has no value for the place {${empty}}`) };
   const [onlyPlace = ''] = url.places;
   const encode = (place: string): string => encodeValue(get(place));
   const filledUrl = url.text === `{${onlyPlace}}` ? get(onlyPlace) : url.fill(encode);

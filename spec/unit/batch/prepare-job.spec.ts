@@ -1,14 +1,14 @@
-import { createRequest, prepareJob, prepareJobs } from '../../../lib/batch/prepare-job.js';
+import { createRequest, prepareJob, prepareJobs, type PreparedJob } from '../../../lib/batch/prepare-job.js';
 import { parseCommand } from '../../../lib/protocol/parse-command.js';
 import { InvalidJob, UsageError } from '../../../lib/batch/types.js';
 
 const defaults = { server: 'http://host', timeout: undefined };
-const prepare = (job: unknown): unknown => prepareJob({ where: 'jobs.txt:3', job }, defaults);
+const prepare = (job: unknown): PreparedJob => prepareJob({ where: 'jobs.txt:3', job }, defaults);
 
 it('takes the url, the name and the timeout of a job, and keeps its further fields', () => {
   const prepared = prepare({ url: '/x', name: 'a.jpg', timeout: 5, status: 'failed', at: 'then', sku: 7 });
   expect(prepared).toEqual({
-    ...{ url: '/x', name: 'a.jpg', timeout: 5, fields: { sku: 7 }, isRepeated: false },
+    ...{ url: '/x', name: 'a.jpg', timeout: 5, fields: { sku: 7 } },
     ...{ origin: 'http://host', image: 'http://host/x', path: '/x?req=saveToFile&name=a.jpg&timeout=5' },
   });
 });
@@ -26,17 +26,19 @@ it.each<[unknown, RegExp]>([
   [{ url: '/x', name: 'caf\ufffd.png' }, /lost when the list was converted/],
   [{ url: '/x', name: 'a\ud800.png' }, /lost when the list was converted/],
   [{ url: '/x', name: 'a', sku: 'x'.repeat(65_536) }, /further fields are longer/],
+  [new InvalidJob('as its reader says'), /3: as its reader says$/],
 ])('says what is wrong with %j', (job, reason) => {
-  const invalid = prepare(job);
-  expect(invalid).toBeInstanceOf(InvalidJob);
-  expect(invalid).toMatchObject({ where: 'jobs.txt:3', reason: expect.stringMatching(reason) as string });
+  const { result } = prepare(job);
+  expect(result).toMatchObject({ status: 'failed', code: 'invalid-job' });
+  expect(result?.message).toMatch(/^jobs\.txt:3: /);
+  expect(result?.message).toMatch(reason);
 });
 
 it('takes a URL and a name of 65,536 characters, and none that are longer', () => {
-  expect(prepare({ url: '/x', name: 'a'.repeat(65_534) })).not.toBeInstanceOf(InvalidJob);
-  expect(prepare({ url: '/x', name: 'a'.repeat(65_535) })).toMatchObject({
-    reason: 'its url and name are longer than 65536 characters',
-  });
+  expect(prepare({ url: '/x', name: 'a'.repeat(65_534) }).result).toBeUndefined();
+  expect(prepare({ url: '/x', name: 'a'.repeat(65_535) }).result?.message).toBe(
+    'jobs.txt:3: its url and name are longer than 65536 characters',
+  );
 });
 
 it('does not blame one job for a server that is missing for all', () => {
@@ -61,10 +63,8 @@ describe('a whole list', () => {
       await Promise.resolve();
       yield* entries;
     }
-    for await (const each of prepareJobs(read(), { ...defaults, shard })) {
-      if (each instanceof InvalidJob) found.push(`${each.where}: ${each.reason}`);
-      else found.push(`${each.url} ${each.name}${each.isRepeated ? ' again' : ''}`);
-    }
+    for await (const { url, name, result } of prepareJobs(read(), { ...defaults, shard }))
+      found.push(result?.message ?? `${url} ${name}${result === undefined ? '' : ` ${result.code}`}`);
     return found;
   }
 
@@ -76,7 +76,7 @@ describe('a whole list', () => {
         '/a x.jpg',
         'jobs.txt:2: another URL has the name x.jpg already: give each image a name of its own',
       ],
-      ...['/a x.jpg again', '/a y.jpg', '/b z-$v$', '/a z-$v$'],
+      ...['/a x.jpg repeated', '/a y.jpg', '/b z-$v$', '/a z-$v$'],
     ]);
   });
 

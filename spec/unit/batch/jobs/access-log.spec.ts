@@ -19,9 +19,10 @@ async function read(
   };
   const found: string[] = [];
   counts = new Map();
-  for await (const entry of readAccessLog(source, { name, column: undefined, under: '', ...more }, counts)) {
-    if (entry instanceof InvalidJob) found.push(`${entry.where}: ${entry.reason}`);
-    else found.push(Object.values(entry.job as object).join(' '));
+  const options = { name, column: undefined, under: '', ...more };
+  for await (const { where, job } of readAccessLog(source, options, counts)) {
+    if (job instanceof InvalidJob) found.push(`${where}: ${job.message}`);
+    else found.push(Object.values(job as object).join(' '));
   }
   return found;
 }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { openCsv, readJobLines } from '../../../../lib/batch/jobs/open-jobs.js';
 import { openText, type TextSource } from '../../../../lib/batch/text.js';
-import { InvalidJob, type Entries } from '../../../../lib/batch/types.js';
+import { InvalidJob, type Entries, type JobEntry } from '../../../../lib/batch/types.js';
 
 /** Opens a text that comes in small pieces, as a pipe may have it. */
 async function open(text: string | Buffer, name: string): Promise<TextSource> {
@@ -13,8 +13,8 @@ async function open(text: string | Buffer, name: string): Promise<TextSource> {
   return { ...(await openText('-', Readable.from(chunks))), name };
 }
 
-async function collect(list: Entries): Promise<unknown[]> {
-  const entries: unknown[] = [];
+async function collect(list: Entries): Promise<JobEntry[]> {
+  const entries: JobEntry[] = [];
   for await (const entry of list) entries.push(entry);
   return entries;
 }
@@ -40,7 +40,7 @@ describe('a list with a job in each line', () => {
   ])('reports a line that is no job, with its number (%#)', async (line, reason) => {
     expect(await read(Buffer.from(`/a a.jpg\n${line}\n/b b.jpg`, 'latin1'))).toMatchObject([
       { job: { name: 'a.jpg' } },
-      { where: 'jobs.txt:2', reason: expect.stringMatching(reason) as string },
+      { where: 'jobs.txt:2', job: { message: expect.stringMatching(reason) as string } },
       { job: { name: 'b.jpg' } },
     ]);
   });
@@ -49,8 +49,8 @@ describe('a list with a job in each line', () => {
 describe('a table', () => {
   async function read(text: string): Promise<unknown[]> {
     const { entries } = await openCsv(await open(text, 'pim.csv'));
-    return (await collect(entries)).map((entry) =>
-      entry instanceof InvalidJob ? `${entry.where}: ${entry.reason}` : (entry as { job: unknown }).job,
+    return (await collect(entries)).map(({ where, job }) =>
+      job instanceof InvalidJob ? `${where}: ${job.message}` : job,
     );
   }
 

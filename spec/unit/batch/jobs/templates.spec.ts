@@ -20,11 +20,11 @@ async function expand(
       : ({ kind: 'lines', path, templates } as const);
   const { total, jobs } = await openJobs(list, Readable.from([]));
   const lines: string[] = [];
-  for await (const entry of jobs) {
-    if (entry instanceof InvalidJob) lines.push(`${entry.where}: ${entry.reason}`);
+  for await (const { where, job } of jobs) {
+    if (job instanceof InvalidJob) lines.push(`${where}: ${job.message}`);
     else
       lines.push(
-        Object.values(entry.job as object)
+        Object.values(job as object)
           .slice(-2)
           .join(' '),
       );
