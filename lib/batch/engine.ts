@@ -165,7 +165,7 @@ export class Engine {
   }
 
   /** Starts the jobs of the list, each when it can be sent. */
-  async #readList(list: AsyncIterator<PreparedJob>): Promise<void> {
+  async #readList(list: ReturnType<typeof prepareJobs>): Promise<void> {
     const maxWaiting = MAX_WAITING_FACTOR * this.settings.concurrency;
     try {
       while (!this.#isStopping && !this.#isExhausted) {
@@ -173,9 +173,9 @@ export class Engine {
           await this.#nextChange();
           continue;
         }
-        const { value: job, done } = await list.next();
-        if (done === true) this.#isExhausted = true;
-        else if (!this.#isStopping) void this.#start(job);
+        const { value: job } = await list.next();
+        if (job === undefined) this.#isExhausted = true;
+        else void this.#start(job);
         this.#change();
       }
     } catch (error) {
@@ -184,6 +184,7 @@ export class Engine {
   }
 
   async #start(job: PreparedJob): Promise<void> {
+    if (this.#isStopping) return;
     this.#begun++;
     try {
       await (job.result === undefined ? this.#save(job) : this.#end(createResult(job, job.result)));

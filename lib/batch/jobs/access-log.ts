@@ -25,10 +25,10 @@ export type LogCounts = Map<string, number>;
 /** Reads a log. Each distinct URL, or save command, is a job; the other lines are counted. */
 export async function* readAccessLog(
   source: TextSource,
-  { name, column, under }: AccessLogOptions,
+  options: AccessLogOptions,
   counts: LogCounts,
 ): Entries {
-  const template = name === undefined ? undefined : new Template(name);
+  const template = options.name === undefined ? undefined : new Template(options.name);
   const otherKind = template === undefined ? 'images' : 'save commands';
   for (const kind of ['taken', 'repeated', otherKind, 'other']) counts.set(kind, 0);
   const count = (kind: string): number => {
@@ -38,7 +38,7 @@ export async function* readAccessLog(
   const seen = new KeySet();
   for await (const line of readLines(source.read())) {
     if (isSkipped(line)) continue;
-    const request = readRequest(parseLine(line.text ?? '', column), under);
+    const request = readRequest(line.text ?? '', options);
     if (request === undefined) count('other');
     else if ((request.command === undefined) !== (template !== undefined)) count(otherKind);
     else if (!seen.add(request.target, request.command?.name ?? '')) count('repeated');
@@ -68,8 +68,9 @@ interface ImageRequest {
 }
 
 /** A GET of an image, or a save command; undefined where it is neither. */
-function readRequest(logged: LoggedRequest | undefined, under: string): ImageRequest | undefined {
-  const { method = '', url = '', status = '200' } = logged ?? {};
+function readRequest(line: string, { column, under }: AccessLogOptions): ImageRequest | undefined {
+  const [request, status = '200'] = parseLine(line, column);
+  const [, method = '', url = ''] = /^([A-Z]+) (\S+)(?: HTTP\/[\d.]+)?$/.exec(request) ?? [];
   const [, path = '', query = ''] = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)(?:\?([^#]*))?/i.exec(url) ?? [];
   if (path === '' || !path.startsWith(under)) return undefined;
   const all = query === '' ? [] : parseQuery(query);
@@ -109,45 +110,36 @@ function findExtension(format: string | undefined, file: string): string {
   return EXTENSIONS[value] ?? value;
 }
 
-interface LoggedRequest {
-  readonly method: string;
-  readonly url: string;
-  readonly status: string | undefined;
-}
+/** As in `GET /shoe HTTP/1.1`. */
+type LoggedRequest = readonly [request: string, status: string | undefined];
 
-function parseLine(line: string, column: number | undefined): LoggedRequest | undefined {
+function parseLine(line: string, column: number | undefined): LoggedRequest {
   if (column !== undefined) {
     const url = line.trim().split(/\s+/)[column - 1]?.replace(/^"|"$/g, '');
-    return { method: 'GET', url: unescape(url ?? ''), status: undefined };
+    return [`GET ${unescape(url ?? '')}`, undefined];
   }
   if (line.startsWith('{')) return parseJson(line);
   const [, request = '', status] = /\] "((?:[^"\\]|\\.)*)"(?: (\d{3})\b)?/.exec(line) ?? [];
-  return parseRequest(unescape(request), status);
-}
-
-function parseRequest(request: string, status: string | undefined): LoggedRequest | undefined {
-  const [, method = '', url] = /^([A-Z]+) (\S+)(?: HTTP\/[\d.]+)?$/.exec(request) ?? [];
-  return url === undefined ? undefined : { method, url, status };
+  return [unescape(request), status];
 }
 
 /** JSON as nginx writes it (its variables under names of the operator's choice) and Caddy (`request` is an object). */
-function parseJson(line: string): LoggedRequest | undefined {
+function parseJson(line: string): LoggedRequest {
   let entry: Record<string, unknown>;
   try {
     entry = JSON.parse(line) as Record<string, unknown>;
   } catch {
-    return undefined;
+    return ['', undefined];
   }
   const { request } = entry;
   const status = /^\d{3}$/.exec(String(entry['status']))?.[0];
-  if (typeof request === 'string') return parseRequest(request, status);
+  if (typeof request === 'string') return [request, status];
   const fields = { ...entry, ...(request as object | null | undefined) } as Record<string, unknown>;
-  const find = (...names: readonly string[]): string | undefined =>
-    names.map((name) => fields[name]).find((value): value is string => typeof value === 'string');
+  const find = (...names: readonly string[]): string =>
+    names.map((name) => fields[name]).find((value): value is string => typeof value === 'string') ?? '';
   const [method, url] = [find('method', 'request_method'), find('uri', 'request_uri', 'url', 'path')];
-  const args = find('args', 'query_string', 'query') ?? '';
-  if (method === undefined || url === undefined) return undefined;
-  return parseRequest(`${method} ${args === '' || url.includes('?') ? url : `${url}?${args}`}`, status);
+  const args = find('args', 'query_string', 'query');
+  return [`${method} ${args === '' || url.includes('?') ? url : `${url}?${args}`}`, status];
 }
 
 /** nginx and Apache write what is not ASCII, and quotes, with a backslash. */
