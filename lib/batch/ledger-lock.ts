@@ -23,7 +23,8 @@ interface Holder {
  */
 export async function lockLedger(ledger: string, refreshMs = 5000): Promise<() => Promise<void>> {
   const path = `${ledger}.lock`;
-  const own: Holder = { host: describeHost(), pid: process.pid, started: startOf(process.pid) };
+  const host = `${hostname()} ${ask(() => readlinkSync('/proc/self/ns/pid'))}`;
+  const own: Holder = { host, pid: process.pid, started: startOf(process.pid) };
   for (;;) {
     try {
       await writeFile(path, JSON.stringify(own), { flag: 'wx' });
@@ -32,7 +33,7 @@ export async function lockLedger(ledger: string, refreshMs = 5000): Promise<() =
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const lock = await readLock(path);
-    if (await isHeld(path, lock, own.host, refreshMs))
+    if (await isHeld(path, lock, host, refreshMs))
       throw new UsageError(
         `Another batch is using the ledger ${ledger}. Wait until it has ended, or name another file. If there is none, remove ${path}.`,
       );
@@ -86,14 +87,6 @@ async function isHeld(path: string, lock: string, host: string, refreshMs: numbe
   return (await readTime()) !== refreshed;
 }
 
-function describeHost(): string {
-  try {
-    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
-  } catch {
-    return hostname();
-  }
-}
-
 /** Whether the process is the one that took the lock: its id may belong to another one since. */
 function isRunning({ pid, started }: Holder): boolean {
   try {
@@ -107,9 +100,16 @@ function isRunning({ pid, started }: Holder): boolean {
 
 /** The start of the machine and of the process on it. (proc(5): `starttime` is the 22nd field, behind the name.) */
 function startOf(pid: number): string {
-  try {
+  return ask(() => {
     const [, fields = ''] = /^.*\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${fields.split(' ')[19]}`;
+  });
+}
+
+/** What the system says; empty where it has no such file. */
+function ask(read: () => string): string {
+  try {
+    return read();
   } catch {
     return '';
   }

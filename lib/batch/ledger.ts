@@ -10,14 +10,6 @@ import { UsageError, type SaveResult } from './types.js';
 const BEGINNING = '{"url":';
 const BLOCK_BYTES = 65_536;
 
-export interface Ledger {
-  /** What earlier batches have saved, by URL and name. */
-  readonly done: KeySet;
-  /** Adds a line. Resolves when the system has it, so that it outlives this process; rejects with a UsageError. */
-  append(result: SaveResult): Promise<void>;
-  close(): Promise<void>;
-}
-
 /**
  * Opens a ledger to go on with it, or makes a new one. A last line that a kill has cut off is removed, and so are the
  * zeros that a power cut leaves at the end of a file.
@@ -37,7 +29,7 @@ export async function openLedger(path: string): Promise<Ledger> {
     await entries.next();
     await entries.return();
     await repairLastLine(file, path);
-    return createLedger(path, await readDone(path), file, unlock);
+    return new Ledger(path, file, unlock, await readDone(path));
   } catch (error) {
     await file?.close();
     await unlock?.();
@@ -45,28 +37,34 @@ export async function openLedger(path: string): Promise<Ledger> {
   }
 }
 
-function createLedger(path: string, done: KeySet, file: FileHandle, unlock: () => Promise<void>): Ledger {
+export class Ledger {
   /** Lines that come while others are being written are written together. */
-  const lines: string[] = [];
-  let written = Promise.resolve();
-  const write = async (): Promise<void> => {
-    await file.appendFile(lines.splice(0).join('')).catch((error: unknown) => {
-      throw describeError(path, error);
+  readonly #lines: string[] = [];
+  #written = Promise.resolve();
+
+  /** @param done What earlier batches have saved, by URL and name. */
+  constructor(
+    private readonly path: string,
+    private readonly file: FileHandle,
+    private readonly unlock: () => Promise<void>,
+    readonly done: KeySet,
+  ) {}
+
+  /** Adds a line. Resolves when the system has it, so that it outlives this process; rejects with a UsageError. */
+  append(result: SaveResult): Promise<void> {
+    const write = (): Promise<void> => this.file.appendFile(this.#lines.splice(0).join(''));
+    this.#lines.push(`${JSON.stringify(result)}\n`);
+    if (this.#lines.length === 1) this.#written = this.#written.catch(() => undefined).then(write);
+    return this.#written.catch((error: unknown) => {
+      throw describeError(this.path, error);
     });
-  };
-  return {
-    done,
-    append(result) {
-      lines.push(`${JSON.stringify(result)}\n`);
-      if (lines.length === 1) written = written.catch(() => undefined).then(write);
-      return written;
-    },
-    async close() {
-      await written.catch(() => undefined);
-      await file.close();
-      await unlock();
-    },
-  };
+  }
+
+  async close(): Promise<void> {
+    await this.#written.catch(() => undefined);
+    await this.file.close();
+    await this.unlock();
+  }
 }
 
 /** Removes what a kill has left of a line, or ends a line of which only the end is missing. */
