@@ -20,21 +20,21 @@ export async function printReport(
   isCsv: boolean,
   { stdout, stderr }: Pick<CliProcess, 'stdout' | 'stderr'>,
 ): Promise<number> {
-  const done = new Set<string>();
-  const missing = new Map<string, LedgerEntry>();
+  /** The last entry of each job; undefined where it is done, in whatever ledger. */
+  const jobs = new Map<string, LedgerEntry | undefined>();
   for (const path of ledgers) {
     if (!existsSync(path)) throw new UsageError(`There is no ledger ${path}. Check the name.`);
     for await (const entry of readLedger(path)) {
       const key = JSON.stringify([entry.url, entry.name]);
-      if (entry.status === 'done') done.add(key);
-      else missing.set(key, entry);
+      const isDone = entry.status === 'done' || (jobs.has(key) && jobs.get(key) === undefined);
+      jobs.set(key, isDone ? undefined : entry);
     }
   }
-  for (const key of done) missing.delete(key);
-  await writeAll(stdout, isCsv ? formatTable([...missing.values()]) : [...missing.values()].map(formatLine));
-  const counts = [missing.size, done.size + missing.size].map(formatCount);
+  const missing = [...jobs.values()].filter((entry) => entry !== undefined);
+  await writeAll(stdout, isCsv ? formatTable(missing) : missing.map(formatLine));
+  const counts = [missing.length, jobs.size].map(formatCount);
   stderr.write(`${counts.join(' of ')} jobs in ${ledgers.join(', ')} are not done.\n`);
-  return missing.size > 0 ? 1 : 0;
+  return missing.length > 0 ? 1 : 0;
 }
 
 function jobFields(entry: LedgerEntry): string[] {

@@ -48,7 +48,7 @@ export async function writeAll(
 
 export interface Progress {
   /** Writes a line that stays, above what moves. */
-  readonly print: (line: string) => void;
+  readonly print: (line: string) => unknown;
   /** Ends it. What follows is written to the stream itself. */
   readonly stop: () => void;
 }
@@ -57,14 +57,8 @@ const LINE_INTERVAL_MS = 10_000;
 
 /** Lines for files and logs: those that are printed and, with a tally, one every ten seconds that says how far it is. */
 export function showLines(output: ErrorOutput, tally?: Tally): Progress {
-  const print = (line: string): void => {
-    output.write(`${line}\n`);
-  };
-  const timer =
-    tally &&
-    setInterval(() => {
-      print(describe(tally));
-    }, LINE_INTERVAL_MS).unref();
+  const print = (line: string): boolean => output.write(`${line}\n`);
+  const timer = tally && setInterval(() => print(describe(tally)), LINE_INTERVAL_MS).unref();
   return {
     print,
     stop: () => {
