@@ -8,7 +8,10 @@ import type { SaveRecord } from './save-record.js';
 
 /** The options of `imageSave`. All of them are optional. Functions get Node's request, or one of the Fetch API. */
 export interface ImageSaveOptions<HostRequest = IncomingMessage> {
-  /** The existing folder for images, or a function that chooses one for each request. `''`, the default, disables saving. */
+  /**
+   * The existing folder for images, or a function that chooses one for each request. The factory resolves a relative path.
+   * `''`, the default, disables saving.
+   */
   savePath?: string | ((req: HostRequest) => string | Promise<string>) | undefined;
   /** A store other than a folder: an object store, or one of your own. Replaces `savePath`. */
   store?: ImageStore<HostRequest> | undefined;
