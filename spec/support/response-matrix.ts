@@ -28,9 +28,9 @@ let largeBytes: Buffer;
 /** Stays open when the response has ended, and Windows would keep its folder. */
 let piped: ReadStream | undefined;
 
-/** The server behind the proxy. */
+/** The server behind the proxy. A late proxy reads nothing, so the file is open until the server is closed. */
 const upstream: Handler = (req, res) =>
-  createReadStream(join(source, req.url ?? '')).pipe(res.writeHead(200, { 'content-type': 'image/jpeg' }));
+  pipeline(createReadStream(join(source, req.url ?? '')), res.writeHead(200), () => undefined);
 
 /** Writes in pieces and waits for `drain` when the stream is full. */
 async function writeInPieces(res: ServerResponse, bytes: Buffer, size: number): Promise<void> {
