@@ -81,10 +81,12 @@ async function isHeld(path: string, lock: string, host: string, refreshMs: numbe
   }
   if (holder.host === host) return isRunning(holder);
   const readTime = async (): Promise<number> => (await stat(path).catch(() => undefined))?.mtimeMs ?? NaN;
-  // Clocks may differ, so the time is compared with itself.
+  // Clocks may differ, so the time is compared with itself. Without one, the lock has been removed.
   const refreshed = await readTime();
+  if (Number.isNaN(refreshed)) return false;
   await sleep(3 * refreshMs);
-  return (await readTime()) !== refreshed;
+  const now = await readTime();
+  return !Number.isNaN(now) && now !== refreshed;
 }
 
 /** Whether the process is the one that took the lock: its id may belong to another one since. */

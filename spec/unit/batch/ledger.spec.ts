@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { lockLedger } from '../../../lib/batch/ledger-lock.js';
 import { openLedger, readDone } from '../../../lib/batch/ledger.js';
 import { UsageError, type SaveResult } from '../../../lib/batch/types.js';
@@ -104,6 +104,12 @@ describe('a lock', () => {
       await lockLedger(dir('l'), 10)
     )();
     expect(list(dir())).toEqual([]);
+    // And no longer than it is there.
+    writeFileSync(path, JSON.stringify({ host: 'another', pid: process.pid, started: '' }));
+    setTimeout(rmSync, 50, path, { force: true });
+    await (
+      await lockLedger(dir('l'), 100)
+    )();
   });
 });
 
