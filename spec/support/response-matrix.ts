@@ -25,8 +25,8 @@ const small = join(source, 'small.jpg');
 const large = join(source, 'large.png');
 let smallBytes: Buffer;
 let largeBytes: Buffer;
-/** Stays open when the response has ended, and Windows would keep its folder. */
-let piped: ReadStream | undefined;
+/** They stay open when their response has ended, and Windows would keep their folder. */
+const piped: ReadStream[] = [];
 
 /** The server behind the proxy. A late proxy reads nothing, so the file is open until the server is closed. */
 const upstream: Handler = (req, res) =>
@@ -105,7 +105,11 @@ const ways: Record<string, Handler> = {
     res.setHeader('Content-Length', smallBytes.length);
     res.end(smallBytes);
   },
-  'pipe from a file': (_req, res) => (piped = createReadStream(large, { highWaterMark: 7000 })).pipe(res),
+  'pipe from a file': (_req, res) => {
+    const file = createReadStream(large, { highWaterMark: 7000 });
+    piped.push(file);
+    file.pipe(res);
+  },
   'pipeline from a file': (_req, res) => {
     pipeline(createReadStream(large), res, () => undefined);
   },
@@ -288,7 +292,9 @@ export function testCombinations(rows: readonly Combination[]): void {
     writeFileSync(large, largeBytes);
   });
   afterEach(stopAll);
-  afterEach(() => piped?.destroy());
+  afterEach(() => {
+    for (const file of piped.splice(0)) file.destroy();
+  });
   afterAll(removeTempDirs);
   test.each(rows)(
     'in $host with $surroundings, saves the bytes of $way that it would have delivered',

@@ -102,15 +102,8 @@ test('the demo serves its page, and nothing outside its folders', async () => {
     const { status, headers } = await fetch(new URL(part, origin));
     expect([part, status, headers.get('x-content-type-options')]).toEqual([part, 200, 'nosniff']);
   }
-  for (const outside of [
-    '..%2fmain.mjs',
-    '..%2fpictures%2fdunes.jpg',
-    '%2e%2e%2fpictures/dunes.jpg',
-    'saved/..%2fx.jpg',
-    'saved/.hidden.jpg',
-    'x%00.jpg',
-    '%zz.jpg',
-  ]) {
+  const above = '..%2fmain.mjs ..%2fpictures%2fdunes.jpg %2e%2e%2fpictures/dunes.jpg saved/..%2fx.jpg';
+  for (const outside of [...above.split(' '), 'saved/.hidden.jpg', 'x%00.jpg', '%zz.jpg']) {
     expect([outside, (await fetch(`${origin}/${outside}`)).status]).toEqual([outside, 404]);
   }
   const list = async (name: string): Promise<unknown> => (await fetch(`${origin}/${name}.json`)).json();
