@@ -154,10 +154,10 @@ function override(
   const own = new Map<string, PropertyDescriptor>();
   for (const name of Object.getOwnPropertyNames(res)) {
     const descriptor = changed.has(name) ? Object.getOwnPropertyDescriptor(res, name) : undefined;
-    if (descriptor === undefined) continue;
-    own.set(name, descriptor);
-    if (!(name in accessors) && !FRAMING.includes(name)) Reflect.deleteProperty(res, name);
+    if (descriptor !== undefined) own.set(name, descriptor);
   }
+  for (const name of own.keys())
+    if (!(name in accessors) && !FRAMING.includes(name)) Reflect.deleteProperty(res, name);
   for (const [name, accessor] of Object.entries(accessors)) Reflect.defineProperty(res, name, accessor);
   // By assignment, which is faster.
   for (const name in methods) {
