@@ -80,13 +80,14 @@ async function isHeld(path: string, lock: string, host: string, refreshMs: numbe
     return false;
   }
   if (holder.host === host) return isRunning(holder);
-  const readTime = async (): Promise<number> => (await stat(path).catch(() => undefined))?.mtimeMs ?? NaN;
+  const readTime = async (): Promise<number | undefined> =>
+    (await stat(path).catch(() => undefined))?.mtimeMs;
   // Clocks may differ, so the time is compared with itself. Without one, the lock has been removed.
   const refreshed = await readTime();
-  if (Number.isNaN(refreshed)) return false;
+  if (refreshed === undefined) return false;
   await sleep(3 * refreshMs);
   const now = await readTime();
-  return !Number.isNaN(now) && now !== refreshed;
+  return now !== undefined && now !== refreshed;
 }
 
 /** Whether the process is the one that took the lock: its id may belong to another one since. */

@@ -45,7 +45,7 @@ type Defaults = Pick<BatchSettings, 'server' | 'timeout'>;
 export async function* prepareJobs(
   entries: Entries,
   settings: Defaults & Pick<BatchSettings, 'shard'>,
-  done = new KeySet(),
+  done?: KeySet,
 ): AsyncGenerator<PreparedJob, void, undefined> {
   const [jobs, names] = [new KeySet(), new KeySet()];
   let [count, invalid] = [0, 0];
@@ -64,7 +64,7 @@ export async function* prepareJobs(
         );
     }
     if (isInShard(job, entry.where, settings.shard)) {
-      if (result === undefined && done.has(job.url, job.name)) result = { status: 'skipped' };
+      if (result === undefined && done?.has(job.url, job.name) === true) result = { status: 'skipped' };
       yield { ...job, result };
     }
     if (result?.status === 'failed' && ++invalid === count && count === MAX_INVALID_AT_START)
