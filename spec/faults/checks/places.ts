@@ -26,7 +26,7 @@ const SWAPPER = `
   })();
 `;
 
-/** Moves a folder away as often as a save makes it, and puts a link in its place for a moment. */
+/** Moves a folder away as often as a save makes it; a link lies in its place half of the time. */
 const MOVER = `
   const { renameSync, symlinkSync, unlinkSync } = require('node:fs');
   const [saved, outside] = process.argv.slice(1);
@@ -36,8 +36,11 @@ const MOVER = `
   const attempt = (call) => { try { call(); return true; } catch { return false; } };
   (function move() {
     if (over) { console.log(moves); return; }
-    if (attempt(() => renameSync(saved + '/in', saved + '/kept/' + moves))) moves += 1;
-    if (attempt(() => symlinkSync(outside, saved + '/in'))) unlinkSync(saved + '/in');
+    // The name is free, a save's folder or the link of the last time.
+    if (!attempt(() => unlinkSync(saved + '/in'))) {
+      if (attempt(() => renameSync(saved + '/in', saved + '/kept/' + moves))) moves += 1;
+      attempt(() => symlinkSync(outside, saved + '/in'));
+    }
     setTimeout(move, 1);
   })();
 `;
