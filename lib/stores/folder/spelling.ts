@@ -1,5 +1,5 @@
 // Refuses a name that reaches an existing folder or file by another spelling than its own.
-import type { BigIntStats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { basename, join } from 'node:path';
 import { SaveError, systemCode } from '../../errors.js';
 import { fsCalls, ignoreMissing } from '../../temp-files/fs.js';
@@ -21,8 +21,8 @@ export async function checkSpelling(savePath: string, segments: readonly string[
 }
 
 async function isOwnSpelling(folder: string, name: string): Promise<boolean> {
-  const look = (entry: string): Promise<BigIntStats | undefined> =>
-    fsCalls.lstat(join(folder, entry), { bigint: true }).catch((error: unknown) => {
+  const look = (entry: string): Promise<Stats | undefined> =>
+    fsCalls.lstat(join(folder, entry)).catch((error: unknown) => {
       // The other form of accents may be longer than any entry.
       if (systemCode(error) !== 'ENAMETOOLONG') ignoreMissing(error);
       return undefined;
@@ -32,9 +32,8 @@ async function isOwnSpelling(folder: string, name: string): Promise<boolean> {
   if (others.every((other) => other === undefined) && !SHORT_NAME.test(name)) return true;
   const own = await look(name);
   if (own === undefined) return true;
-  const isSame = others.some((other) => other?.ino === own.ino && other.dev === own.dev);
-  if (!isSame && !SHORT_NAME.test(name)) return true;
-  // Only Linux does not know the spelling of a path. There the folder tells, as everywhere for a link.
+  // Inodes tell nothing: FUSE may number one file differently for each spelling. Only Linux does not know the spelling
+  // of a path. There the folder tells, as everywhere for a link.
   if (process.platform === 'linux' || own.isSymbolicLink()) {
     return (await fsCalls.readdir(folder)).includes(name);
   }
@@ -46,7 +45,7 @@ const SHORT_NAME = /~\d/;
 
 /** Names that lead to the same entry as this one where the file system ignores case, or the form of accents. */
 function otherSpellings(name: string): string[] {
-  const letter = /[a-z]/i.test(name) ? /[a-z]/i : /[\p{Ll}\p{Lu}]/u;
+  const letter = /[a-z]/i.test(name) ? /[a-z]/i : /\p{Changes_When_Casemapped}/u;
   const otherCase = name.replace(letter, (each) =>
     each === each.toLowerCase() ? each.toUpperCase() : each.toLowerCase(),
   );

@@ -1,5 +1,5 @@
 // The spelling of a name: authorize judges the name in the command, so it must be the one in the file system.
-import { existsSync, lstatSync, readdirSync, type BigIntStats } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, type Stats } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { checkSpelling } from '../../../../lib/stores/folder/spelling.js';
@@ -16,6 +16,7 @@ beforeEach(async () => {
   await mkdir(inFolder('private folder/größe'), { recursive: true });
   await writeFile(inFolder('private folder/logo.png'), '');
   await writeFile(inFolder('private folder/2024~1'), '');
+  await writeFile(inFolder('ĸⅷ'), '');
 });
 afterEach(() => {
   jest.restoreAllMocks();
@@ -52,8 +53,10 @@ describe.each<NodeJS.Platform>(['linux', 'win32', 'darwin'])(
   (platform) => {
     usePlatform(platform);
     beforeEach(() => {
-      const lstat = (path: string): Promise<BigIntStats> =>
-        Promise.resolve().then(() => lstatSync(ownPath(path), { bigint: true }));
+      // As exFAT by FUSE, it numbers a file anew for each spelling.
+      let ino = 0;
+      const lstat = (path: string): Promise<Stats> =>
+        Promise.resolve().then(() => Object.assign(lstatSync(ownPath(path)), { ino: (ino += 1) }));
       jest.spyOn(fsCalls, 'lstat').mockImplementation(lstat as never);
       const realpath = (path: string): Promise<string> => Promise.resolve(ownPath(path));
       jest.spyOn(fsCalls, 'realpath').mockImplementation(realpath as never);
@@ -71,6 +74,7 @@ describe.each<NodeJS.Platform>(['linux', 'win32', 'darwin'])(
       'private folder/GRÖßE/new.png',
       `private folder/${'größe'.normalize('NFD')}/new.png`,
       'private folder/1234~1',
+      'ĸⅧ',
     ])('%s is refused', async (name) => {
       expect(await verdict(name)).toBe('name-invalid');
     });
