@@ -45,7 +45,11 @@ interface Sent {
   readonly request: { readonly headers: Record<string, string>; body?: unknown };
 }
 interface Answered {
-  readonly response: { readonly statusCode: number; readonly headers: Record<string, string | undefined> };
+  readonly response: { readonly headers: Record<string, string | undefined> };
+}
+/** What the client throws. */
+interface Failed {
+  readonly $response?: { readonly statusCode: number };
 }
 
 /**
@@ -114,7 +118,8 @@ export class S3Request {
         { step: 'build', name: 'imageSavePayload' },
       );
     }
-    // The innermost step, below retries and signing: each attempt passes here.
+    // Below retries and signing, so each attempt passes here; above the client's reading of the answer, which finds an
+    // error that S3 sends with status 200, and makes it another status.
     middlewareStack.add(
       (next) => async (args) => {
         const { request } = args as Sent;
@@ -127,8 +132,12 @@ export class S3Request {
         if (body !== undefined) request.body = body;
         try {
           const result = await next(args);
-          this.#onResponse(result as Answered, published);
+          const date = Date.parse((result as Answered).response.headers['date'] ?? '');
+          this.date = Number.isNaN(date) ? undefined : date;
           return result;
+        } catch (error) {
+          this.#onFailure(error as Failed, published);
+          throw error;
         } finally {
           // The next attempt has its own time for an answer, and its own body: no request with a stream is repeated.
           clearTimeout(this.#timer);
@@ -136,7 +145,7 @@ export class S3Request {
           if (body !== undefined) request.body = undefined;
         }
       },
-      { step: 'deserialize', priority: 'low', name: 'imageSaveAttempt' },
+      { step: 'finalizeRequest', priority: 'low', name: 'imageSaveAttempt' },
     );
   }
 
@@ -158,10 +167,8 @@ export class S3Request {
     return true;
   }
 
-  #onResponse({ response }: Answered, published: boolean): void {
-    const date = Date.parse(response.headers['date'] ?? '');
-    this.date = Number.isNaN(date) ? undefined : date;
-    const { statusCode } = response;
+  /** Without a response where none came whole. */
+  #onFailure({ $response: { statusCode } = { statusCode: 0 } }: Failed, published: boolean): void {
     // 502 and 504 come from a proxy that got no answer from the store.
     if (!published || statusCode < 300 || statusCode === 502 || statusCode === 504) return;
     this.#unconfirmed -= 1;
