@@ -45,11 +45,14 @@ export interface ChildOptions {
  */
 export async function runInChild(text: string, options: ChildOptions = {}): Promise<unknown> {
   const demoted = options.unprivileged === true && process.getuid?.() === 0;
-  const node = [process.execPath, ...(options.nodeOptions ?? []), '--input-type=module', '--eval', text];
+  const node = [process.execPath, ...(options.nodeOptions ?? []), '--input-type=module'];
   const mounting = options.mount === undefined ? [] : underMount(options.mount.at, options.mount.options);
   const [program = '', ...given] = [...mounting, ...node];
-  const { stdout } = await promisify(execFile)(program, given, {
+  const running = promisify(execFile)(program, given, {
     ...(demoted ? { uid: NOBODY, gid: NOBODY } : {}),
   });
+  // Not as an argument: Windows limits these to 32 KiB.
+  running.child.stdin?.end(text);
+  const { stdout } = await running;
   return JSON.parse(stdout) as unknown;
 }

@@ -24,12 +24,15 @@ const BAD_CREDENTIALS = [
 /** Where the status is ambiguous, S3's own name decides. (Amazon S3 API Reference, "Error responses".) */
 const CODES: ReadonlyMap<SaveErrorCode, readonly (string | number | undefined)[]> = new Map([
   ['store-missing', ['NoSuchBucket', 'PermanentRedirect', 301, 404]],
-  ['store-denied', [...BAD_CREDENTIALS, 401, 403]],
+  // 501: a header or a condition that this store does not know.
+  ['store-denied', [...BAD_CREDENTIALS, 401, 403, 501]],
   ['name-invalid', ['KeyTooLongError']],
+  // 413: also from a proxy in front of it.
+  ['too-many-bytes', ['EntityTooLarge', 413]],
   ['disk-full', ['QuotaExceeded', 507]],
   ['file-exists', [412]],
   // Without a status there was no answer. A conflict: another conditional save of the same name is in progress.
-  ['store-unavailable', ['RequestTimeout', 'ConditionalRequestConflict', 429, undefined]],
+  ['store-unavailable', ['RequestTimeout', 'ConditionalRequestConflict', 'NoSuchUpload', 429, undefined]],
 ]);
 
 function findCode(cause: string | number | undefined): SaveErrorCode | undefined {

@@ -147,7 +147,11 @@ describe('an error', () => {
     ['TooManyRequests', 429, 'store-unavailable'],
     ['TimeoutError', undefined, 'store-unavailable'],
     ['Error', undefined, 'store-unavailable'],
-    ['EntityTooLarge', 400, 'write-failed'],
+    ['NoSuchUpload', 404, 'store-unavailable'],
+    ['EntityTooLarge', 400, 'too-many-bytes'],
+    ['Unknown', 413, 'too-many-bytes'],
+    ['NotImplemented', 501, 'store-denied'],
+    ['InvalidRequest', 400, 'write-failed'],
   ])('such as %s (%s) gets the code %s', (name, status, code) => {
     const cause = thrown(name, status);
     const error = storeError(cause);
