@@ -1,7 +1,7 @@
 #!/bin/sh
 # save.sh URL NAME
 for attempt in 1 2 3 4 5; do
-  reply=$(curl --silent --show-error --max-time 65 --get "$1" --data-urlencode "name=$2" \
+  reply=$(curl --silent --show-error --globoff --max-time 65 --get "$1" --data-urlencode "name=$2" \
     --data req=saveToFile --data timeout=60000 --write-out '\nhttp=%{http_code}')
   case $reply in
     *status=done*http=200) echo "$reply"; exit 0 ;;

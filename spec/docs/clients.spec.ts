@@ -9,11 +9,11 @@ import { png } from '../support/images.js';
 import { list, makeTempDir, removeTempDirs } from '../support/temp-dir.js';
 
 const NAME = 'Größe 1 + 2.png';
-/** The file, the program that runs it, and one that must be installed. */
+/** The file, the program that runs it, one that must be installed, and a nested request. (Java takes no braces.) */
 const CLIENTS = [
-  ['save.sh', 'sh', 'curl'],
-  ['save.py', 'python3', 'python3'],
-  ['Save.java', 'java', 'javac'],
+  ['save.sh', 'sh', 'curl', '{a[1-3]?req=img&name=x}'],
+  ['save.py', 'python3', 'python3', '{a[1-3]?req=img&name=x}'],
+  ['Save.java', 'java', 'javac', '(a?req=img&name=x)'],
 ] as const;
 
 let cwd: string;
@@ -39,12 +39,12 @@ beforeAll(async () => {
 afterAll(stopAll);
 afterAll(removeTempDirs);
 
-for (const [file, command, tool] of CLIENTS) {
+for (const [file, command, tool, nested] of CLIENTS) {
   const isInstalled = spawnSync(tool, ['--version']).status === 0;
   (isInstalled ? test : test.skip)(`${file} saves after a 502, and tells a refusal`, async () => {
     const path = join(process.cwd(), 'docs/clients', file);
     const run = (name: string) =>
-      promisify(execFile)(command, [path, `${url}/is/image/shoe?wid=4`, name], { cwd });
+      promisify(execFile)(command, [path, `${url}/is/image/shoe?wid=4&src=is${nested}`, name], { cwd });
     proxyFails = true;
     expect((await run(NAME)).stdout).toContain('done');
     expect([proxyFails, list(savePath)]).toEqual([false, [NAME]]);
