@@ -1,7 +1,7 @@
 // The store that keeps images as files below a folder: a temporary file is renamed to the final name, all or nothing.
-import type { BigIntStats } from 'node:fs';
+import { constants, type BigIntStats } from 'node:fs';
 import { SaveError, fileSystemError, systemCode } from '../../errors.js';
-import { fsCalls, retryWhileInUse } from '../../temp-files/fs.js';
+import { fsCalls, ignoreMissing, retryWhileInUse } from '../../temp-files/fs.js';
 import { temporaryName, type StaleFileSweeper } from '../../temp-files/stale-files.js';
 import { DiskTempFile } from '../../temp-files/temp-file.js';
 import type {
@@ -51,6 +51,13 @@ export function folderStore(
   };
 }
 
+/** Asks by opening the file, since FUSE shows a file for a while that is no longer there. */
+async function isMissing(path: string): Promise<boolean> {
+  const fd = await fsCalls.open(path, constants.O_RDONLY).catch(ignoreMissing);
+  if (fd !== undefined) await fsCalls.close(fd);
+  return fd === undefined;
+}
+
 /** How file systems without hard links refuse one: FAT under Windows with `EISDIR`. */
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR'];
 
@@ -78,8 +85,10 @@ export function folderTarget(
     } catch (error) {
       // The name decides: a remote file system may have lost the answer of a call that succeeded.
       const named = await fsCalls.lstat(path, { bigint: true }).catch(() => undefined);
-      // Some file systems number no files.
-      const isSame = written.ino !== 0n && named?.ino === written.ino && named.dev === written.dev;
+      // Some file systems number no files. Others, by FUSE, number the file anew: there its old name is gone.
+      const isSame =
+        (written.ino !== 0n && named?.ino === written.ino && named.dev === written.dev) ||
+        (overwrite && named?.mtimeNs === written.mtimeNs && (await isMissing(tempPath)));
       if (isSame && named.size === written.size) return;
       const code = systemCode(error) ?? '';
       if (!overwrite && code === 'EEXIST') throw new SaveError('file-exists', {}, error);

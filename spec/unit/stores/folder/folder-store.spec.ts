@@ -1,5 +1,5 @@
 // The folder store: the name always leads to the whole new file or the whole old one, and no other file stays.
-import fs, { renameSync, symlinkSync } from 'node:fs';
+import fs, { renameSync, symlinkSync, type BigIntStats } from 'node:fs';
 import {
   appendFile,
   link,
@@ -130,15 +130,18 @@ describe('publishing', () => {
   });
 
   it.each([
-    ['rename', true, 'EIO'],
-    ['rename', true, 'ENOENT'],
-    ['link', false, 'ETIMEDOUT'],
-    ['link', false, 'EEXIST'],
-    ['link', false, 'EPERM'],
+    ['rename', true, 'EIO', 'keeps'],
+    ['rename', true, 'EIO', 'loses'],
+    ['rename', true, 'ENOENT', 'keeps'],
+    ['link', false, 'ETIMEDOUT', 'keeps'],
+    ['link', false, 'EEXIST', 'keeps'],
+    ['link', false, 'EPERM', 'keeps'],
   ] as const)(
-    'is done if %s has succeeded and its answer is lost (overwrite: %s, %s)',
-    async (name, overwrite, code) => {
+    'is done if %s has succeeded and its answer is lost (overwrite: %s, %s), where a file %s its inode',
+    async (name, overwrite, code, how) => {
       const one = await targetWithImage(overwrite);
+      if (how === 'loses')
+        interceptFsCall('lstat', async (real) => Object.assign((await real()) as BigIntStats, { ino: 0n }));
       interceptFsCall(name, async (real) => {
         await real();
         throw Object.assign(new Error(code), { code });
