@@ -80,13 +80,9 @@ export class Bucket {
       await client.send(new HeadBucketCommand({ Bucket: bucket }), {
         abortSignal: AbortSignal.timeout(answerTimeout),
       });
-    } catch (cause) {
-      const { status } = readError(cause);
+    } catch (error) {
       // Credentials without the right to list the bucket may still be allowed to save to it.
-      if (status === 403) return;
-      throw this.recordFailure(
-        status === 404 ? new SaveError('store-missing', {}, cause) : storeError(cause),
-      );
+      if (readError(error).status !== 403) throw this.recordFailure(storeError(error));
     }
   }
 
