@@ -6,9 +6,14 @@ import { ByteReader } from './byte-reader.js';
 import { isAvifSequence, readAvifImages } from './containers/avif.js';
 import { assertComplete, readPlainHeader } from './containers/index.js';
 import { assertAllBlocks } from './containers/jpeg-scans.js';
-import { findUnsupportedCompression, isTiledTiff, separatePages } from './containers/tiff.js';
+import {
+  findUnsupportedCompression,
+  isTiledTiff,
+  removeOtherTags,
+  separatePages,
+} from './containers/tiff.js';
 import { getMediaType, type ImageFormat } from './formats.js';
-import { broken } from './refusals.js';
+import { broken, unsupported } from './refusals.js';
 import type { ImageInfo, InspectOptions, PlainHeader } from './types.js';
 
 /**
@@ -80,7 +85,7 @@ async function readHeader(image: Image): Promise<Header> {
   }
   const first = await readMetadata(image).catch(async (cause: unknown) => {
     if (format === 'avif' && (await isAvifSequence(new ByteReader(bytes))))
-      throw new SaveError('unsupported-compression', { compression: 'animated AVIF' }, cause);
+      throw unsupported('animated AVIF', cause);
     throw cause;
   });
   // `heif` is what the library calls AVIF too. The first bytes have told the two apart.
@@ -129,12 +134,16 @@ async function* separate(image: Image, pages: number): AsyncGenerator<Image> {
     }
     return;
   }
-  // A copy, since it is written to.
-  const tiff = Buffer.from(await image.bytes.buffer());
-  for await (const page of separatePages(tiff, pages)) {
+  for await (const page of separatePages(await copyOf(image.bytes), pages)) {
     image.signal?.throwIfAborted();
     yield { ...image, bytes: new MemoryBytes(page) };
   }
+}
+
+/** All bytes of an image, in a buffer that may be written to. Those of a file are read anew each time. */
+async function copyOf(bytes: ImageBytes): Promise<Buffer> {
+  const all = await bytes.buffer();
+  return bytes.path === undefined ? Buffer.from(all) : all;
 }
 
 /**
@@ -143,16 +152,26 @@ async function* separate(image: Image, pages: number): AsyncGenerator<Image> {
  */
 async function decode(image: Image, header: Header): Promise<void> {
   const { format, bytes, signal } = image;
-  const { pages, pagesDiffer } = header;
   try {
-    for await (const part of pagesDiffer ? separate(image, pages) : [image]) await decodePart(part, header);
+    await decodePages(image, header).catch(async (cause: unknown) => {
+      signal?.throwIfAborted();
+      if (format !== 'tiff') throw cause;
+      const compression = await findUnsupportedCompression(bytes);
+      if (compression !== undefined) throw unsupported(compression, cause);
+      // A wrong value of any tag stops the decoder at the first strip, as damage of the pixels does.
+      const tiff = await copyOf(bytes);
+      await removeOtherTags(tiff);
+      await decodePages({ ...image, bytes: new MemoryBytes(tiff) }, header);
+    });
   } catch (cause) {
     signal?.throwIfAborted();
-    const compression = format === 'tiff' ? await findUnsupportedCompression(bytes) : undefined;
-    throw compression === undefined
-      ? broken(cause)
-      : new SaveError('unsupported-compression', { compression }, cause);
+    throw broken(cause);
   }
+}
+
+async function decodePages(image: Image, header: Header): Promise<void> {
+  const { pages, pagesDiffer } = header;
+  for await (const part of pagesDiffer ? separate(image, pages) : [image]) await decodePart(part, header);
 }
 
 /**

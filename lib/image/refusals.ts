@@ -6,6 +6,11 @@ export function incomplete(): SaveError {
   return new SaveError('incomplete-image');
 }
 
+/** The refusal of an image that is coded in a way that no decoder here knows. @param compression Its name. */
+export function unsupported(compression: string, cause?: unknown): SaveError {
+  return new SaveError('unsupported-compression', { compression }, cause);
+}
+
 // What libvips, its decoders, GLib and Node say where they get no memory or no thread. A limit of libheif's own, which
 // it calls a memory allocation error too, is none of the system.
 const SHORTAGE =

@@ -78,10 +78,11 @@ export const greyTiff = (...sizes: readonly (readonly [width: number, height: nu
 export function greyTiffOf(
   flavour: TiffFlavour,
   sizes: readonly (readonly [width: number, height: number])[],
+  more: readonly TiffEntry[] = [],
 ): Buffer {
   let at = 16;
   const directories = sizes.map(([width, height], page): TiffDirectory => {
-    const pixelsAt = at + directoryBytes(8, flavour.big);
+    const pixelsAt = at + directoryBytes(8 + more.length, flavour.big);
     const next = pixelsAt + width * height;
     const entries: TiffEntry[] = [
       [256, 4, 1, width],
@@ -92,7 +93,9 @@ export function greyTiffOf(
       [273, 4, 1, pixelsAt],
       [278, 4, 1, height],
       [279, 4, 1, width * height],
+      ...more,
     ];
+    entries.sort(([a], [b]) => a - b);
     const directory = { at, entries, next: page === sizes.length - 1 ? 0 : next };
     at = next;
     return directory;

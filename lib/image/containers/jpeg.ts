@@ -1,15 +1,19 @@
 // JPEG: marker segments up to the end-of-image marker, and the headers of its frame and scans.
-import { SaveError } from '../../errors.js';
 import { readUint, type ByteReader } from '../byte-reader.js';
-import { broken, incomplete } from '../refusals.js';
+import { broken, incomplete, unsupported } from '../refusals.js';
 import type { PlainHeader } from '../types.js';
 
 /** Markers. (ITU-T T.81 table B.1.) */
 export const [SOF0, SOF2, DHT, RST0, SOS, DRI] = [0xc0, 0xc2, 0xc4, 0xd0, 0xda, 0xdd] as const;
 const [SOI, EOI, DQT, APP0, APP15, COM] = [0xd8, 0xd9, 0xdb, 0xe0, 0xef, 0xfe] as const;
 
-/** Frames of arithmetic coding. Its decoder takes missing bytes for zeros and says nothing; no browser has one. */
-const [SOF9, SOF10] = [0xc9, 0xca] as const;
+/** Frames that no browser decodes. The decoder of arithmetic coding takes missing bytes for zeros and says nothing. */
+const UNSUPPORTED: ReadonlyMap<number, string> = new Map([
+  [0xc3, 'lossless JPEG'],
+  [0xc9, 'JPEG with arithmetic coding'],
+  [0xca, 'JPEG with arithmetic coding'],
+  [0xf7, 'JPEG-LS'],
+]);
 
 /** A frame header of ten components, the maximum of decoders; a scan header has fewer. */
 const MAX_HEADER_BYTES = 6 + 3 * 10;
@@ -122,12 +126,14 @@ export function readScan<Part extends Component>(frame: Frame<Part>, header: Buf
 export async function walkJpeg(reader: ByteReader): Promise<void> {
   let frame: Frame | undefined;
   for await (const { code, start, end } of readSegments(reader)) {
-    if (code === SOF9 || code === SOF10)
-      throw new SaveError('unsupported-compression', { compression: 'JPEG with arithmetic coding' });
+    const coding = UNSUPPORTED.get(code);
+    if (coding !== undefined) throw unsupported(coding);
     if (!isFrame(code) && code !== SOS) continue;
     const header = await reader.read(start, Math.min(end - start, MAX_HEADER_BYTES));
-    if (code !== SOS) frame ??= readFrame(code, header);
-    else if (frame !== undefined) {
+    if (code !== SOS) {
+      if (header[0] === 12) throw unsupported('12-bit JPEG');
+      frame ??= readFrame(code, header);
+    } else if (frame !== undefined) {
       const { parts, first, last, high, low } = readScan(frame, header);
       for (const { component } of parts) {
         const missing = component?.missing.subarray(first, last + 1);

@@ -38,6 +38,10 @@ interface TiffField {
 
 /** One directory. */
 interface TiffDirectory extends TiffLayout {
+  /** Where it is, where its entries begin, and the bytes of one. */
+  readonly position: number;
+  readonly entriesAt: number;
+  readonly entryBytes: number;
   readonly fields: ReadonlyMap<number, TiffField>;
   /** Where the position of the next directory is, and that position: 0 after the last one. */
   readonly nextAt: number;
@@ -97,11 +101,12 @@ async function readDirectory(
   const entries = await reader.uint(position, entryCountBytes, littleEndian);
   // A tag is a 16-bit number, and occurs once in a directory.
   if (entries > 0xffff) throw broken();
-  const nextAt = position + entryCountBytes + entries * entryBytes;
+  const entriesAt = position + entryCountBytes;
+  const nextAt = entriesAt + entries * entryBytes;
   if (nextAt + offsetBytes > reader.length) throw incomplete();
   spend(nextAt + offsetBytes - position);
   const fields = new Map<number, TiffField>();
-  for (let entryAt = position + entryCountBytes; entryAt < nextAt; entryAt += entryBytes) {
+  for (let entryAt = entriesAt; entryAt < nextAt; entryAt += entryBytes) {
     const entry = await reader.read(entryAt, entryBytes);
     const tag = readUint(entry.subarray(0, 2), littleEndian);
     const width = TYPE_BYTES[readUint(entry.subarray(2, 4), littleEndian)] ?? 0;
@@ -116,7 +121,7 @@ async function readDirectory(
     fields.set(tag, { littleEndian, position: valuesAt, count, width });
   }
   const next = await reader.uint(nextAt, offsetBytes, littleEndian);
-  return { ...layout, fields, nextAt, next };
+  return { ...layout, position, entriesAt, entryBytes, fields, nextAt, next };
 }
 
 /** The value of a tag at `index`, 0 where there is none. */
@@ -187,6 +192,38 @@ export async function* separatePages(tiff: Buffer, count: number): AsyncGenerato
     if (pages === count) return;
   }
   throw broken(new Error(`${pages} of ${count} pages are in the chain of directories`));
+}
+
+/** The tags that tell how pixels are coded. (TIFF 6.0 part 2 and 3; technical notes 1 and 2; SGI's 32997, 32998.) */
+const PIXEL_TAGS: ReadonlySet<number> = new Set([
+  ...[WIDTH, LENGTH, 258, COMPRESSION, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323],
+  ...[TILE_OFFSETS, 325, 332, 334, 338, 339, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531],
+  ...[532, 32_997, 32_998],
+]);
+
+/**
+ * Removes all other tags from the pages of a TIFF.
+ *
+ * @param tiff All bytes of the TIFF; they are written to.
+ * @throws SaveError A directory is not in the file.
+ */
+export async function removeOtherTags(tiff: Buffer): Promise<void> {
+  for await (const page of readDirectories(new ByteReader(new MemoryBytes(tiff)))) {
+    const { littleEndian, offsetBytes, position, entriesAt, entryBytes, nextAt, next } = page;
+    let end = entriesAt;
+    for (let entryAt = entriesAt; entryAt < nextAt; entryAt += entryBytes) {
+      if (!PIXEL_TAGS.has(readUint(tiff.subarray(entryAt, entryAt + 2), littleEndian))) continue;
+      tiff.copyWithin(end, entryAt, entryAt + entryBytes);
+      end += entryBytes;
+    }
+    tiff.copyWithin(end, nextAt, nextAt + offsetBytes);
+    const entries = (end - entriesAt) / entryBytes;
+    tiff.fill(0, position, entriesAt);
+    if (littleEndian) tiff.writeUInt16LE(entries, position);
+    else tiff.writeUInt16BE(entries, entriesAt - 2);
+    // The directories behind the last page are those that a removed tag has named.
+    if (next === 0) return;
+  }
 }
 
 // Sharp's prebuilt libtiff: none, CCITT, LZW, JPEG, Deflate, PackBits, NeXT, ThunderScan, SGILog, WebP.

@@ -84,6 +84,7 @@ describe.each([
     ['four channels without ExtraSamples', { channels: 4 }],
     ['six channels', { channels: 6, more: [extra] }],
     ['an unknown tag', { more: [[65000, 4, 1, 1]] }],
+    ['an orientation of 0', { more: [[274, 3, 1, 0]] }],
   ])('accepts a TIFF with %s', async (_name, picture) => {
     expect(await inspect(new MemoryBytes(tiff(picture)), OPTIONS)).toMatchObject({
       width: 40,
@@ -126,8 +127,9 @@ describe.each([
   it.each(['jpeg', 'lzw', 'packbits'] as const)(
     'refuses a TIFF of %s whose pixels are damaged, although its tags are untidy too',
     async (compression) => {
-      // Orientation of a type that TIFF does not allow for it, and a tag that is out of order in its place.
+      // Orientation 0, one of a type that TIFF does not allow for it, and a tag that is out of order in its place.
       for (const [tile, at, value] of [
+        [false, 8, 0],
         [false, 2, 12],
         [true, 2, 12],
         [false, 0, 65_000],
@@ -179,7 +181,7 @@ it('accepts a TIFF although warnings about an image before arrive late, and not 
   const inspect = inspectInHost.bind(undefined, 'tiff', new MemoryBytes(tiff({})), OPTIONS);
   late = 2;
   expect(await inspect()).toMatchObject({ pixels: 1200 });
-  late = 3;
+  late = 6;
   await expect(inspect()).rejects.toMatchObject({ code: 'broken-image' });
   spy.mockRestore();
 });
@@ -418,9 +420,14 @@ it.each([
   expect(await verdictOf(image)).toBe(verdict);
 });
 
-it('says of a JPEG with arithmetic coding that it is not supported', async () => {
+it.each([
+  ['arithmetic coding', 1, 0xc9],
+  ['lossless coding', 1, 0xc3],
+  ['the coding of JPEG-LS', 1, 0xf7],
+  ['12 bits', 4, 12],
+])('says of a JPEG with %s that it is not supported', async (_coding, at, value) => {
   const image = await fixedNoise(100, 70).jpeg().toBuffer();
-  image[image.indexOf('ffc0', 'hex') + 1] = 0xc9;
+  image[image.indexOf('ffc0', 'hex') + at] = value;
   expect(await verdictOf(image)).toBe('unsupported-compression');
 });
 

@@ -3,8 +3,7 @@ import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
 import sharp from 'sharp';
 import { SaveError } from '../../../../lib/errors.js';
 import { inspectInHost } from '../../../../lib/image/inspect.js';
-import { isTiledTiff, separatePages } from '../../../../lib/image/containers/tiff.js';
-import { noise } from '../../../support/images.js';
+import { separatePages } from '../../../../lib/image/containers/tiff.js';
 import { CountedFile, countSteps, verdictOn } from '../../../support/image-walks.js';
 import {
   directoryBytes,
@@ -175,12 +174,9 @@ it('refuses a directory of more entries than there are tags', async () => {
   expect(await verdictOn('tiff', image)).toBe('broken-image');
 });
 
-it('tells tiles from strips', async () => {
-  for (const tile of [true, false]) {
-    const image = await noise(40, 20).tiff({ tile }).toBuffer();
-    expect(await isTiledTiff(new MemoryBytes(image))).toBe(tile);
-  }
-});
+const OPTIONS = { verify: 'pixels', maxPixels: 1e9 } as const;
+
+const THREE_PAGES = [3, 5, 2].map((side) => [side, side] as const);
 
 const squares = (count: number): [number, number][] =>
   Array.from({ length: count }, (_, page) => [1 + (page % 2), 1 + (page % 2)]);
@@ -188,25 +184,24 @@ const squares = (count: number): [number, number][] =>
 it.each(FLAVOURS)(
   'shows each page as the only one, and leaves the bytes as they were: %j',
   async (flavour) => {
-    const tiff = greyTiffOf(flavour, [
-      [3, 3],
-      [5, 5],
-      [2, 2],
-    ]);
+    const tiff = greyTiffOf(flavour, THREE_PAGES);
     const before = Buffer.from(tiff);
-    const seen: unknown[] = [];
+    const seen: string[] = [];
     for await (const page of separatePages(tiff, 3)) {
-      const { width, pages } = await sharp(page).metadata();
-      seen.push([width, pages ?? 1]);
+      const { width, pages = 1 } = await sharp(page).metadata();
+      seen.push(`${width} × ${pages}`);
     }
-    expect(seen).toEqual([
-      [3, 1],
-      [5, 1],
-      [2, 1],
-    ]);
+    expect(seen).toEqual(['3 × 1', '5 × 1', '2 × 1']);
     expect(tiff.equals(before)).toBe(true);
   },
 );
+
+it.each(FLAVOURS)('accepts wrong values of tags that are not about pixels: %j', async (flavour) => {
+  // An orientation and a unit of resolution that do not exist, and a value of an unknown type.
+  const odd: TiffEntry[] = [274, 296, 65_000].map((tag) => [tag, tag === 65_000 ? 0 : 3, 1, 0]);
+  const tiff = new MemoryBytes(greyTiffOf(flavour, THREE_PAGES, odd));
+  expect(await inspectInHost('tiff', tiff, OPTIONS)).toMatchObject({ pages: 3, pixels: 38 });
+});
 
 it.each([
   ['has fewer pages than it must have', greyTiff([3, 3], [5, 5]), 3],
@@ -219,12 +214,8 @@ it.each([
 });
 
 it('refuses more pages of different sizes than it may open one by one', async () => {
-  const options = { verify: 'pixels', maxPixels: 1e9 } as const;
-  await expect(
-    inspectInHost('tiff', new MemoryBytes(greyTiff(...squares(10_001))), options),
-  ).rejects.toMatchObject({
-    code: 'too-many-pixels',
-  });
+  const tiff = new MemoryBytes(greyTiff(...squares(10_001)));
+  await expect(inspectInHost('tiff', tiff, OPTIONS)).rejects.toMatchObject({ code: 'too-many-pixels' });
 });
 
 it('stops between two pages when the signal aborts', async () => {
@@ -238,10 +229,8 @@ it('stops between two pages when the signal aborts', async () => {
     if (opened === 5) controller.abort(new Error('the deadline passed'));
     return metadata.call(this);
   });
-  const options = { verify: 'pixels', maxPixels: 1e9, signal } as const;
-  await expect(inspectInHost('tiff', new MemoryBytes(greyTiff(...squares(50))), options)).rejects.toThrow(
-    'the deadline passed',
-  );
+  const tiff = new MemoryBytes(greyTiff(...squares(50)));
+  await expect(inspectInHost('tiff', tiff, { ...OPTIONS, signal })).rejects.toThrow('the deadline passed');
   expect(opened).toBe(5);
   spy.mockRestore();
 });
