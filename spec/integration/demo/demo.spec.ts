@@ -145,8 +145,7 @@ test.each(['http', '65536', '-1', ''])('PORT=%s causes a clear message', async (
 
 test('no folder, and a failed first save, end the demo with the reason', async () => {
   expect(await expectFailure({ PORT: '0', SAVE_PATH: PROGRAM })).toContain('Name one: SAVE_PATH=./saved npx');
-  // A folder stands where the file should go.
-  await mkdir(saved('harbour.jpg'));
+  await mkdir(saved('harbour.jpg')); // where the file should go
   expect(await expectFailure({ PORT: '0' })).toMatch(
     /status=failed[^]*The first image was not saved: see the reply above\.\n$/,
   );
