@@ -1,5 +1,5 @@
 // The client's connection during a save: ends the save when the client disconnects, and holds the timer off.
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 
 /** How long a client whose request was destroyed may go on sending after the reply, in milliseconds. */
@@ -8,6 +8,15 @@ const LINGER_MS = 1000;
 /** The connection of a request. Hosts without a network (serverless, mocks) may give it a plain object, or nothing. */
 export function connectionOf({ socket }: { readonly socket?: Socket | null }): Socket {
   return socket ?? (Object.create(null) as Socket);
+}
+
+/** Ends a connection that can get no reply: that tells the client more than silence. */
+export function breakOff(socket: Partial<Socket>, res: ServerResponse, error: unknown): void {
+  socket.destroy?.();
+  if (socket instanceof Socket) return;
+  // Hosts without a network wait for the events of the response, and destroying it may emit none.
+  res.destroy();
+  if (res.listenerCount('error') > 0) res.emit('error', error);
 }
 
 /**

@@ -1,7 +1,7 @@
 // The middleware: starts a save for each save command, and passes every other request on. A save captures the response for
 // the renderer, then gives it back for the reply.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { connectionOf, watchConnection } from '../capture/connection.js';
+import { breakOff, connectionOf, watchConnection } from '../capture/connection.js';
 import { captureResponse, protectReply, restoreResponse } from '../capture/response-capture.js';
 import { rewriteForRenderer } from '../capture/rewrite-request.js';
 import type { CaptureState } from '../capture/state.js';
@@ -139,9 +139,7 @@ export function createExchange(req: IncomingMessage, res: ServerResponse, next: 
         if (capture !== undefined) protectReply(capture);
       } catch (error) {
         process.emitWarning(`imageSave could not reply: ${describeError(error)}`);
-        // A connection that ends tells the client more than silence. Hosts without a network have only the response.
-        if ('destroy' in socket) socket.destroy();
-        else res.destroy();
+        breakOff(socket, res, error);
       }
     },
   };

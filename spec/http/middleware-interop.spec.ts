@@ -9,7 +9,7 @@ import compression from 'compression';
 import session from 'express-session';
 import onHeaders from 'on-headers';
 import { fsCalls } from '../../lib/temp-files/fs.js';
-import { imageSave, saveOf } from '../../lib/index.js';
+import { saveOf } from '../../lib/index.js';
 import { get } from '../support/client.js';
 import { eventually } from '../support/deferred.js';
 import { list } from '../support/temp-dir.js';
@@ -121,17 +121,6 @@ test('saves nothing for a command that earlier middleware has answered', async (
   expect(list(folder())).toEqual([]);
 });
 
-test('does not call a listener that was removed at once', async () => {
-  const listener = jest.fn();
-  let response: ServerResponse | undefined;
-  await save(undefined, { before: [doing((res) => (response = res))] });
-  await sleep(20);
-  response!.on('close', listener);
-  response!.removeListener('close', listener);
-  await sleep(20);
-  expect(listener).not.toHaveBeenCalled();
-});
-
 test('ends a pending authorize when the client has already disconnected', async () => {
   const leave: Handler = (req, _res, next) => {
     req.socket.destroy();
@@ -141,10 +130,6 @@ test('ends a pending authorize when the client has already disconnected', async 
   await save(undefined, { before: [leave], timeout: 100, authorize }).catch(() => undefined);
   await eventually(() => records.length > 0);
   expect(records.map(({ code }) => code)).toEqual(['client-disconnected']);
-});
-
-test('ignores inherited options', () => {
-  expect(typeof imageSave(Object.create({ timeout: 'soon' }) as object)).toBe('function');
 });
 
 test('keeps its dummy ETag out of every list of headers', async () => {

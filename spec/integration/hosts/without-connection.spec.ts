@@ -142,3 +142,17 @@ test.each(Object.keys(hosts))('refuses under %s', async (host) => {
   expect(parseReply(body)).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
   expect(readdirSync(folder())).toEqual([]);
 });
+
+test.each(Object.keys(hosts))('breaks off under %s where a head has been sent before', async (host) => {
+  const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+  const log = jest.spyOn(console, 'error').mockImplementation();
+  const save = imageSave({ savePath: folder() });
+  const flushing: Handler = (req, res, next) => {
+    save(req, res.writeHead(200), next);
+  };
+  const sent = hosts[host]!(flushing as typeof save, () => undefined);
+  // serverless-express sends this status, and the others reject.
+  expect(await sent.catch(() => ({ statusCode: 500 }))).toMatchObject({ statusCode: 500 });
+  expect(warn.mock.calls[0]?.[0]).toContain('has sent the head of another response');
+  for (const spy of [warn, log]) spy.mockRestore();
+});

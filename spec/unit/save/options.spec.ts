@@ -241,8 +241,9 @@ describe('an unknown option', () => {
     },
   );
 
-  it('is refused even if it is undefined', () => {
+  it('is refused even if it is undefined, and ignored if it is inherited', () => {
     expect(refusal({ path: undefined })).toContain('"path"');
+    expect(typeof imageSave(Object.create({ path: 5, timeout: 'soon' }) as object)).toBe('function');
   });
 });
 
