@@ -5,7 +5,8 @@ import { isDeepStrictEqual } from 'node:util';
 
 type QueryParser = (query: string) => unknown;
 
-interface MaybeExpressRequest extends IncomingMessage {
+interface MaybeExpressRequest {
+  readonly url?: string | undefined;
   query?: unknown;
   app?: { get?: (name: 'query parser fn') => QueryParser | undefined };
 }
@@ -40,10 +41,10 @@ function stripHeaders(
 }
 
 /**
- * Takes the command out of a query that earlier middleware has stored (Express 4 does), and leaves in it what that has
- * changed, because it may be an input check. Express 5 computes `req.query` from the URL.
+ * Takes the command out of a query that earlier middleware has stored (Express 4 and itty-router do), and leaves in it what
+ * that has changed, because it may be an input check. Express 5 computes `req.query` from the URL.
  */
-function rewriteStoredQuery(req: MaybeExpressRequest, oldUrl: string): void {
+export function rewriteStoredQuery(req: MaybeExpressRequest, oldUrl: string): void {
   const own = Object.getOwnPropertyDescriptor(req, 'query');
   const stored = own === undefined ? undefined : req.query;
   if (typeof stored !== 'object' || stored === null) return;

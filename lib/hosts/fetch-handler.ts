@@ -1,6 +1,6 @@
 // The Fetch handler: starts a save for each save command, and hands every other request on.
 import { whenAborted } from '../abort.js';
-import { STRIPPED_HEADERS } from '../capture/rewrite-request.js';
+import { rewriteStoredQuery, STRIPPED_HEADERS } from '../capture/rewrite-request.js';
 import { SaveError } from '../errors.js';
 import { hasSaveCommand, parseCommand } from '../protocol/parse-command.js';
 import { createReply } from '../protocol/reply.js';
@@ -111,7 +111,7 @@ function createExchange<Client extends Request>(
       return command;
     },
     async render(save) {
-      const changed = rewriteForRenderer(request, rendererUrl, save.signal);
+      const changed = rewriteForRenderer(request, base + path, rendererUrl, save.signal);
       attachSave(changed, save);
       let response: unknown;
       try {
@@ -139,6 +139,7 @@ function createExchange<Client extends Request>(
 /** The request for the renderer: a GET of the whole image, without the command. */
 function rewriteForRenderer<Client extends Request>(
   request: Client,
+  oldUrl: string,
   url: string,
   signal: AbortSignal,
 ): Client {
@@ -149,6 +150,7 @@ function rewriteForRenderer<Client extends Request>(
   const made = createLike(request, url, { method: 'GET', headers, signal });
   // What other code has set on it, such as a user.
   for (const [name, value] of Object.entries(request)) if (!(name in made)) Reflect.set(made, name, value);
+  rewriteStoredQuery(made, oldUrl);
   return made as Client;
 }
 

@@ -1,6 +1,7 @@
 // The Fetch handler: ordinary requests pass untouched, commands save what the handler returns.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse } from 'node:querystring';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { imageSave, saveOf, type FetchHandler, type FetchImageSaveOptions } from '../../lib/fetch.js';
@@ -163,12 +164,14 @@ describe('a command', () => {
     }
     let seen: unknown;
     const handle = wrap((request) => {
-      seen = [Reflect.get(request, 'app'), Reflect.get(request, 'user')];
+      seen = [Reflect.get(request, 'app'), Reflect.get(request, 'user'), Reflect.get(request, 'query')];
       return sendImage();
     });
-    const request = Object.assign(new AppRequest(`http://host/?${COMMAND}`), { user: 'someone' });
+    const query = { ...parse(COMMAND), wid: '2000' };
+    const url = `http://host/?wid=40000&${COMMAND}`;
+    const request = Object.assign(new AppRequest(url), { user: 'someone', query });
     expect((await handle(request)).status).toBe(200);
-    expect(seen).toEqual([true, 'someone']);
+    expect(seen).toEqual([true, 'someone', { wid: '2000' }]);
   });
 
   it('is given to authorize and the hooks with the client’s own request', async () => {
