@@ -12,13 +12,11 @@ import { createDemo } from './server.js';
 const COMMAND =
   process.env['npm_lifecycle_event'] === 'demo' ? 'npm run demo' : 'npx express-image-save demo';
 
-const savePath = path.resolve(
-  process.env['SAVE_PATH'] ?? mkdtempSync(path.join(tmpdir(), 'express-image-save-')),
-);
-mkdirSync(savePath, { recursive: true });
-
-const server = createServer(createDemo(savePath));
+const server = createServer();
 const origin = await listen(process.env['PORT'] ?? '3000');
+// Not before it is certain that the demo can serve: a folder would be left behind.
+const savePath = makeFolder(process.env['SAVE_PATH']);
+server.on('request', createDemo(savePath));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => server.close());
 }
@@ -50,6 +48,18 @@ async function listen(port: string): Promise<string> {
     );
   }
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function makeFolder(folder: string | undefined): string {
+  try {
+    if (folder === undefined) return mkdtempSync(path.join(tmpdir(), 'express-image-save-'));
+    mkdirSync(folder, { recursive: true });
+    return path.resolve(folder);
+  } catch (error) {
+    return stop(
+      `There is no folder to save to: ${(error as Error).message}. Name one: SAVE_PATH=./saved ${COMMAND}`,
+    );
+  }
 }
 
 async function saveFirstImage(): Promise<void> {

@@ -129,11 +129,12 @@ whereAsked.each(['SIGINT', 'SIGTERM'] as const)('%s ends it cleanly', async (sig
   expect(await demo.ended).toBe(0);
 });
 
-test('a port in use causes a clear message', async () => {
+test('a port in use causes a clear message, and no folder', async () => {
   const { port } = await startServer([]);
-  expect(await expectFailure({ PORT: String(port) })).toBe(
+  expect(await expectFailure({ PORT: String(port), SAVE_PATH: saved('new') })).toBe(
     `Port ${port} is in use. Choose another one: PORT=3001 npx express-image-save demo\n`,
   );
+  expect(await readdir(saved())).toEqual([]);
 });
 
 test.each(['http', '65536', '-1', ''])('PORT=%s causes a clear message', async (port) => {
@@ -142,9 +143,9 @@ test.each(['http', '65536', '-1', ''])('PORT=%s causes a clear message', async (
   );
 });
 
-test('a failed first save ends the demo with the reason', async () => {
-  // A folder stands where the file should go.
-  await mkdir(saved('harbour.jpg'));
+test('no folder, and a failed first save, end the demo with the reason', async () => {
+  expect(await expectFailure({ PORT: '0', SAVE_PATH: PROGRAM })).toContain('Name one: SAVE_PATH=./saved npx');
+  await mkdir(saved('harbour.jpg')); // where the file should go
   expect(await expectFailure({ PORT: '0' })).toMatch(
     /status=failed[^]*The first image was not saved: see the reply above\.\n$/,
   );
