@@ -60,8 +60,7 @@ export class Engine {
   #begun = 0;
   readonly #slots = new Set<PreparedJob>();
   readonly #queue = new Map<PreparedJob, () => void>();
-  /** Requests that are running. */
-  inFlight = 0;
+  #inFlight = 0;
   #isExhausted = false;
   #hasReplied = false;
   readonly #stopping = new AbortController();
@@ -81,6 +80,11 @@ export class Engine {
     this.#pace = new Pace(settings.concurrency);
     // Each job that waits for its next attempt listens.
     setMaxListeners(0, this.#stopping.signal);
+  }
+
+  /** Requests that are running. */
+  get inFlight(): number {
+    return this.#inFlight;
   }
 
   get #isStopping(): boolean {
@@ -135,7 +139,7 @@ export class Engine {
       if (!this.#isStopping && !this.#maySend()) break;
       this.#queue.delete(job);
       this.#slots.add(job);
-      this.inFlight++;
+      this.#inFlight++;
       resolve();
     }
     for (const resolve of this.#watchers.splice(0)) resolve();
@@ -147,7 +151,7 @@ export class Engine {
 
   #maySend(): boolean {
     const { concurrency } = this.settings;
-    if (this.#slots.size >= concurrency || this.inFlight >= this.#pace.limit) return false;
+    if (this.#slots.size >= concurrency || this.#inFlight >= this.#pace.limit) return false;
     // A consumer that is slower than the server must not make results pile up.
     return this.#results.length < concurrency && this.#pace.remainingPause() === 0;
   }
@@ -250,7 +254,7 @@ export class Engine {
       if (outcome.isRateLimit === true) void this.#waitForPause();
       return outcome;
     } finally {
-      this.inFlight--;
+      this.#inFlight--;
       this.#change();
     }
   }

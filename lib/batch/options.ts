@@ -46,6 +46,8 @@ export const SHARED_OPTIONS: Readonly<Record<Exclude<keyof SaveAllOptions, 'sign
     isValid: (value) =>
       typeof value === 'object' &&
       value !== null &&
+      // A Map or a Headers shows nothing of what it holds.
+      (Array.isArray(value) || !(Symbol.iterator in value)) &&
       Object.values(value).every((each) => typeof each === 'string'),
   },
   concurrency: {

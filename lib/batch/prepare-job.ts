@@ -102,7 +102,7 @@ function refuse(where: string, reason: string): Outcome['result'] {
  *
  * @throws TypeError The entry is no job.
  */
-export function checkJob(entry: unknown): Pick<PreparedJob, 'fields' | keyof SaveJob> {
+function checkJob(entry: unknown): Pick<PreparedJob, 'fields' | keyof SaveJob> {
   if (entry instanceof InvalidJob) throw entry;
   if (typeof entry !== 'object' || entry === null)
     throw new TypeError('a job is an object with a url and a name');

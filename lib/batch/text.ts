@@ -22,7 +22,8 @@ const OTHER_FORMATS: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/^\u001f\ufffd/, 'compressed (gzip). Unpack it: gunzip -c FILE | npx express-image-save batch … -'],
   [/^PK\u0003\u0004/, 'a ZIP archive, or a workbook of Excel. Unpack it, or save the workbook as CSV UTF-8.'],
   [/^(?:BZh\d|\ufffd7zXZ\0|\(\ufffd\/\ufffd)/, 'compressed. Unpack it.'],
-  [/^(?:\ufffd\ufffd|[^\n]{0,3}\0)/, 'UTF-16. Save it as UTF-8.'],
+  // A log that was emptied while it was written begins with many zeros.
+  [/^(?:\ufffd\ufffd|(?!\0{4})[^\n]{0,3}\0)/, 'UTF-16. Save it as UTF-8.'],
 ];
 
 /**

@@ -137,7 +137,8 @@ function parseJson(line: string): LoggedRequest {
   const fields = { ...entry, ...(request as object | null | undefined) } as Record<string, unknown>;
   const find = (...names: readonly string[]): string =>
     names.map((name) => fields[name]).find((value): value is string => typeof value === 'string') ?? '';
-  const [method, url] = [find('method', 'request_method'), find('uri', 'request_uri', 'url', 'path')];
+  // Where nginx logs both, its `uri` is decoded and has no query.
+  const [method, url] = [find('method', 'request_method'), find('request_uri', 'uri', 'url', 'path')];
   const args = find('args', 'query_string', 'query');
   return [`${method} ${args === '' || url.includes('?') ? url : `${url}?${args}`}`, status];
 }

@@ -1,7 +1,7 @@
 // The list of jobs that the arguments name, and how long it is; lists with a job in each line, and tables.
 import { pipeline, Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
-import { checkJob, createRequest } from '../prepare-job.js';
+import { prepareJob } from '../prepare-job.js';
 import { checkText, countAll, MAX_LINE_LENGTH, openText, readListLines, type TextSource } from '../text.js';
 import { InvalidJob, UsageError, type Entries } from '../types.js';
 import { describeCounts, readAccessLog, type AccessLogOptions, type LogCounts } from './access-log.js';
@@ -69,13 +69,10 @@ async function openList(
 /** A template that makes no job of the first combination makes none of the others. */
 async function checkFirst(jobs: Entries): Promise<void> {
   for await (const { job } of jobs) {
-    try {
-      createRequest(checkJob(job), 'http://any');
-      return;
-    } catch (error) {
-      const { message } = error as Error;
-      throw new UsageError(`The first combination is no job: ${message}. Correct --url or --name.`);
-    }
+    const where = 'The first combination is no job';
+    const { result } = prepareJob({ where, job }, { server: 'http://any' });
+    if (result === undefined) return;
+    throw new UsageError(`${result.message}. Correct --url or --name.`);
   }
 }
 
@@ -108,13 +105,15 @@ interface Row {
  * Reads CSV as RFC 4180 has it, also with semicolons or tabs.
  *
  * @returns The columns, and the fields of each further row by them.
- * @throws UsageError There is no first row, or it names a column twice.
+ * @throws UsageError There is no first row, it names a column twice, or it is not UTF-8.
  */
 export async function openCsv(source: TextSource): Promise<{ columns: readonly string[]; entries: Entries }> {
   const rows = readRows(source);
   const first = await rows.next();
   if (first.done === true) throw new UsageError(`${source.name} is empty. Its first row names the columns.`);
   const columns = first.value.record.map((column) => column.trim());
+  const wrong = checkText(columns.join(''));
+  if (wrong !== undefined) throw new UsageError(`${source.name}, first row: ${wrong.message}`);
   const repeated = columns.find((column, index) => column !== '' && columns.indexOf(column) !== index);
   if (repeated !== undefined)
     throw new UsageError(`${source.name} has two columns "${repeated}". Give each a name of its own.`);
@@ -147,12 +146,14 @@ function createValues(columns: readonly string[], record: readonly string[]): ob
 async function* readRows(source: TextSource): AsyncGenerator<Row, void, undefined> {
   const chunks = source.read()[Symbol.asyncIterator]();
   let head = '';
-  for (let next; !head.includes('\n') && (next = await chunks.next()).done !== true;) head += next.value;
+  for (let next; !/[^\n]\n/.test(head) && (next = await chunks.next()).done !== true;) head += next.value;
   const parser = parse({
     delimiter: findDelimiter(head),
     record_delimiter: '\n',
     relax_column_count: true,
     relax_quotes: true,
+    // Also rows of delimiters alone, as spreadsheets write them behind their last row.
+    skip_records_with_empty_values: true,
     skip_empty_lines: true,
     info: true,
     max_record_size: MAX_LINE_LENGTH,
@@ -179,7 +180,7 @@ async function* readRows(source: TextSource): AsyncGenerator<Row, void, undefine
 
 /** What separates the columns of the first row, outside of its quotes. */
 function findDelimiter(head: string): string {
-  const [row] = /^(?:[^"\n]|"[^"]*")*/.exec(head) ?? [''];
+  const [row = ''] = /(?:[^"\n]|"[^"]*")+/.exec(head) ?? [];
   const text = row.replace(/"[^"]*"/g, '');
   const count = (delimiter: string): number => text.split(delimiter).length;
   return [',', ';', '\t'].reduce((best, each) => (count(each) > count(best) ? each : best));

@@ -4,9 +4,9 @@ import { encodeValue } from '../prepare-job.js';
 import { countAll, openText, readListLines, type TextSource } from '../text.js';
 import { InvalidJob, UsageError, type Entries, type JobEntry } from '../types.js';
 
-/** A text in braces is a place where it looks like a name, or where it is the name of a column. */
+/** A text in braces is a place where it looks like a name (`Artikel-Größe`), or where it is the name of a column. */
 const BRACES = /\{([^{}]+)\}/g;
-const NAME = /^[A-Za-z_][\w.-]*$/;
+const NAME = /^[\p{L}_][\p{L}\p{M}\p{N} _.-]*(?<! )$/u;
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -70,8 +70,8 @@ interface ValueSet {
 }
 
 async function readSet(text: string, stdin: Readable): Promise<ValueSet> {
-  const [, name, list = ''] = /^([A-Za-z_][\w.-]*)=(.*)$/s.exec(text) ?? [];
-  if (name === undefined) throw new UsageError(`"${text}" is no set of values. Write --set wid=320,640`);
+  const [, name = '', list = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  if (!NAME.test(name)) throw new UsageError(`"${text}" is no set of values. Write --set wid=320,640`);
   if (list.startsWith('@')) {
     const file = await openText(list.slice(1), stdin);
     // It is read again for each value of the sets before it.

@@ -35,6 +35,7 @@ it.each<[string, object]>([
   ['signal', { signal: {} }],
   ['header', { header: 'X: y' }],
   ['header', { header: [3] }],
+  ['header', { header: new Headers({ X: 'y' }) }],
   ['conncurrency', { conncurrency: 3 }],
 ])('refuses a wrong %s by its name', (name, options) => {
   expect(() => checkBatchOptions(options)).toThrow(new RegExp(`"${name}"`));

@@ -116,6 +116,7 @@ it.each([
 it.each([
   ['nginx, the whole request', { status: '200', request: 'GET /a?x=1 HTTP/1.1' }],
   ['nginx, its parts', { request_method: 'GET', request_uri: '/a?x=1', status: 200 }],
+  ['nginx, its decoded path too', { request_method: 'GET', uri: '/a', request_uri: '/a?x=1' }],
   ['nginx, path and arguments', { method: 'GET', uri: '/a', args: 'x=1' }],
   ['Caddy', { level: 'info', status: 200, request: { method: 'GET', host: 'h', uri: '/a?x=1' } }],
 ])('reads JSON of %s', async (_what, line) => {

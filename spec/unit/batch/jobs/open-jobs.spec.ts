@@ -61,7 +61,7 @@ describe('a table', () => {
     ['a byte order mark', '\ufeffsku;width\nA;320'],
     ['quotes', '"sku","width"\r\n"A","320"\r\n'],
     ['delimiters of other kinds in quotes', '"sku";"width"\n"A";"320"'],
-    ['empty lines', '\nsku,width\n\n\nA,320\n\n'],
+    ['empty lines, and rows of delimiters', '\n;\nsku;width\n\n ; \nA;320\n\n;\n'],
   ])('reads %s', async (_what, text) => {
     expect(await read(text)).toEqual([{ sku: 'A', width: '320' }]);
   });
@@ -88,6 +88,7 @@ describe('a table', () => {
 
   it.each([
     ['sku,width,sku\nA,1,2\n', /has two columns "sku"/],
+    ['sku;gr\ufffd\ufffde\nA;1\n', /first row: it is not UTF-8: convert/],
     ['', /is empty. Its first row names the columns/],
     ['a,b\n1,2\n3,"4\n5,6\n', /from line 3 on, a quote that is never closed/],
     ['a,"b\n1,2\n', /from line 1 on, a quote that is never closed/],

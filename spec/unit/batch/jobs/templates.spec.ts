@@ -43,9 +43,9 @@ it('expands to every combination, the first set slowest, and knows how many ther
 });
 
 it('encodes values where they go into the URL, except for slashes, and nowhere else', async () => {
-  expect((await expand({ set: ['p=cat/a b&c', 'wid=1'] })).jobs).toEqual([
-    '/cat/a%20b%26c?wid=1 cat/a b&c-1.jpg',
-  ]);
+  const [url, name] = ['/{p}?wid={Bild-Größe px}', '{p}-{Bild-Größe px}.jpg'];
+  const { jobs } = await expand({ url, name, set: ['p=cat/a b&c', 'Bild-Größe px=1'] });
+  expect(jobs).toEqual(['/cat/a%20b%26c?wid=1 cat/a b&c-1.jpg']);
 });
 
 it('reads values from a file, one a line, also for an inner set', async () => {
@@ -112,5 +112,5 @@ it('has places, and leaves brackets that are none as they are; a value may hold 
     '/{picture}$&?wid={wid}$&&again={picture}$&&src={cat/y?wid=3}&a={}&b={ c }',
   );
   // The name of a column is a place, whatever it looks like.
-  expect(new Template('/{Artikel Nr.}{x y}', ['Artikel Nr.']).fill(() => '!')).toBe('/!{x y}');
+  expect(new Template('/{#1}{#2}', ['#1']).fill(() => '!')).toBe('/!{#2}');
 });
