@@ -22,7 +22,7 @@ const BAD_CREDENTIALS = [
 ];
 
 /** Where the status is ambiguous, S3's own name decides. (Amazon S3 API Reference, "Error responses".) */
-const CODES: ReadonlyMap<SaveErrorCode, readonly (string | number | undefined)[]> = new Map([
+const CODES: readonly (readonly [SaveErrorCode, readonly (string | number | undefined)[]])[] = [
   ['store-missing', ['NoSuchBucket', 'PermanentRedirect', 301, 404]],
   // 501: a header or a condition that this store does not know.
   ['store-denied', [...BAD_CREDENTIALS, 401, 403, 501]],
@@ -31,21 +31,31 @@ const CODES: ReadonlyMap<SaveErrorCode, readonly (string | number | undefined)[]
   ['too-many-bytes', ['EntityTooLarge', 413]],
   ['disk-full', ['QuotaExceeded', 507]],
   ['file-exists', [412]],
-  // Without a status there was no answer. A conflict: another conditional save of the same name is in progress.
-  ['store-unavailable', ['RequestTimeout', 'ConditionalRequestConflict', 'NoSuchUpload', 429, undefined]],
-]);
+  // A conflict: another conditional save of the same name is in progress.
+  ['store-unavailable', ['RequestTimeout', 'ConditionalRequestConflict', 'NoSuchUpload', 429]],
+  // The limits of the client and of this store; no answer at all.
+  ['store-unavailable', ['TimeoutError', 'AbortError', undefined]],
+];
 
 function findCode(cause: string | number | undefined): SaveErrorCode | undefined {
-  return [...CODES].find(([, causes]) => causes.includes(cause))?.[0];
+  return CODES.find(([, causes]) => causes.includes(cause))?.[0];
 }
 
 /** Converts an error of the client to a SaveError, with the original error as its cause. */
 export function storeError(error: unknown): SaveError {
   if (error instanceof SaveError) return error;
   const { name, status } = readError(error);
-  const otherwise = status !== undefined && status >= 500 ? 'store-unavailable' : 'write-failed';
-  const code = findCode(name) ?? findCode(status) ?? otherwise;
+  const unlisted = status !== undefined && status >= 500 ? 'store-unavailable' : 'write-failed';
+  const code = findCode(name) ?? (couldNotSend(error) ? 'internal-error' : findCode(status)) ?? unlisted;
   return new SaveError(code, { rule: TOO_LONG }, error);
+}
+
+/** Whether the client could not make a request: it has no region, or its endpoint or a field is wrong. */
+function couldNotSend(error: unknown): boolean {
+  const { code, cause, $metadata } = Object(error) as { code?: string; cause?: unknown; $metadata?: unknown };
+  if (code?.startsWith('ERR_INVALID_')) return true;
+  // The client notes its attempts. Errors of the network, also where the credentials come from, have a code or a cause.
+  return code === undefined && cause === undefined && $metadata === undefined;
 }
 
 /** Whether the error would refuse every other save to the same bucket. */

@@ -96,8 +96,9 @@ async function prepareTarget(
       if (owner === 'self') return { lastUpdated, warning: error };
       const { status } = readError(error);
       // The condition is false (412), or another save of the name is in progress (409): the name is taken.
-      if (owner === 'other' && (status === 412 || status === 409))
+      if (!overwrite && owner === 'other' && (status === 412 || status === 409)) {
         throw new SaveError('file-exists', {}, error);
+      }
       throw request.outcomeUnknown ? new SaveError('store-no-response', {}, error) : error;
     }
     // The `Date` of an answer is within a second of the object's time, which saves a request per image. But Amazon S3

@@ -1,5 +1,6 @@
 // The check of the bucket: one request while all is well, and a new one after any failure. The codes of its errors.
 import { randomBytes } from 'node:crypto';
+import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { SaveError } from '../../../../lib/errors.js';
 import { s3Store } from '../../../../lib/s3.js';
 import { concernsBucket, storeError } from '../../../../lib/stores/s3/s3-bucket.js';
@@ -108,12 +109,6 @@ describe('a check', () => {
     expect(server.objects.has('/renders/a.png')).toBe(true);
     await store.check!();
   });
-
-  it('rejects where nothing answers', async () => {
-    const client = server.client({ endpoint: 'http://127.0.0.1:1' });
-    const unreachable = s3Store({ client, bucket: 'renders' });
-    expect(await codeOf(() => unreachable.check!())).toBe('store-unavailable');
-  });
 });
 
 it('does not ask again after a name was taken', async () => {
@@ -157,6 +152,16 @@ describe('an error', () => {
     const error = storeError(cause);
     expect(error).toMatchObject({ name: 'SaveError', code, cause });
     expect(error.message).not.toMatch(/renders|10\.0/);
+  });
+
+  it.each<[S3ClientConfig, string]>([
+    [{ region: 'a b' }, 'internal-error'],
+    [{ endpoint: 'nonsense' }, 'internal-error'],
+    [{ endpoint: 'http://127.0.0.1:1' }, 'store-unavailable'],
+    [{ credentials: () => fetch('http://127.0.0.1:1') as never }, 'store-unavailable'],
+  ])('without an answer, of a client with %j, gets the code %s', async (config, code) => {
+    const unanswered = s3Store({ client: server.client(config), bucket: 'renders' });
+    expect(await codeOf(() => unanswered.check!())).toBe(code);
   });
 
   it('is passed on unchanged if it is a SaveError', () => {

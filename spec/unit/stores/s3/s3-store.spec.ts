@@ -240,6 +240,18 @@ describe('a request that fails or is aborted', () => {
   });
 });
 
+it.each([
+  [true, 'write-failed'],
+  [false, 'file-exists'],
+])('a conflict over a name that is there, overwrite %s, is %s', async (overwrite, code) => {
+  server.intercept = ({ line }) => {
+    if (!line.startsWith('PUT')) return undefined;
+    server.objects.set('/renders/a.png', { body: Buffer.alloc(1), headers: {} });
+    return 409;
+  };
+  await expect(saveTo(storeWith(), 'a.png', Buffer.alloc(9), { overwrite })).rejects.toMatchObject({ code });
+});
+
 it('refuses a name that is too long for a key', async () => {
   const store = storeWith({ prefix: 'p/'.repeat(100) });
   const name = Array.from({ length: 9 }, () => 'x'.repeat(100)).join('/');
