@@ -8,30 +8,23 @@ import { assertSeed, verdictOf } from '../support/files.js';
 import { assertPromise } from '../support/assert-promise.js';
 import { Server } from '../support/server.js';
 
+const words = (text: string): string[] => text.split(/ |\n +/);
+
 /** Pieces of names, both legal and hostile. */
 const PIECES = [
-  ...'a b.tif shoe .tif .tiff .png .php . .. ... / // \\ : ~ in in/ out/ /etc/passwd ../outside/ ..\\ C:'.split(
-    ' ',
-  ),
-  ...'\\\\host\\ file:/// % %00 %2e%2e%2f CON nul com1 LPT9 com\u00b9 aux.tif e\u0301 \uff0e\uff0e\uff0f'.split(
-    ' ',
-  ),
-  ...'$a$ $ $$ + * ? " < > | \' ` ; & # = __proto__ constructor -rf'.split(' '),
-  ...[' ', '\0', '\n', '\r\n', '\x7f', '\u0085', '\u2028', '\u202e', '\ufeff', '\u{1f45f}', 'x'.repeat(250)],
+  ...words(String.raw`a b.tif shoe .tif .tiff .png .php . .. ... / // \ : ~ in in/ out/ /etc/passwd ../outside/ ..\ C:
+    \\host\ file:/// % %00 %2e%2e%2f CON nul com1 LPT9 aux.tif $a$ $ $$ + * ? " < > | '`),
+  ...words('` ; & # = __proto__ constructor -rf com\u00b9 e\u0301 \uff0e\uff0e\uff0f \0 \x7f \u0085'),
+  ...[' ', '\n', '\r\n', '\u2028', '\u202e', '\ufeff', '\u{1f45f}', 'x'.repeat(250)],
 ];
 
 /** Pieces of queries that resemble commands. */
-const COMMANDS = [
-  ...'req=saveToFile REQ=savetofile r%65q=saveToFil%65 req=saveToFile,text req=saveToFile,xml req=img req='.split(
-    ' ',
-  ),
-  ...'req name=a.tif name=../a.tif NAME=in/b.tif n%61me=c.tif name= name name=% name=%ff.tif name=%00'.split(
-    ' ',
-  ),
-  ...'timeout=1 timeout=0 timeout=-1 timeout=1e9 timeout= timeout=99999999999999999999'.split(' '),
-  ...'$a=../ $b=x.tif name=$b$ name=$a$b$ $=x $a ( ) { } src=( .comment = & ? %'.split(' '),
-  ...'src=is(a?req=saveToFile&name=d.tif) src=is(a?b&req=saveToFile&name=nested.tif&c)'.split(' '),
-];
+const COMMANDS =
+  words(`req=saveToFile REQ=savetofile r%65q=saveToFil%65 req=saveToFile,text req=saveToFile,xml req=img
+  req= req name=a.tif name=../a.tif NAME=in/b.tif n%61me=c.tif name= name name=% name=%ff.tif name=%00
+  timeout=1 timeout=0 timeout=-1 timeout=1e9 timeout= timeout=99999999999999999999
+  $a=../ $b=x.tif name=$b$ name=$a$b$ $=x $a ( ) { } src=( .comment = & ? %
+  src=is(a?req=saveToFile&name=d.tif) src=is(a?b&req=saveToFile&name=nested.tif&c)`);
 
 const hostileName = fc.oneof(
   fc.array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 6 }).map((pieces) => pieces.join('')),

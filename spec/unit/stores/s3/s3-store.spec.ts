@@ -172,15 +172,12 @@ describe.each([
     happened = [];
   });
 
-  it.each([503, lateRefusal])(
-    'takes commit back when the store has definitely refused it: %j',
-    async (by) => {
-      answer(by);
-      await save();
-      expect(happened).toEqual(['commit', 'rollback', 'commit']);
-      expect(server.objects.has('/renders/a.png')).toBe(true);
-    },
-  );
+  it.each([503, lateRefusal])('takes commit back after a definite refusal: %j', async (by) => {
+    answer(by);
+    await save();
+    expect(happened).toEqual(['commit', 'rollback', 'commit']);
+    expect(server.objects.has('/renders/a.png')).toBe(true);
+  });
 
   it('can be aborted after that, and is not sent again', async () => {
     answer(503);
