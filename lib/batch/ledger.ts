@@ -149,7 +149,8 @@ function describeError(path: string, error: unknown): UsageError {
   );
 }
 
-const NO_RIGHT = 'may not be written. Change its rights, or name another file.';
+const NO_RIGHT =
+  'or the lock beside it may not be written. Change the rights of file and folder, or name another file.';
 const NO_ROOM = 'has no room. Make room, then run the same command again.';
 
 const ERRORS: Readonly<Record<string, string>> = {
