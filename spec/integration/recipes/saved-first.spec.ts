@@ -65,7 +65,8 @@ function go(): void {
   writeFileSync(cwd('go'), '');
 }
 
-const saved = (): string[] => list(cwd('saved'));
+// On a slow disk, a temporary file may be there for longer than the reply takes.
+const saved = (): string[] => list(cwd('saved')).filter((name) => !name.startsWith('.'));
 
 describe('saved-first.mjs', () => {
   test('renders a missing image in the size of its preset, saves it and sends it', async () => {

@@ -1,7 +1,9 @@
 // The checks of this folder, for every renderer in every host.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { get, type Answer } from '../../support/client.js';
+import { eventually } from '../../support/deferred.js';
 import { list, makeTempDir } from '../../support/temp-dir.js';
 import { jpeg } from '../../support/images.js';
 import type { Pair } from './usual-middleware.js';
@@ -62,6 +64,6 @@ export async function expectRefused(
   const answer = await get(`${url}${path}?req=saveToFile&name=saved.jpg`);
   expect(answer.reply).toMatchObject({ status, error: { code } });
   expect(answer.status).toBe(403);
-  expect(list(savePath)).toEqual(before);
+  await eventually(() => isDeepStrictEqual(list(savePath), before));
   expect((await get(url + other)).status).toBe(200);
 }
