@@ -6,7 +6,7 @@ import { lockLedger } from './ledger-lock.js';
 import { readLines } from './text.js';
 import { UsageError, type SaveResult } from './types.js';
 
-/** What every line begins with: a file without it is not a ledger, and is not touched. */
+/** What every line begins with, so that one which a kill has cut off is recognised. */
 const BEGINNING = '{"url":';
 const BLOCK_BYTES = 65_536;
 
@@ -33,7 +33,7 @@ export async function openLedger(path: string): Promise<Ledger> {
   } catch (error) {
     await file?.close();
     await unlock?.();
-    throw describeError(path, error);
+    throw ledgerError(path, error);
   }
 }
 
@@ -56,7 +56,7 @@ export class Ledger {
     this.#lines.push(`${JSON.stringify(result)}\n`);
     if (this.#lines.length === 1) this.#written = this.#written.catch(() => undefined).then(write);
     return this.#written.catch((error: unknown) => {
-      throw describeError(this.path, error);
+      throw ledgerError(this.path, error);
     });
   }
 
@@ -74,7 +74,7 @@ async function repairLastLine(file: FileHandle, path: string): Promise<void> {
   if (size < sizeWithZeros) await file.truncate(size);
   const end = await findEnd(file, size, (bytes) => bytes.lastIndexOf(0x0a));
   if (end === size) return;
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(BLOCK_BYTES), 0, BLOCK_BYTES, end);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(size - end), 0, size - end, end);
   const isWhole = parseEntry(buffer.toString('utf8', 0, bytesRead), path, 'last line') !== undefined;
   await (isWhole ? file.appendFile('\n') : file.truncate(end));
 }
@@ -115,7 +115,7 @@ export async function* readLedger(path: string): AsyncGenerator<LedgerEntry, voi
       if (entry !== undefined) yield entry;
     }
   } catch (error) {
-    throw describeError(path, error);
+    throw ledgerError(path, error);
   }
 }
 
@@ -141,7 +141,7 @@ function parseEntry(line: string, path: string, which: string): LedgerEntry | un
   throw new UsageError(`${path} is no ledger: its ${which} is something else. Name another file.`);
 }
 
-function describeError(path: string, error: unknown): UsageError {
+function ledgerError(path: string, error: unknown): UsageError {
   if (error instanceof UsageError) return error;
   const { code = '', message } = error as NodeJS.ErrnoException;
   return new UsageError(

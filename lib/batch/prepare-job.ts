@@ -30,7 +30,7 @@ export interface PreparedJob extends SaveJob {
   readonly image: string;
   /** Path and query with the command, ready to be sent. */
   readonly path: string;
-  /** Set where nothing is to be sent: it is no job (its URL is empty if it has none), or is done already. */
+  /** Set where nothing is to be sent: it is no job, is in the list twice, or is done already. */
   readonly result?: Outcome['result'] | undefined;
 }
 

@@ -130,14 +130,14 @@ function createRoute(origin: string, { headers, retries }: ClientSettings): Rout
     agent: isTunnel
       ? new HttpsProxyAgent(proxy, { keepAlive })
       : new (to.protocol === 'https:' ? https : http).Agent({ keepAlive }),
-    headers: { 'User-Agent': 'express-image-save', ...(to !== url && describeClient(url, to)), ...headers },
+    headers: { 'User-Agent': 'express-image-save', ...(to !== url && proxyHeaders(url, to)), ...headers },
     server: proxy === undefined ? origin : `${origin} (through the proxy ${proxy.origin})`,
     prefix: to === url ? '' : origin,
   };
 }
 
 /** What a proxy is told besides the whole URL. */
-function describeClient({ host }: URL, { username, password }: URL): http.OutgoingHttpHeaders {
+function proxyHeaders({ host }: URL, { username, password }: URL): http.OutgoingHttpHeaders {
   const user = [username, password].map(decodeURIComponent).join(':');
   const authorization = `Basic ${Buffer.from(user).toString('base64')}`;
   return { Host: host, ...(user !== ':' && { 'Proxy-Authorization': authorization }) };

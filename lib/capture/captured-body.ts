@@ -31,7 +31,7 @@ export class CapturedBody extends Writable implements AsyncIterable<BodyChunks> 
   #ending = false;
   /** The reader has these chunks, or takes them next. */
   #pending: BodyChunks | undefined;
-  /** Called when the reader has taken them; without chunks, when it has seen the end. */
+  /** Called when the reader asks for more; for the last chunks and the end, by {@link endReading}. */
   #done: Callback | undefined;
   #readingEnded = false;
   #wakeReader: (() => void) | undefined;

@@ -72,7 +72,7 @@ export function restoreResponse(state: CaptureState): void {
 }
 
 /**
- * Protects a reply that is sent from late code, which sees the rendered response, as if its client had disconnected, and a
+ * Protects a reply, once sent, from late code: that sees the rendered response, as if its client had disconnected, and a
  * proxy of the connection: that may serve the next request by now. During Node's events, listeners from before the reply
  * see the real state: a server that counts requests by `req.socket` finds its key.
  */
@@ -143,7 +143,7 @@ function namesOf({ accessors, methods }: Overrides): string[] {
 /**
  * Installs overrides.
  *
- * @param changed Their names, and those of own properties that are removed, apart from the framing.
+ * @param changed Names of own properties to return. Of these, only the framing is neither removed nor replaced.
  * @returns The own properties of these names.
  */
 function override(

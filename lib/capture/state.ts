@@ -108,7 +108,7 @@ export class CaptureState implements BodyOwner {
     }
   }
 
-  /** Runs a function with the client's method on `req`, and restores GET if the renderer has not ended. */
+  /** Runs a function with the client's method on `req`, and restores the one before if the renderer has not ended. */
   asClient<Result>(run: () => Result): Result {
     const { req, body, clientMethod } = this;
     const { method } = req;

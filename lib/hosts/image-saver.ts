@@ -43,7 +43,7 @@ export interface SavedImage extends Omit<ImageInfo, 'format'> {
 
 export interface ImageSaver extends SaveControls<undefined> {
   /**
-   * Saves an image, all or nothing, once every pixel is checked.
+   * Saves an image, all or nothing, once it is inspected.
    *
    * @param image Read once. A stream is read with back-pressure, and destroyed or cancelled if the save fails. Of a
    * `Response`, status, length and encoding are checked as those of a renderer's.

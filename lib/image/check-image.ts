@@ -20,9 +20,8 @@ import type { ImageInfo, InspectOptions, PlainHeader } from './types.js';
  * Checks an image and returns its dimensions and pages.
  *
  * @param format The format that its first bytes announce.
- * @throws SaveError `not-an-image` (of another format than announced), `too-many-pixels`, `broken-image`, and, if
- * `verify` is `'pixels'`, `incomplete-image` and `unsupported-compression`. The reason of the signal, once that has
- * aborted.
+ * @throws SaveError `not-an-image` (of another format than announced), `too-many-pixels`, `incomplete-image`,
+ * `broken-image`, `unsupported-compression`, `out-of-resources`. The reason of the signal, once that has aborted.
  */
 export async function checkImage(
   format: ImageFormat,
@@ -213,10 +212,10 @@ async function decodePart(part: Image, header: Header): Promise<void> {
   // decoded be black.
   const failOn = hasStrips ? 'error' : 'warning';
   // Threads of libvips may outlive an image that failed, and warn of it later. What is said of this one is said again.
-  const attempts = format === 'jpeg' ? 1 : 3;
+  const repeats = format === 'jpeg' ? 0 : 2;
   try {
     let signs = await decodeOnce(failOn);
-    for (let left = attempts - 1; signs.length > 0 && left > 0; left -= 1) signs = await decodeOnce(failOn);
+    for (let left = repeats; signs.length > 0 && left > 0; left -= 1) signs = await decodeOnce(failOn);
     if (signs.length > 0) throw new Error(signs.join('\n'));
   } catch (cause) {
     if (format !== 'jpeg') throw cause;

@@ -4,7 +4,7 @@
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'avif';
 
 /** The format that a file name announces. */
-export type NamedFormat = ImageFormat | 'any' | 'unknown';
+type NamedFormat = ImageFormat | 'any' | 'unknown';
 
 /** The number of bytes that {@link getFormatByBytes} reads. A shorter file has fewer. */
 export const MAGIC_BYTES = 256;

@@ -22,8 +22,8 @@ export { warmUp } from './decoder/pool.js';
  * Bytes in memory must not change before this settles.
  *
  * @throws SaveError `not-an-image` (none of the raster formats that can be saved), `too-many-pixels`,
- * `broken-image`, `too-many-open-files`, `out-of-resources`, and, if `verify` is `'pixels'`, `incomplete-image` and
- * `unsupported-compression`. The reason of the signal, once that has aborted.
+ * `incomplete-image`, `broken-image`, `unsupported-compression`, `too-many-open-files`, `out-of-resources`. The reason of
+ * the signal, once that has aborted.
  */
 export async function inspectImage(bytes: ImageBytes, options: InspectOptions): Promise<ImageInfo> {
   const { verify, maxPixels, signal } = options;

@@ -86,7 +86,7 @@ export class AutoLimit {
   #window = new Window(0);
   /** A window with few saves in progress. */
   #baseline: Sample | undefined;
-  /** Whether the first window has ended, and whether no probe has. */
+  /** Whether a first window was slow, so that the next one is the baseline; whether no probe has ended. */
   #isWarm = false;
   #isStarting = true;
   /** The window before the probe that is running. */

@@ -23,7 +23,7 @@ export class Cancellation {
     this.aborted.catch(() => undefined);
   }
 
-  /** Aborts at most once, with the first reason; never after {@link disarm}. */
+  /** Aborts at most once, with the first reason, and only while armed. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -82,7 +82,7 @@ export class Cancellation {
     else this.#watchDeadline();
   }
 
-  /** From here on nothing aborts. */
+  /** From here on nothing aborts, but for {@link rollback}. */
   disarm(): void {
     this.#armed = false;
     clearTimeout(this.#timer);

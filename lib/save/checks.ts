@@ -58,7 +58,7 @@ export async function checkStatus({ status, retryAfter = '', body }: RenderedIma
 /** The first bytes of a body as text; undefined if they are no text. */
 async function readExcerpt(body: AsyncIterable<BodyChunks>): Promise<string | undefined> {
   for await (const { chunks } of body) {
-    const bytes = Buffer.concat(chunks.slice(0, MAX_EXCERPT_BYTES)).subarray(0, MAX_EXCERPT_BYTES);
+    const bytes = Buffer.concat(chunks).subarray(0, MAX_EXCERPT_BYTES);
     const text = bytes.toString();
     return /^[^\0-\x08\x0b\x0e-\x1f\ufffd]*\ufffd{0,3}$/.test(text) ? text.trim() : undefined;
   }

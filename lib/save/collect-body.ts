@@ -32,7 +32,7 @@ export async function collectBody(
   // Where `fetch` may have undone an unknown encoding, the length is that of the encoded bytes.
   const isUsable = contentLength !== undefined && !(mayBeDecoded && decoders === undefined);
   let expectedLength = isUsable ? Number(contentLength) : undefined;
-  const received = { maxBytes, length: () => expectedLength };
+  const received = { maxBytes, announced: () => expectedLength };
   if (decoders === undefined || decoders.length === 0) {
     // No byte needs to be read.
     if ((expectedLength ?? 0) > maxBytes) throw new SaveError('too-many-bytes', { maxBytes });
@@ -42,7 +42,7 @@ export async function collectBody(
   const onUndone = (): void => {
     expectedLength = undefined;
   };
-  // The length counts at its end: the decoders look at the first bytes before.
+  // Without `last`, so that the length is compared at the end: until then a decoder may call `onUndone`.
   let decoded = eachChunk(check(toBody(eachChunk(body)), received));
   for (const create of decoders) {
     decoded = decode(decoded, create, signal, mayBeDecoded ? onUndone : undefined);
@@ -66,8 +66,8 @@ async function* toBody(chunks: AsyncIterable<Buffer>): AsyncGenerator<BodyChunks
 
 interface Expected {
   readonly maxBytes: number;
-  /** As announced; read at the end. */
-  readonly length?: () => number | undefined;
+  /** The length; read at the end. */
+  readonly announced?: () => number | undefined;
   /** The code for bytes that begin like no image that can be saved. Without one they are not looked at. */
   readonly refusal?: 'not-an-image' | 'unknown-encoding';
 }
@@ -75,7 +75,7 @@ interface Expected {
 /** Checks the bytes of a body as they pass. One too short to tell how it begins is left to the inspection. */
 async function* check(
   body: AsyncIterable<BodyChunks>,
-  { maxBytes, length: announced, refusal }: Expected,
+  { maxBytes, announced, refusal }: Expected,
 ): AsyncGenerator<BodyChunks> {
   let length = 0;
   let head: Buffer = Buffer.alloc(0);

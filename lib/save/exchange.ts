@@ -42,7 +42,7 @@ export interface RenderedImage extends ResponseHead {
 export interface Exchange {
   /** When the command arrived, a reading of `performance.now()`. */
   readonly arrival: number;
-  /** What stores and a `savePath` that is a function get: the request, or undefined from code. */
+  /** What stores, `authorize` and a `savePath` function get: the request, or undefined from code. */
   readonly request: unknown;
   /** How a client has sent the command, with its `Sec-Fetch-Site`; undefined from code. */
   readonly sentBy?: { readonly method: string | undefined; readonly site: unknown };

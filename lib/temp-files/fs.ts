@@ -29,7 +29,7 @@ export function ignoreMissing(error: unknown): undefined {
 /** How Windows says that another program has a file open. It uses the same errors for other refusals. */
 const IN_USE = ['EPERM', 'EACCES', 'EBUSY'];
 
-/** Each is twice as long as the one before; all together last a second. */
+/** Each but the last is twice as long as the one before; all together last a second. */
 const WAITS_MS = [5, 10, 20, 40, 80, 160, 320, 365];
 
 /**

@@ -29,7 +29,7 @@ const MAX_READ_BYTES = 2 ** 30;
 export class DiskTempFile extends FileBytes implements TempFile {
   length = 0;
   /** Whether the file was renamed to the published image, so that {@link discard} keeps it. */
-  published = false;
+  renamed = false;
   #opening: Promise<number> | undefined;
   /** Resolves when no call uses the fd. Discarding waits, since the system may give the same fd to another file. */
   #unused: Promise<unknown> = Promise.resolve();
@@ -125,7 +125,7 @@ export class DiskTempFile extends FileBytes implements TempFile {
     const fd = await this.#opening?.catch(() => undefined);
     if (fd === undefined) return;
     // A file that cannot be removed now is swept later.
-    if (!this.published) await retryWhileInUse(() => fsCalls.unlink(this.path)).catch(() => undefined);
+    if (!this.renamed) await retryWhileInUse(() => fsCalls.unlink(this.path)).catch(() => undefined);
     await this.#unused;
     if (!this.#closed) await fsCalls.close(fd).catch(() => undefined);
   }

@@ -18,7 +18,7 @@ export interface OpenJobs {
   readonly jobs: Entries;
   /** Undefined where only reading them tells: standard input, and the distinct URLs of a log. */
   readonly total: number | undefined;
-  /** What the lines of an access log are; only with a log. */
+  /** What the lines of an access log are; empty without one. */
   readonly logCounts: LogCounts;
 }
 

@@ -152,7 +152,7 @@ function readUnit(scan: Scan, unit: number): void {
 }
 
 /** The coefficients that become known, and one more bit of those that are. (T.81 F.2.2.2, G.1.2.2 and G.1.2.3.) */
-function readCoefficients(scan: Scan, known: Uint8Array, block: number, table?: HuffmanTable): void {
+function readCoefficients(scan: Scan, known: Uint8Array, base: number, table?: HuffmanTable): void {
   const { codes, isProgressive, last, isRefinement } = scan;
   let k = Math.max(1, scan.first);
   while (k <= last && scan.emptyBlocks === 0) {
@@ -166,18 +166,18 @@ function readCoefficients(scan: Scan, known: Uint8Array, block: number, table?: 
     codes.take(bits);
     if (!isRefinement) k += zeros;
     for (let skipped = 0; isRefinement && k <= last; k += 1) {
-      if (has(known, block + k)) codes.take(1);
+      if (has(known, base + k)) codes.take(1);
       else if (skipped === zeros) break;
       else skipped += 1;
     }
     if (k > last && (bits > 0 || !isRefinement)) throw broken();
-    if (bits > 0) add(known, block + k);
+    if (bits > 0) add(known, base + k);
     k += 1;
   }
   if (scan.emptyBlocks === 0) return;
   scan.emptyBlocks -= 1;
   if (!isRefinement) return;
-  for (; k <= last; k += 1) if (has(known, block + k)) codes.take(1);
+  for (; k <= last; k += 1) if (has(known, base + k)) codes.take(1);
 }
 
 function has(known: Uint8Array, coefficient: number): boolean {

@@ -64,7 +64,7 @@ export async function* readSegments(reader: ByteReader): AsyncGenerator<Segment>
       isNext = false;
     } else {
       const start = position + 4;
-      position += 2 + Math.max(2, (await reader.read(position + 2, 2)).readUInt16BE(0));
+      position += 2 + Math.max(2, await reader.uint(position + 2, 2));
       yield { code, start, end: position, isNext };
       isNext = true;
     }
@@ -72,7 +72,7 @@ export async function* readSegments(reader: ByteReader): AsyncGenerator<Segment>
 }
 
 /** One colour of a frame. */
-export interface Component {
+interface Component {
   readonly id: number | undefined;
   /** Its blocks across and down in one unit (MCU) of an interleaved scan. */
   readonly h: number;
@@ -154,7 +154,7 @@ export async function readJpegHeader(reader: ByteReader): Promise<PlainHeader | 
     if (!isNext) return undefined;
     if (isSkippable(code)) continue;
     if (code === SOS) {
-      const scanned = (await reader.read(start, 1)).readUInt8(0);
+      const scanned = await reader.uint(start, 1);
       // libjpeg takes an image whose first scan lacks a component for progressive.
       const isUsual = frame?.isProgressive === true || scanned === frame?.components.length;
       if (frame === undefined || !isUsual || end - start !== 4 + 2 * scanned) return undefined;

@@ -13,7 +13,7 @@ const OFFSETS_AND_COUNTS = [
   [513, 514],
 ] as const;
 
-const KEPT = new Set<number>([WIDTH, LENGTH, COMPRESSION, ...OFFSETS_AND_COUNTS.flat(), SUB_IFDS]);
+const READ = new Set<number>([WIDTH, LENGTH, COMPRESSION, ...OFFSETS_AND_COUNTS.flat(), SUB_IFDS]);
 
 /** The bytes of one value, by field type. (TIFF 6.0 section 2, "Types"; 13 is IFD, 16 to 18 are BigTIFF's.) */
 const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
@@ -115,7 +115,7 @@ async function readDirectory(
     const isInEntry = count * width <= offsetBytes;
     const valuesAt = isInEntry ? entryAt + valueAt : readUint(entry.subarray(valueAt), littleEndian);
     if (valuesAt + count * width > reader.length) throw incomplete();
-    if (!KEPT.has(tag)) continue;
+    if (!READ.has(tag)) continue;
     // Values of unknown type have no length, so the file does not bound their number.
     if (width === 0) throw broken();
     fields.set(tag, { littleEndian, position: valuesAt, count, width });

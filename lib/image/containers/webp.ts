@@ -3,7 +3,7 @@ import { readUint, type ByteReader } from '../byte-reader.js';
 import { incomplete } from '../refusals.js';
 
 /**
- * Checks that a WebP has all bytes that its first chunk announces. (RFC 9649 2.4.) The decoder refuses coded pixels that
+ * Checks that a WebP has all bytes that its RIFF chunk announces. (RFC 9649 2.4.) The decoder refuses coded pixels that
  * do not fit into it, and skips whatever is odd about other chunks, such as a missing byte of padding.
  */
 export async function walkWebp(reader: ByteReader): Promise<void> {

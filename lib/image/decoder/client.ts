@@ -61,7 +61,7 @@ export class Decoder {
   readonly ended: Promise<void>;
   /** By how many bytes its process has grown since it was ready. */
   growth = 0;
-  hasEnded = false;
+  isClosed = false;
   readonly #child: ChildProcess;
   readonly #channel: Socket;
   readonly #handles: readonly { ref(): void; unref(): void }[];
@@ -124,7 +124,7 @@ export class Decoder {
    */
   async inspect(request: DecodeRequest, bytes: Buffer | undefined): Promise<DecoderReply> {
     // It may have ended since it was chosen, before its pool knows.
-    if (this.hasEnded) throw new DecoderEnded('it has ended');
+    if (this.isClosed) throw new DecoderEnded('it has ended');
     this.#channel.cork();
     this.#channel.write(`${JSON.stringify(request)}\n`);
     if (bytes !== undefined) this.#channel.write(bytes);
@@ -172,8 +172,8 @@ export class Decoder {
   }
 
   #end(reason: string, options?: ConstructorParameters<typeof DecoderEnded>[1]): void {
-    if (this.hasEnded) return;
-    this.hasEnded = true;
+    if (this.isClosed) return;
+    this.isClosed = true;
     this.#waiting?.reject(new DecoderEnded(reason, options));
     // It keeps Node running until it has ended, since the next image may wait for its memory.
     this.#child.kill('SIGKILL');

@@ -1,7 +1,7 @@
 // Lets images be decoded in turn, within a budget of pixels that all images being decoded share.
 import { enqueue, type Waiter } from '../../abort.js';
 
-/** Images with at most this part of `maxPixels` are small, and with at most so many pixels. */
+/** A small image has at most this part of `maxPixels`, and at most so many pixels. */
 const SMALL_PART = 1 / 8;
 const MAX_SMALL_PIXELS = 12_500_000;
 

@@ -46,8 +46,7 @@ export function warmUp(images: number): void {
 }
 
 /**
- * Inspects an image in a decoder of its own, in its turn. Gives it to a second one if an operator or the system ends the
- * first.
+ * Inspects an image in a decoder of its own, in its turn; again in a second one if the first ends without a reply.
  *
  * @param bytes Of the image, unless the request names its file; they must not change before this settles.
  * @param maxPixels For all images that are decoded at the same time. That of the request is for this image alone.
@@ -102,7 +101,7 @@ async function inspect(
     stop?.();
     if (decoder !== undefined) release(decoder);
     // A killed decoder has its memory until it has ended.
-    if (decoder?.hasEnded === true) void decoder.ended.then(endTurn);
+    if (decoder?.isClosed === true) void decoder.ended.then(endTurn);
     else endTurn();
   }
 }
@@ -110,7 +109,7 @@ async function inspect(
 /** Takes a decoder that has no image any more. */
 function release(decoder: Decoder): void {
   if (decoder.growth > MAX_GROWTH_BYTES) decoder.kill();
-  if (decoder.hasEnded) {
+  if (decoder.isClosed) {
     remove(decoder);
     return;
   }
@@ -126,7 +125,7 @@ function release(decoder: Decoder): void {
 /** Gives idle decoders to waiting images, and starts one if an image waits that none is starting for. */
 function serve(): void {
   for (const waiter of waiting) {
-    const decoder = [...idle.keys()].filter((each) => !each.hasEnded).at(-1);
+    const decoder = [...idle.keys()].findLast((each) => !each.isClosed);
     if (decoder === undefined) break;
     takeFromIdle(decoder);
     decoder.ref();
@@ -196,7 +195,7 @@ function fail(error: unknown): void {
 
 /** Rejects the waiting images, unless a decoder will be free for them. */
 function giveUp(error: Error): void {
-  if ([...decoders].some((decoder) => !decoder.hasEnded)) return;
+  if ([...decoders].some((decoder) => !decoder.isClosed)) return;
   const givenUp = [...waiting];
   waiting.clear();
   for (const waiter of givenUp) waiter.reject(error);

@@ -16,7 +16,7 @@ try {
   // Another system, or one without /proc.
 }
 
-/** The buffer for a request's line, which is shorter and arrives at once. */
+/** The buffer for a request's line, which is shorter. */
 const line = Buffer.allocUnsafeSlow(64 * 1024);
 let lineBytes = 0;
 /** The buffer for an image's bytes, reused unless the image is longer. */

@@ -80,8 +80,7 @@ export class DirectoryHandle {
 
 /**
  * The current path of an open folder on Linux; undefined elsewhere. Synchronous, like {@link closeFd} alone: the kernel
- * answers from memory, and a promise would cost ten times as much. No other code runs between this call and the call
- * that relies on its result.
+ * answers from memory, and a promise would cost ten times as much.
  */
 function readFdPath(byFd: string): string | undefined {
   try {

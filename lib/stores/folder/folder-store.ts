@@ -115,7 +115,7 @@ export function folderTarget(
           options.commit();
           await giveName(written);
         }, options.rollback);
-        if (overwrite) tempFile.published = true;
+        if (overwrite) tempFile.renamed = true;
         // The image is published, so a failed flush is only a warning.
         const warning = durable ? await directory.sync().catch((error: unknown) => error) : undefined;
         return { lastUpdated: Number(written.mtimeMs), warning };

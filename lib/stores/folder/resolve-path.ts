@@ -62,15 +62,13 @@ async function openInside(
   folders: readonly string[],
   { createFolders = false, durable }: ResolveOptions,
 ): Promise<DirectoryHandle> {
-  // The dot at the end makes the call fail if the save path is a file.
-  const itself = savePath + sep + '.';
   if (folders.length > 0) {
-    const direct = await DirectoryHandle.open(join(itself, ...folders)).catch(() => undefined);
+    const direct = await DirectoryHandle.open(join(savePath, ...folders)).catch(() => undefined);
     // A resolved path below the save path proves that the save path contains no link, and needs no resolving.
     if (direct?.isInside(savePath) === true) return direct;
     direct?.close();
   }
-  const root = await DirectoryHandle.open(itself).catch(throwSavePathError);
+  const root = await DirectoryHandle.open(savePath + sep + '.').catch(throwSavePathError);
   if (folders.length === 0) return root;
   try {
     const directory = await DirectoryHandle.open(join(root.path, ...folders)).catch((error: unknown) => {

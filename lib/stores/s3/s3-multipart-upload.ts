@@ -16,7 +16,7 @@ const MAX_PARTS = 10_000;
 /** How long one request after the save may delay the reply: a HEAD of the object, an abort. */
 export const FOLLOW_UP_TIMEOUT_MS = 2000;
 
-/** How long to wait before a failed abort is repeated. Doubled each time. */
+/** How long to wait before an abort is repeated. Doubled each time. */
 const ABORT_RETRY_DELAY_MS = 1000;
 const MAX_ABORT_ATTEMPTS = 12;
 

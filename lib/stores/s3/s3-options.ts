@@ -26,7 +26,7 @@ export interface S3StoreOptions {
   bucket: string;
   /** The start of each object's key, before the name. A folder's ends with `/`. Default `''`. */
   prefix?: string | undefined;
-  /** The length of one part in bytes. A larger image is sent in several parts. From 5 MiB to 5 GiB, default 128 MiB. */
+  /** Bytes of one part: 5 MiB to 5 GiB, default 128 MiB. With `overwrite: true`, a larger image is sent in parts. */
   partSize?: number | undefined;
   /** How long to wait for the store's answer once the whole image is sent, in milliseconds. Default 10,000. */
   answerTimeout?: number | undefined;

@@ -124,7 +124,7 @@ async function prepareTarget(
 
   if (!overwrite) {
     const { owner, error } = await headObject(answerTimeout);
-    if (owner === 'self' || owner === 'other') throw new SaveError('file-exists');
+    if (owner === 'other') throw new SaveError('file-exists');
     // Without the right to read, the condition of the upload decides.
     if (owner === 'unknown' && readError(error).status !== 403) throw bucket.recordFailure(storeError(error));
   }

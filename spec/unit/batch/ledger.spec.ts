@@ -113,8 +113,8 @@ describe('a lock', () => {
   });
 });
 
-it('ends a last line of which only the end is missing', async () => {
-  await write(dir('l'), result('a'));
+it.each([1, 70_000])('ends a last line of which only the end is missing: %i', async (length) => {
+  await write(dir('l'), { ...result('a'), at: 'x'.repeat(length) });
   const whole = readFileSync(dir('l'));
   writeFileSync(dir('l'), whole.subarray(0, -1));
   expect(await isDone(dir('l'), 'a')).toBe(true);

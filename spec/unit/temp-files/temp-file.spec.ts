@@ -205,7 +205,7 @@ describe('discarding', () => {
   it('keeps a published file', async () => {
     await file.write(bytes('x'));
     await file.finish(false);
-    file.published = true;
+    file.renamed = true;
     await file.discard();
     await file.discard();
     expect(await readFile(file.path, 'utf8')).toBe('x');

@@ -137,7 +137,6 @@ describe('an error', () => {
     ['SlowDown', 503, 'store-unavailable'],
     ['TooManyRequests', 429, 'store-unavailable'],
     ['TimeoutError', undefined, 'store-unavailable'],
-    ['Error', undefined, 'store-unavailable'],
     ['NoSuchUpload', 404, 'store-unavailable'],
     ['EntityTooLarge', 400, 'too-many-bytes'],
     ['Unknown', 413, 'too-many-bytes'],
