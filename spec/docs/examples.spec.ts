@@ -99,7 +99,7 @@ test('the renderer with saveOf saves, refuses and stops', async () => {
   };
   expect(await save('shoe')).toBe('done ');
   expect(await save('none')).toMatch(/^failed .*there is no such picture/);
-  expect(await save('slow', '&timeout=50')).toMatch(/^timeout /);
+  expect(await save('slow', '&timeout=1000')).toMatch(/^timeout /);
   await program.printed(/stopped: timeout/);
   expect((await get(`${program.url}/is/image/none`)).headers['content-type']).toBe('image/png');
 });

@@ -25,8 +25,8 @@ function largeFile(): string {
 }
 
 /** Ends the save as a deadline would, but after the renderer was called, so the machine's speed does not matter. */
-function endSoon(res: ServerResponse): void {
-  setTimeout(() => saveOf(res)?.refuse(), 20);
+function endSoon(res: ServerResponse): unknown {
+  return setTimeout(() => saveOf(res)?.refuse(), 20);
 }
 
 function expectDone(answer: Answer): void {
@@ -233,26 +233,26 @@ describe('a renderer that acts twice or too late', () => {
 
   test('goes past the response to Node’s own methods: neither the client nor the process notices', async () => {
     let late: ServerResponse | undefined;
-    const { url } = await serve((_req, res) => void (late = res), { timeout: 20 });
+    const { url } = await serve((_req, res) => endSoon((late = res)));
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    expect((await get(url + SAVE, { agent })).reply.status).toBe('timeout');
+    expect((await get(url + SAVE, { agent })).reply.status).toBe('failed');
     const failures: unknown[] = [];
     callNodes('write', late!, 'late', (error: unknown) => failures.push(error));
     callNodes('end', late!, 'late');
-    expect((await get(url + SAVE, { agent })).reply.status).toBe('timeout');
+    expect((await get(url + SAVE, { agent })).reply.status).toBe('failed');
     expect(failures).toEqual([expect.objectContaining({ code: 'ERR_STREAM_DESTROYED' })]);
     agent.destroy();
   });
 
   test('sets a timeout, which does not reach the connection’s next request', async () => {
-    const waiting: ServerResponse[] = [];
-    const { server, url } = await serve((_req, res) => void waiting.push(res), { timeout: 20 });
+    let waiting: ServerResponse | undefined;
+    const { server, url } = await serve((_req, res) => endSoon((waiting = res)));
     const connections: Socket[] = [];
     server.on('connection', (socket: Socket) => connections.push(socket));
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     await get(url + SAVE, { agent });
     const timeout = connections[0]!.timeout;
-    expect(waiting[0]!.setTimeout(12_345, () => undefined)).toBe(waiting[0]);
+    expect(waiting!.setTimeout(12_345, () => undefined)).toBe(waiting);
     expect(connections[0]!.timeout).toBe(timeout);
     agent.destroy();
   });
