@@ -195,10 +195,10 @@ export async function* separatePages(tiff: Buffer, count: number): AsyncGenerato
 }
 
 /** The tags that tell how pixels are coded. (TIFF 6.0 part 2 and 3; technical notes 1 and 2; SGI's 32997, 32998.) */
-const PIXEL_TAGS: ReadonlySet<number> = new Set([
-  ...[WIDTH, LENGTH, 258, COMPRESSION, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323],
-  ...[TILE_OFFSETS, 325, 332, 334, 338, 339, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531],
-  ...[532, 32_997, 32_998],
+const PIXEL_TAGS = new Set<number>([
+  ...[WIDTH, LENGTH, COMPRESSION, ...OFFSETS_AND_COUNTS.flat()],
+  ...[258, 262, 266, 277, 278, 284, 292, 293, 317, 320, 322, 323, 332, 334, 338, 339, 347, 512, 515, 517],
+  ...[518, 519, 520, 521, 529, 530, 531, 532, 32_997, 32_998],
 ]);
 
 /**
