@@ -285,7 +285,7 @@ function waysIn(host: string): Record<string, Handler> {
 export function testCombinations(rows: readonly Combination[]): void {
   beforeAll(async () => {
     smallBytes = await jpeg();
-    largeBytes = await png(700, 520);
+    largeBytes = await png(760, 560);
     // More than a save keeps in memory.
     expect(largeBytes.length).toBeGreaterThan(1024 * 1024);
     writeFileSync(small, smallBytes);

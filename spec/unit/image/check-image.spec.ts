@@ -6,7 +6,7 @@ import { SaveError } from '../../../lib/errors.js';
 import { checkImage } from '../../../lib/image/check-image.js';
 import { assertAllBlocks } from '../../../lib/image/containers/jpeg-scans.js';
 import { inspectImage, inspectInHost } from '../../../lib/image/inspect.js';
-import { box, fixedNoise, frames, png, tiledAvif } from '../../support/images.js';
+import { box, frames, noise, png, tiledAvif } from '../../support/images.js';
 import { countSteps } from '../../support/image-walks.js';
 import { directoryBytes, FLAVOURS, tiffFile, type TiffEntry } from '../../support/tiff-files.js';
 
@@ -135,7 +135,7 @@ describe.each([
         [false, 0, 65_000],
       ] as const) {
         const options = { compression, tile, tileWidth: 64, tileHeight: 64 };
-        const whole = await fixedNoise(300, 200).tiff(options).toBuffer();
+        const whole = await noise(300, 200).tiff(options).toBuffer();
         const table = whole.readUInt32LE(4);
         const entries = Array.from(
           { length: whole.readUInt16LE(table) },
@@ -218,7 +218,7 @@ const chunk = (type: string, data: Buffer, padding = data.length % 2): Buffer =>
 };
 
 it('accepts a WebP whose last or inner chunks are not padded, and refuses one with damaged pixels', async () => {
-  const whole = await fixedNoise(60, 40).webp().toBuffer();
+  const whole = await noise(60, 40).webp().toBuffer();
   const pixels = Buffer.concat([whole.subarray(20, 20 + whole.readUInt32LE(16)), Buffer.alloc(1)]);
   const webp = (...chunks: Buffer[]): Buffer =>
     chunk('RIFF', Buffer.concat([Buffer.from('WEBP'), ...chunks]), 0);
@@ -236,7 +236,7 @@ it('accepts a WebP whose last or inner chunks are not padded, and refuses one wi
 });
 
 it('accepts a GIF with a few bytes before its trailer, and refuses it with more', async () => {
-  const image = await fixedNoise(20, 10).gif().toBuffer();
+  const image = await noise(20, 10).gif().toBuffer();
   const withJunk = (junk: string): Buffer => spliced(image, image.length - 1, Buffer.from(junk));
   expect(await verdictOf(withJunk('zzzz'))).toBe('20 × 10 × 1');
   expect(await verdictOf(withJunk('zzzzz'))).toBe('broken-image');
@@ -274,7 +274,7 @@ describe.each<[string, (image: Sharp) => Sharp]>([
   ['progressive grey', (image) => image.greyscale().jpeg({ progressive: true })],
   ['progressive CMYK', (image) => image.toColourspace('cmyk').jpeg({ progressive: true })],
 ])('a JPEG (%s)', (_kind, encode) => {
-  const make = (): Promise<Buffer> => encode(fixedNoise(100, 70)).toBuffer();
+  const make = (): Promise<Buffer> => encode(noise(100, 70)).toBuffer();
   const segment = (marker: number, content: string): Buffer => {
     const bytes = Buffer.from(`\xff${String.fromCharCode(marker)}\0\0${content}`, 'latin1');
     bytes.writeUInt16BE(content.length + 2, 2);
@@ -328,7 +328,7 @@ it.each([
   [0, 63, 1],
   [255, 255, 255],
 ])('accepts a baseline JPEG with %i, %i, %i in its scan header, and refuses it cut', async (...numbers) => {
-  const image = await fixedNoise(100, 70).jpeg().toBuffer();
+  const image = await noise(100, 70).jpeg().toBuffer();
   const { begin, end } = scansOf(image)[0]!;
   image.set(numbers, begin - 3);
   expect(await verdictOf(image)).toBe('100 × 70 × 1');
@@ -341,7 +341,7 @@ it.each([
 });
 
 it('tells components that share an id apart by their order, where a baseline JPEG is odd too', async () => {
-  const image = await fixedNoise(100, 70).jpeg().toBuffer();
+  const image = await noise(100, 70).jpeg().toBuffer();
   const [frame, scan] = [image.indexOf('ffc0', 'hex'), image.indexOf('ffda', 'hex')];
   for (const part of [0, 1, 2]) [image[frame + 10 + 3 * part], image[scan + 5 + 2 * part]] = [1, 1];
   image.fill(0, scan + 11, scan + 14);
@@ -352,8 +352,8 @@ it('tells components that share an id apart by their order, where a baseline JPE
 const DAMAGED: unknown = expect.stringMatching(/^(broken|incomplete)-image$/);
 
 describe.each([
-  ['colour', fixedNoise(100, 70), 2024, 64],
-  ['grey', fixedNoise(100, 70).greyscale(), 539, 16],
+  ['colour', noise(100, 70), 2024, 64],
+  ['grey', noise(100, 70).greyscale(), 539, 16],
 ])('a progressive JPEG (%s)', (_kind, picture, from, zeros) => {
   const make = (): Promise<Buffer> => picture.clone().jpeg({ progressive: true }).toBuffer();
 
@@ -385,7 +385,7 @@ describe.each([
 });
 
 it('refuses a baseline JPEG without the scan of a colour', async () => {
-  const image = await fixedNoise(100, 70).jpeg().toBuffer();
+  const image = await noise(100, 70).jpeg().toBuffer();
   const { begin } = scansOf(image)[0]!;
   // Only the first component of three.
   const scan = Buffer.from('ffda0008 0101 00 003f00'.replaceAll(' ', ''), 'hex');
@@ -426,20 +426,20 @@ it.each([
   ['the coding of JPEG-LS', 1, 0xf7],
   ['12 bits', 4, 12],
 ])('says of a JPEG with %s that it is not supported', async (_coding, at, value) => {
-  const image = await fixedNoise(100, 70).jpeg().toBuffer();
+  const image = await noise(100, 70).jpeg().toBuffer();
   image[image.indexOf('ffc0', 'hex') + at] = value;
   expect(await verdictOf(image)).toBe('unsupported-compression');
 });
 
 it('refuses a progressive JPEG with sampling factors of 0, and does not walk it for ever', async () => {
-  const image = await fixedNoise(100, 70).jpeg({ progressive: true }).toBuffer();
+  const image = await noise(100, 70).jpeg({ progressive: true }).toBuffer();
   const frame = image.indexOf('ffc2', 'hex');
   for (const component of [0, 1, 2]) image[frame + 11 + 3 * component] = 0;
   await expect(assertAllBlocks(new MemoryBytes(image))).rejects.toThrow(SaveError);
 });
 
 it('refuses a progressive JPEG with many bytes behind a scan: codes in the wrong place', async () => {
-  const image = await fixedNoise(100, 70).jpeg({ progressive: true }).toBuffer();
+  const image = await noise(100, 70).jpeg({ progressive: true }).toBuffer();
   const { end } = scansOf(image).at(-1)!;
   expect(await verdictOf(spliced(image, end, Buffer.from('U*'.repeat(20))))).toBe('broken-image');
 });

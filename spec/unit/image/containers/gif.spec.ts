@@ -1,7 +1,7 @@
 // GIF blocks that no encoder writes, or writes rarely.
 import { LzwPixelCounter } from '../../../../lib/image/containers/gif.js';
 import { verdictOn } from '../../../support/image-walks.js';
-import { fixedNoise } from '../../../support/images.js';
+import { noise } from '../../../support/images.js';
 
 const gif = (hex: string): Buffer =>
   Buffer.from(`47494638396101000100000000${hex}`.replaceAll(' ', ''), 'hex');
@@ -47,7 +47,7 @@ function joinGif(head: Buffer, data: Buffer): Buffer {
 }
 
 it('refuses a GIF wherever its coded pixels are cut, although it ends like a whole one', async () => {
-  const { head, data } = splitGif(await fixedNoise(40, 30).gif().toBuffer());
+  const { head, data } = splitGif(await noise(40, 30).gif().toBuffer());
   expect(await verdictOn('gif', joinGif(head, data))).toBe('whole');
   const accepted: number[] = [];
   // The last bytes hold the end code.
@@ -64,7 +64,7 @@ it.each([
   [300, 200],
   [4095, 17],
 ])('counts the pixels of %i × %i in the data of an encoder', async (width, height) => {
-  const { head, data } = splitGif(await fixedNoise(width, height).gif().toBuffer());
+  const { head, data } = splitGif(await noise(width, height).gif().toBuffer());
   const counter = new LzwPixelCounter(head.at(-1)!);
   counter.add(data);
   expect(counter.pixels).toBe(width * height);
