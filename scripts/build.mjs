@@ -29,20 +29,15 @@ await bundlePrograms();
 for (const folder of ['page', 'pictures'])
   cpSync(join(root, 'demo', folder), join(dist, 'demo', folder), { recursive: true });
 
-// One entry point for each entry of `exports` in package.json.
+// One entry point for each entry of `exports` in package.json. By name: for Bun, the default of a CommonJS module that has
+// been compiled is its `exports.default`.
 for (const entry of ['index', 'fetch', 'sign', 's3', 'store-tests', 'batch']) {
   const all = Object.keys(require(join(dist, `${entry}.js`)));
   const names = all.filter((name) => name !== 'default');
   const from = `from './${entry}.js';\n`;
-  const hasDefault = all.includes('default');
-  writeFileSync(
-    join(dist, `${entry}.mjs`),
-    `import all ${from}export const { ${names.join(', ')} } = all;\n${hasDefault ? 'export default imageSave;\n' : ''}`,
-  );
-  writeFileSync(
-    join(dist, `${entry}.d.mts`),
-    `export * ${from}${hasDefault ? `export { imageSave as default } ${from}` : ''}`,
-  );
+  const exportDefault = all.includes('default') ? `export { imageSave as default } ${from}` : '';
+  writeFileSync(join(dist, `${entry}.mjs`), `export { ${names.join(', ')} } ${from}${exportDefault}`);
+  writeFileSync(join(dist, `${entry}.d.mts`), `export * ${from}${exportDefault}`);
 }
 
 /**

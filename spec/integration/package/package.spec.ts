@@ -3,6 +3,7 @@ import { spawnSync, type SpawnSyncOptions } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
+import { buildSync } from 'esbuild';
 import { installed } from '../../support/project.js';
 import { linkDir, makeTempDir, removeTempDirs } from '../../support/temp-dir.js';
 
@@ -169,6 +170,17 @@ test('every entry point has its exports, by import and by require from one copy,
     [['saveAll'], false],
     [['s3Store'], true],
   ]);
+});
+
+test('a default import of compiled CommonJS, which for Bun is exports.default, costs no export', () => {
+  const dist = join(unpacked, 'dist');
+  const { outputFiles } = buildSync({
+    stdin: { contents: readFileSync(join(dist, 'index.mjs'), 'utf8'), resolveDir: dist },
+    ...{ bundle: true, format: 'cjs', platform: 'node', packages: 'external', write: false },
+  });
+  const kinds = "Object.values(require('./x.cjs')).map((each) => typeof each).join(' ')";
+  const folder = consumer({ 'x.cjs': outputFiles[0]!.text });
+  expect(runNode(folder, '-p', kinds)).toBe(`${Array<string>(7).fill('function').join(' ')}\n`);
 });
 
 test('the command and saveAll run where neither sharp nor express is, and the middleware loads neither of them', () => {
