@@ -69,11 +69,12 @@ const COMMAND_RULES: Rules<SignedCommand> = {
   },
 };
 
-/** NaN for what is no time. */
+/** NaN for what is no time, and for seconds since 1970, which would be a time in its first months. */
 function toMilliseconds(expires: unknown): number {
   const time: unknown = expires instanceof Date ? expires.getTime() : expires;
   const milliseconds = typeof time === 'number' ? Math.floor(time) : NaN;
-  return Number.isSafeInteger(milliseconds) ? milliseconds : NaN;
+  const isSeconds = milliseconds >= 1e9 && milliseconds < 1e10;
+  return Number.isSafeInteger(milliseconds) && !isSeconds ? milliseconds : NaN;
 }
 
 /** The parameters that {@link Signer.sign} adds. */
