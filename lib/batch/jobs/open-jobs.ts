@@ -147,8 +147,11 @@ async function* readRows(source: TextSource): AsyncGenerator<Row, void, undefine
   const chunks = source.read()[Symbol.asyncIterator]();
   let head = '';
   for (let next; !/[^\n]\n/.test(head) && (next = await chunks.next()).done !== true;) head += next.value;
+  // Excel's own first line, which only names the delimiter.
+  const [, separator] = /^"?sep=(.)"?\n/i.exec(head) ?? [];
   const parser = parse({
-    delimiter: findDelimiter(head),
+    delimiter: separator ?? findDelimiter(head),
+    from_line: separator === undefined ? 1 : 2,
     record_delimiter: '\n',
     relax_column_count: true,
     relax_quotes: true,

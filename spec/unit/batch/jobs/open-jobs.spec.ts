@@ -60,6 +60,8 @@ describe('a table', () => {
     ['tabs', 'sku\twidth\nA\t320'],
     ['a byte order mark', '\ufeffsku;width\nA;320'],
     ['quotes', '"sku","width"\r\n"A","320"\r\n'],
+    ['the delimiter that Excel names in a line of its own', '\ufeffsep=|\r\nsku|width\r\nA|320\r\n'],
+    ['such a line in quotes', '"sep=;"\nsku;width\nA;320'],
     ['delimiters of other kinds in quotes', '"sku";"width"\n"A";"320"'],
     ['empty lines, and rows of delimiters', '\n;\nsku;width\n\n ; \nA;320\n\n;\n'],
   ])('reads %s', async (_what, text) => {
