@@ -105,8 +105,7 @@ async function warnIfMissing({ savePath }: Settings): Promise<void> {
     // The first save reports any other fault of the folder. A function needs a request.
     if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') return;
   }
-  process.emitWarning(
-    `The save folder of imageSave does not exist: ${path}. No image is saved until it does.`,
-    { code: 'IMAGE_SAVE_NO_FOLDER' },
-  );
+  process.emitWarning(`The save folder does not exist: ${path}. No image is saved until it does.`, {
+    code: 'IMAGE_SAVE_NO_FOLDER',
+  });
 }
