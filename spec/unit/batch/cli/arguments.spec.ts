@@ -37,29 +37,17 @@ it('reads a matrix, a table, JSON with templates, and a log', () => {
   expect(list(...options)).toEqual({ kind: 'matrix', templates });
   expect(list('--csv', 'pim.csv', ...options)).toEqual({ kind: 'csv', path: 'pim.csv', templates });
   expect(list('--csv', '-')).toMatchObject({ templates: { url: '{url}', name: '{name}', set: [] } });
-  expect(list('a.json', '--name', '{sku}')).toMatchObject({
-    kind: 'lines',
-    templates: { url: '{url}', name: '{sku}' },
-  });
-  const log = { kind: 'log', path: 'l', column: undefined, under: '' };
-  expect(list('--from-log', 'l', '--name', '{hash}', '--column', '7')).toEqual({
-    ...log,
-    name: '{hash}',
-    column: 7,
-  });
-  expect(list('--from-log', 'l', '--saves', '--under', '/is/')).toEqual({
-    ...log,
-    name: undefined,
-    under: '/is/',
-  });
+  const named = { kind: 'lines', templates: { url: '{url}', name: '{sku}' } };
+  expect(list('a.json', '--name', '{sku}')).toMatchObject(named);
+  const log = { kind: 'log', path: 'l', name: '{hash}', column: 7, under: '' };
+  expect(list('--from-log', 'l', '--name', '{hash}', '--column', '7')).toEqual(log);
+  const saves = { ...log, name: undefined, column: undefined, under: '/is/' };
+  expect(list('--from-log', 'l', '--saves', '--under', '/is/')).toEqual(saves);
 });
 
 it('reads a report, whose --csv is its own', () => {
-  expect(parseTask('batch', 'report', 'a', 'b', '--csv')).toEqual({
-    kind: 'report',
-    ledgers: ['a', 'b'],
-    csv: true,
-  });
+  const both = { kind: 'report', ledgers: ['a', 'b'], csv: true };
+  expect(parseTask('batch', 'report', 'a', 'b', '--csv')).toEqual(both);
   expect(parseTask('batch', 'report', 'a')).toMatchObject({ csv: false });
 });
 

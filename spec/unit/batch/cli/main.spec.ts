@@ -3,6 +3,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { PassThrough, Readable } from 'node:stream';
 import { main } from '../../../../lib/batch/cli/main.js';
 import { quote } from '../../../../lib/batch/cli/summary.js';
+import type { SaveResult } from '../../../../lib/batch/types.js';
 import { createDeferred } from '../../../support/deferred.js';
 import { sendDone, sendError, startReplyServer, type ReplyServer } from '../../../support/reply-server.js';
 import { stopAll } from '../../../support/host.js';
@@ -94,10 +95,7 @@ it('names the ledger as the way to go on, and then skips what is done', async ()
 it('prints each result as a line of JSON with --json', async () => {
   const { origin } = await startServer();
   const { stdout } = await run(['-', '--server', origin, '--json'], '/a a.jpg\n/b bad.jpg\n');
-  const results = stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { name: string; status: string });
+  const results = JSON.parse(`[${stdout.trimEnd().replaceAll('\n', ',')}]`) as SaveResult[];
   expect(results.map(({ name, status }) => [name, status]).sort()).toEqual([
     ['a.jpg', 'done'],
     ['bad.jpg', 'failed'],
@@ -123,14 +121,9 @@ it('prints the commands and sends nothing with --dry-run', async () => {
   expect([requests.length, readFileSync(dir('l'), 'utf8')]).toEqual([1, before]);
 });
 
-it.each([
-  [['-'], 'error: There are no jobs in -.\n'],
-  [
-    ['-', '--ledger', 'none/l'],
-    'error: The ledger none/l is in a folder that does not exist. Make it, or name another file.\n',
-  ],
-])('exits with 2 and names the fix for %j', async (args, message) => {
-  expect(await run(args, '# nothing\n')).toEqual({ status: 2, stdout: '', stderr: message });
+it('exits with 2 after a message where there are no jobs', async () => {
+  const stderr = 'error: There are no jobs in -.\n';
+  expect(await run(['-'], '# nothing\n')).toEqual({ status: 2, stdout: '', stderr });
 });
 
 it('gives up after ten failures that would meet every job, with the folders to make', async () => {
