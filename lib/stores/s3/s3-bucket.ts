@@ -32,7 +32,11 @@ const CODES: readonly (readonly [SaveErrorCode, readonly (string | number | unde
   ['disk-full', ['QuotaExceeded', 507]],
   ['file-exists', [412]],
   // A conflict: another conditional save of the same name is in progress.
-  ['store-unavailable', ['RequestTimeout', 'ConditionalRequestConflict', 'NoSuchUpload', 429]],
+  ['store-unavailable', ['RequestTimeout', 'ConditionalRequestConflict', 'NoSuchUpload', 408, 429]],
+  // Of a service behind S3, such as KMS, with 400.
+  ['store-unavailable', ['ThrottlingException']],
+  // Bytes that were damaged on their way, with 400; a conflict with another request.
+  ['write-failed', ['IncompleteBody', 'BadDigest', 'XAmzContentSHA256Mismatch', 409]],
   // The limits of the client and of this store; no answer at all.
   ['store-unavailable', ['TimeoutError', 'AbortError', undefined]],
 ];
@@ -45,9 +49,14 @@ function findCode(cause: string | number | undefined): SaveErrorCode | undefined
 export function storeError(error: unknown): SaveError {
   if (error instanceof SaveError) return error;
   const { name, status } = readError(error);
-  const unlisted = status !== undefined && status >= 500 ? 'store-unavailable' : 'write-failed';
-  const code = findCode(name) ?? (couldNotSend(error) ? 'internal-error' : findCode(status)) ?? unlisted;
-  return new SaveError(code, { rule: TOO_LONG }, error);
+  const code = findCode(name) ?? (couldNotSend(error) ? 'internal-error' : findCode(status));
+  return new SaveError(code ?? unlistedCode(status ?? 0), { rule: TOO_LONG }, error);
+}
+
+function unlistedCode(status: number): SaveErrorCode {
+  if (status >= 500) return 'store-unavailable';
+  // A refusal of the request itself: the same one will always be refused.
+  return status >= 400 ? 'store-denied' : 'write-failed';
 }
 
 /** Whether the client could not make a request: it has no region, or its endpoint or a field is wrong. */

@@ -8,7 +8,7 @@ import {
 import type { ReadableBytes } from '../../bytes/image-bytes.js';
 import { readError } from './s3-bucket.js';
 import type { S3Object, S3Settings } from './s3-options.js';
-import { createPayload, S3Request, type Payload } from './s3-request.js';
+import { createPayload, S3Request, sendsChecksums, type Payload } from './s3-request.js';
 
 /** (Amazon S3 User Guide, "Amazon S3 multipart upload limits".) */
 const MAX_PARTS = 10_000;
@@ -27,14 +27,17 @@ export class MultipartUpload {
   private constructor(
     private readonly settings: S3Settings,
     readonly input: S3Object & { readonly UploadId: string | undefined },
+    private readonly hasChecksums: boolean,
   ) {}
 
   /** No signal aborts this request: the upload would stay, and its id would be lost. */
   static async create(settings: S3Settings, object: S3Object): Promise<MultipartUpload> {
     const { client, answerTimeout } = settings;
-    const command = new CreateMultipartUploadCommand({ ...object, ChecksumAlgorithm: 'SHA256' });
-    const { UploadId } = await client.send(command, { abortSignal: AbortSignal.timeout(answerTimeout) });
-    return new MultipartUpload(settings, { ...object, UploadId });
+    const hasChecksums = await sendsChecksums(client);
+    const input = { ...object, ...(hasChecksums && { ChecksumAlgorithm: 'SHA256' as const }) };
+    const abortSignal = AbortSignal.timeout(answerTimeout);
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand(input), { abortSignal });
+    return new MultipartUpload(settings, { ...object, UploadId }, hasChecksums);
   }
 
   /** Sends all parts, one after another. While one is sent, the checksum of the next is computed. */
@@ -52,7 +55,8 @@ export class MultipartUpload {
       const PartNumber = parts.length + 1;
       const command = new UploadPartCommand({ ...this.input, PartNumber });
       const { ETag } = await new S3Request(this.settings, signal, payload).send(command);
-      parts.push({ ETag, PartNumber, ChecksumSHA256: payload.sha256.toString('base64') });
+      const checksum = this.hasChecksums && { ChecksumSHA256: payload.sha256.toString('base64') };
+      parts.push({ ETag, PartNumber, ...checksum });
     }
     this.allSent = true;
     return parts;

@@ -32,6 +32,13 @@ export interface Payload {
   readonly sha256: Buffer;
 }
 
+/** Whether requests have checksums that they need not have. Gateways that know none have a client that says so. */
+export async function sendsChecksums({ config }: S3Client): Promise<boolean> {
+  // Early versions of the client have no such setting, and a client that a test has made may have none at all.
+  const settings = config as { requestChecksumCalculation?: () => Promise<string> } | undefined;
+  return (await settings?.requestChecksumCalculation?.()) !== 'WHEN_REQUIRED';
+}
+
 /** @throws SaveError The image's file could not be read. */
 export async function createPayload(bytes: ReadableBytes, start: number, end: number): Promise<Payload> {
   const source = bytes.length > MAX_PRELOADED_BYTES ? bytes : new MemoryBytes(await bytes.buffer());
@@ -111,8 +118,8 @@ export class S3Request {
     if (payload !== undefined) {
       // Before the request is signed.
       middlewareStack.add(
-        (next) => (args) => {
-          Object.assign((args as Sent).request.headers, createHeaders(payload, this.settings.client));
+        (next) => async (args) => {
+          Object.assign((args as Sent).request.headers, await createHeaders(payload, this.settings.client));
           return next(args);
         },
         { step: 'build', name: 'imageSavePayload' },
@@ -176,18 +183,21 @@ export class S3Request {
   }
 }
 
-function createHeaders({ start, end, sha256 }: Payload, { config }: S3Client): Record<string, string> {
+async function createHeaders(
+  { start, end, sha256 }: Payload,
+  client: S3Client,
+): Promise<Record<string, string>> {
   // Where the client's own bodies ask the store for permission first, so that it can refuse, these do too. Early
   // versions of the client have no setting for it.
-  const { expectContinueHeader: from = EXPECT_CONTINUE_BYTES } = config as {
+  const { expectContinueHeader: from = EXPECT_CONTINUE_BYTES } = client.config as {
     expectContinueHeader?: boolean | number;
   };
   const expectsContinue = typeof from === 'number' ? end - start >= from : from;
   return {
     'content-length': String(end - start),
-    // The first checksum is signed, so stores that do not know the second one verify the body too.
+    // Part of the signature, so that every store verifies the body.
     'x-amz-content-sha256': sha256.toString('hex'),
-    'x-amz-checksum-sha256': sha256.toString('base64'),
+    ...((await sendsChecksums(client)) && { 'x-amz-checksum-sha256': sha256.toString('base64') }),
     ...(expectsContinue && { expect: '100-continue' }),
   };
 }

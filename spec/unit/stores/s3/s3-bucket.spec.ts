@@ -141,7 +141,12 @@ describe('an error', () => {
     ['EntityTooLarge', 400, 'too-many-bytes'],
     ['Unknown', 413, 'too-many-bytes'],
     ['NotImplemented', 501, 'store-denied'],
-    ['InvalidRequest', 400, 'write-failed'],
+    // A wrong field of `object`, a header that a gateway does not know, a wrong key of KMS.
+    ['InvalidArgument', 400, 'store-denied'],
+    ['MethodNotAllowed', 405, 'store-denied'],
+    ['BadDigest', 400, 'write-failed'],
+    ['ThrottlingException', 400, 'store-unavailable'],
+    ['OperationAborted', 409, 'write-failed'],
   ])('such as %s (%s) gets the code %s', (name, status, code) => {
     const cause = thrown(name, status);
     const error = storeError(cause);

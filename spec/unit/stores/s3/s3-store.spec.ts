@@ -45,6 +45,8 @@ it.each(tests.map(({ name, run }) => [name, run] as const))('the store tests %s'
   await run();
 });
 
+const isChecksum = (header: string): boolean => header.startsWith('x-amz-checksum');
+
 const expectOf = async (config: S3ClientConfig, length: number): Promise<string | undefined> => {
   await saveTo(storeWith({ client: server.client(config) }), 'a.png', randomBytes(length));
   return server.requests.find(({ line }) => line.startsWith('PUT'))?.headers.expect;
@@ -62,6 +64,16 @@ it.each<[string, S3ClientConfig, number, string | undefined]>([
 ])('Expect: 100-continue is sent %s', async (_when, config, length, expected) => {
   expect(await expectOf(config, length)).toBe(expected);
 });
+
+it.each(['WHEN_SUPPORTED', 'WHEN_REQUIRED'] as const)(
+  'checksums are sent as the client says: %s',
+  async (when) => {
+    const client = server.client({ requestChecksumCalculation: when });
+    for (const length of [1000, 6 * MIB]) await saveTo(storeWith({ client }), 'a.png', randomBytes(length));
+    const checksums = server.requests.flatMap(({ headers }) => Object.keys(headers).filter(isChecksum));
+    expect(checksums).toHaveLength(when === 'WHEN_SUPPORTED' ? 4 : 0);
+  },
+);
 
 describe('lastUpdated', () => {
   it('is the Date of the PutObject response, without another request', async () => {
