@@ -16,6 +16,8 @@ export const fsCalls = {
   readdir: promisify(fs.readdir),
   realpath: promisify(fs.realpath.native),
   rename: promisify(fs.rename),
+  /** As `realpath`, but the spelling of the path stays. */
+  resolveLinks: promisify(fs.realpath),
   stat: promisify(fs.stat),
   unlink: promisify(fs.unlink),
   writev: promisify(fs.writev),
@@ -24,6 +26,11 @@ export const fsCalls = {
 /** For `catch`: a missing file or folder counts as undefined. */
 export function ignoreMissing(error: unknown): undefined {
   if (systemCode(error) !== 'ENOENT') throw error;
+}
+
+/** For `catch` of `realpath`: undefined on drives that Windows cannot name, such as RAM disks and those of rclone. */
+export function ignoreUnnamedDrive(error: unknown): undefined {
+  if (!['EISDIR', 'UNKNOWN'].includes(systemCode(error) ?? '')) throw error;
 }
 
 /** How Windows says that another program has a file open. It uses the same errors for other refusals. */

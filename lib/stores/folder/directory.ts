@@ -3,7 +3,7 @@ import fs, { constants } from 'node:fs';
 import { join, sep } from 'node:path';
 import { SaveError, systemCode } from '../../errors.js';
 import { flushFolder } from '../../temp-files/flush.js';
-import { fsCalls } from '../../temp-files/fs.js';
+import { fsCalls, ignoreUnnamedDrive } from '../../temp-files/fs.js';
 
 /** Errors of systems and file systems that cannot flush folders. Windows has two, for opening one. */
 const CANNOT_SYNC = /^(?:EINVAL|ENOTSUP|EOPNOTSUPP|ENOSYS|EISDIR|EBADF|EPERM|EACCES)$/;
@@ -25,7 +25,7 @@ export class DirectoryHandle {
   // unnoticed. So they do under Node's permission model, which allows paths below a folder and no fds.
   static async open(path: string): Promise<DirectoryHandle> {
     if (process.platform === 'win32') {
-      const real = await fsCalls.realpath(path);
+      const real = await realPath(path);
       if ((await fsCalls.stat(real)).isDirectory()) return new DirectoryHandle(undefined, real);
       throw Object.assign(new Error('The path of a folder leads to a file'), { code: 'ENOTDIR' });
     }
@@ -34,7 +34,7 @@ export class DirectoryHandle {
       const byFd = `/proc/self/fd/${fd}`;
       const real = readFdPath(byFd);
       if (real !== undefined && mayWriteBelow(byFd)) return new DirectoryHandle(fd, real, byFd);
-      return new DirectoryHandle(fd, await fsCalls.realpath(path));
+      return new DirectoryHandle(fd, await realPath(path));
     } catch (error) {
       closeFd(fd);
       throw error;
@@ -49,7 +49,7 @@ export class DirectoryHandle {
   /** @throws SaveError The folder is not where it was when it was opened: moved, removed or replaced by a link. */
   async assertUnmoved(): Promise<void> {
     const goesByFd = this.base !== this.path;
-    const now = goesByFd ? readFdPath(this.base) : await fsCalls.realpath(this.path).catch(() => undefined);
+    const now = goesByFd ? readFdPath(this.base) : await realPath(this.path).catch(() => undefined);
     if (now !== this.path) throw new SaveError('folder-changed');
   }
 
@@ -76,6 +76,10 @@ export class DirectoryHandle {
   close(): void {
     closeFd(this.fd);
   }
+}
+
+async function realPath(path: string): Promise<string> {
+  return (await fsCalls.realpath(path).catch(ignoreUnnamedDrive)) ?? fsCalls.resolveLinks(path);
 }
 
 /**

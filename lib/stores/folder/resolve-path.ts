@@ -71,11 +71,15 @@ async function openInside(
   const root = await DirectoryHandle.open(savePath + sep + '.').catch(throwSavePathError);
   if (folders.length === 0) return root;
   try {
-    const directory = await DirectoryHandle.open(join(root.path, ...folders)).catch((error: unknown) => {
-      const isTooDeep = folders.length > MAX_CREATED_FOLDERS;
-      if (!createFolders || isTooDeep || systemCode(error) !== 'ENOENT') throw error;
-      return makeFolders(root, folders, durable);
-    });
+    const directory = await DirectoryHandle.open(join(root.path, ...folders)).catch(
+      async (error: unknown) => {
+        const isTooDeep = folders.length > MAX_CREATED_FOLDERS;
+        if (!createFolders || isTooDeep || systemCode(error) !== 'ENOENT') throw error;
+        // Nothing is made in a folder that `authorize` has not judged by its own spelling.
+        await checkSpelling(savePath, folders);
+        return makeFolders(root, folders, durable);
+      },
+    );
     if (directory.isInside(root.path)) return directory;
     directory.close();
   } finally {

@@ -2,7 +2,7 @@
 import type { Stats } from 'node:fs';
 import { basename, join } from 'node:path';
 import { SaveError, systemCode } from '../../errors.js';
-import { fsCalls, ignoreMissing } from '../../temp-files/fs.js';
+import { fsCalls, ignoreMissing, ignoreUnnamedDrive } from '../../temp-files/fs.js';
 
 /**
  * Where case is ignored, or a short name (`PRIV~1`) leads to a file too, `authorize` would otherwise judge another name
@@ -32,22 +32,24 @@ async function isOwnSpelling(folder: string, name: string): Promise<boolean> {
   if (others.every((other) => other === undefined) && !SHORT_NAME.test(name)) return true;
   const own = await look(name);
   if (own === undefined) return true;
-  // Inodes tell nothing: FUSE may number one file differently for each spelling. Only Linux does not know the spelling
-  // of a path. There the folder tells, as everywhere for a link.
-  if (process.platform === 'linux' || own.isSymbolicLink()) {
-    return (await fsCalls.readdir(folder)).includes(name);
+  // Inodes tell nothing: FUSE may number one file differently for each spelling. Where the system does not know the
+  // spelling of a path, the folder tells.
+  if (process.platform !== 'linux' && !own.isSymbolicLink()) {
+    const real = await fsCalls.realpath(join(folder, name)).catch(ignoreUnnamedDrive);
+    if (real !== undefined) return basename(real) === name;
   }
-  return basename(await fsCalls.realpath(join(folder, name))) === name;
+  return (await fsCalls.readdir(folder)).includes(name);
 }
 
 /** A name that Windows may have made for a file with a longer one. */
 const SHORT_NAME = /~\d/;
 
-/** Names that lead to the same entry as this one where the file system ignores case, or the form of accents. */
+/** Names that lead to the same entry where the file system ignores case, the form of accents, or invisible characters. */
 function otherSpellings(name: string): string[] {
   const letter = /[a-z]/i.test(name) ? /[a-z]/i : /\p{Changes_When_Casemapped}/u;
   const otherCase = name.replace(letter, (each) =>
     each === each.toLowerCase() ? each.toUpperCase() : each.toLowerCase(),
   );
-  return [otherCase, name.normalize('NFC'), name.normalize('NFD')].filter((other) => other !== name);
+  const visible = name.replace(/\p{Default_Ignorable_Code_Point}/gu, '');
+  return [otherCase, name.normalize('NFC'), name.normalize('NFD'), visible].filter((other) => other !== name);
 }

@@ -62,6 +62,16 @@ describe.each<[string, NodeJS.Platform]>([
     expect(await refused('hats/a.png')).toBe('save-path-missing');
   });
 
+  it('are not created in a folder by another spelling than its own', async () => {
+    // As where case is ignored.
+    const isOther = (path: unknown): boolean => /shoes$/i.test(String(path));
+    const shoes = inFolder('saved/shoes');
+    interceptFsCall('lstat', (real, path) => (isOther(path) ? stat(shoes) : real()));
+    interceptFsCall('realpath', (real, path) => (isOther(path) ? Promise.resolve(shoes) : real()));
+    expect(await refused('SHOES/red/a.png')).toBe('name-invalid');
+    expect(await inSaved()).toEqual(['shoes']);
+  });
+
   testWithLinks(
     'are created through a link inside the save path, and never outside or through a broken link',
     async () => {

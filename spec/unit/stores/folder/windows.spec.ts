@@ -52,6 +52,13 @@ it.each([
   expect(await readFile(inFolder('saved/a.png'), 'utf8')).toBe('new');
 });
 
+it.each(['EISDIR', 'UNKNOWN'])('an image is saved on a drive that Windows cannot name (%s)', async (code) => {
+  interceptFsCall('realpath', () => Promise.reject(Object.assign(new Error(code), { code })));
+  await createTarget(true);
+  await publish();
+  expect(await readFile(inFolder('saved/a.png'), 'utf8')).toBe('new');
+});
+
 it('a name in use is not replaced in another folder that took the place of its own meanwhile', async () => {
   await createTarget(true);
   const renamed = interceptFsCall('rename', async () => {
