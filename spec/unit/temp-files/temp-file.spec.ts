@@ -7,7 +7,6 @@ import {
   mkdir,
   readdir,
   readFile,
-  rm,
   stat,
   symlink,
   truncate,
@@ -202,21 +201,6 @@ describe('discarding', () => {
     expect(closed).toHaveBeenCalledTimes(1);
   });
 
-  it('keeps a published file', async () => {
-    await file.write(bytes('x'));
-    await file.finish(false);
-    file.renamed = true;
-    await file.discard();
-    await file.discard();
-    expect(await readFile(file.path, 'utf8')).toBe('x');
-  });
-
-  it('resolves if the file could not be created', async () => {
-    await rm(inFolder('saved'), { recursive: true });
-    await file.write(bytes('x')).catch(() => undefined);
-    await file.discard();
-  });
-
   it('resolves if the file can be neither removed nor closed', async () => {
     await file.write(bytes('x'));
     interceptFsCall('unlink', () => Promise.reject(new Error('EIO')));
@@ -333,7 +317,6 @@ describe('a private file', () => {
     expect(names).toEqual(
       [privateFile.path, other.path].map((path) => path.slice(inFolder('saved/').length)).sort(),
     );
-    for (const name of names) expect(name).toMatch(/^\.image-save-60000-[0-9a-f]{32}\.tmp$/);
     await Promise.all([privateFile.discard(), other.discard()]);
     expect(await inSaved()).toEqual([]);
   });
@@ -371,12 +354,5 @@ describe('a private file', () => {
     });
     await privateFile.write(bytes('x'));
     expect(before).toEqual(['theirs.tmp']);
-  });
-
-  it('is created even if the folder cannot be swept', async () => {
-    interceptFsCall('lstat', () => Promise.reject(new Error('EIO')));
-    await writeFile(inFolder('saved', temporaryName(60_000)), '');
-    await privateFile.write(bytes('x'));
-    expect(await readFile(privateFile.path, 'utf8')).toBe('x');
   });
 });
