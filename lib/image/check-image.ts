@@ -6,12 +6,8 @@ import { ByteReader } from './byte-reader.js';
 import { isAvifSequence, readAvifImages } from './containers/avif.js';
 import { assertComplete, readPlainHeader } from './containers/index.js';
 import { assertAllBlocks } from './containers/jpeg-scans.js';
-import {
-  findUnsupportedCompression,
-  isTiledTiff,
-  removeOtherTags,
-  separatePages,
-} from './containers/tiff.js';
+import { removeOtherTags, separatePages } from './containers/tiff-edits.js';
+import { findUnsupportedCompression, isTiledTiff } from './containers/tiff.js';
 import { getMediaType, type ImageFormat } from './formats.js';
 import { broken, unsupported } from './refusals.js';
 import type { ImageInfo, InspectOptions, PlainHeader } from './types.js';
@@ -154,7 +150,7 @@ async function decode(image: Image, header: Header): Promise<void> {
   try {
     await decodePages(image, header).catch(async (cause: unknown) => {
       signal?.throwIfAborted();
-      if (format !== 'tiff') throw cause;
+      if (format !== 'tiff' || broken(cause).code !== 'broken-image') throw cause;
       const compression = await findUnsupportedCompression(bytes);
       if (compression !== undefined) throw unsupported(compression, cause);
       // A wrong value of any tag stops the decoder at the first strip, as damage of the pixels does.

@@ -12,9 +12,9 @@ export function unsupported(compression: string, cause?: unknown): SaveError {
 }
 
 // What libvips, its decoders, GLib and Node say where they get no memory or no thread. A limit of libheif's own, which
-// it calls a memory allocation error too, is none of the system.
+// it calls a memory allocation error too, is none of the system, and neither is libtiff's "0 elements".
 const SHORTAGE =
-  /(?!.*security limit)(\bmemory\b|\balloc|bad_alloc|no space for|creating thread|pthread_create|resource temporarily)/is;
+  /(?!.*(?:security limit|\(0 elements))(\bmemory\b|\balloc|bad_alloc|no space for|creating thread|pthread_create|resource temporarily)/is;
 
 /**
  * The refusal of an image whose bytes contradict each other or its format, or that cannot be decoded.

@@ -1,19 +1,25 @@
 // TIFF and BigTIFF: directories (image file directories, IFDs). There is no end mark: all bytes that they name must be there.
-import { MemoryBytes, type ImageBytes } from '../../bytes/image-bytes.js';
+import type { ImageBytes } from '../../bytes/image-bytes.js';
 import { ByteReader, readUint } from '../byte-reader.js';
 import { broken, incomplete } from '../refusals.js';
 
-/** Tags: the size of a page, its compression, its tiles, further directories. (TIFF 6.0 section 8; technical note 1.) */
-const [WIDTH, LENGTH, COMPRESSION, TILE_OFFSETS, SUB_IFDS] = [256, 257, 259, 324, 330] as const;
+/** Tags: the size of a page, the bits of its samples, its compression. (TIFF 6.0 section 8.) */
+const [WIDTH, LENGTH, BITS, COMPRESSION, SAMPLES] = [256, 257, 258, 259, 277] as const;
+
+/** Tags: its strips, its tiles, further directories. (TIFF 6.0 section 8; technical note 1.) */
+const [STRIP_OFFSETS, TILE_OFFSETS, SUB_IFDS] = [273, 324, 330] as const;
 
 /** The tags for offsets and byte counts of strips, tiles and old-style JPEGs. (TIFF 6.0 sections 8, 15 and 22.) */
 const OFFSETS_AND_COUNTS = [
-  [273, 279],
+  [STRIP_OFFSETS, 279],
   [TILE_OFFSETS, 325],
   [513, 514],
 ] as const;
 
-const READ = new Set<number>([WIDTH, LENGTH, COMPRESSION, ...OFFSETS_AND_COUNTS.flat(), SUB_IFDS]);
+/** The tags that are read, but for further directories: they tell how pixels are stored. */
+export const STORAGE_TAGS = [WIDTH, LENGTH, BITS, COMPRESSION, SAMPLES, ...OFFSETS_AND_COUNTS.flat()];
+
+const READ = new Set<number>([...STORAGE_TAGS, SUB_IFDS]);
 
 /** The bytes of one value, by field type. (TIFF 6.0 section 2, "Types"; 13 is IFD, 16 to 18 are BigTIFF's.) */
 const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
@@ -26,6 +32,9 @@ interface TiffLayout {
   readonly littleEndian: boolean;
   /** The bytes of an offset and of a number of values: 4, or 8 in a BigTIFF. Also where the first offset is. */
   readonly offsetBytes: number;
+  /** The bytes of a directory's number of entries, and of one entry. */
+  readonly entryCountBytes: number;
+  readonly entryBytes: number;
 }
 
 /** The values of one tag: numbers of `width` bytes each. */
@@ -38,10 +47,7 @@ interface TiffField {
 
 /** One directory. */
 interface TiffDirectory extends TiffLayout {
-  /** Where it is, where its entries begin, and the bytes of one. */
-  readonly position: number;
   readonly entriesAt: number;
-  readonly entryBytes: number;
   readonly fields: ReadonlyMap<number, TiffField>;
   /** Where the position of the next directory is, and that position: 0 after the last one. */
   readonly nextAt: number;
@@ -54,10 +60,12 @@ interface TiffDirectory extends TiffLayout {
  * @throws SaveError `broken-image` when the chain is a circle, when directories or lists of them share bytes so often
  * that they are longer than the file together, or when there are more than libtiff opens.
  */
-async function* readDirectories(reader: ByteReader): AsyncGenerator<TiffDirectory> {
+export async function* readDirectories(reader: ByteReader): AsyncGenerator<TiffDirectory> {
   const littleEndian = (await reader.uint(0, 1)) === 0x49;
   // TIFF 6.0 section 2; a BigTIFF has version 43.
   const offsetBytes = (await reader.uint(2, 2, littleEndian)) === 43 ? 8 : 4;
+  const entryCountBytes = offsetBytes === 8 ? 8 : 2;
+  const layout = { littleEndian, offsetBytes, entryCountBytes, entryBytes: 4 + 2 * offsetBytes };
   const seen = new Set<number>();
   let bytesLeft = reader.length;
   const spend = (bytes: number): void => {
@@ -67,7 +75,7 @@ async function* readDirectories(reader: ByteReader): AsyncGenerator<TiffDirector
   const readOnce = async (position: number): Promise<TiffDirectory> => {
     if (seen.size === MAX_DIRECTORIES) throw broken();
     seen.add(position);
-    return readDirectory(reader, { littleEndian, offsetBytes }, position, spend);
+    return readDirectory(reader, layout, position, spend);
   };
   const subIfds: TiffField[] = [];
   let position = await reader.uint(offsetBytes, offsetBytes, littleEndian);
@@ -96,8 +104,7 @@ async function readDirectory(
   position: number,
   spend: (bytes: number) => void,
 ): Promise<TiffDirectory> {
-  const { littleEndian, offsetBytes } = layout;
-  const [entryCountBytes, entryBytes] = [offsetBytes === 8 ? 8 : 2, 4 + 2 * offsetBytes];
+  const { littleEndian, offsetBytes, entryCountBytes, entryBytes } = layout;
   const entries = await reader.uint(position, entryCountBytes, littleEndian);
   // A tag is a 16-bit number, and occurs once in a directory.
   if (entries > 0xffff) throw broken();
@@ -121,7 +128,7 @@ async function readDirectory(
     fields.set(tag, { littleEndian, position: valuesAt, count, width });
   }
   const next = await reader.uint(nextAt, offsetBytes, littleEndian);
-  return { ...layout, position, entriesAt, entryBytes, fields, nextAt, next };
+  return { ...layout, entriesAt, fields, nextAt, next };
 }
 
 /** The value of a tag at `index`, 0 where there is none. */
@@ -146,10 +153,22 @@ export async function walkTiff(reader: ByteReader): Promise<void> {
       for (let index = 0; index < offsets.count; index += 1) {
         const offset = await readValue(offsetsReader, offsets, index);
         const count = await readValue(countsReader, fields.get(countsTag), index);
-        if (offset + count > reader.length) throw incomplete();
+        if (offset + count <= reader.length) continue;
+        if (offset + (await readBareLength(countsReader, fields)) > reader.length) throw incomplete();
       }
     }
   }
+}
+
+/**
+ * The bytes of a page that is one strip without compression, infinite for others. Decoders compute them where the strip
+ * is said to be longer than the file, as some programs write.
+ */
+async function readBareLength(reader: ByteReader, fields: TiffDirectory['fields']): Promise<number> {
+  const read = (tag: number): Promise<number> => readValue(reader, fields.get(tag));
+  if (fields.get(STRIP_OFFSETS)?.count !== 1 || (await read(COMPRESSION)) > 1) return Infinity;
+  const bits = ((await read(BITS)) || 1) * ((await read(SAMPLES)) || 1);
+  return (await read(LENGTH)) * Math.ceil(((await read(WIDTH)) * bits) / 8) || Infinity;
 }
 
 /**
@@ -164,66 +183,6 @@ export async function countTiffPixels(reader: ByteReader): Promise<number> {
     pixels += (await readValue(values, fields.get(WIDTH))) * (await readValue(values, fields.get(LENGTH)));
   }
   return pixels;
-}
-
-/**
- * Shows a TIFF as if each page in turn were its only one. Libtiff reads all directories before a page to open that
- * page, so opening each page of the file itself takes time in proportion to the square of their number.
- *
- * @param tiff All bytes of the TIFF; they are written to, so they must belong to the caller.
- * @param count The required number of pages.
- * @returns The same buffer each time, valid until the next page is asked for.
- * @throws SaveError There are fewer pages, or a directory is not in the file.
- */
-export async function* separatePages(tiff: Buffer, count: number): AsyncGenerator<Buffer> {
-  let pages = 0;
-  /** The bytes of the offset that leads to the next page. */
-  let offset: Buffer | undefined;
-  for await (const { nextAt, offsetBytes } of readDirectories(new ByteReader(new MemoryBytes(tiff)))) {
-    const bytesAt = (at: number): Buffer => Buffer.from(tiff.subarray(at, at + offsetBytes));
-    const [first, next] = [bytesAt(offsetBytes), bytesAt(nextAt)];
-    tiff.fill(0, nextAt, nextAt + offsetBytes);
-    tiff.set(offset ?? first, offsetBytes);
-    yield tiff;
-    tiff.set(first, offsetBytes);
-    tiff.set(next, nextAt);
-    offset = next;
-    pages += 1;
-    if (pages === count) return;
-  }
-  throw broken(new Error(`${pages} of ${count} pages are in the chain of directories`));
-}
-
-/** The tags that tell how pixels are coded. (TIFF 6.0 part 2 and 3; technical notes 1 and 2; SGI's 32997, 32998.) */
-const PIXEL_TAGS = new Set<number>([
-  ...[WIDTH, LENGTH, COMPRESSION, ...OFFSETS_AND_COUNTS.flat()],
-  ...[258, 262, 266, 277, 278, 284, 292, 293, 317, 320, 322, 323, 332, 334, 338, 339, 347, 512, 515, 517],
-  ...[518, 519, 520, 521, 529, 530, 531, 532, 32_997, 32_998],
-]);
-
-/**
- * Removes all other tags from the pages of a TIFF.
- *
- * @param tiff All bytes of the TIFF; they are written to.
- * @throws SaveError A directory is not in the file.
- */
-export async function removeOtherTags(tiff: Buffer): Promise<void> {
-  for await (const page of readDirectories(new ByteReader(new MemoryBytes(tiff)))) {
-    const { littleEndian, offsetBytes, position, entriesAt, entryBytes, nextAt, next } = page;
-    let end = entriesAt;
-    for (let entryAt = entriesAt; entryAt < nextAt; entryAt += entryBytes) {
-      if (!PIXEL_TAGS.has(readUint(tiff.subarray(entryAt, entryAt + 2), littleEndian))) continue;
-      tiff.copyWithin(end, entryAt, entryAt + entryBytes);
-      end += entryBytes;
-    }
-    tiff.copyWithin(end, nextAt, nextAt + offsetBytes);
-    const entries = (end - entriesAt) / entryBytes;
-    tiff.fill(0, position, entriesAt);
-    if (littleEndian) tiff.writeUInt16LE(entries, position);
-    else tiff.writeUInt16BE(entries, entriesAt - 2);
-    // The directories behind the last page are those that a removed tag has named.
-    if (next === 0) return;
-  }
 }
 
 // Sharp's prebuilt libtiff: none, CCITT, LZW, JPEG, Deflate, PackBits, NeXT, ThunderScan, SGILog, WebP.

@@ -110,18 +110,6 @@ test.each(['webp', 'gif', 'tiff', 'avif'] as const)('leaves a %s image to the de
   expect(await read(await picture.clone().toFormat(format).toBuffer())).toBeUndefined();
 });
 
-test('stops at its signal', async () => {
-  const header = await picture.clone().png().toBuffer();
-  const chunk = Buffer.from('00000000744558740000 0000'.replace(' ', ''), 'hex');
-  const chunks = Array.from({ length: 20_000 }, () => chunk);
-  const image = Buffer.concat([header.subarray(0, 33), ...chunks, header.subarray(33)]);
-  expect(await readPlainHeader('png', new MemoryBytes(image))).toBeDefined();
-  const reason = new Error('The deadline passed.');
-  await expect(readPlainHeader('png', new MemoryBytes(image), AbortSignal.abort(reason))).rejects.toBe(
-    reason,
-  );
-});
-
 test('leaves a JPEG with bytes between its segments and a PNG of a wrong checksum to the decoder', async () => {
   const jpeg = await picture.clone().jpeg().toBuffer();
   const at = 4 + jpeg.readUInt16BE(4);

@@ -3,7 +3,7 @@ import { MemoryBytes } from '../../../../lib/bytes/image-bytes.js';
 import sharp from 'sharp';
 import { SaveError } from '../../../../lib/errors.js';
 import { inspectInHost } from '../../../../lib/image/inspect.js';
-import { separatePages } from '../../../../lib/image/containers/tiff.js';
+import { separatePages } from '../../../../lib/image/containers/tiff-edits.js';
 import { CountedFile, countSteps, verdictOn } from '../../../support/image-walks.js';
 import {
   directoryBytes,
@@ -39,11 +39,16 @@ describe.each(FLAVOURS)('a TIFF ($endian, 64 bits: $big)', (flavour) => {
   };
 
   const first = (entries: TiffEntry[], next?: number): TiffDirectory => directory(16, entries, next);
+  /** A strip of rows of one byte without compression, which is said to be longer than the file. */
+  const bare = (rows: number): TiffEntry[] => [[256, 4, 1, 4], [257, 4, 1, rows], ...strip(1000, 5000)];
   const overlapping = [273, 324].map((tag): TiffEntry => [tag, 1, 600, 0]);
 
   it.each<[string, string, ...TiffDirectory[]]>([
     ['accepts a strip up to the last byte', 'whole', first(strip(1000, 24))],
     ['refuses a strip beyond the last byte', 'incomplete-image', first(strip(1000, 25))],
+    ['accepts a bare strip of a wrong length whose rows are there', 'whole', first(bare(24))],
+    ['refuses it without its last row', 'incomplete-image', first(bare(25))],
+    ['refuses it with compression', 'incomplete-image', first([...bare(24), [259, 3, 1, 5]])],
     ['refuses an offset beyond it without a count', 'incomplete-image', first([[273, 4, 1, 1025]])],
     ['reads a 16-bit value that stands in its entry', 'incomplete-image', first(place(324, 1000, 25, 3))],
     ['refuses an old-style JPEG beyond the last byte', 'incomplete-image', first(place(513, 1000, 25))],
