@@ -23,6 +23,17 @@ export function readTables(segment: Buffer, tables: HuffmanTable[]): void {
   }
 }
 
+/** The tables of an image that has none, as a webcam sends it. (T.81 K.3; `std_huff_tables` of libjpeg.) */
+export const STANDARD_TABLES = Buffer.from(
+  'AAABBQEBAQEBAQAAAAAAAAAAAQIDBAUGBwgJCgsQAAIBAwMCBAMFBQQEAAABfQECAwAEEQUSITFBBhNRYQcicRQygZGhCCNCscEVUtHw' +
+    'JDNicoIJChYXGBkaJSYnKCkqNDU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6g4SFhoeIiYqSk5SVlpeYmZqio6Sl' +
+    'pqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV1tfY2drh4uPk5ebn6Onq8fLz9PX29/j5+gEAAwEBAQEBAQEBAQAAAAAAAAECAwQFBgcI' +
+    'CQoLEQACAQIEBAMEBwUEBAABAncAAQIDEQQFITEGEkFRB2FxEyIygQgUQpGhscEJIzNS8BVictEKFiQ04SXxFxgZGiYnKCkqNTY3ODk6' +
+    'Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqCg4SFhoeIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS' +
+    '09TV1tfY2dri4+Tl5ufo6ery8/T19vf4+fo=',
+  'base64',
+);
+
 /** The bits of a scan. (T.81 F.2.2.5.) */
 export class CodeReader {
   readonly #jpeg: Buffer;

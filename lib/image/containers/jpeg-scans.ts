@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { MemoryBytes, type ImageBytes } from '../../bytes/image-bytes.js';
 import { ByteReader } from '../byte-reader.js';
 import { broken, incomplete } from '../refusals.js';
-import { CodeReader, readTables, type HuffmanTable } from './jpeg-codes.js';
+import { CodeReader, readTables, STANDARD_TABLES, type HuffmanTable } from './jpeg-codes.js';
 import { DHT, DRI, isFrame, readFrame, readScan, readSegments, SOS, type Frame } from './jpeg.js';
 
 /** More bytes than this between the last code of a scan and the next marker are pixels in the wrong place, or padding. */
@@ -18,6 +18,7 @@ const MAX_SURPLUS_BYTES = 4;
 export async function assertAllBlocks(bytes: ImageBytes, signal?: AbortSignal): Promise<void> {
   const jpeg = await bytes.buffer();
   const tables: HuffmanTable[] = [];
+  readTables(STANDARD_TABLES, tables);
   let frame: ReturnType<typeof layOut> | undefined;
   let interval = 0;
   for await (const { code, start, end } of readSegments(new ByteReader(new MemoryBytes(jpeg), signal))) {

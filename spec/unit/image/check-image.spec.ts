@@ -44,6 +44,7 @@ interface Picture {
   readonly compression?: number;
   readonly more?: readonly Tag[];
   readonly pixels?: Buffer;
+  readonly byteCount?: number;
 }
 
 function tiff({
@@ -51,9 +52,9 @@ function tiff({
   channels = 3,
   compression = 1,
   more = [],
-  pixels,
+  pixels: coded = Buffer.alloc(width * height * channels, 120),
+  byteCount = coded.length,
 }: Picture): Buffer {
-  const coded = pixels ?? Buffer.alloc(width * height * channels, 120);
   const tags: Tag[] = [
     [256, 4, 1, width],
     [257, 4, 1, height],
@@ -63,7 +64,7 @@ function tiff({
     [273, 4, 1, 'pixels'],
     [277, 3, 1, channels],
     [278, 4, 1, height],
-    [279, 4, 1, coded.length],
+    [279, 4, 1, byteCount],
     ...more,
   ];
   return tiffOf(tags, coded);
@@ -85,6 +86,7 @@ describe.each([
     ['six channels', { channels: 6, more: [extra] }],
     ['an unknown tag', { more: [[65000, 4, 1, 1]] }],
     ['an orientation of 0', { more: [[274, 3, 1, 0]] }],
+    ['a byte count beyond the end of the file', { byteCount: 99_999 }],
   ])('accepts a TIFF with %s', async (_name, picture) => {
     expect(await inspect(new MemoryBytes(tiff(picture)), OPTIONS)).toMatchObject({
       width: 40,
@@ -186,12 +188,29 @@ it('accepts a TIFF although warnings about an image before arrive late, and not 
   spy.mockRestore();
 });
 
+it('decodes a TIFF once where memory is short', async () => {
+  const { prototype } = sharp as unknown as { prototype: { toBuffer: () => Promise<Buffer> } };
+  const spy = jest.spyOn(prototype, 'toBuffer').mockRejectedValue(new Error('out of memory'));
+  const bytes = new MemoryBytes(tiff({}));
+  const refusal: unknown = await inspectInHost('tiff', bytes, OPTIONS).catch((error: unknown) => error);
+  const decodes = spy.mock.calls.length;
+  spy.mockRestore();
+  expect([refusal, decodes]).toMatchObject([{ code: 'out-of-resources' }, 1]);
+});
+
 /** What comes of inspecting an image: `width × height × pages`, or the code of the refusal. */
 const verdictOf = (image: Buffer): Promise<string> =>
   inspectImage(new MemoryBytes(image), OPTIONS).then(
     ({ width, height, pages }) => `${width} × ${height} × ${pages}`,
     (error: unknown) => (error instanceof SaveError ? error.code : String(error)),
   );
+
+it('does not take a TIFF whose second directory is empty for a shortage of memory', async () => {
+  const image = Buffer.concat([tiff({}), Buffer.alloc(8)]);
+  // Behind the nine entries of the first one.
+  image.writeUInt32LE(image.length - 8, 8 + directoryBytes(9, false) - 4);
+  expect(await verdictOf(image)).toBe('broken-image');
+});
 
 it('counts an AVIF of visible tiles once, and refuses it with a damaged tile', async () => {
   const tiled = await tiledAvif();
@@ -321,6 +340,14 @@ describe.each<[string, (image: Sharp) => Sharp]>([
   });
 });
 
+/** Without the standard Huffman tables, as webcams send it. */
+async function webcamJpeg(): Promise<Buffer> {
+  let image: Buffer = await noise(100, 70).jpeg({ optimiseCoding: false }).toBuffer();
+  for (let at; (at = image.indexOf('ffc4', 'hex')) !== -1;)
+    image = spliced(image, at, Buffer.alloc(0), 2 + image.readUInt16BE(at + 2));
+  return image;
+}
+
 it.each([
   [0, 0, 0],
   [1, 0, 0x21],
@@ -328,15 +355,14 @@ it.each([
   [0, 63, 1],
   [255, 255, 255],
 ])('accepts a baseline JPEG with %i, %i, %i in its scan header, and refuses it cut', async (...numbers) => {
-  const image = await noise(100, 70).jpeg().toBuffer();
-  const { begin, end } = scansOf(image)[0]!;
-  image.set(numbers, begin - 3);
-  expect(await verdictOf(image)).toBe('100 × 70 × 1');
-  for (const missing of [4, 8, 20, 100, 1000]) {
-    expect([missing, await verdictOf(spliced(image, end - missing, Buffer.alloc(0), missing))]).toEqual([
-      missing,
-      'broken-image',
-    ]);
+  for (const image of [await noise(100, 70).jpeg().toBuffer(), await webcamJpeg()]) {
+    const { begin, end } = scansOf(image)[0]!;
+    image.set(numbers, begin - 3);
+    expect(await verdictOf(image)).toBe('100 × 70 × 1');
+    for (const missing of [4, 8, 20, 100, 1000]) {
+      const verdict = await verdictOf(spliced(image, end - missing, Buffer.alloc(0), missing));
+      expect([missing, verdict]).toEqual([missing, 'broken-image']);
+    }
   }
 });
 

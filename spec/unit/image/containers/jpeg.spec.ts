@@ -18,9 +18,7 @@ it.each([
 });
 
 it('finds JPEG markers on either side of a window boundary', async () => {
-  for (const fill of [
-    65525, 65526, 65527, 65528, 65529, 65530, 65531, 65532, 65533, 65534, 65535, 65536, 65537, 65538,
-  ]) {
+  for (let fill = 65_525; fill <= 65_538; fill += 1) {
     for (const end of ['ffff00ffd9', 'ffd9']) {
       const head = Buffer.from('ffd8ffda0002', 'hex');
       const image = Buffer.concat([head, Buffer.alloc(fill - head.length, 7), Buffer.from(end, 'hex')]);
