@@ -20,7 +20,14 @@ export const fsCalls = {
   resolveLinks: promisify(fs.realpath),
   stat: promisify(fs.stat),
   unlink: promisify(fs.unlink),
-  writev: promisify(fs.writev),
+  // By hand: Deno does not tell `promisify` the name of the result.
+  writev: (fd: number, buffers: readonly Uint8Array[], position: number) =>
+    new Promise<{ bytesWritten: number }>((resolve, reject) => {
+      fs.writev(fd, buffers, position, (error, bytesWritten) => {
+        if (error) reject(error);
+        else resolve({ bytesWritten });
+      });
+    }),
 };
 
 /** For `catch`: a missing file or folder counts as undefined. */

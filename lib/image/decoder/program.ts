@@ -30,12 +30,10 @@ function resolvePackage(name: string): string {
   return createRequire(__filename).resolve(name);
 }
 
-/** Whether this process is a single executable application: of Node, pkg, nexe, `bun build --compile` and the like. */
+/** Whether this process is a single executable application (of Node, pkg, nexe and the like) or Bun, which opens no fd 3. */
 function isApplication(): boolean {
   const sea = process.getBuiltinModule('node:sea') as { isSea(): boolean } | undefined;
   if (sea?.isSea() === true || 'pkg' in process || '__nexe' in process) return true;
   // Electron's program is named as the application, and runs as Node with a variable.
-  return (
-    process.versions['electron'] === undefined && !/^\W*(node|bun|deno)/i.test(basename(process.execPath))
-  );
+  return process.versions['electron'] === undefined && !/^\W*(node|deno)/i.test(basename(process.execPath));
 }
