@@ -13,9 +13,13 @@ const MAX_SURPLUS_BYTES = 4;
  * Follows the codes of all scans of a JPEG up to EOI. Whatever is odd about its segments, and the few bytes that some
  * encoders write between a scan and the next marker, is skipped. (ITU-T T.81 B.2, F.2.2 and G.2.)
  *
+ * @param mayHaveMore Whether other bytes may follow the last code of a scan, as the decoder of a baseline one allows.
  * @throws SaveError or RangeError Codes are missing, are none, or are too many; or the coding is not Huffman's.
  */
-export async function assertAllBlocks(bytes: ImageBytes, signal?: AbortSignal): Promise<void> {
+export async function assertAllBlocks(
+  bytes: ImageBytes,
+  { signal, mayHaveMore = false }: { signal?: AbortSignal | undefined; mayHaveMore?: boolean } = {},
+): Promise<void> {
   const jpeg = await bytes.buffer();
   const tables: HuffmanTable[] = [];
   readTables(STANDARD_TABLES, tables);
@@ -28,7 +32,9 @@ export async function assertAllBlocks(bytes: ImageBytes, signal?: AbortSignal): 
     else if (isFrame(code)) frame ??= layOut(readFrame(code, segment));
     else if (code === SOS) {
       if (frame === undefined) throw broken();
-      await followScan(openScan(frame, segment, tables, new CodeReader(jpeg, end)), interval, signal);
+      const scan = openScan(frame, segment, tables, new CodeReader(jpeg, end));
+      await followScan(scan, interval, signal);
+      finish(scan, mayHaveMore);
     }
   }
 }
@@ -103,16 +109,15 @@ async function followScan(scan: Scan, interval: number, signal?: AbortSignal): P
     }
     readUnit(scan, unit);
   }
-  finish(scan);
 }
 
 /** Ends a scan, or the part of it before a restart marker. */
-function finish(scan: Scan): void {
+function finish(scan: Scan, mayHaveMore = false): void {
   const { codes } = scan;
   const { bytesLeft, filling } = codes;
   if (bytesLeft < 0) throw incomplete();
   if (scan.emptyBlocks > 0) throw broken();
-  if (bytesLeft === 0) return;
+  if (bytesLeft === 0 || mayHaveMore) return;
   const areSurplus = bytesLeft > MAX_SURPLUS_BYTES ? codes.arePadding : !readsOn(scan);
   if (filling < 0 || !areSurplus) throw broken();
 }

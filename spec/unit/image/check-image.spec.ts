@@ -366,6 +366,17 @@ it.each([
   }
 });
 
+it('refuses a JPEG in the host whose last rows alone are damaged', async () => {
+  const image = await noise(100, 70).jpeg({ chromaSubsampling: '4:4:4' }).toBuffer();
+  const { end } = scansOf(image)[0]!;
+  for (const missing of [20, 50, 100, 200]) {
+    const bytes = new MemoryBytes(spliced(image, end - missing, Buffer.alloc(0), missing));
+    const inspection = inspectInHost('jpeg', bytes, OPTIONS);
+    await expect(inspection).rejects.toMatchObject({ code: 'broken-image' });
+    expect(await inspectInHost('jpeg', new MemoryBytes(image), OPTIONS)).toMatchObject({ pixels: 7000 });
+  }
+});
+
 it('tells components that share an id apart by their order, where a baseline JPEG is odd too', async () => {
   const image = await noise(100, 70).jpeg().toBuffer();
   const [frame, scan] = [image.indexOf('ffc0', 'hex'), image.indexOf('ffda', 'hex')];
