@@ -134,8 +134,7 @@ export function checkOptions<HostRequest>(
   if (savePath !== undefined && store !== undefined) {
     throw new TypeError(`${factory} saves to one place: give it "savePath" or "store", not both`);
   }
-  const timeout = Math.min(settings.timeout, settings.maxTimeout);
-  return { ...settings, timeout, savePath: createPathResolver(savePath ?? ''), store } as Settings;
+  return { ...settings, savePath: createPathResolver(savePath ?? ''), store } as Settings;
 }
 
 function createPathResolver(

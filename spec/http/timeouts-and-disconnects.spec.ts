@@ -40,6 +40,7 @@ describe('the deadline', () => {
     const messageOf = async (options: ImageSaveOptions, more = ''): Promise<string | undefined> =>
       (await save(never, options, SAVE + more)).reply.error?.message;
     expect(await messageOf({ timeout: 30 })).toContain(' 30 ms');
+    expect(await messageOf({ maxTimeout: 35 })).toContain(' 35 ms');
     expect(await messageOf({ maxTimeout: 40 }, '&timeout=99999999999999999999')).toContain(' 40 ms');
   });
 

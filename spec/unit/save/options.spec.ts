@@ -83,15 +83,6 @@ describe('a given value', () => {
     expect(check(given)).toMatchObject(given);
   });
 
-  test.each([
-    [{ timeout: 5000, maxTimeout: 1000 }, 1000],
-    [{ maxTimeout: 1000 }, 1000],
-    [{ timeout: 700_000 }, 600_000],
-    [{ timeout: 500, maxTimeout: 1000 }, 500],
-  ])('is limited by maxTimeout: of %p, timeout is %i', (given, timeout) => {
-    expect(check(given).timeout).toBe(timeout);
-  });
-
   it('is copied, so later changes have no effect', () => {
     const options: ImageSaveOptions = { overwrite: false };
     const settings = check(options);
