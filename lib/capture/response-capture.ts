@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { discardUnreadBody } from './connection.js';
 import { restoreHeaders } from './rendered-head.js';
 import { captured, FRAMING, replied, UNWRAPPED, type Overrides } from './overrides.js';
+import { setIfPossible } from './rewrite-request.js';
 import { CaptureState, kCapture, type Captured, type Emit, type OwnProperties } from './state.js';
 
 const CHANGED_BY_CAPTURE = new Set([...UNWRAPPED, ...FRAMING, ...namesOf(captured)]);
@@ -33,8 +34,7 @@ export function captureResponse(
   state.original = override(res, captured, CHANGED_BY_CAPTURE);
   state.otherListeners.swap();
   Object.defineProperty(res, kCapture, { value: state });
-  // Some hosts make it, or the method, read-only.
-  Reflect.set(req, 'socket', state.socketProxy.proxy);
+  setIfPossible(req, 'socket', state.socketProxy.proxy);
   replaceMessage(state.readOriginal('socket'), res, state.serverView);
   return state;
 }
@@ -50,10 +50,10 @@ export function restoreResponse(state: CaptureState): void {
   const { req, res, otherListeners, original } = state;
   otherListeners.swap();
   replaceMessage(state.readOriginal('socket'), state.serverView, res);
-  Reflect.set(req, 'socket', state.socket);
-  Reflect.set(req, 'method', state.clientMethod);
+  setIfPossible(req, 'socket', state.socket);
+  setIfPossible(req, 'method', state.clientMethod);
   // Earlier middleware reads the client's method now. On the next tick, a renderer that goes on finds GET again.
-  if (!state.body.writableEnded) process.nextTick(() => Reflect.set(req, 'method', 'GET'));
+  if (!state.body.writableEnded) process.nextTick(setIfPossible, req, 'method', 'GET');
   const unchangeable: string[] = [];
   for (const name of CHANGED_BY_CAPTURE) {
     const descriptor = original.get(name);

@@ -17,11 +17,20 @@ export const STRIPPED_HEADERS = /^(?:if-.*|range|accept-encoding)$/i;
 /** `originalUrl` and `rawHeaders` stay. The request stays rewritten, because a late renderer must not find a POST. */
 export function rewriteForRenderer(req: IncomingMessage, rendererUrl: string): void {
   const { url } = req;
-  Reflect.set(req, 'method', 'GET');
+  setIfPossible(req, 'method', 'GET');
   req.url = rendererUrl;
   // Node builds the second copy on first access, so it is read only to remove a header.
   if (stripHeaders(req, 'headers')) stripHeaders(req, 'headersDistinct');
   rewriteStoredQuery(req, url ?? '');
+}
+
+/** Sets a property that some hosts make read-only, or throw at. */
+export function setIfPossible(req: IncomingMessage, name: 'method' | 'socket', value: unknown): void {
+  try {
+    Reflect.set(req, name, value);
+  } catch {
+    // The renderer finds the host's own.
+  }
 }
 
 /** Strips headers that earlier middleware may have read already; a copy where it has frozen them. Not all hosts have any. */

@@ -5,6 +5,7 @@ import type { ResponseHead } from '../save/exchange.js';
 import { CapturedBody, type BodyOwner } from './captured-body.js';
 import { connectionOf } from './connection.js';
 import { copyHeaders, createRenderedHead, readHead, type HeaderValues } from './rendered-head.js';
+import { setIfPossible } from './rewrite-request.js';
 import { emitOn, ListenerSet } from './listener-set.js';
 import { createSocketProxy, type SocketProxy } from './socket-proxy.js';
 
@@ -112,11 +113,11 @@ export class CaptureState implements BodyOwner {
   asClient<Result>(run: () => Result): Result {
     const { req, body, clientMethod } = this;
     const { method } = req;
-    Reflect.set(req, 'method', clientMethod);
+    setIfPossible(req, 'method', clientMethod);
     try {
       return run();
     } finally {
-      if (!body.writableEnded) Reflect.set(req, 'method', method);
+      if (!body.writableEnded) setIfPossible(req, 'method', method);
     }
   }
 

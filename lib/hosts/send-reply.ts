@@ -39,7 +39,7 @@ function removeWrappers(res: ServerResponse): void {
   for (const name of USED_METHODS) Reflect.deleteProperty(res, name);
 }
 
-function send(res: ServerResponse, { status, headers, text }: Reply): void {
+function send(res: ServerResponse & ResponseFields, { status, headers, text }: Reply): void {
   if (!res.headersSent) {
     for (const name of STALE_ENTITY_HEADERS) if (res.hasHeader(name)) res.removeHeader(name);
     for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
@@ -48,8 +48,8 @@ function send(res: ServerResponse, { status, headers, text }: Reply): void {
     // Called separately, so that the headers are fixed even if a wrapper of `end` sends the body later.
     res.writeHead(status);
   }
-  // Without a callback, because some wrappers of `end` ignore it.
-  res.end(text);
+  // Without a callback, because some wrappers of `end` ignore it; to HEAD without a text, which some servers forbid.
+  res.end(res._hasBody === false ? undefined : text);
 }
 
 /** Fields of Node's own responses. Those of some hosts lack them. */

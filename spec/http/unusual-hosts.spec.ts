@@ -80,12 +80,18 @@ test('keeps a renderer’s header out of the reply, also if set past the respons
   expect(headers).not.toHaveProperty('x-renderer');
 });
 
-test.each(['socket', 'method'] as const)('replies where the host has made %s read-only', async (name) => {
-  const lock: Handler = (req, _res, next) => {
-    Object.defineProperty(req, name, { value: req[name], writable: false, configurable: false });
-    next();
-  };
-  expectSaved((await save(undefined, { before: [lock] })).body.toString());
+const notImplemented = (): never => {
+  throw new Error('as in fetch-to-node');
+};
+test.each(['socket', 'method'] as const)('replies where the host lets nothing set %s', async (name) => {
+  for (const setter of [{}, { set: notImplemented }]) {
+    const lock: Handler = (req, _res, next) => {
+      const value = req[name];
+      Object.defineProperty(req, name, { get: () => value, ...setter, configurable: false });
+      next();
+    };
+    expectSaved((await save(undefined, { before: [lock] })).body.toString());
+  }
 });
 
 test('leaves a response in its domain while it renders and after the reply', async () => {
