@@ -124,9 +124,16 @@ export class DiskTempFile extends FileBytes implements TempFile {
   async #remove(): Promise<void> {
     const fd = await this.#opening?.catch(() => undefined);
     if (fd === undefined) return;
-    // A file that cannot be removed now is swept later.
-    if (!this.renamed) await retryWhileInUse(() => fsCalls.unlink(this.path)).catch(() => undefined);
+    if (!this.renamed) await this.#unlink();
     await this.#unused;
-    if (!this.#closed) await fsCalls.close(fd).catch(() => undefined);
+    if (this.#closed) return;
+    await fsCalls.close(fd).catch(() => undefined);
+    // Drivers of object stores, such as s3fs and rclone, upload a file when it is closed, also one that was removed.
+    await this.#unlink();
+  }
+
+  /** A file that cannot be removed now is swept later. */
+  async #unlink(): Promise<void> {
+    await retryWhileInUse(() => fsCalls.unlink(this.path)).catch(() => undefined);
   }
 }

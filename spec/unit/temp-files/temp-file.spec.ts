@@ -201,6 +201,13 @@ describe('discarding', () => {
     expect(closed).toHaveBeenCalledTimes(1);
   });
 
+  it('removes a file that closing it has brought back, as drivers of object stores do', async () => {
+    await file.write(bytes('x'));
+    interceptFsCall('close', (real) => real().then(() => writeFile(file.path, 'x')));
+    await file.discard();
+    expect(await inSaved()).toEqual([]);
+  });
+
   it('resolves if the file can be neither removed nor closed', async () => {
     await file.write(bytes('x'));
     interceptFsCall('unlink', () => Promise.reject(new Error('EIO')));
