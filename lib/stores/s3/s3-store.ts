@@ -42,7 +42,8 @@ export function s3Store(options: S3StoreOptions): ImageStore {
         await upload.abort();
       } catch (error) {
         // Some gateways have no uploads in parts, and take images up to `partSize` all the same.
-        if (readError(error).status !== 501) throw bucket.recordFailure(storeError(error));
+        const { status } = readError(error);
+        if (status !== 405 && status !== 501) throw bucket.recordFailure(storeError(error));
       }
     },
   };

@@ -97,8 +97,8 @@ describe('a check', () => {
     expect([server.uploads.size, server.objects.size]).toEqual([0, 0]);
   });
 
-  it('resolves where the gateway has no uploads in parts', async () => {
-    server.intercept = ({ line }) => (line.startsWith('POST') ? 501 : undefined);
+  it.each([405, 501])('resolves where the gateway has no uploads in parts: %i', async (status) => {
+    server.intercept = ({ line }) => (line.startsWith('POST') ? status : undefined);
     await store.check!();
   });
 
