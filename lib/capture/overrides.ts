@@ -136,9 +136,9 @@ export const captured: Overrides = {
       return this[kCapture].renderedHead.getHeader(name) ?? (/^etag$/i.test(name) ? DUMMY_ETAG : undefined);
     },
     emit(event: string | symbol, ...args: unknown[]) {
-      // The body emits it. This one comes from Node's own `end`, called past the overrides.
-      if (event === 'finish') return false;
-      const { res, otherListeners, socketProxy } = this[kCapture];
+      const { res, body, otherListeners, socketProxy } = this[kCapture];
+      // The body emits it. Before, it comes from Node's own `end`, called past the overrides.
+      if (event === 'finish' && !body.writableFinished) return false;
       if (event !== 'socket') return emitOn(res, event, args);
       otherListeners.attachWhile(() => emitOn(res, event, args));
       return emitOn(res, event, [socketProxy.proxy]);

@@ -88,8 +88,10 @@ export class CaptureState implements BodyOwner {
 
   /** Emits an event of the body on the response, to the renderer's listeners. */
   emitFromBody(event: string | symbol, args: unknown[]): boolean {
+    // Through the response, because later middleware may have wrapped `emit` (cls-hooked does).
+    if (!this.isRestored) return this.res.emit(event as string, ...args);
     const emit = (): boolean => emitOn(this.res, event, args);
-    return this.isRestored && this.reply === undefined ? this.otherListeners.attachWhile(emit) : emit();
+    return this.reply === undefined ? this.otherListeners.attachWhile(emit) : emit();
   }
 
   /** Whether `res` shows the reply: while Node sends it, and during Node's events. Otherwise it shows the rendered response. */

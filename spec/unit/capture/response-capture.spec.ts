@@ -114,6 +114,16 @@ test.each([
   expect(req.socket.destroyed).toBe(down);
 });
 
+test('emits its events through an emit that later middleware has wrapped, as cls-hooked does', async () => {
+  const held = capture();
+  const [emit, seen] = [res.emit.bind(res), [] as unknown[]];
+  res.emit = (...given: Parameters<typeof emit>) => seen.push(given[0]) > 0 && emit(...given);
+  for (const event of ['finish', 'close']) res.once(event, () => seen.push(`on ${event}`));
+  res.end('x');
+  await held.body.endReading();
+  expect(seen).toEqual(expect.arrayContaining(['finish', 'on finish', 'close', 'on close']));
+});
+
 test('calls the renderer’s listeners once, also after restore', async () => {
   const emitted: unknown[] = [];
   const held = capture();
