@@ -104,16 +104,6 @@ describe('headers', () => {
   });
 });
 
-it('the rest of the request is unchanged: originalUrl, and an absent query', async () => {
-  const req = await received({});
-  req.originalUrl = '/is/image/shoe?wid=8&req=saveToFile&name=a';
-  const before = Object.getPrototypeOf(req) as unknown;
-  rewriteForRenderer(req, '/shoe?wid=8');
-  expect(req.originalUrl).toBe('/is/image/shoe?wid=8&req=saveToFile&name=a');
-  expect('query' in req).toBe(false);
-  expect(Object.getPrototypeOf(req)).toBe(before);
-});
-
 describe('a stored query', () => {
   type Query = Record<string, unknown>;
   const SAVE = 'req=saveToFile&name=a&timeout=5000';
