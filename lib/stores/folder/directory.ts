@@ -49,8 +49,19 @@ export class DirectoryHandle {
   /** @throws SaveError The folder is not where it was when it was opened: moved, removed or replaced by a link. */
   async assertUnmoved(): Promise<void> {
     const goesByFd = this.base !== this.path;
-    const now = goesByFd ? readFdPath(this.base) : await realPath(this.path).catch(() => undefined);
-    if (now !== this.path) throw new SaveError('folder-changed');
+    if (goesByFd && readFdPath(this.base) === this.path) return;
+    const hasLinks = (await realPath(this.path).catch(() => undefined)) !== this.path;
+    // Where case is ignored, Linux may show the path of an fd as it was last spelled, by any process.
+    if (hasLinks || (goesByFd && !(await this.isAtPath()))) throw new SaveError('folder-changed');
+  }
+
+  /** Whether the path leads to the open folder: then Linux shows the same path for both, in whatever spelling. */
+  private async isAtPath(): Promise<boolean> {
+    const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+    const fd = await fsCalls.open(this.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).catch(() => undefined);
+    const isSame = fd !== undefined && readFdPath(`/proc/self/fd/${fd}`) === readFdPath(this.base);
+    closeFd(fd);
+    return isSame;
   }
 
   /** Whether the folder is another one or below it, by their paths when they were opened. */

@@ -1,5 +1,7 @@
 // Resolving a name: which entries may be saved to, and that an open folder stays the checked one.
 import { execFile } from 'node:child_process';
+// The default export is the module itself, so that its functions can be spied on.
+import fs from 'node:fs';
 import { chmod, mkdir, readdir, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
@@ -327,6 +329,16 @@ describe.each<[string, NodeJS.Platform]>([
   it('cannot be opened if it is missing', async () => {
     await expect(DirectoryHandle.open(inFolder('nowhere'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
+});
+
+testOnLinux('an open directory stays unmoved where Linux shows another spelling of its path', async () => {
+  const directory = await DirectoryHandle.open(inFolder('saved/shoes'));
+  const shown = jest.spyOn(fs, 'readlinkSync').mockReturnValue(inFolder('saved/SHOES'));
+  await directory.assertUnmoved();
+  await replaceByLink();
+  expect(await codeOf(() => directory.assertUnmoved())).toBe('folder-changed');
+  shown.mockRestore();
+  directory.close();
 });
 
 testOnLinux('an open directory may have a name that ends in " (deleted)"', async () => {
