@@ -34,12 +34,16 @@ it('asks for the bucket once for all saves', async () => {
   expect(countHeadBucket()).toBe(1);
 });
 
-it.each([400, 503])('asks again at the next save after HeadBucket was answered by %i', async (status) => {
-  answerHeadBucket(status);
+it.each([
+  ['HEAD', 400],
+  ['HEAD', 503],
+  ['PUT', 405],
+])('asks again at the next save after %s was answered by %i', async (method, status) => {
+  server.intercept = ({ line }) => (line.startsWith(method) ? status : undefined);
   await codeOf(() => saveTo(store, 'a.png', image));
   await codeOf(() => saveTo(store, 'a.png', image));
   expect(countHeadBucket()).toBe(2);
-  answerHeadBucket(undefined);
+  server.intercept = () => undefined;
   await saveTo(store, 'a.png', image);
   expect(server.objects.get('/renders/a.png')?.body.equals(image)).toBe(true);
 });
@@ -54,14 +58,6 @@ it('repeats the refusal of a missing bucket for three seconds, and then asks aga
   expect(countHeadBucket()).toBe(1);
   now.mockReturnValue(1_003_000);
   await saveTo(store, 'a.png', image);
-});
-
-it('asks again after PutObject has failed', async () => {
-  server.intercept = ({ line }) => (line.startsWith('PUT') ? 405 : undefined);
-  await codeOf(() => saveTo(store, 'a.png', image));
-  server.intercept = () => undefined;
-  await saveTo(store, 'a.png', image);
-  expect(countHeadBucket()).toBe(2);
 });
 
 describe('a check', () => {
