@@ -30,7 +30,10 @@ function resolvePackage(name: string): string {
   return createRequire(__filename).resolve(name);
 }
 
-/** Whether this process is a single executable application (of Node, pkg, nexe and the like) or Bun, which opens no fd 3. */
+/**
+ * Whether this process is a single executable application (of Node, pkg, nexe and the like), or Bun, whose child could
+ * not open the socket to its host.
+ */
 function isApplication(): boolean {
   const sea = process.getBuiltinModule('node:sea') as { isSea(): boolean } | undefined;
   if (sea?.isSea() === true || 'pkg' in process || '__nexe' in process) return true;

@@ -1,6 +1,4 @@
 // Calls that Windows refuses while a file is in use are tried again, for a second at most.
-import fs from 'node:fs';
-import { devNull } from 'node:os';
 import { retryWhileInUse } from '../../../lib/temp-files/fs.js';
 import { refusalOf } from '../../support/refusal.js';
 import { IN_USE_CODES, usePlatform } from '../../support/windows.js';
@@ -34,16 +32,6 @@ function skipWaits(): number[] {
 
 afterEach(() => {
   jest.restoreAllMocks();
-});
-
-it('tells how much was written where promisify does not know the name of that, as in Deno', async () => {
-  jest.spyOn(fs, 'writev');
-  await jest.isolateModulesAsync(async () => {
-    const { fsCalls } = await import('../../../lib/temp-files/fs.js');
-    const fd = await fsCalls.open(devNull, 'w');
-    expect(await fsCalls.writev(fd, [Buffer.from('ab')], 0)).toEqual({ bytesWritten: 2 });
-    await fsCalls.close(fd);
-  });
 });
 
 describe('on Windows', () => {

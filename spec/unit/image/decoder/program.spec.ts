@@ -17,9 +17,3 @@ it('starts from the sources and says that it is ready', async () => {
   child.kill('SIGKILL');
   await once(child, 'exit');
 });
-
-it('is not run by Bun, in which a process cannot open the channel to its host', () => {
-  const replaced = jest.replaceProperty(process, 'execPath', '/usr/bin/bun');
-  expect(getDecoderProgram).toThrow('not Node');
-  replaced.restore();
-});
