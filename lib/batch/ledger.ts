@@ -23,7 +23,8 @@ export async function openLedger(path: string): Promise<Ledger> {
     file = await open(path, 'a+');
     if (!(await file.stat()).isFile())
       throw new UsageError(`The ledger ${path} is not a file; name one that is.`);
-    unlock = await lockLedger(await realpath(path));
+    // Windows tells no real path on some drives, such as RAM disks.
+    unlock = await lockLedger(await realpath(path).catch(() => path));
     // Throws before anything of another file is removed.
     const entries = readLedger(path);
     await entries.next();

@@ -130,7 +130,9 @@ function keepSettings(): () => void {
  */
 async function identify(path: string): Promise<FileIdentity> {
   try {
-    const [{ dev, ino }, real] = await Promise.all([lstat(path, { bigint: true }), realpath(path)]);
+    // Windows tells no real path on some drives, such as RAM disks.
+    const realPath = realpath(path).catch(() => path);
+    const [{ dev, ino }, real] = await Promise.all([lstat(path, { bigint: true }), realPath]);
     return { path: real, identity: `${dev}:${ino}` };
   } catch (error) {
     throw unreadable(error);
