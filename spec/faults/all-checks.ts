@@ -105,14 +105,11 @@ export const checks: readonly Checked[] = [
     check: 'hostile names',
     run: hostileNames,
     faults: [
-      {
-        wrappers: [{ wrapper: 'allowsLeadingDots', file: 'protocol/file-name.ts', name: 'checkName' }],
-        says: /is illegal/,
-      },
+      { wrappers: [['allowsLeadingDots', 'protocol/file-name.ts', 'checkName']], says: /is illegal/ },
       {
         wrappers: [
-          { wrapper: 'allowsLeadingParents', file: 'protocol/file-name.ts', name: 'checkName' },
-          { wrapper: 'widensTheSavePath', file: 'stores/folder/resolve-path.ts', name: 'openTarget' },
+          ['allowsLeadingParents', 'protocol/file-name.ts', 'checkName'],
+          ['widensTheSavePath', 'stores/folder/resolve-path.ts', 'openTarget'],
         ],
         says: /is outside/,
         // Few of the names begin with two dots and are legal otherwise.
@@ -123,19 +120,14 @@ export const checks: readonly Checked[] = [
   {
     check: 'hostile queries',
     run: hostileQueries,
-    faults: [
-      {
-        wrappers: [{ wrapper: 'ignoresBrackets', file: 'protocol/query.ts', name: 'parseQuery' }],
-        says: /nested/,
-      },
-    ],
+    faults: [{ wrappers: [['ignoresBrackets', 'protocol/query.ts', 'parseQuery']], says: /nested/ }],
   },
   {
     check: 'slow queries',
     run: slowQueries,
     faults: [
       {
-        wrappers: [{ wrapper: 'backtracks', file: 'protocol/parse-command.ts', name: 'hasSaveCommand' }],
+        wrappers: [['backtracks', 'protocol/parse-command.ts', 'hasSaveCommand']],
         says: /a megabyte of .* takes/,
       },
     ],

@@ -12,7 +12,7 @@ beforeAll(() => {
 const mutants = checks.flatMap(({ faults = [], ...check }) =>
   faults.map((fault) => {
     const { patch, wrappers = [] } = fault;
-    const names = [patch ?? wrappers.map(({ wrapper }) => wrapper)].flat().join(' and ');
+    const names = [patch ?? wrappers.map(([wrapper]) => wrapper)].flat().join(' and ');
     const does = names.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
     return { ...check, ...fault, does };
   }),

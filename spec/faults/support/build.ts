@@ -12,12 +12,8 @@ export interface Mutation {
   readonly wrappers?: readonly Wrapping[];
 }
 
-export interface Wrapping {
-  readonly wrapper: keyof typeof wrappers;
-  /** A file of lib/, and a function that it exports. */
-  readonly file: string;
-  readonly name: string;
-}
+/** The file is one of lib/, which exports the function. */
+export type Wrapping = readonly [wrapper: keyof typeof wrappers, file: string, functionName: string];
 
 const SOURCES = ['lib', 'spec/faults/support'];
 
@@ -69,7 +65,7 @@ await import('./spec/faults/support/app.js');\n`,
 }
 
 /** Renames the exported function in its built module, and exports a wrapped one in its place. */
-function wrap(folder: string, { wrapper, file, name }: Wrapping): void {
+function wrap(folder: string, [wrapper, file, name]: Wrapping): void {
   const path = join(folder, 'lib', file.replace(/\.ts$/, '.js'));
   const source = readFileSync(path, 'utf8');
   const renamed = source.replace(

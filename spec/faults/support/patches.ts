@@ -75,7 +75,7 @@ export const patches = {
     replace(calls, 'writev', async (real, fd, chunks, position) => {
       const result = await real(fd, chunks, position);
       const bytesWritten = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
-      claimed.set(fd, (position ?? 0) + bytesWritten);
+      claimed.set(fd, position + bytesWritten);
       return { ...result, bytesWritten };
     });
     const fstat: (fd: number, options: { bigint: true }) => Promise<fs.BigIntStats> = calls.fstat;
@@ -173,7 +173,7 @@ export const patches = {
 
   keepsTheImageInMemory: (calls: Calls) => {
     replace(calls, 'writev', (real, fd, chunks, position) => {
-      kept.push(Buffer.concat(chunks as Buffer[]));
+      kept.push(Buffer.concat(chunks));
       return real(fd, chunks, position);
     });
   },

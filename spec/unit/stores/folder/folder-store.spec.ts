@@ -153,9 +153,11 @@ describe('publishing', () => {
   );
 
   const failing = (code: string): Promise<never> => Promise.reject(Object.assign(new Error(code), { code }));
+  const failsWith = (call: 'link' | 'rename', code: string) => (): unknown =>
+    interceptFsCall(call, () => failing(code));
   const putOld = (): Promise<void> => writeFile(inFolder('saved/a.png'), 'old');
 
-  it.each<[string, string, boolean, (one: FolderTarget) => unknown]>([
+  it.each<readonly [string, string, boolean, (one: FolderTarget) => unknown]>([
     ['a file that came after prepare', 'file-exists', false, putOld],
     ...(canLink ? [danglingLink] : []),
     ['a folder that came after prepare', 'file-exists', false, () => mkdir(inFolder('saved/a.png'))],
@@ -166,23 +168,13 @@ describe('publishing', () => {
       true,
       async () => {
         await putOld();
-        interceptFsCall('rename', () => failing('EIO'));
+        failsWith('rename', 'EIO')();
       },
     ],
     ...['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR'].map(
-      (code): [string, string, boolean, () => unknown] => [
-        `a file system whose link fails with ${code}`,
-        'no-hard-links',
-        false,
-        () => interceptFsCall('link', () => failing(code)),
-      ],
+      (code) => [`link that fails with ${code}`, 'no-hard-links', false, failsWith('link', code)] as const,
     ),
-    [
-      'a file system that cannot rename',
-      'not-writable',
-      true,
-      () => interceptFsCall('rename', () => failing('ENOSYS')),
-    ],
+    ['a file system that cannot rename', 'not-writable', true, failsWith('rename', 'ENOSYS')],
     ['a temporary file that was removed', 'folder-missing', true, (one) => rm(one.tempFile.path)],
     ['a temporary file that was cut', 'write-failed', true, (one) => truncate(one.tempFile.path, 2)],
     ['a temporary file that grew', 'write-failed', true, (one) => appendFile(one.tempFile.path, 'x')],
