@@ -209,23 +209,23 @@ async function decodePart(part: Image, header: Header): Promise<void> {
   const failOn = hasStrips ? 'error' : 'warning';
   // Threads of libvips may outlive an image that failed, and warn of it later. What is said of this one is said again.
   const repeats = format === 'jpeg' ? 0 : 2;
+  const hasAllBlocks = (mayHaveMore: boolean): Promise<boolean> =>
+    assertAllBlocks(bytes, { signal, mayHaveMore }).then(
+      () => true,
+      () => false,
+    );
   try {
     let signs = await decodeOnce(failOn);
     for (let left = repeats; signs.length > 0 && left > 0; left -= 1) signs = await decodeOnce(failOn);
-    // In a host, warnings of the last rows come when libvips forgets the image, or go to another operation of sharp.
-    if (isBaseline && !decodesAlone)
-      await assertAllBlocks(bytes, { signal, mayHaveMore: true }).catch(() =>
-        signs.push('Codes are missing'),
-      );
     if (signs.length > 0) throw new Error(signs.join('\n'));
   } catch (cause) {
-    if (format !== 'jpeg') throw cause;
-    await assertAllBlocks(bytes, { signal }).catch(() => {
-      throw cause;
-    });
-    // All coded blocks are there, so the warnings were about something else.
+    if (format !== 'jpeg' || !(await hasAllBlocks(false))) throw cause;
+    // The warnings were about something else.
     await decodeOnce('none');
+    return;
   }
+  // In a host, warnings of the last rows come when libvips forgets the image, or go to another operation of sharp.
+  if (isBaseline && !decodesAlone && !(await hasAllBlocks(true))) throw new Error('Codes are missing');
 }
 
 function isAboutPixels(format: ImageFormat, warning: string, header: Header): boolean {
