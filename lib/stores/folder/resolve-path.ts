@@ -30,7 +30,8 @@ export async function openTarget(
   const folders = segments.slice(0, -1);
   const basename = segments.at(-1) ?? '';
   const path = [savePath, ...folders, '.'].join(sep);
-  const opening = openInside(savePath, folders, options).catch((error: unknown) => {
+  const spelling = checkSpelling(savePath, segments);
+  const opening = openInside(savePath, folders, options, spelling).catch((error: unknown) => {
     const limit = options.createFolders === true ? { maxFolders: MAX_CREATED_FOLDERS } : {};
     throw fileSystemError(error, { folder: folders.join('/'), ...limit });
   });
@@ -39,7 +40,7 @@ export async function openTarget(
   const checks = await Promise.allSettled([
     opening,
     fsCalls.access(path, constants.W_OK | constants.X_OK).catch(ignoreMissing),
-    checkSpelling(savePath, segments),
+    spelling,
     checkExisting(join(path, basename), options.overwrite),
   ]);
   const refused = checks.find((check) => check.status === 'rejected');
@@ -61,6 +62,7 @@ async function openInside(
   savePath: string,
   folders: readonly string[],
   { createFolders = false, durable }: ResolveOptions,
+  spelling: Promise<void>,
 ): Promise<DirectoryHandle> {
   if (folders.length > 0) {
     const direct = await DirectoryHandle.open(join(savePath, ...folders)).catch(() => undefined);
@@ -76,7 +78,7 @@ async function openInside(
         const isTooDeep = folders.length > MAX_CREATED_FOLDERS;
         if (!createFolders || isTooDeep || systemCode(error) !== 'ENOENT') throw error;
         // Nothing is made in a folder that `authorize` has not judged by its own spelling.
-        await checkSpelling(savePath, folders);
+        await spelling;
         return makeFolders(root, folders, durable);
       },
     );
