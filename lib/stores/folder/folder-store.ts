@@ -58,11 +58,11 @@ async function isMissing(path: string): Promise<boolean> {
   return fd === undefined;
 }
 
-/** How file systems without hard links refuse one: FAT under Windows with `EISDIR`. */
-const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR'];
+/** How a file system says that it has no such call: drivers of object stores of `rename`, such as Mountpoint for Amazon S3. */
+const UNSUPPORTED = ['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
-/** How drivers of object stores refuse to rename, such as Mountpoint for Amazon S3. */
-const CANNOT_RENAME = ['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+/** How file systems without hard links refuse one: FAT under Windows with `EISDIR`. */
+const NO_HARD_LINKS = [...UNSUPPORTED, 'EPERM', 'EMLINK', 'EISDIR'];
 
 /** The entry of an open folder that one save publishes. */
 export type FolderTarget = ReturnType<typeof folderTarget>;
@@ -96,7 +96,7 @@ export function folderTarget(
       const code = systemCode(error) ?? '';
       if (!overwrite && code === 'EEXIST') throw new SaveError('file-exists', {}, error);
       if (!overwrite && NO_HARD_LINKS.includes(code)) throw new SaveError('no-hard-links', {}, error);
-      if (CANNOT_RENAME.includes(code)) throw new SaveError('not-writable', {}, error);
+      if (UNSUPPORTED.includes(code)) throw new SaveError('not-writable', {}, error);
       // Windows refuses these as it refuses a file that is in use, but waiting does not help.
       if (named?.isDirectory() === true) throw new SaveError('not-a-file', {}, error);
       if (process.platform === 'win32' && named !== undefined && (named.mode & 0o200n) === 0n)

@@ -33,12 +33,10 @@ const CODES: readonly (readonly [SaveErrorCode, readonly (string | number | unde
   ['file-exists', [412]],
   // A conflict: another conditional save of the same name is in progress.
   ['store-unavailable', ['RequestTimeout', 'ConditionalRequestConflict', 'NoSuchUpload', 408, 429]],
-  // Of a service behind S3, such as KMS, with 400.
-  ['store-unavailable', ['ThrottlingException']],
+  // A service behind S3, such as KMS, with 400; the limits of the client and of this store; no answer at all.
+  ['store-unavailable', ['ThrottlingException', 'TimeoutError', 'AbortError', undefined]],
   // Bytes that were damaged on their way, with 400; a conflict with another request.
   ['write-failed', ['IncompleteBody', 'BadDigest', 'XAmzContentSHA256Mismatch', 409]],
-  // The limits of the client and of this store; no answer at all.
-  ['store-unavailable', ['TimeoutError', 'AbortError', undefined]],
 ];
 
 function findCode(cause: string | number | undefined): SaveErrorCode | undefined {
